@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * MessagePack, as far as a router needs it: find the end of a value without building
+ * objects, read the few fields of an envelope, write the few types of an answer.
+ *
+ * Specification: https://github.com/msgpack/msgpack/blob/master/spec.md
+ * Conversion to and from JSON is value.h; whole messages are message.h.
+ */
+#ifndef CHAPI_MP_H
+#define CHAPI_MP_H
+
+#include <stdbool.h>
+
+#include "buf.h"
+#include "common.h"
+
+/* A value is at most this deep (an array in an array is 2); messages wrap it in two more. */
+#define MP_VALUE_DEPTH_MAX 24
+#define MP_MESSAGE_DEPTH_MAX (MP_VALUE_DEPTH_MAX + 2)
+
+enum {
+	MP_E_MORE = 1,	/* the bytes end before the value does */
+	MP_E_BAD,	/* 0xc1, or a type that was not expected */
+	MP_E_DEEP,	/* deeper than allowed */
+};
+
+/*
+ * A scan that can be continued when more bytes come: what was passed is never read again.
+ */
+struct mp_scan {
+	uint64_t body;			/* bytes of a string, bin or ext still to pass */
+	uint64_t left[MP_MESSAGE_DEPTH_MAX + 1];	/* values still to come, by level */
+	unsigned int depth;		/* level of the value that comes next */
+	unsigned int depth_limit;
+	unsigned int depth_seen;	/* of the deepest container so far */
+	bool done;
+};
+
+void mp_scan_init(struct mp_scan *s, unsigned int depth_limit);
+
+/*
+ * Goes on at p. Returns 0 when the value is whole, MP_E_MORE, MP_E_BAD or MP_E_DEEP;
+ * *ret_used is set in each case: the bytes passed. With MP_E_MORE up to 9 bytes at the end
+ * (half a header) may be left: give them again, with what follows.
+ */
+int mp_scan(struct mp_scan *s, const uint8_t *p, size_t len, size_t *ret_used) MUST_CHECK;
+
+/* Length of the first value in bytes that are all there; 0, or an outcome as above. */
+int mp_length(struct span bytes, unsigned int depth_limit, size_t *ret_len) MUST_CHECK;
+
+/*
+ * Reading: a cursor over bytes that are all there. Each function returns 0 and moves on, or
+ * an outcome and stays where it is.
+ */
+struct mp_reader {
+	const uint8_t *p, *end;
+};
+
+static inline struct mp_reader mp_reader(struct span s)
+{
+	return (struct mp_reader){ .p = s.p, .end = s.p + s.len };
+}
+
+static inline struct span mp_rest(const struct mp_reader *r)
+{
+	return span_of(r->p, (size_t)(r->end - r->p));
+}
+
+enum mp_type {
+	MP_NIL, MP_BOOL, MP_UINT, MP_INT, MP_FLOAT, MP_STR, MP_BIN, MP_ARRAY, MP_MAP, MP_EXT,
+	MP_NONE,	/* nothing there, or 0xc1 */
+};
+
+enum mp_type mp_peek(const struct mp_reader *r);	/* MP_INT: a negative one */
+int mp_read_nil(struct mp_reader *r) MUST_CHECK;
+int mp_read_bool(struct mp_reader *r, bool *ret) MUST_CHECK;
+int mp_read_uint(struct mp_reader *r, uint64_t *ret) MUST_CHECK;	/* any width, signed encodings of a value >= 0 too */
+int mp_read_int(struct mp_reader *r, int64_t *ret) MUST_CHECK;		/* any width; MP_E_BAD beyond int64 */
+int mp_read_number(struct mp_reader *r, double *ret) MUST_CHECK;	/* any integer or float */
+int mp_read_str(struct mp_reader *r, struct span *ret) MUST_CHECK;
+int mp_read_bin(struct mp_reader *r, struct span *ret) MUST_CHECK;
+int mp_read_array(struct mp_reader *r, uint32_t *ret_n) MUST_CHECK;
+int mp_read_map(struct mp_reader *r, uint32_t *ret_n) MUST_CHECK;
+int mp_read_ext(struct mp_reader *r, int8_t *ret_type, struct span *ret) MUST_CHECK;
+int mp_read_raw(struct mp_reader *r, struct span *ret) MUST_CHECK;	/* the next value, whole */
+int mp_skip(struct mp_reader *r) MUST_CHECK;
+
+/* The value of a string key in a map (the last one, if it stands there twice): 0, or
+ * MP_E_BAD if map is no map or has no such key. */
+int mp_map_get(struct span map, const char *key, struct span *ret) MUST_CHECK;
+
+/*
+ * Writing into memory that is known to be large enough: each returns the next free byte.
+ * The most that one can take: *_MAX.
+ */
+#define MP_HEAD_MAX 9
+uint8_t *mp_w_array(uint8_t *w, uint32_t n);
+uint8_t *mp_w_map(uint8_t *w, uint32_t n);
+uint8_t *mp_w_uint(uint8_t *w, uint64_t v);
+uint8_t *mp_w_int(uint8_t *w, int64_t v);
+uint8_t *mp_w_double(uint8_t *w, double v);
+uint8_t *mp_w_str_head(uint8_t *w, size_t len);
+uint8_t *mp_w_bin_head(uint8_t *w, size_t len);
+
+/* The same into a buffer. */
+void mp_put_nil(struct buf *b);
+void mp_put_bool(struct buf *b, bool v);
+void mp_put_uint(struct buf *b, uint64_t v);
+void mp_put_int(struct buf *b, int64_t v);
+void mp_put_double(struct buf *b, double v);
+void mp_put_str(struct buf *b, const char *s);
+void mp_put_text(struct buf *b, struct span s);	/* as str */
+void mp_put_bin(struct buf *b, struct span s);
+void mp_put_array(struct buf *b, uint32_t n);
+void mp_put_map(struct buf *b, uint32_t n);
+void mp_put_raw(struct buf *b, struct span value);	/* bytes that are a value already */
+
+#endif

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+
+# CHAPI_CHECK_CFLAGS([FLAGS])
+# Adds each of them that the compiler takes without a word to CHAPI_CFLAGS.
+AC_DEFUN([CHAPI_CHECK_CFLAGS], [
+  for chapi_flag in $1; do
+    AC_MSG_CHECKING([whether $CC takes $chapi_flag])
+    chapi_saved=$CFLAGS
+    CFLAGS="$CFLAGS -Werror $chapi_flag"
+    AC_COMPILE_IFELSE([AC_LANG_PROGRAM()],
+      [AC_MSG_RESULT([yes]); CHAPI_CFLAGS="$CHAPI_CFLAGS $chapi_flag"],
+      [AC_MSG_RESULT([no])])
+    CFLAGS=$chapi_saved
+  done
+])
+
+# CHAPI_CHECK_LDFLAGS([FLAGS]): the same for the linker and CHAPI_LDFLAGS.
+AC_DEFUN([CHAPI_CHECK_LDFLAGS], [
+  for chapi_flag in $1; do
+    AC_MSG_CHECKING([whether the linker takes $chapi_flag])
+    chapi_saved=$LDFLAGS
+    LDFLAGS="$LDFLAGS $chapi_flag"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM()],
+      [AC_MSG_RESULT([yes]); CHAPI_LDFLAGS="$CHAPI_LDFLAGS $chapi_flag"],
+      [AC_MSG_RESULT([no])])
+    LDFLAGS=$chapi_saved
+  done
+])
+
+# CHAPI_CHECK_FORTIFY
+# Run-time checks of the C library need optimisation, and a compiler that does not define it by itself.
+AC_DEFUN([CHAPI_CHECK_FORTIFY], [
+  AC_MSG_CHECKING([for _FORTIFY_SOURCE])
+  chapi_saved=$CFLAGS
+  chapi_fortify=no
+  for chapi_level in 3 2; do
+    CFLAGS="$chapi_saved -Werror -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$chapi_level"
+    AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <string.h>
+#ifndef __OPTIMIZE__
+#error "not optimised"
+#endif
+]])], [chapi_fortify=$chapi_level; break])
+  done
+  CFLAGS=$chapi_saved
+  AC_MSG_RESULT([$chapi_fortify])
+  AS_IF([test $chapi_fortify != no],
+    [CHAPI_CFLAGS="$CHAPI_CFLAGS -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$chapi_fortify"])
+])
+
+# CHAPI_CHECK_MAP
+# Does the linker take a symbol map? Condition HAVE_VERSION_SCRIPT.
+AC_DEFUN([CHAPI_CHECK_MAP], [
+  AC_MSG_CHECKING([whether the linker takes a symbol map])
+  chapi_saved=$LDFLAGS
+  echo 'CHAPI_TEST { global: main; local: *; };' > conftest.map
+  LDFLAGS="$LDFLAGS -Wl,--version-script=conftest.map"
+  AC_LINK_IFELSE([AC_LANG_PROGRAM()], [chapi_map=yes], [chapi_map=no])
+  LDFLAGS=$chapi_saved
+  rm -f conftest.map
+  AC_MSG_RESULT([$chapi_map])
+  AM_CONDITIONAL([HAVE_VERSION_SCRIPT], [test $chapi_map = yes])
+])
