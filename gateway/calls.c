@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls in flight: see calls.h.
+ *
+ * Entries lie in blocks of 64. A block gives out its entries in turn, so that a number comes
+ * back as late as possible; blocks are used one before the other, so that few calls touch
+ * little memory. Some empty blocks are kept: in steady work nothing is allocated.
+ *
+ * Who asked finds its call in a chained hash table, whose chains run through the entries.
+ */
+#include "gateway/calls.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define BLOCK_BITS 6
+#define BLOCK_LEN (1U << BLOCK_BITS)
+#define INDEX_BITS 18			/* the rest of the number counts uses */
+#define BLOCKS_MAX (1U << (INDEX_BITS - BLOCK_BITS))
+#define SPARE_MAX 16			/* empty blocks that are kept */
+#define CHAINS_LEAST 256
+
+struct block {
+	struct list link;		/* among those with a free entry */
+	unsigned int index;
+	unsigned int n_used;
+	struct call *free_first, *free_last;
+	struct call entries[BLOCK_LEN];
+};
+
+/* Where a block is, or was: its entries' uses are counted on. */
+struct place {
+	struct block *block;		/* NULL: none */
+	uint32_t uses;			/* above INDEX_BITS: what a new block begins with */
+};
+
+struct calls {
+	uint64_t seed[2];
+	struct call **chains;
+	size_t n_chains;
+	size_t n_keyed;			/* in chains: somebody waits for them */
+	size_t n_open, n_queued, n_abandoned;
+	struct place *places;
+	unsigned int n_places;
+	unsigned int hole;		/* no place before it is free */
+	unsigned int n_spare;		/* blocks without any entry in use */
+	struct list blocks;		/* with a free entry */
+};
+
+int calls_new(const uint64_t seed[2], struct calls **ret_calls)
+{
+	struct calls *calls = calloc(1, sizeof(*calls));
+
+	if (!calls)
+		return -ENOMEM;
+	list_init(&calls->blocks);
+	calls->chains = calloc(CHAINS_LEAST, sizeof(struct call *));
+	if (!calls->chains) {
+		free(calls);
+		return -ENOMEM;
+	}
+	calls->n_chains = CHAINS_LEAST;
+	calls->seed[0] = seed[0];
+	calls->seed[1] = seed[1];
+	*ret_calls = calls;
+	return 0;
+}
+
+struct calls *calls_free(struct calls *calls)
+{
+	if (!calls)
+		return NULL;
+	for (unsigned int i = 0; i < calls->n_places; i++)
+		free(calls->places[i].block);
+	free(calls->places);
+	free(calls->chains);
+	free(calls);
+	return NULL;
+}
+
+/* ---- found by who asked --------------------------------------------------------------- */
+
+/* The key has two numbers only; mixing them well and secretly is enough. */
+static struct call **chain_of(const struct calls *calls, const struct party *caller, uint64_t token)
+{
+	uint64_t h = (token ^ calls->seed[0]) * 0x9e3779b97f4a7c15ULL;
+
+	h ^= (uintptr_t)caller ^ calls->seed[1];
+	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ULL;
+	h ^= h >> 32;
+	return &calls->chains[h & (calls->n_chains - 1)];
+}
+
+struct call *calls_find(const struct calls *calls, const struct party *caller, uint64_t token)
+{
+	struct call *call = *chain_of(calls, caller, token);
+
+	while (call && !(call->token == token && call->caller == caller))
+		call = call->next;
+	return call;
+}
+
+static void link_call(struct calls *calls, struct call *call)
+{
+	struct call **chain = chain_of(calls, call->caller, call->token);
+
+	call->next = *chain;
+	*chain = call;
+}
+
+/* Without memory the table stays as it is: longer chains are slower, not wrong. */
+static void resize(struct calls *calls, size_t n_chains)
+{
+	struct call **old = calls->chains;
+	struct call **chains = calloc(n_chains, sizeof(struct call *));
+	size_t n_old = calls->n_chains;
+	struct call *next;
+
+	if (!chains)
+		return;
+	calls->chains = chains;
+	calls->n_chains = n_chains;
+	for (size_t i = 0; i < n_old; i++)
+		for (struct call *call = old[i]; call; call = next) {
+			next = call->next;
+			link_call(calls, call);
+		}
+	free(old);
+}
+
+static void unlink_call(struct calls *calls, struct call *call)
+{
+	struct call **at = chain_of(calls, call->caller, call->token);
+
+	while (*at != call)
+		at = &(*at)->next;
+	*at = call->next;
+}
+
+/* ---- entries -------------------------------------------------------------------------- */
+
+static int find_hole(struct calls *calls, unsigned int *ret_index)
+{
+	unsigned int n = MAX(8U, calls->n_places * 2);
+	struct place *places;
+
+	while (calls->hole < calls->n_places && calls->places[calls->hole].block)
+		calls->hole++;
+	*ret_index = calls->hole;
+	if (calls->hole < calls->n_places)
+		return 0;
+	if (calls->n_places == BLOCKS_MAX)
+		return CALLS_E_FULL;
+	places = realloc(calls->places, n * sizeof(*places));
+	if (!places)
+		return -ENOMEM;
+	memset(places + calls->n_places, 0, (n - calls->n_places) * sizeof(*places));
+	calls->places = places;
+	calls->n_places = n;
+	return 0;
+}
+
+static void block_put_entry(struct block *block, struct call *call)
+{
+	call->state = CALL_FREE;
+	call->provider = NULL;
+	call->next = NULL;
+	if (block->free_first)
+		block->free_last->next = call;
+	else
+		block->free_first = call;
+	block->free_last = call;
+}
+
+static int block_new(struct calls *calls)
+{
+	struct block *block;
+	unsigned int index;
+	int rc = find_hole(calls, &index);
+
+	if (rc != 0)
+		return rc;
+	block = malloc(sizeof(*block));
+	if (!block)
+		return -ENOMEM;
+	block->index = index;
+	block->n_used = 0;
+	block->free_first = block->free_last = NULL;
+	for (unsigned int i = 0; i < BLOCK_LEN; i++) {
+		block->entries[i].id = calls->places[index].uses | index << BLOCK_BITS | i;
+		block_put_entry(block, &block->entries[i]);
+	}
+	calls->places[index].block = block;
+	calls->n_spare++;
+	list_init(&block->link);
+	list_add_tail(&calls->blocks, &block->link);
+	return 0;
+}
+
+static void block_free(struct calls *calls, struct block *block)
+{
+	struct place *place = &calls->places[block->index];
+	uint32_t id = 0;
+
+	for (unsigned int i = 0; i < BLOCK_LEN; i++)
+		id = MAX(id, block->entries[i].id);
+	place->uses = id & ~(uint32_t)((1U << INDEX_BITS) - 1);
+	place->block = NULL;
+	calls->hole = MIN(calls->hole, block->index);
+	calls->n_spare--;
+	list_del(&block->link);
+	free(block);
+}
+
+static struct block *block_of(const struct calls *calls, uint32_t id)
+{
+	unsigned int index = (id & ((1U << INDEX_BITS) - 1)) >> BLOCK_BITS;
+
+	return index < calls->n_places ? calls->places[index].block : NULL;
+}
+
+static int entry_new(struct calls *calls, struct call **ret_call)
+{
+	struct block *block;
+	int rc;
+
+	if (list_empty(&calls->blocks)) {
+		rc = block_new(calls);
+		if (rc != 0)
+			return rc;
+	}
+	block = container_of(calls->blocks.next, struct block, link);
+	*ret_call = block->free_first;
+	block->free_first = block->free_first->next;
+	if (!block->free_first)
+		list_del(&block->link);
+	if (block->n_used++ == 0)
+		calls->n_spare--;
+	return 0;
+}
+
+struct call *calls_get(const struct calls *calls, const struct party *provider, uint32_t id)
+{
+	struct block *block = block_of(calls, id);
+	struct call *call;
+
+	if (!block)
+		return NULL;
+	call = &block->entries[id & (BLOCK_LEN - 1)];
+	return call->id == id && call->provider == provider && call->state != CALL_FREE ? call : NULL;
+}
+
+/* ---- calls ---------------------------------------------------------------------------- */
+
+/* Somebody waits for it. */
+static void await(struct calls *calls, struct call *call, struct party *caller)
+{
+	call->caller = caller;
+	if (calls->n_keyed >= calls->n_chains)
+		resize(calls, calls->n_chains * 2);
+	link_call(calls, call);
+	calls->n_keyed++;
+	caller->n_awaited++;
+}
+
+static void leave_caller(struct calls *calls, struct call *call)
+{
+	unlink_call(calls, call);
+	calls->n_keyed--;
+	call->caller->n_awaited--;
+}
+
+int calls_add(struct calls *calls, struct party *payer, uint64_t token, struct api *api, bool oneway,
+	      struct call **ret_call)
+{
+	struct call *call;
+	int rc = entry_new(calls, &call);
+
+	if (rc != 0)
+		return rc;
+	*call = (struct call){
+		.id = call->id,
+		.state = CALL_QUEUED,
+		.payer = payer,
+		.token = token,
+		.oneway = oneway,
+		.origin = payer->origin,
+		.api = api_ref(api),
+	};
+	list_init(&call->handled);
+	list_init(&call->waiting);
+	timer_init(&call->deadline);
+	list_add_tail(&payer->calls_made, &call->made);
+	payer->n_calls_made++;
+	calls->n_open++;
+	calls->n_queued++;
+	if (!oneway)
+		await(calls, call, payer);
+	*ret_call = call;
+	return 0;
+}
+
+int calls_enqueue(struct call *call, struct span params, struct span caller_text)
+{
+	uint8_t *kept = malloc(params.len + caller_text.len + 1);
+
+	if (!kept)
+		return -ENOMEM;
+	memcpy(kept, params.p, params.len);
+	if (caller_text.len > 0)
+		memcpy(kept + params.len, caller_text.p, caller_text.len);
+	call->kept = kept;
+	call->params = span_of(kept, params.len);
+	call->caller_text = span_of(kept + params.len, caller_text.len);
+	list_add_tail(&call->api->queue, &call->waiting);
+	call->api->n_queued++;
+	return 0;
+}
+
+void calls_dequeue(struct call *call)
+{
+	if (list_empty(&call->waiting))
+		return;
+	list_del(&call->waiting);
+	call->api->n_queued--;
+}
+
+void calls_hand(struct calls *calls, struct call *call, struct holder *holder)
+{
+	call->state = CALL_RUNNING;
+	call->holder = holder_ref(holder);
+	call->provider = holder->party;
+	list_add_tail(&holder->party->calls_handled, &call->handled);
+	holder->party->n_calls_handled++;
+	holder->n_running++;
+	call->api->n_running++;
+	calls->n_queued--;
+}
+
+static void leave_provider(struct call *call)
+{
+	list_del(&call->handled);
+	call->provider->n_calls_handled--;
+	call->holder->n_running--;
+	call->api->n_running--;
+}
+
+void calls_hand_back(struct calls *calls, struct call *call)
+{
+	leave_provider(call);
+	call->state = CALL_QUEUED;
+	call->provider = NULL;
+	call->holder = holder_unref(call->holder);
+	calls->n_queued++;
+}
+
+void calls_orphan(struct call *call)
+{
+	list_del(&call->made);
+	call->payer->n_calls_made--;
+	call->payer = NULL;
+}
+
+void calls_abandon(struct calls *calls, struct call *call)
+{
+	if (call->caller)
+		leave_caller(calls, call);
+	call->caller = NULL;
+	if (call->payer)
+		calls_orphan(call);
+	call->state = CALL_ABANDONED;
+	call->provider->n_abandoned++;
+	calls->n_open--;
+	calls->n_abandoned++;
+}
+
+/* The parties stay named in the entry: whoever took it out has to tell them. */
+void calls_take(struct calls *calls, struct call *call)
+{
+	if (call->state == CALL_ABANDONED) {
+		call->provider->n_abandoned--;
+		calls->n_abandoned--;
+	} else {
+		calls->n_open--;
+	}
+	if (call->caller)
+		leave_caller(calls, call);
+	if (call->payer) {
+		list_del(&call->made);
+		call->payer->n_calls_made--;
+	}
+	calls_dequeue(call);
+	if (call->state == CALL_QUEUED)
+		calls->n_queued--;
+	else
+		leave_provider(call);
+	call->id += 1U << INDEX_BITS;
+}
+
+void calls_put(struct calls *calls, struct call *call)
+{
+	struct call *first = call - (call->id & (BLOCK_LEN - 1));
+	struct block *block = container_of(first, struct block, entries[0]);
+
+	call->holder = holder_unref(call->holder);
+	call->api = api_unref(call->api);
+	free(call->kept);
+	call->kept = NULL;
+	if (!block->free_first)
+		list_add_tail(&calls->blocks, &block->link);
+	block_put_entry(block, call);
+	if (--block->n_used > 0)
+		return;
+	calls->n_spare++;
+	if (calls->n_spare > SPARE_MAX)
+		block_free(calls, block);
+}
+
+void calls_trim(struct calls *calls)
+{
+	struct block *block, *next;
+
+	list_for_each_safe(block, next, &calls->blocks, struct block, link)
+		if (block->n_used == 0 && calls->n_spare > 1)
+			block_free(calls, block);
+	if (calls->n_keyed == 0 && calls->n_chains > CHAINS_LEAST)
+		resize(calls, CHAINS_LEAST);
+}
+
+size_t calls_count(const struct calls *calls)
+{
+	return calls->n_open;
+}
+
+size_t calls_count_queued(const struct calls *calls)
+{
+	return calls->n_queued;
+}
+
+size_t calls_count_abandoned(const struct calls *calls)
+{
+	return calls->n_abandoned;
+}
+
+struct call *calls_each(const struct calls *calls, uint32_t *at)
+{
+	struct block *block;
+	struct call *call;
+
+	while (*at >> BLOCK_BITS < calls->n_places) {
+		block = calls->places[*at >> BLOCK_BITS].block;
+		if (!block) {
+			*at = ((*at >> BLOCK_BITS) + 1) << BLOCK_BITS;
+			continue;
+		}
+		call = &block->entries[*at & (BLOCK_LEN - 1)];
+		(*at)++;
+		if (call->state != CALL_FREE)
+			return call;
+	}
+	return NULL;
+}

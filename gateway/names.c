@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Holding names: who may have one, with whom to share it, and what follows for calls that
+ * wait when holders come, pause, drain or go.
+ *
+ * A method changes the holders and marks the name; router_settle() draws the conclusions when
+ * the method is done: a standby takes over, the queue moves on or ends, whoever waits for the
+ * last call of a drain is told.
+ */
+#include <stdlib.h>
+
+#include "gateway/builtin.h"
+#include "gateway/methods.h"
+#include "gateway/options.h"
+#include "gateway/router_private.h"
+#include "gateway/schema.h"
+#include "gateway/text.h"
+
+#define TIMEOUT_MS 30000
+#define TIMEOUT_MAX_MS 600000
+#define COUNT_MOST 1000000
+
+/* ---- what follows --------------------------------------------------------------------- */
+
+void router_unsettle(struct router *router, struct api *api)
+{
+	if (!list_empty(&api->unsettled))
+		return;
+	list_add_tail(&router->unsettled, &api_ref(api)->unsettled);
+}
+
+static bool is_anybody_ready(const struct list *holders)
+{
+	struct holder *holder;
+
+	list_for_each(holder, holders, struct holder, link)
+		if (holder_is_ready(holder))
+			return true;
+	return false;
+}
+
+/* The first that is ready; else, if need be, the first. */
+static struct holder *first_standby(const struct api *api, bool need)
+{
+	struct holder *holder;
+
+	list_for_each(holder, &api->standbys, struct holder, link)
+		if (holder_is_ready(holder))
+			return holder;
+	return need ? list_first(&api->standbys, struct holder, link) : NULL;
+}
+
+/* Holders that can take no calls make way for a standby that can, and become standbys themselves. */
+static void hand_name_over(struct router *router, struct api *api, const struct now *now)
+{
+	struct holder *heir, *holder;
+
+	if (api->n_standbys == 0 || is_anybody_ready(&api->holders))
+		return;
+	heir = first_standby(api, api->n_holders == 0);
+	if (!heir)
+		return;
+	while ((holder = list_first(&api->holders, struct holder, link)))
+		holder_demote(holder);
+	holder_promote(heir);
+	heir->party->ops->granted(heir->party, api_name(api));
+	monitor_api(router, api, "granted", heir->party, now);
+}
+
+/* Nobody holds the name any more. */
+static void end_queue(struct router *router, struct api *api, const struct now *now)
+{
+	struct failure failure;
+	struct call *call;
+
+	while ((call = list_first(&api->queue, struct call, waiting))) {
+		router_fail(router, &failure, CHAPI_ERR_PROVIDER_GONE,
+			    "the provider of '%s' has left before the call had its turn", api->name);
+		failure.ran = CHAPI_RAN_NO;
+		call_finish(router, call, &failure, span_of(NULL, 0), now);
+	}
+}
+
+/* Its part of the queue is run by others, if there are any. */
+static bool is_drained(const struct holder *holder)
+{
+	const struct api *api = holder->api;
+
+	if (holder->n_running > 0)
+		return false;
+	return holder->standby || api->n_queued == 0 || is_anybody_ready(&api->holders);
+}
+
+static void tell_drainers(struct router *router, struct api *api, const struct now *now)
+{
+	struct holder *holder;
+
+	if (api->n_running == 0 && api->n_queued == 0)
+		drains_done(router, &api->drains, now);
+	list_for_each(holder, &api->holders, struct holder, link)
+		if (is_drained(holder))
+			drains_done(router, &holder->drains, now);
+	list_for_each(holder, &api->standbys, struct holder, link)
+		if (is_drained(holder))
+			drains_done(router, &holder->drains, now);
+}
+
+static void settle(struct router *router, struct api *api, const struct now *now)
+{
+	if (api->listed) {
+		hand_name_over(router, api, now);
+		dispatch_queue(router, api, now);
+	} else {
+		end_queue(router, api, now);
+	}
+	tell_drainers(router, api, now);
+}
+
+void router_settle(struct router *router, const struct now *now)
+{
+	struct api *api;
+
+	while ((api = list_first(&router->unsettled, struct api, unsettled))) {
+		list_del(&api->unsettled);
+		settle(router, api, now);
+		api_unref(api);
+	}
+}
+
+/* ---- giving up ------------------------------------------------------------------------ */
+
+static void give_up(struct router *router, struct holder *holder, const struct now *now)
+{
+	struct party *party = holder->party;
+	struct api *api = holder->api;
+
+	router_unsettle(router, api);
+	drains_done(router, &holder->drains, now);
+	router_uncharge(router, party, holder_size(api_name(api), &holder->options));
+	registry_remove(router->registry, holder);
+}
+
+static void revoke(struct router *router, struct holder *holder, const char *reason,
+		   const struct now *now)
+{
+	struct party *party = holder->party;
+	struct api *api = api_ref(holder->api);
+
+	give_up(router, holder, now);
+	party->ops->revoked(party, api_name(api), reason);
+	monitor_api(router, api, "revoked", party, now);
+	api_unref(api);
+}
+
+static void revoke_all(struct router *router, struct api *api, const char *reason,
+		       const struct now *now)
+{
+	struct holder *holder, *tmp;
+
+	api_ref(api);
+	list_for_each_safe(holder, tmp, &api->holders, struct holder, link)
+		revoke(router, holder, reason, now);
+	api_unref(api);
+}
+
+/* Standbys too: or the next of them would take over at once. */
+static void revoke_name(struct router *router, struct api *api, const struct now *now)
+{
+	struct holder *holder, *tmp;
+
+	api_ref(api);
+	list_for_each_safe(holder, tmp, &api->standbys, struct holder, link)
+		revoke(router, holder, "admin", now);
+	revoke_all(router, api, "admin", now);
+	api_unref(api);
+}
+
+void names_drop(struct router *router, struct party *party, const struct now *now)
+{
+	struct holder *holder;
+	struct api *api;
+
+	while ((holder = list_first(&party->registrations, struct holder, registered))) {
+		api = api_ref(holder->api);
+		give_up(router, holder, now);
+		monitor_api(router, api, "unregistered", party, now);
+		api_unref(api);
+	}
+}
+
+void names_check_rights(struct router *router, const struct now *now)
+{
+	struct holder *holder, *tmp;
+	struct party *party;
+
+	list_for_each(party, &router->parties, struct party, link)
+		list_for_each_safe(holder, tmp, &party->registrations, struct holder, registered)
+			if (!router_allows(router, RIGHT_REGISTER, party, api_name(holder->api)))
+				revoke(router, holder, "reload", now);
+}
+
+/* ---- options -------------------------------------------------------------------------- */
+
+static const struct option register_table[] = {
+	{ "policy", OPTION_CHOICE, offsetof(struct api_options, policy), 0, 0, api_policy_names },
+	{ "visibility", OPTION_CHOICE, offsetof(struct api_options, visibility), 0, 0,
+	  api_visibility_names },
+	{ "concurrency", OPTION_NUMBER, offsetof(struct api_options, concurrency), 0, COUNT_MOST,
+	  NULL },
+	{ "queue", OPTION_NUMBER, offsetof(struct api_options, queue), 0, COUNT_MOST, NULL },
+	{ "timeout_ms", OPTION_NUMBER, offsetof(struct api_options, timeout_ms), 1, NUMBER_MOST,
+	  NULL },
+	{ "timeout_max_ms", OPTION_NUMBER, offsetof(struct api_options, timeout_max_ms), 1,
+	  NUMBER_MOST, NULL },
+	{ "idempotent", OPTION_BOOL, offsetof(struct api_options, idempotent), 0, 0, NULL },
+	{ "summary", OPTION_TEXT, offsetof(struct api_options, summary), 0, 256, NULL },
+	{ "description", OPTION_TEXT, offsetof(struct api_options, description), 0, 8192, NULL },
+	{ "version", OPTION_TEXT, offsetof(struct api_options, version), 0, 64, NULL },
+	{ "tags", OPTION_TEXTS, offsetof(struct api_options, tags), 0, 16, NULL },
+	{ "params", OPTION_RAW, offsetof(struct api_options, params), 0, 0, NULL },
+	{ "result", OPTION_RAW, offsetof(struct api_options, result), 0, 0, NULL },
+};
+
+static bool check_description(struct request *q, struct span description, const char *option)
+{
+	struct schema_fault fault;
+	int rc = description.len > 0 ? schema_check(description, option, &fault) : 0;
+
+	if (rc < 0)
+		request_fail_memory(q);
+	else if (rc > 0)
+		request_fail(q, CHAPI_ERR_INVALID_ARGUMENT, "option '%s': %s", option, fault.text);
+	return rc == 0;
+}
+
+/* A limit that was lowered takes a default with it; one that was asked for is not cut in silence. */
+static bool check_options(struct request *q, struct api_options *options)
+{
+	if (options->timeout_ms > options->timeout_max_ms && options->timeout_ms != TIMEOUT_MS) {
+		request_fail(q, CHAPI_ERR_INVALID_ARGUMENT,
+			     "option 'timeout_ms' (%lld) is more than 'timeout_max_ms' (%lld); raise "
+			     "that, too", (long long)options->timeout_ms,
+			     (long long)options->timeout_max_ms);
+		return false;
+	}
+	options->timeout_ms = MIN(options->timeout_ms, options->timeout_max_ms);
+	return check_description(q, options->params, "params") &&
+	       check_description(q, options->result, "result");
+}
+
+static bool read_name(struct request *q, struct span *ret_name)
+{
+	if (!request_read_text(q, "the name", ret_name))
+		return false;
+	if (name_is_valid(*ret_name))
+		return true;
+	request_fail(q, CHAPI_ERR_INVALID_ARGUMENT, "'%s' is no name: " NAME_RULE,
+		     TEXT_QUOTE(*ret_name), API_NAME_MAX);
+	return false;
+}
+
+static void put_texts(struct buf *b, struct span array)
+{
+	if (array.len > 0)
+		mp_put_raw(b, array);
+	else
+		mp_put_array(b, 0);
+}
+
+static void put_granted(struct buf *b, struct span name, const char *state,
+			const struct api_options *options)
+{
+	mp_put_map(b, 13);
+	mp_put_str(b, "name");
+	mp_put_text(b, name);
+	mp_put_str(b, "state");
+	mp_put_str(b, state);
+	mp_put_str(b, "policy");
+	mp_put_str(b, api_policy_names[options->policy]);
+	mp_put_str(b, "visibility");
+	mp_put_str(b, api_visibility_names[options->visibility]);
+	mp_put_str(b, "concurrency");
+	mp_put_int(b, options->concurrency);
+	mp_put_str(b, "queue");
+	mp_put_int(b, options->queue);
+	mp_put_str(b, "timeout_ms");
+	mp_put_int(b, options->timeout_ms);
+	mp_put_str(b, "timeout_max_ms");
+	mp_put_int(b, options->timeout_max_ms);
+	mp_put_str(b, "idempotent");
+	mp_put_bool(b, options->idempotent);
+	mp_put_str(b, "summary");
+	mp_put_text(b, options->summary);
+	mp_put_str(b, "description");
+	mp_put_text(b, options->description);
+	mp_put_str(b, "version");
+	mp_put_text(b, options->version);
+	mp_put_str(b, "tags");
+	put_texts(b, options->tags);
+}
+
+const char *holder_state(const struct holder *holder)
+{
+	if (holder->draining)
+		return "draining";
+	if (holder->paused)
+		return "paused";
+	return holder->standby ? "standby" : "active";
+}
+
+const char *api_state(const struct api *api)
+{
+	if (api->draining)
+		return "draining";
+	if (api->paused)
+		return "paused";
+	return is_anybody_ready(&api->holders) ? "active" : holder_state(api_holder(api));
+}
+
+/* ---- register ------------------------------------------------------------------------- */
+
+static bool same_terms(const struct api_options *a, const struct api_options *b)
+{
+	return a->visibility == b->visibility && a->timeout_ms == b->timeout_ms &&
+	       a->timeout_max_ms == b->timeout_max_ms && span_equal(a->params, b->params) &&
+	       span_equal(a->result, b->result);
+}
+
+static bool check_sharer(struct request *q, const struct api *api, const struct api_options *options)
+{
+	const struct api_options *theirs = &api_holder(api)->options;
+
+	if (theirs->policy == API_SHARE && same_terms(theirs, options))
+		return true;
+	if (theirs->policy != API_SHARE)
+		request_fail(q, CHAPI_ERR_FAILED_PRECONDITION,
+			     "'%s' is held under the policy '%s', which does not share it; its holder "
+			     "has to register it with the policy 'share', too", api->name,
+			     api_policy_names[theirs->policy]);
+	else
+		request_fail(q, CHAPI_ERR_FAILED_PRECONDITION,
+			     "those who share '%s' have other options; visibility, params, result, "
+			     "timeout_ms and timeout_max_ms must be the same", api->name);
+	return false;
+}
+
+static bool check_other_users(struct request *q, const struct api *api)
+{
+	struct holder *holder;
+
+	list_for_each(holder, &api->holders, struct holder, link) {
+		if (holder->party->uid == q->from->uid ||
+		    router_allows(q->router, RIGHT_ADMIN, q->from, api_name(api)))
+			continue;
+		request_fail(q, CHAPI_ERR_PERMISSION_DENIED,
+			     "'%s' is held by another user (%s); taking or joining it needs the right "
+			     "'admin' for it", api->name, holder->party->caller);
+		return false;
+	}
+	return true;
+}
+
+/* The name is held already: may this party come in under these options? */
+static bool check_holders(struct request *q, const struct api *api, const struct api_options *options)
+{
+	if (api_find_holder(api, q->from))
+		request_fail(q, CHAPI_ERR_API_EXISTS,
+			     "this connection holds '%s' already; 'update' changes its options",
+			     api->name);
+	else if (options->policy == API_EXCLUSIVE)
+		request_fail(q, CHAPI_ERR_API_EXISTS,
+			     "'%s' is held by another process (%s); choose another name, stop that "
+			     "one, or register with the policy replace, share or standby", api->name,
+			     api_holder(api)->party->caller);
+	else
+		return check_other_users(q, api) &&
+		       (options->policy != API_SHARE || check_sharer(q, api, options));
+	return false;
+}
+
+/* May this party hold one more name, and this one? */
+static bool check_register(struct request *q, struct span name, const struct api *api,
+			   const struct api_options *options)
+{
+	unsigned int most = q->router->config.limits.names_per_peer;
+
+	if (builtin_is_reserved(name))
+		request_fail(q, CHAPI_ERR_PERMISSION_DENIED,
+			     "names that begin with 'chapi.' are the gateway's own; choose another");
+	else if (q->from->n_registrations >= most)
+		request_fail(q, CHAPI_ERR_BUSY,
+			     "this connection holds %u names, and may hold no more (names_per_peer); "
+			     "give one back, or use another connection", most);
+	else
+		return request_may(q, RIGHT_REGISTER, name, "register this name") &&
+		       (!api || check_holders(q, api, options));
+	return false;
+}
+
+/*
+ * The answer is made first: a name is not taken by one who is told that it failed. The
+ * newcomer is in before those it replaces go: so the name, and what waits for it, stays.
+ */
+static enum outcome hold(struct request *q, struct span name, struct api *api,
+			 const struct api_options *options)
+{
+	struct router *router = q->router;
+	bool standby = api && options->policy == API_STANDBY;
+	struct holder *holder;
+
+	put_granted(&router->answer, name, standby ? "standby" : "active", options);
+	if (buf_error(&router->answer) != 0 ||
+	    registry_add(router->registry, name, q->from, options,
+			 standby || (api && options->policy == API_REPLACE), &holder) != 0)
+		return request_fail_memory(q);
+	if (api && options->policy == API_REPLACE) {
+		revoke_all(router, api, "replaced", q->now);
+		holder_promote(holder);
+	}
+	router_unsettle(router, holder->api);
+	monitor_api(router, holder->api, "registered", q->from, q->now);
+	waits_registered(router, name, q->now);
+	return request_done(q);
+}
+
+enum outcome method_register(struct request *q)
+{
+	struct api_options options = {
+		.policy = API_EXCLUSIVE,
+		.visibility = q->router->config.local_by_default ? API_LOCAL : API_REMOTE,
+		.queue = 64,
+		.timeout_ms = TIMEOUT_MS,
+		.timeout_max_ms = TIMEOUT_MAX_MS,
+	};
+	struct span name;
+	struct api *api;
+	size_t size;
+
+	if (!read_name(q, &name) ||
+	    !request_read_options(q, register_table, ARRAY_SIZE(register_table), &options) ||
+	    !check_options(q, &options))
+		return OUTCOME_FAILURE;
+	api = registry_find(q->router->registry, name);
+	size = holder_size(name, &options);
+	if (!check_register(q, name, api, &options) || !request_charge(q, size))
+		return OUTCOME_FAILURE;
+	if (hold(q, name, api, &options) == OUTCOME_RESULT)
+		return OUTCOME_RESULT;
+	router_uncharge(q->router, q->from, size);
+	return OUTCOME_FAILURE;
+}
+
+/* ---- update, unregister --------------------------------------------------------------- */
+
+/* The holding of this party; NULL: it has none, and the failure is set. */
+static struct holder *find_own(struct request *q, struct span name)
+{
+	struct api *api = registry_find(q->router->registry, name);
+	struct holder *holder = api ? api_find_holder(api, q->from) : NULL;
+
+	if (!holder)
+		request_fail(q, CHAPI_ERR_API_NOT_FOUND, "this connection does not hold '%s'",
+			     TEXT_QUOTE(name));
+	return holder;
+}
+
+/* Others who share the name have agreed to the options as they were. */
+static bool check_update(struct request *q, const struct holder *holder,
+			 const struct api_options *options)
+{
+	const struct api *api = holder->api;
+
+	if (holder->standby || api->n_holders == 1 ||
+	    (options->policy == holder->options.policy && same_terms(&holder->options, options)))
+		return true;
+	request_fail(q, CHAPI_ERR_FAILED_PRECONDITION,
+		     "'%s' is shared by %u; policy, visibility, params, result, timeout_ms and "
+		     "timeout_max_ms must stay as they are", api->name, api->n_holders);
+	return false;
+}
+
+enum outcome method_update(struct request *q)
+{
+	struct router *router = q->router;
+	struct api_options options;
+	struct holder *holder;
+	struct span name;
+	size_t size;
+
+	if (!request_read_text(q, "the name", &name) || !(holder = find_own(q, name)))
+		return OUTCOME_FAILURE;
+	options = holder->options;
+	if (!request_read_options(q, register_table, ARRAY_SIZE(register_table), &options) ||
+	    !check_options(q, &options) || !check_update(q, holder, &options))
+		return OUTCOME_FAILURE;
+	size = holder_size(name, &holder->options);
+	if (!request_charge(q, holder_size(name, &options)))
+		return OUTCOME_FAILURE;
+	put_granted(&router->answer, name, holder_state(holder), &options);
+	if (buf_error(&router->answer) != 0 ||
+	    registry_set_options(router->registry, holder, &options) != 0) {
+		router_uncharge(router, q->from, holder_size(name, &options));
+		return request_fail_memory(q);
+	}
+	router_uncharge(router, q->from, size);
+	router_unsettle(router, holder->api);
+	monitor_api(router, holder->api, "updated", q->from, q->now);
+	return request_done(q);
+}
+
+/*
+ * A name that this party holds, or may administer. NULL: neither, and the failure is set.
+ * *ret_holder: its own holding; NULL: it acts as an administrator, on the whole name.
+ */
+static struct api *find_managed(struct request *q, struct span name, const char *doing,
+				struct holder **ret_holder)
+{
+	struct api *api = registry_find(q->router->registry, name);
+
+	*ret_holder = api ? api_find_holder(api, q->from) : NULL;
+	if (*ret_holder)
+		return api;
+	if (!api || !router_allows(q->router, RIGHT_LIST, q->from, name)) {
+		request_fail(q, CHAPI_ERR_API_NOT_FOUND, "nobody has registered '%s'",
+			     TEXT_QUOTE(name));
+		return NULL;
+	}
+	return request_may(q, RIGHT_ADMIN, name, doing) ? api : NULL;
+}
+
+enum outcome method_unregister(struct request *q)
+{
+	struct holder *holder;
+	struct span name;
+	struct api *api;
+
+	if (!request_read_text(q, "the name", &name))
+		return OUTCOME_FAILURE;
+	api = find_managed(q, name, "unregister a name that others hold", &holder);
+	if (!api)
+		return OUTCOME_FAILURE;
+	if (holder) {
+		api_ref(api);
+		give_up(q->router, holder, q->now);
+		monitor_api(q->router, api, "unregistered", q->from, q->now);
+		api_unref(api);
+	} else {
+		revoke_name(q->router, api, q->now);
+	}
+	return request_done_nil(q);
+}
+
+/* ---- pause, resume, drain ------------------------------------------------------------- */
+
+/* holder: NULL: the whole name. */
+static void set_state(struct api *api, struct holder *holder, bool paused, bool draining)
+{
+	if (holder) {
+		holder->paused = paused;
+		holder->draining = draining;
+	} else {
+		api->paused = paused;
+		api->draining = draining;
+	}
+}
+
+static enum outcome change_state(struct request *q, const char *doing, bool paused, const char *action)
+{
+	struct holder *holder;
+	struct span name;
+	struct api *api;
+
+	if (!request_read_text(q, "the name", &name))
+		return OUTCOME_FAILURE;
+	api = find_managed(q, name, doing, &holder);
+	if (!api)
+		return OUTCOME_FAILURE;
+	set_state(api, holder, paused, false);
+	router_unsettle(q->router, api);
+	monitor_api(q->router, api, action, q->from, q->now);
+	return request_done_nil(q);
+}
+
+enum outcome method_pause(struct request *q)
+{
+	return change_state(q, "pause a name that others hold", true, "paused");
+}
+
+enum outcome method_resume(struct request *q)
+{
+	return change_state(q, "resume a name that others hold", false, "resumed");
+}
+
+enum outcome method_drain(struct request *q)
+{
+	static const struct option table[] = { { "timeout_ms", OPTION_NUMBER, 0, 1, NUMBER_MOST, NULL } };
+	struct holder *holder;
+	int64_t timeout_ms = 0;
+	enum outcome outcome;
+	struct span name;
+	struct api *api;
+
+	if (!request_read_text(q, "the name", &name) ||
+	    !request_read_options(q, table, ARRAY_SIZE(table), &timeout_ms))
+		return OUTCOME_FAILURE;
+	api = find_managed(q, name, "drain a name that others hold", &holder);
+	if (!api)
+		return OUTCOME_FAILURE;
+	outcome = pending_drain(q, holder ? NULL : api, holder, timeout_ms);
+	if (outcome != OUTCOME_LATER)
+		return outcome;
+	set_state(api, holder, false, true);
+	router_unsettle(q->router, api);
+	monitor_api(q->router, api, "draining", q->from, q->now);
+	return OUTCOME_LATER;
+}

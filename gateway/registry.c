@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The names of functions and who holds them: see registry.h.
+ *
+ * The table is chained, with a number of chains that is a power of two, and seeded, since names
+ * come from outside. It grows as names come and goes back to its first size when the last
+ * one goes.
+ */
+#include "gateway/registry.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "gateway/siphash.h"
+
+#define CHAINS_LEAST 64
+
+struct registry {
+	uint64_t seed[2];
+	uint64_t n_serials;
+	struct api **chains;
+	size_t n_chains;
+	size_t n_apis;
+};
+
+const char *const api_policy_names[] = { "exclusive", "replace", "share", "standby", NULL };
+const char *const api_visibility_names[] = { "remote", "local", NULL };
+
+/* ---- names ---------------------------------------------------------------------------- */
+
+static bool is_name_char(uint8_t c, bool first)
+{
+	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_')
+		return true;
+	return !first && (c == '.' || c == ':' || c == '-');
+}
+
+bool name_is_valid(struct span name)
+{
+	if (name.len == 0 || name.len > API_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if (!is_name_char(name.p[i], i == 0))
+			return false;
+	return true;
+}
+
+/* Goes back to the last star only: what an earlier one took needs no second look. */
+bool name_matches(struct span name, struct span pattern)
+{
+	size_t n = 0, p = 0, star = SIZE_MAX, star_n = 0;
+
+	while (n < name.len) {
+		if (p < pattern.len && pattern.p[p] == '*') {
+			star = p++;
+			star_n = n;
+		} else if (p < pattern.len && pattern.p[p] == name.p[n]) {
+			p++;
+			n++;
+		} else if (star != SIZE_MAX) {
+			p = star + 1;
+			n = ++star_n;
+		} else {
+			return false;
+		}
+	}
+	while (p < pattern.len && pattern.p[p] == '*')
+		p++;
+	return p == pattern.len;
+}
+
+/* ---- the table ------------------------------------------------------------------------ */
+
+int registry_new(const uint64_t seed[2], struct registry **ret_registry)
+{
+	struct registry *registry = calloc(1, sizeof(*registry));
+
+	if (!registry)
+		return -ENOMEM;
+	registry->chains = calloc(CHAINS_LEAST, sizeof(*registry->chains));
+	if (!registry->chains) {
+		free(registry);
+		return -ENOMEM;
+	}
+	registry->n_chains = CHAINS_LEAST;
+	registry->seed[0] = seed[0];
+	registry->seed[1] = seed[1];
+	*ret_registry = registry;
+	return 0;
+}
+
+struct registry *registry_free(struct registry *registry)
+{
+	if (!registry)
+		return NULL;
+	free(registry->chains);
+	free(registry);
+	return NULL;
+}
+
+static struct api **chain_of(const struct registry *registry, uint64_t hash)
+{
+	return &registry->chains[hash & (registry->n_chains - 1)];
+}
+
+static struct api *find(const struct registry *registry, struct span name, uint64_t hash)
+{
+	struct api *api = *chain_of(registry, hash);
+
+	while (api && !(api->hash == hash && span_equal(api_name(api), name)))
+		api = api->next;
+	return api;
+}
+
+struct api *registry_find(const struct registry *registry, struct span name)
+{
+	return find(registry, name, siphash(registry->seed, name));
+}
+
+static void link_api(struct registry *registry, struct api *api)
+{
+	struct api **chain = chain_of(registry, api->hash);
+
+	api->next = *chain;
+	*chain = api;
+}
+
+/* Without memory the table stays as it is: longer chains are slower, not wrong. */
+static void resize(struct registry *registry, size_t n_chains)
+{
+	struct api **old = registry->chains;
+	struct api **chains = calloc(n_chains, sizeof(*chains));
+	size_t n_old = registry->n_chains;
+	struct api *next;
+
+	if (!chains)
+		return;
+	registry->chains = chains;
+	registry->n_chains = n_chains;
+	for (size_t i = 0; i < n_old; i++)
+		for (struct api *api = old[i]; api; api = next) {
+			next = api->next;
+			link_api(registry, api);
+		}
+	free(old);
+}
+
+static void insert(struct registry *registry, struct api *api)
+{
+	if (registry->n_apis >= registry->n_chains)
+		resize(registry, registry->n_chains * 2);
+	link_api(registry, api);
+	registry->n_apis++;
+}
+
+static void extract(struct registry *registry, struct api *api)
+{
+	struct api **at = chain_of(registry, api->hash);
+
+	while (*at != api)
+		at = &(*at)->next;
+	*at = api->next;
+	registry->n_apis--;
+	if (registry->n_apis == 0 && registry->n_chains > CHAINS_LEAST)
+		resize(registry, CHAINS_LEAST);
+}
+
+/* ---- names and holders ---------------------------------------------------------------- */
+
+static struct api *api_new(struct span name, uint64_t hash)
+{
+	struct api *api = malloc(sizeof(*api) + name.len + 1);
+
+	if (!api)
+		return NULL;
+	*api = (struct api){ .hash = hash, .name_len = name.len, .listed = true };
+	list_init(&api->holders);
+	list_init(&api->standbys);
+	list_init(&api->queue);
+	list_init(&api->drains);
+	list_init(&api->unsettled);
+	memcpy(api->name, name.p, name.len);
+	api->name[name.len] = '\0';
+	return api;
+}
+
+struct api *api_ref(struct api *api)
+{
+	api->n_refs++;
+	return api;
+}
+
+struct api *api_unref(struct api *api)
+{
+	if (api && --api->n_refs == 0)
+		free(api);
+	return NULL;
+}
+
+struct holder *api_find_holder(const struct api *api, const struct party *party)
+{
+	struct holder *holder;
+
+	list_for_each(holder, &api->holders, struct holder, link)
+		if (holder->party == party)
+			return holder;
+	list_for_each(holder, &api->standbys, struct holder, link)
+		if (holder->party == party)
+			return holder;
+	return NULL;
+}
+
+/* The spans of a copy, one after the other. */
+#define N_TEXTS 6
+
+static void texts_of(struct api_options *options, struct span *ret[N_TEXTS])
+{
+	ret[0] = &options->summary;
+	ret[1] = &options->description;
+	ret[2] = &options->version;
+	ret[3] = &options->tags;
+	ret[4] = &options->params;
+	ret[5] = &options->result;
+}
+
+static size_t texts_len(const struct api_options *options)
+{
+	return options->summary.len + options->description.len + options->version.len +
+	       options->tags.len + options->params.len + options->result.len;
+}
+
+size_t holder_size(struct span name, const struct api_options *options)
+{
+	return sizeof(struct api) + name.len + 1 + sizeof(struct holder) + texts_len(options);
+}
+
+/* Copies the texts of options behind one another. NULL: no memory. */
+static uint8_t *copy_texts(struct api_options *options)
+{
+	uint8_t *memory = malloc(texts_len(options) + 1), *w = memory;
+	struct span *texts[N_TEXTS];
+
+	if (!memory)
+		return NULL;
+	texts_of(options, texts);
+	for (size_t i = 0; i < N_TEXTS; i++) {
+		if (texts[i]->len > 0)
+			memcpy(w, texts[i]->p, texts[i]->len);
+		texts[i]->p = w;
+		w += texts[i]->len;
+	}
+	return memory;
+}
+
+int registry_set_options(struct registry *registry, struct holder *holder,
+			 const struct api_options *options)
+{
+	struct api_options copy = *options;
+	uint8_t *texts = copy_texts(&copy);
+
+	if (!texts)
+		return -ENOMEM;
+	free(holder->texts);
+	holder->texts = texts;
+	holder->options = copy;
+	holder->serial = ++registry->n_serials;
+	return 0;
+}
+
+static struct holder *holder_new(struct registry *registry, const struct api_options *options)
+{
+	struct holder *holder = malloc(sizeof(*holder));
+
+	if (!holder)
+		return NULL;
+	*holder = (struct holder){ .n_refs = 1 };
+	list_init(&holder->drains);
+	if (registry_set_options(registry, holder, options) != 0) {
+		free(holder);
+		return NULL;
+	}
+	return holder;
+}
+
+static struct api *find_or_make(struct registry *registry, struct span name)
+{
+	uint64_t hash = siphash(registry->seed, name);
+	struct api *api = find(registry, name, hash);
+
+	if (api)
+		return api;
+	api = api_new(name, hash);
+	if (api)
+		insert(registry, api);
+	return api;
+}
+
+static void enlist(struct holder *holder)
+{
+	struct api *api = holder->api;
+
+	list_add_tail(holder->standby ? &api->standbys : &api->holders, &holder->link);
+	if (holder->standby)
+		api->n_standbys++;
+	else
+		api->n_holders++;
+}
+
+static void delist(struct holder *holder)
+{
+	list_del(&holder->link);
+	if (holder->standby)
+		holder->api->n_standbys--;
+	else
+		holder->api->n_holders--;
+}
+
+int registry_add(struct registry *registry, struct span name, struct party *party,
+		 const struct api_options *options, bool standby, struct holder **ret_holder)
+{
+	struct holder *holder = holder_new(registry, options);
+	struct api *api = holder ? find_or_make(registry, name) : NULL;
+
+	if (!api) {
+		if (holder)
+			free(holder->texts);
+		free(holder);
+		return -ENOMEM;
+	}
+	holder->api = api_ref(api);
+	holder->party = party;
+	holder->standby = standby;
+	enlist(holder);
+	list_add_tail(&party->registrations, &holder->registered);
+	party->n_registrations++;
+	*ret_holder = holder;
+	return 0;
+}
+
+void registry_remove(struct registry *registry, struct holder *holder)
+{
+	struct api *api = holder->api;
+
+	delist(holder);
+	list_del(&holder->registered);
+	holder->party->n_registrations--;
+	holder->party = NULL;
+	if (api->n_holders + api->n_standbys == 0) {
+		extract(registry, api);
+		api->listed = false;
+	}
+	holder_unref(holder);
+}
+
+void holder_demote(struct holder *holder)
+{
+	delist(holder);
+	holder->standby = true;
+	enlist(holder);
+}
+
+void holder_promote(struct holder *holder)
+{
+	delist(holder);
+	holder->standby = false;
+	enlist(holder);
+}
+
+struct holder *holder_ref(struct holder *holder)
+{
+	holder->n_refs++;
+	return holder;
+}
+
+struct holder *holder_unref(struct holder *holder)
+{
+	if (!holder || --holder->n_refs > 0)
+		return NULL;
+	api_unref(holder->api);
+	free(holder->texts);
+	free(holder);
+	return NULL;
+}
+
+/* ---- looking around ------------------------------------------------------------------- */
+
+size_t registry_count(const struct registry *registry)
+{
+	return registry->n_apis;
+}
+
+bool api_is_seen(const struct api *api, enum party_origin origin)
+{
+	return origin == PARTY_LOCAL || api_holder(api)->options.visibility == API_REMOTE;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct api *const *left = a, *const *right = b;
+
+	return strcmp((*left)->name, (*right)->name);
+}
+
+int registry_select(const struct registry *registry, struct span pattern, enum party_origin origin,
+		    struct api ***ret_apis, size_t *ret_n)
+{
+	struct api **apis = malloc((registry->n_apis + 1) * sizeof(struct api *));
+	size_t n = 0;
+
+	if (!apis)
+		return -ENOMEM;
+	for (size_t i = 0; i < registry->n_chains; i++)
+		for (struct api *api = registry->chains[i]; api; api = api->next)
+			if (api_is_seen(api, origin) && name_matches(api_name(api), pattern))
+				apis[n++] = api;
+	qsort(apis, n, sizeof(struct api *), compare);
+	*ret_apis = apis;
+	*ret_n = n;
+	return 0;
+}

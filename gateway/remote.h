@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The remote side as a party of the router: requests that came over the hub go in, their
+ * responses go out as events.
+ *
+ * Pure: publishing is a function it is given. Records are record.h, the connection is
+ * channel.h. chapi-remote(7).
+ */
+#ifndef CHAPI_REMOTE_H
+#define CHAPI_REMOTE_H
+
+#include "gateway/router.h"
+
+struct remote;
+
+/* Everything is borrowed for the life of the remote side. */
+struct remote_config {
+	const char *name;			/* of the gateway */
+	const char *const *channels;		/* those listened on */
+	size_t n_channels;
+	const char *request_event, *response_event;
+	bool answer_unknown;
+	size_t max_event_bytes;			/* of an event's data */
+	unsigned int max_calls;
+};
+
+/* An answer to be published; everything in it is borrowed. */
+struct remote_publication {
+	struct span channel, event;
+	struct span payload;		/* text, the event's data */
+	bool has_id;			/* its caller knows a repeat by it */
+	uint64_t deadline_ms;		/* until when the caller said it waits; 0: it did not say */
+	void *answer;			/* for remote_published() */
+};
+
+struct remote_ops {
+	/* False: it cannot be. Else remote_published() follows, later, unless the remote side is freed before. */
+	bool (*publish)(void *data, const struct remote_publication *publication);
+};
+
+struct remote_status {
+	uint64_t n_requests, n_responses;
+	uint64_t n_ignored;		/* events not understood, not for us, or that could not be answered */
+	uint64_t n_name_conflicts;	/* answers of another gateway that has our name; 0: none seen */
+	unsigned int n_running;
+};
+
+int remote_new(const struct remote_config *config, struct router *router, const struct remote_ops *ops, void *data,
+	       struct remote **ret_remote) MUST_CHECK;
+/*
+ * Other values for these two, from the next request on; calls that run go on, whatever their
+ * number. 0 or -ENOMEM: all stays as it was.
+ */
+int remote_set_limits(struct remote *remote, bool answer_unknown, unsigned int max_calls) MUST_CHECK;
+/* Drops its calls at the router. */
+struct remote *remote_free(struct remote *remote, const struct now *now);
+
+/* An event of the hub, as channel.h gives it. */
+void remote_event(struct remote *remote, struct span channel, struct span event, struct span payload,
+		  const struct now *now);
+/* What became of a publication; status: of HTTP as the hub meant it, 0 if none came. */
+void remote_published(void *answer, unsigned int status);
+void remote_status(const struct remote *remote, struct remote_status *ret_status);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the router's own files share. Nobody else includes this.
+ *
+ *     router.c     parties, messages in, the one answer to each request
+ *     methods.c    what a process may ask, and what is told about names and the gateway
+ *     builtin.c    the gateway's own functions
+ *     names.c      holding names: register, pause, drain, and what follows when holders change
+ *     dispatch.c   a call from its request to its provider: rights, queue, hand-over
+ *     finish.c     how calls end: answer, deadline, cancel, a party's leaving
+ *     pending.c    requests other than calls that are answered later
+ *     monitor.c    who watches, and what is shown
+ *
+ * Who handles a request does not answer it: it says what the answer is, and router.c gives
+ * it, once. Who changes the holders of a name, or ends a call of it, does not look at what
+ * waits for it: the name is marked (router_unsettle()), and dealt with when all else is done.
+ */
+#ifndef CHAPI_ROUTER_PRIVATE_H
+#define CHAPI_ROUTER_PRIVATE_H
+
+#include "gateway/calls.h"
+#include "gateway/registry.h"
+#include "gateway/router.h"
+#include "gateway/timers.h"
+#include "libchapi-ipc/mp.h"
+
+#define AWAITED_CHAINS 64
+
+enum timer_kind { TIMER_CALL, TIMER_PENDING };
+
+struct router {
+	struct router_config config;	/* the texts are our copies */
+	struct registry *registry;
+	struct calls *calls;
+	struct timers timers;
+	struct list parties, offenders, monitors;
+	struct list unsettled;		/* names whose holders or calls have changed; references */
+	struct list awaited[AWAITED_CHAINS];	/* names that are waited for, by hash */
+	struct list publishes;		/* struct pending */
+	unsigned int n_local;		/* parties that are connections */
+	size_t pinned;			/* bytes charged to all parties */
+	uint64_t started_us;
+	uint64_t n_labels, n_turns, n_publishes;	/* made so far, for the next one */
+	bool stopping;
+	struct router_counters counters;
+	/* Of the answer under way; kept so that nothing is allocated for each. */
+	struct buf answer;		/* a result or details */
+	struct buf record;		/* with the record around it */
+	struct buf event;		/* for monitors */
+	char words[400];		/* a failure's message */
+};
+
+/* A request that is being handled, and what will be said to it. */
+struct request {
+	struct router *router;
+	struct party *from;
+	uint64_t token;
+	const struct now *now;
+	struct mp_reader args;		/* a method's params */
+	uint32_t n_args;
+	unsigned int depth;		/* the deepest of them has, at most */
+	bool is_call;
+	bool in_flight;			/* one-way, and begun: its end is told elsewhere */
+	bool full;			/* a call that wants the record */
+	char label[CALL_LABEL_MAX];	/* room for a call's id that is made here */
+	struct failure failure;
+	struct party_response response;
+};
+
+enum outcome {
+	OUTCOME_RESULT,		/* response.result */
+	OUTCOME_FAILURE,	/* failure */
+	OUTCOME_LATER,		/* whoever ends it gives the answer */
+};
+
+/* ---- router.c ---- */
+
+/* Sets the failure: code, with the code's usual "ran"; words for people. */
+enum outcome request_fail(struct request *q, int code, const char *fmt, ...) PRINTF(3, 4);
+enum outcome request_fail_memory(struct request *q);
+/* The result is what was put into router->answer; nil. */
+enum outcome request_done(struct request *q);
+enum outcome request_done_nil(struct request *q);
+/* The same for a call that is over later than its request. */
+void router_fail(struct router *router, struct failure *ret, int code, const char *fmt, ...) PRINTF(4, 5);
+/* Adds to a failure whose details are empty: try again after so many ms. Needs router->answer. */
+void router_retry_after(struct router *router, struct failure *failure, uint64_t ms);
+
+/* The one place where a party is told anything. */
+void router_answer(struct router *router, struct party *to, uint64_t token, bool full,
+		   const struct party_response *response);
+void router_put_failure(struct buf *b, const struct failure *failure);
+
+/* Charges bytes to a party; false: that is more than it may have, and the failure is set. */
+bool request_charge(struct request *q, size_t n) MUST_CHECK;
+void router_uncharge(struct router *router, struct party *party, size_t n);
+
+bool router_allows(const struct router *router, enum right right, const struct party *party,
+		   struct span object);
+/* Also sets the failure, permission_denied. doing: "register 'x'" and so on, for people. */
+bool request_may(struct request *q, enum right right, struct span object, const char *doing) MUST_CHECK;
+
+/* ---- names.c ---- */
+
+void router_unsettle(struct router *router, struct api *api);
+/* Every marked name: hands over, gives queued calls out, tells who waits. */
+void router_settle(struct router *router, const struct now *now);
+/* The party holds no names any more. */
+void names_drop(struct router *router, struct party *party, const struct now *now);
+/* Takes names from those who may not hold them (any more). */
+void names_check_rights(struct router *router, const struct now *now);
+
+/* The holding's state, for people: "active", "standby", "paused", "draining". */
+const char *holder_state(const struct holder *holder);
+const char *api_state(const struct api *api);
+
+enum outcome method_register(struct request *q);
+enum outcome method_update(struct request *q);
+enum outcome method_unregister(struct request *q);
+enum outcome method_pause(struct request *q);
+enum outcome method_resume(struct request *q);
+enum outcome method_drain(struct request *q);
+
+/* ---- dispatch.c ---- */
+
+/* A call as it was asked for. */
+struct asked {
+	struct span api;
+	struct span params;	/* one MessagePack value */
+	struct span label;	/* empty: one is made */
+	struct span caller;
+	double request_time;
+	int64_t timeout_ms;	/* 0: the API's own */
+	bool oneway, progress;
+};
+
+/* Finds the function and hands the call over, or says why not. */
+enum outcome request_call(struct request *q, const struct asked *asked);
+/* Gives queued calls of a name to those who have room. */
+void dispatch_queue(struct router *router, struct api *api, const struct now *now);
+/* Ready to be given new calls? */
+bool holder_is_ready(const struct holder *holder);
+
+/* ---- finish.c ---- */
+
+/* The call is over; its caller is told if it still waits. */
+void call_finish(struct router *router, struct call *call, const struct failure *failure,
+		 struct span result, const struct now *now);
+/* Nothing was begun: undoes calls_add() and what was charged, tells nobody. */
+void call_undo(struct router *router, struct call *call);
+/*
+ * It is not wanted any more: a queued one is over; of a running one its provider is told, and
+ * keeps it until it answers. failure: what the caller hears, its ran is set here; NULL: it has left.
+ */
+void call_drop(struct router *router, struct call *call, struct failure *failure, const struct now *now);
+void call_expire(struct router *router, struct call *call, const struct now *now);
+/* A party's leaving. */
+void calls_drop_made(struct router *router, struct party *party, const struct now *now);
+void calls_drop_handled(struct router *router, struct party *party, const struct now *now);
+
+/* ---- pending.c ---- */
+
+struct pending;
+
+bool pending_is_known(const struct party *party, uint64_t token);
+void pending_expire(struct router *router, struct timer *timer, const struct now *now);
+void pendings_drop(struct router *router, struct party *party);
+/* A name is there: who waited for it may go on. */
+void waits_registered(struct router *router, struct span name, const struct now *now);
+/* Of a name, or of a holder: no call is running any more. */
+void drains_done(struct router *router, struct list *drains, const struct now *now);
+/* Begins to wait for that; one of both, the other is NULL. */
+enum outcome pending_drain(struct request *q, struct api *api, struct holder *holder, int64_t timeout_ms);
+enum outcome method_wait(struct request *q);
+enum outcome method_publish(struct request *q);
+
+/* ---- monitor.c ---- */
+
+void monitor_request(struct router *router, const struct party *from, const struct asked *asked,
+		     struct span label, const struct api *api, bool known, const struct now *now);
+/* api: NULL: none of a provider's. */
+void monitor_response(struct router *router, const struct party *caller,
+		      const struct party_response *response, const struct api *api,
+		      const struct now *now);
+/* action: "registered", "updated", "unregistered", "granted", "revoked", "paused", "resumed", "draining" */
+void monitor_api(struct router *router, const struct api *api, const char *action,
+		 const struct party *party, const struct now *now);
+void monitor_peer(struct router *router, const struct party *party, const char *action,
+		  const struct now *now);
+void monitor_drop(struct party *party);
+enum outcome method_monitor(struct request *q);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Signatures of the hub: channel subscriptions and HTTP requests; hashes and random bytes.
+ *
+ * Only one-shot functions of OpenSSL that 1.1.1 and 3 both have and neither calls deprecated.
+ * An OpenSSL that allows approved algorithms alone has no MD5: sign_http() fails then, with
+ * -ENOTSUP, for requests with a body.
+ */
+#include "gateway/sign.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdbool.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+static void put_hex(const uint8_t *p, size_t len, char *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		ret[2 * i] = digits[p[i] >> 4];
+		ret[2 * i + 1] = digits[p[i] & 15];
+	}
+	ret[2 * len] = '\0';
+}
+
+int sign_hmac_hex(struct span secret, struct span text, char ret[SIGN_HEX_LEN + 1])
+{
+	uint8_t mac[EVP_MAX_MD_SIZE];
+	unsigned int len = 0;
+
+	if (secret.len > INT_MAX)
+		return -EINVAL;
+	/* A NULL key would mean: the one of the last time. */
+	if (!HMAC(EVP_sha256(), secret.p ? (const void *)secret.p : "", (int)secret.len, text.p,
+		  text.len, mac, &len) || len * 2 != SIGN_HEX_LEN)
+		return -ENOTSUP;
+	put_hex(mac, len, ret);
+	return 0;
+}
+
+int sign_md5_hex(struct span text, char ret[SIGN_MD5_HEX_LEN + 1])
+{
+	uint8_t md[EVP_MAX_MD_SIZE];
+	unsigned int len = 0;
+
+	if (EVP_Digest(text.p, text.len, md, &len, EVP_md5(), NULL) != 1 || len * 2 != SIGN_MD5_HEX_LEN)
+		return -ENOTSUP;
+	put_hex(md, len, ret);
+	return 0;
+}
+
+int sign_sha256(struct span text, uint8_t ret[32])
+{
+	uint8_t md[EVP_MAX_MD_SIZE];
+	unsigned int len = 0;
+
+	if (EVP_Digest(text.p, text.len, md, &len, EVP_sha256(), NULL) != 1 || len != 32)
+		return -ENOTSUP;
+	memcpy(ret, md, len);
+	return 0;
+}
+
+int sign_random(void *p, size_t len)
+{
+	if (len > INT_MAX)
+		return -EINVAL;
+	return RAND_bytes(p, (int)len) == 1 ? 0 : -EIO;
+}
+
+void sign_wipe(void *p, size_t len)
+{
+	OPENSSL_cleanse(p, len);
+}
+
+bool sign_equal(const char *a, const char *b)
+{
+	size_t len = strlen(a);
+
+	return len == strlen(b) && CRYPTO_memcmp(a, b, len) == 0;
+}
+
+/* Takes back what was appended when something failed. */
+static int finish(struct buf *out, size_t len_before, int error)
+{
+	if (!error)
+		error = buf_error(out);
+	if (error)
+		buf_truncate(out, len_before);
+	return error;
+}
+
+/* The signature of what stands in text. */
+static int sign_text(const char *secret, const struct buf *text, char ret[SIGN_HEX_LEN + 1])
+{
+	int r = buf_error(text);
+
+	return r ? r : sign_hmac_hex(span_str(secret), buf_span(text), ret);
+}
+
+int sign_channel(const char *key, const char *secret, const char *socket_id, const char *channel,
+		 struct span channel_data, struct buf *out)
+{
+	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
+	char signature[SIGN_HEX_LEN + 1];
+	size_t len_before = out->len;
+	int r;
+
+	buf_printf(&text, "%s:%s", socket_id, channel);
+	if (channel_data.len > 0) {
+		buf_put_byte(&text, ':');
+		buf_put(&text, channel_data.p, channel_data.len);
+	}
+	r = sign_text(secret, &text, signature);
+	if (!r)
+		buf_printf(out, "%s:%s", key, signature);
+	return finish(out, len_before, r);
+}
+
+/* The parameters, in the order of their names, as both the signature and the target have them. */
+static int put_query(const char *query, struct span body, const char *key, int64_t unix_s, struct buf *out)
+{
+	char md5[SIGN_MD5_HEX_LEN + 1];
+	int r;
+
+	buf_printf(out, "auth_key=%s&auth_timestamp=%" PRId64 "&auth_version=1.0", key, unix_s);
+	if (body.len > 0) {
+		r = sign_md5_hex(body, md5);
+		if (r)
+			return r;
+		buf_printf(out, "&body_md5=%s", md5);
+	}
+	if (query)
+		buf_printf(out, "&%s", query);
+	return buf_error(out);
+}
+
+int sign_http(const char *method, const char *signed_path, const char *path, const char *query, struct span body,
+	      const char *key, const char *secret, int64_t unix_s, struct buf *out)
+{
+	CLEANUP(buf_deinit) struct buf params = BUF_NULL;
+	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
+	char signature[SIGN_HEX_LEN + 1];
+	size_t len_before = out->len;
+	int r;
+
+	r = put_query(query, body, key, unix_s, &params);
+	if (r)
+		return r;
+	buf_printf(&text, "%s\n%s\n", method, signed_path);
+	buf_put(&text, buf_data(&params), params.len);
+	r = sign_text(secret, &text, signature);
+	if (!r) {
+		buf_printf(out, "%s?", path);
+		buf_put(out, buf_data(&params), params.len);
+		buf_printf(out, "&auth_signature=%s", signature);
+	}
+	return finish(out, len_before, r);
+}

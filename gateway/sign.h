@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Signatures of the hub: channel subscriptions and HTTP requests; hashes and random bytes.
+ * Together with its .c the only place that knows OpenSSL's crypto.
+ *
+ * Pusher: "Generating the authentication string", "HTTP API authentication".
+ */
+#ifndef CHAPI_SIGN_H
+#define CHAPI_SIGN_H
+
+#include <stdbool.h>
+
+#include "libchapi-ipc/buf.h"
+
+#define SIGN_HEX_LEN 64	/* of an HMAC-SHA256 */
+#define SIGN_MD5_HEX_LEN 32
+
+/* Lower-case hex with a terminating NUL. */
+int sign_hmac_hex(struct span secret, struct span text, char ret[SIGN_HEX_LEN + 1]) MUST_CHECK;
+int sign_md5_hex(struct span text, char ret[SIGN_MD5_HEX_LEN + 1]) MUST_CHECK;
+int sign_sha256(struct span text, uint8_t ret[32]) MUST_CHECK;
+int sign_random(void *p, size_t len) MUST_CHECK;
+void sign_wipe(void *p, size_t len);
+/* Constant time for equal lengths. */
+bool sign_equal(const char *a, const char *b);
+
+/* "KEY:SIGNATURE" for a subscription; channel_data only for presence channels, else empty. */
+int sign_channel(const char *key, const char *secret, const char *socket_id, const char *channel,
+		 struct span channel_data, struct buf *out) MUST_CHECK;
+
+/*
+ * The request target: PATH?auth_key=...&auth_signature=... . query: further parameters in
+ * the order of their names, raw ("filter_by_prefix=presence-&info=user_count"), or NULL. body: empty: no body_md5.
+ * signed_path: what is signed, path: what is requested (they differ with a path prefix only).
+ */
+int sign_http(const char *method, const char *signed_path, const char *path, const char *query, struct span body,
+	      const char *key, const char *secret, int64_t unix_s, struct buf *out) MUST_CHECK;
+
+#endif
