@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libcurl's multi interface driven by libevent.
+ *
+ * A kept connection that turns out dead is replaced by libcurl by itself, and the request
+ * sent once more, as long as not a byte of an answer has come: that can publish twice. So a
+ * request that must not be repeated gets a new connection.
+ *
+ * Easy handles are used again, as making them is what costs. A transfer is never freed while
+ * libcurl is calling: answers are handed out after curl_multi_socket_action() has returned.
+ */
+#include "gateway/http.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "libchapi-ipc/buf.h"
+#include "libchapi-ipc/list.h"
+
+struct http {
+	struct event_base *base;
+	CURLM *multi;
+	struct curl_slist *headers;
+	struct event *timer;
+	struct list busy, idle;		/* of transfers */
+	struct list sockets;
+	bool dispatching;
+	char *ca_file, *proxy;
+	uint64_t timeout_ms;
+};
+
+struct transfer {
+	struct list link;
+	CURL *easy;
+	http_fn fn;
+	void *data;
+	struct buf body;
+	int64_t date;
+	char error[CURL_ERROR_SIZE];
+};
+
+struct watch {
+	struct list link;
+	struct event *event;
+};
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+/* What is beyond the limit is dropped, not refused: an answer is an answer. */
+static size_t on_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	size_t len = size * n;
+
+	buf_put(&t->body, p, MIN(len, HTTP_BODY_MAX - t->body.len));
+	return len;
+}
+
+static size_t on_header(char *p, size_t size, size_t n, void *arg)
+{
+	static const char name[] = "Date:";
+	struct transfer *t = arg;
+	size_t len = size * n;
+	char text[64];
+
+	if (len < sizeof(name) || strncasecmp(p, name, sizeof(name) - 1) != 0)
+		return len;
+	snprintf(text, sizeof(text), "%.*s", (int)(len - sizeof(name) + 1), p + sizeof(name) - 1);
+	t->date = curl_getdate(text, NULL);
+	if (t->date < 0)
+		t->date = 0;
+	return len;
+}
+
+static bool is_before_request(CURL *easy, CURLcode code)
+{
+	curl_off_t us = 0;
+
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_URL_MALFORMAT:
+		return true;
+	default:
+		/* The moment before the request is sent; 0: it was never reached. */
+		return curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &us) == CURLE_OK && us == 0;
+	}
+}
+
+static int certificate_error(CURL *easy, CURLcode code)
+{
+	long error = 0;
+
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &error);
+	return (int)error;
+}
+
+static void fill_response(struct transfer *t, CURLcode code, struct http_response *ret)
+{
+	curl_off_t retry_after = 0;
+	long status = 0;
+
+	*ret = (struct http_response){ .date = t->date };
+	if (code != CURLE_OK) {
+		ret->certificate_error = certificate_error(t->easy, code);
+		ret->error = *t->error ? t->error : curl_easy_strerror(code);
+		ret->unsent = is_before_request(t->easy, code);
+		return;
+	}
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after);
+	ret->status = (unsigned int)status;
+	ret->body = buf_span(&t->body);
+	ret->retry_after_s = (unsigned int)MIN(MAX(retry_after, 0), 86400);
+}
+
+static void transfer_reset(struct transfer *t)
+{
+	buf_deinit(&t->body);
+	t->date = 0;
+	t->error[0] = '\0';
+}
+
+static void finish(struct http *http, struct transfer *t, CURLcode code)
+{
+	struct http_response response;
+
+	curl_multi_remove_handle(http->multi, t->easy);
+	fill_response(t, code, &response);
+	list_del(&t->link);
+	t->fn(t->data, &response);
+	transfer_reset(t);
+	list_add_tail(&http->idle, &t->link);
+}
+
+static void hand_out(struct http *http)
+{
+	struct transfer *t;
+	CURLMsg *message;
+	int left;
+
+	http->dispatching = true;
+	while ((message = curl_multi_info_read(http->multi, &left))) {
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+		finish(http, t, message->data.result);
+	}
+	http->dispatching = false;
+}
+
+/* ---- libcurl's sockets and timer --------------------------------------------------------------- */
+
+static void act(struct http *http, curl_socket_t fd, int what)
+{
+	int running;
+
+	curl_multi_socket_action(http->multi, fd, what, &running);
+	hand_out(http);
+}
+
+static void on_socket(evutil_socket_t fd, short events, void *arg)
+{
+	act(arg, fd, ((events & EV_READ) ? CURL_CSELECT_IN : 0) |
+			     ((events & EV_WRITE) ? CURL_CSELECT_OUT : 0));
+}
+
+static void on_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
+{
+	act(arg, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void watch_free(struct watch *watch)
+{
+	if (watch->event)
+		event_free(watch->event);
+	list_del(&watch->link);
+	free(watch);
+}
+
+static struct watch *watch_new(struct http *http, curl_socket_t fd)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+
+	if (!watch)
+		return NULL;
+	list_add_tail(&http->sockets, &watch->link);
+	watch->event = event_new(http->base, fd, 0, on_socket, http);
+	if (watch->event)
+		return watch;
+	watch_free(watch);
+	return NULL;
+}
+
+/* Called by libcurl: what to watch fd for. */
+static int set_socket(CURL *easy UNUSED, curl_socket_t fd, int what, void *arg, void *socket_arg)
+{
+	struct watch *watch = socket_arg;
+	struct http *http = arg;
+	short events = EV_PERSIST;
+
+	if (what == CURL_POLL_REMOVE) {
+		if (watch)
+			watch_free(watch);
+		curl_multi_assign(http->multi, fd, NULL);
+		return 0;
+	}
+	if (!watch)
+		watch = watch_new(http, fd);
+	if (!watch)
+		return -1;
+	if (what & CURL_POLL_IN)
+		events |= EV_READ;
+	if (what & CURL_POLL_OUT)
+		events |= EV_WRITE;
+	event_del(watch->event);
+	event_assign(watch->event, http->base, fd, events, on_socket, http);
+	event_add(watch->event, NULL);
+	curl_multi_assign(http->multi, fd, watch);
+	return 0;
+}
+
+/* Called by libcurl: when to call it. Never from here, it is in the middle of something. */
+static int set_timer(CURLM *multi UNUSED, long ms, void *arg)
+{
+	struct http *http = arg;
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	if (ms < 0)
+		event_del(http->timer);
+	else
+		event_add(http->timer, &tv);
+	return 0;
+}
+
+/* ---- requests ------------------------------------------------------------------------------- */
+
+static void set_trust(CURL *easy, const struct http *http)
+{
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	if (!http->ca_file)
+		return;
+	/* A file replaces the system's one; the system's folder of the same stays. */
+	curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
+	curl_easy_setopt(easy, CURLOPT_CAPATH, X509_get_default_cert_dir());
+}
+
+static void set_protocols(CURL *easy)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
+#endif
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* Else a look-up under way is waited for at the end. */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+}
+
+/* What holds for every request. */
+static void set_options(CURL *easy, struct http *http, struct transfer *t)
+{
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, http->headers);
+	curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy ? http->proxy : "");
+	set_protocols(easy);
+	set_trust(easy, http);
+}
+
+static void transfer_free(struct transfer *t)
+{
+	if (t->easy)
+		curl_easy_cleanup(t->easy);
+	buf_deinit(&t->body);
+	list_del(&t->link);
+	free(t);
+}
+
+static struct transfer *transfer_new(struct http *http)
+{
+	struct transfer *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	list_init(&t->link);
+	t->easy = curl_easy_init();
+	if (!t->easy) {
+		transfer_free(t);
+		return NULL;
+	}
+	set_options(t->easy, http, t);
+	return t;
+}
+
+static struct transfer *transfer_get(struct http *http)
+{
+	struct transfer *t = list_first(&http->idle, struct transfer, link);
+
+	if (!t)
+		return transfer_new(http);
+	list_del(&t->link);
+	return t;
+}
+
+/* False: out of memory, as far as one can tell. */
+static bool set_request(CURL *easy, const struct http_request *request)
+{
+	struct span body = request->body;
+
+	return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->once ? 1L : 0L) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, body.len ? (const char *)body.p : "") ==
+		       CURLE_OK;
+}
+
+int http_post(struct http *http, const struct http_request *request, http_fn fn, void *data)
+{
+	struct transfer *t = transfer_get(http);
+
+	if (!t)
+		return -ENOMEM;
+	t->fn = fn;
+	t->data = data;
+	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)http->timeout_ms);
+	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->timeout_ms);
+	if (!set_request(t->easy, request) || curl_multi_add_handle(http->multi, t->easy) != CURLM_OK) {
+		transfer_free(t);
+		return -ENOMEM;
+	}
+	list_add_tail(&http->busy, &t->link);
+	return 0;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static bool add_header(struct http *http, const char *line)
+{
+	struct curl_slist *headers = curl_slist_append(http->headers, line);
+
+	if (headers)
+		http->headers = headers;
+	return headers;
+}
+
+static void set_connections(CURLM *multi, unsigned int connections)
+{
+	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)connections);
+	curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)connections);
+}
+
+static bool open_multi(struct http *http, unsigned int connections)
+{
+	CURLM *multi = curl_multi_init();
+
+	http->multi = multi;
+	if (!multi)
+		return false;
+	curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, set_socket);
+	curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, http);
+	curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http);
+	curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+	set_connections(multi, connections);
+	return true;
+}
+
+static bool copy_text(const char *text, char **ret)
+{
+	*ret = text ? strdup(text) : NULL;
+	return !text || *ret;
+}
+
+int http_new(struct event_base *base, const struct http_config *config, struct http **ret_http)
+{
+	struct http *http = calloc(1, sizeof(*http));
+
+	if (!http)
+		return -ENOMEM;
+	list_init(&http->busy);
+	list_init(&http->idle);
+	list_init(&http->sockets);
+	http->base = base;
+	http->timeout_ms = config->timeout_ms;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		free(http);
+		return -ENOMEM;
+	}
+	http->timer = evtimer_new(base, on_timer, http);
+	if (http->timer && open_multi(http, config->connections) &&
+	    copy_text(config->ca_file, &http->ca_file) && copy_text(config->proxy, &http->proxy) &&
+	    add_header(http, "Content-Type: application/json") && add_header(http, "Expect:")) {
+		*ret_http = http;
+		return 0;
+	}
+	http_free(http);
+	return -ENOMEM;
+}
+
+static void free_transfers(struct http *http, struct list *transfers)
+{
+	struct transfer *t, *tmp;
+
+	list_for_each_safe(t, tmp, transfers, struct transfer, link) {
+		curl_multi_remove_handle(http->multi, t->easy);
+		transfer_free(t);
+	}
+}
+
+void http_set_limits(struct http *http, unsigned int connections, uint64_t timeout_ms)
+{
+	set_connections(http->multi, connections);
+	http->timeout_ms = timeout_ms;
+}
+
+struct http *http_free(struct http *http)
+{
+	struct watch *watch, *tmp;
+
+	if (!http)
+		return NULL;
+	assert(!http->dispatching);
+	free_transfers(http, &http->busy);
+	free_transfers(http, &http->idle);
+	if (http->multi)
+		curl_multi_cleanup(http->multi);
+	list_for_each_safe(watch, tmp, &http->sockets, struct watch, link)
+		watch_free(watch);
+	if (http->timer)
+		event_free(http->timer);
+	curl_slist_free_all(http->headers);
+	free(http->ca_file);
+	free(http->proxy);
+	free(http);
+	curl_global_cleanup();
+	return NULL;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HTTP requests on the event loop: one request, one callback.
+ *
+ * libcurl's multi interface. Connections are kept and limited in number; redirects are not
+ * followed; nothing is taken from the environment. What an answer means is its caller's business.
+ */
+#ifndef CHAPI_HTTP_H
+#define CHAPI_HTTP_H
+
+#include <stdbool.h>
+
+#include "libchapi-ipc/common.h"
+
+struct event_base;
+struct http;
+
+#define HTTP_BODY_MAX (16 * 1024)	/* of an answer's body; the rest is read and dropped */
+
+struct http_config {
+	const char *ca_file;		/* trusted as well as the system's authorities; NULL: none */
+	const char *proxy;		/* NULL: none, whatever the environment says */
+	unsigned int connections;	/* kept and used at once */
+	uint64_t timeout_ms;		/* of a request, connecting included */
+};
+
+struct http_response {
+	unsigned int status;		/* 0: no answer, see error */
+	struct span body;
+	const char *error;		/* NULL, or one line for people */
+	bool unsent;			/* with error: the server surely has seen nothing of the request */
+	int certificate_error;		/* with error: an X509_V_ERR_*; 0: the certificate was not the trouble */
+	int64_t date;			/* the server's clock, Unix seconds; 0: it did not say */
+	unsigned int retry_after_s;	/* 0: it did not say */
+};
+
+/* Everything is borrowed for the time of the call, in which http_post() is allowed, http_free() not. */
+typedef void (*http_fn)(void *data, const struct http_response *response);
+
+/* config is borrowed for the time of the call. */
+int http_new(struct event_base *base, const struct http_config *config, struct http **ret_http) MUST_CHECK;
+/* From the next request on. */
+void http_set_limits(struct http *http, unsigned int connections, uint64_t timeout_ms);
+struct http *http_free(struct http *http);	/* requests under way are dropped, callbacks not called */
+
+struct http_request {
+	const char *url;
+	struct span body;		/* JSON */
+	bool once;			/* never sent twice: on a connection of its own */
+};
+
+/* The request is copied. fn is called once, later; not if this failed. */
+int http_post(struct http *http, const struct http_request *request, http_fn fn, void *data) MUST_CHECK;
+
+#endif

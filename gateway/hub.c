@@ -1,0 +1,820 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The wiring of the hub side: who calls whom is all that is here.
+ *
+ *     resolve -> ws -> channel -> remote -> router
+ *                        remote -> publisher
+ *     proof -> publisher ... ws -> channel -> proof
+ *     clockwatch -> channel, publisher
+ *
+ * The channel decides; this file does what it says: looks the name up for each try, takes
+ * the addresses in turn as long as none of them works, and keeps one timer for the channel
+ * and the proof of life.
+ */
+#include <config.h>	/* _GNU_SOURCE, PACKAGE_VERSION */
+
+#include "gateway/hub.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/channel.h"
+#include "gateway/clockwatch.h"
+#include "gateway/proof.h"
+#include "gateway/publisher.h"
+#include "gateway/remote.h"
+#include "gateway/resolve.h"
+#include "gateway/sign.h"
+#include "gateway/turn.h"
+#include "gateway/ws.h"
+#include "libchapi-ipc/mp.h"
+
+#define CLIENT_NAME "chapi-gw"
+#define PROXY_PORT 3128		/* if the setting names none */
+
+/* Whose publication has to be told of. */
+struct proof_ticket {
+	struct list link;
+	struct hub *hub;
+	uint64_t number;
+};
+
+struct hub {
+	struct event_base *base;
+	const struct config *config;
+	struct ws *ws;
+	struct resolve *resolve;	/* a look-up under way */
+	struct channel *channel;
+	struct remote *remote;
+	struct publisher *publisher;
+	struct event *timer;		/* of the channel and the proof */
+	struct clockwatch *clockwatch;
+	struct proof proof;
+	struct list proof_tickets;
+	bool is_up;			/* the channel was when it last told */
+	bool clock_trouble;		/* the last try failed as the clock and a certificate do not agree */
+	const struct hub_handler *handler;
+	void *handler_data;
+	struct list publications;
+
+	char *path;			/* of the WebSocket, with the query */
+	char *proxy_host, *proxy_auth;	/* NULL: none */
+	unsigned int proxy_port;
+	unsigned int turn;		/* which of the addresses is next */
+	bool opened;			/* the connection at hand was */
+	char logged[400];		/* the trouble that the log has been told of */
+	uint64_t n_dropped;		/* events that found no place in the publisher's queue */
+};
+
+/* An event of a local process's own, on its way. */
+struct publication {
+	struct list link;
+	struct hub *hub;
+	uint64_t id;
+};
+
+static const char *const state_names[] = {
+	[CHANNEL_WAITING] = "waiting",
+	[CHANNEL_CONNECTING] = "connecting",
+	[CHANNEL_SUBSCRIBING] = "subscribing",
+	[CHANNEL_UP] = "up",
+	[CHANNEL_STOPPED] = "stopped",
+};
+
+static struct now read_now(void)
+{
+	struct turn turn = { .known = false };
+
+	return *turn_now(&turn);
+}
+
+/* After anything that happened to the channel or the proof. */
+static void arm_timer(struct hub *hub)
+{
+	uint64_t next_ms = MIN(channel_next_ms(hub->channel), proof_next_ms(&hub->proof));
+	uint64_t now_ms = read_now().ms, ms;
+	struct timeval tv;
+
+	if (next_ms == UINT64_MAX) {
+		event_del(hub->timer);
+		return;
+	}
+	ms = next_ms > now_ms ? next_ms - now_ms : 0;
+	tv = (struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+	event_add(hub->timer, &tv);
+}
+
+/* ---- proof of life ---------------------------------------------------------------------------- */
+
+static void proof_ticket_free(struct proof_ticket *ticket)
+{
+	list_del(&ticket->link);
+	free(ticket);
+}
+
+static void on_proof_published(void *data, unsigned int status UNUSED, const char *error)
+{
+	struct proof_ticket *ticket = data;
+	struct hub *hub = ticket->hub;
+
+	proof_published(&hub->proof, ticket->number, !error, read_now().ms);
+	proof_ticket_free(ticket);
+	arm_timer(hub);
+}
+
+static int publish_proof(struct hub *hub, struct proof_ticket *ticket)
+{
+	CLEANUP(buf_deinit) struct buf payload = BUF_NULL;
+	int r;
+
+	proof_put(&hub->proof, &payload);
+	r = buf_error(&payload);
+	if (r < 0)
+		return r;
+	return publisher_publish(hub->publisher, &(struct outbox_event){
+		.channel = span_str(hub->config->channels[0]),
+		.event = span_str(PROOF_EVENT),
+		.payload = buf_span(&payload),
+		.has_id = true,
+		.deadline_ms = read_now().ms,
+	}, on_proof_published, ticket);
+}
+
+static void send_proof(struct hub *hub, uint64_t now_ms)
+{
+	struct proof_ticket *ticket = calloc(1, sizeof(*ticket));
+
+	if (ticket) {
+		ticket->hub = hub;
+		ticket->number = hub->proof.number;
+		list_add_tail(&hub->proof_tickets, &ticket->link);
+		if (publish_proof(hub, ticket) == 0)
+			return;
+		proof_ticket_free(ticket);
+	}
+	proof_published(&hub->proof, hub->proof.number, false, now_ms);
+}
+
+static void proof_missed(struct hub *hub, uint64_t now_ms)
+{
+	char why[160];
+
+	snprintf(why, sizeof(why), "an event published to ourselves did not come back within %llu ms: "
+		 "the connection seems to be deaf", (unsigned long long)hub->proof.limit_ms);
+	channel_renew(hub->channel, why, now_ms);
+}
+
+static void tick_proof(struct hub *hub, uint64_t now_ms)
+{
+	switch (proof_tick(&hub->proof, now_ms)) {
+	case PROOF_SEND:
+		send_proof(hub, now_ms);
+		break;
+	case PROOF_MISSED:
+		proof_missed(hub, now_ms);
+		break;
+	case PROOF_NOTHING:
+		break;
+	}
+}
+
+static void on_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
+{
+	uint64_t now_ms = read_now().ms;
+	struct hub *hub = arg;
+
+	channel_tick(hub->channel, now_ms);
+	tick_proof(hub, now_ms);
+	arm_timer(hub);
+}
+
+/* ---- the connection --------------------------------------------------------------------------- */
+
+static void on_opened(void *data)
+{
+	struct hub *hub = data;
+
+	hub->opened = true;
+	hub->clock_trouble = false;
+	channel_opened(hub->channel, read_now().ms);
+	arm_timer(hub);
+}
+
+static void on_frame(void *data, struct span text)
+{
+	struct hub *hub = data;
+
+	channel_frame(hub->channel, text, read_now().ms);
+	arm_timer(hub);
+}
+
+static void on_closed(void *data, unsigned int code, struct span why)
+{
+	struct hub *hub = data;
+
+	if (!hub->opened)
+		hub->turn++;
+	hub->clock_trouble = code == WS_CODE_TIME;
+	channel_closed(hub->channel, code == WS_CODE_TIME ? 0 : code, why, read_now().ms);
+	arm_timer(hub);
+}
+
+static const struct ws_handler ws_handler = {
+	.opened = on_opened,
+	.frame = on_frame,
+	.closed = on_closed,
+};
+
+static int connect_to(struct hub *hub, const char *address)
+{
+	const struct config *config = hub->config;
+	const struct ws_target target = {
+		.address = address,
+		.host = config->host,
+		.port = config->port,
+		.tls = config->tls,
+		.path = hub->path,
+		.ca_file = config->ca_file,
+		.origin = config->origin,
+		.proxy_port = hub->proxy_host ? hub->proxy_port : 0,
+		.proxy_auth = hub->proxy_auth,
+	};
+
+	log_debug("hub", "connecting to %s port %u", address,
+		  target.proxy_port ? target.proxy_port : target.port);
+	return ws_connect(hub->ws, &target);
+}
+
+static void on_resolved(void *data, const struct resolve_result *result)
+{
+	struct hub *hub = data;
+	int r;
+
+	hub->resolve = resolve_free(hub->resolve);
+	if (*result->error) {
+		on_closed(hub, 0, span_str(result->error));
+		return;
+	}
+	r = connect_to(hub, result->addresses[hub->turn % result->n]);
+	if (r < 0)
+		on_closed(hub, 0, span_str(strerror(-r)));
+}
+
+/* ---- what the channel wants -------------------------------------------------------------------- */
+
+static void op_connect(void *data)
+{
+	struct hub *hub = data;
+	const char *host = hub->proxy_host ? hub->proxy_host : hub->config->host;
+	int r;
+
+	hub->opened = hub->clock_trouble = false;
+	hub->resolve = resolve_free(hub->resolve);
+	r = resolve_new(hub->base, host, on_resolved, hub, &hub->resolve);
+	if (r < 0)
+		channel_closed(hub->channel, 0, span_str(strerror(-r)), read_now().ms);
+}
+
+/* A try that has to be given up before the connection is open speaks against the address. */
+static void op_disconnect(void *data)
+{
+	struct hub *hub = data;
+
+	if (!hub->opened)
+		hub->turn++;
+	hub->resolve = resolve_free(hub->resolve);
+	ws_close(hub->ws);
+}
+
+static void op_send(void *data, struct span frame)
+{
+	struct hub *hub = data;
+	int r = ws_send(hub->ws, frame);
+
+	if (r < 0)
+		log_warn("hub", "a frame cannot be sent: %s", strerror(-r));
+}
+
+static void op_event(void *data, struct span channel, struct span event, struct span payload)
+{
+	struct now now = read_now();
+	struct hub *hub = data;
+
+	if (span_is(event, PROOF_EVENT)) {
+		proof_event(&hub->proof, payload, now.ms);
+		return;
+	}
+	remote_event(hub->remote, channel, event, payload, &now);
+}
+
+static void log_up(const struct hub *hub)
+{
+	const struct config *config = hub->config;
+	char names[400] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < config->n_channels && len < sizeof(names); i++)
+		len += (size_t)snprintf(names + len, sizeof(names) - len, " %s", config->channels[i]);
+	log_info("hub", "connected to %s, subscribed to%s", config->host, names);
+}
+
+static uint64_t next_try_in_ms(const struct channel_status *status, uint64_t now_ms)
+{
+	return status->until_ms > now_ms ? status->until_ms - now_ms : 0;
+}
+
+/* The same trouble again is news for those only who want to know everything. */
+static void log_trouble(struct hub *hub, const char *reason)
+{
+	struct channel_status status;
+	enum log_level level;
+	uint64_t ms;
+
+	channel_status(hub->channel, &status);
+	ms = next_try_in_ms(&status, read_now().ms);
+	level = strcmp(reason, hub->logged) == 0 ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
+	snprintf(hub->logged, sizeof(hub->logged), "%s", reason);
+	if (status.state == CHANNEL_WAITING)
+		log_write(level, "hub", "not connected: %s; next try in %llu.%llu s", reason,
+			  (unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000 / 100));
+	else
+		log_write(level, "hub", "%s", reason);
+}
+
+/* What the others have to know of the connection. */
+static void share_state(struct hub *hub, bool is_up)
+{
+	struct channel_status status;
+
+	channel_status(hub->channel, &status);
+	publisher_set_socket_id(hub->publisher, status.socket_id);
+	if (hub->is_up == is_up)
+		return;
+	hub->is_up = is_up;
+	if (is_up) {
+		proof_up(&hub->proof, read_now().ms);
+		publisher_hub_is_back(hub->publisher);
+	} else {
+		proof_down(&hub->proof);
+	}
+}
+
+static void op_state(void *data, enum channel_state state, const char *reason)
+{
+	struct hub *hub = data;
+
+	hub->handler->changed(hub->handler_data, state_names[state], reason);
+	share_state(hub, state == CHANNEL_UP);
+	if (*reason) {
+		log_trouble(hub, reason);
+	} else if (state == CHANNEL_UP) {
+		hub->logged[0] = '\0';
+		log_up(hub);
+	} else if (state == CHANNEL_SUBSCRIBING) {
+		log_debug("hub", "connected to %s", hub->config->host);
+	}
+}
+
+static const struct channel_ops channel_ops = {
+	.connect = op_connect,
+	.disconnect = op_disconnect,
+	.send = op_send,
+	.event = op_event,
+	.state = op_state,
+};
+
+/* ---- what the remote side wants ------------------------------------------------------------------ */
+
+static void on_answer_published(void *data, unsigned int status, const char *error UNUSED)
+{
+	remote_published(data, status);
+}
+
+/* Our own connection does not get it: it would come back to us, and count. */
+static bool op_publish(void *data, const struct remote_publication *publication)
+{
+	struct hub *hub = data;
+	const struct outbox_event event = {
+		.channel = publication->channel,
+		.event = publication->event,
+		.payload = publication->payload,
+		.exclude_own = true,
+		.has_id = publication->has_id,
+		.deadline_ms = MAX(publication->deadline_ms, read_now().ms),
+	};
+	int r = publisher_publish(hub->publisher, &event, on_answer_published, publication->answer);
+
+	if (r == 0)
+		return true;
+	if (hub->n_dropped++ == 0)
+		log_warn("hub", "an answer is lost: %s", r == PUBLISHER_E_FULL ?
+			 "too much waits to be published, see publish_queue" : strerror(-r));
+	return false;
+}
+
+static const struct remote_ops remote_ops = { .publish = op_publish };
+
+/* ---- events of local processes --------------------------------------------------------------------- */
+
+static void publication_free(struct publication *p)
+{
+	list_del(&p->link);
+	free(p);
+}
+
+/* Without an answer of the hub nobody knows whether it was sent on. */
+static void on_published(void *data, unsigned int status, const char *error)
+{
+	struct publication *p = data;
+	struct hub *hub = p->hub;
+	uint64_t id = p->id;
+	bool refused = status >= 400 && status < 500;
+
+	publication_free(p);
+	hub->handler->published(hub->handler_data, id,
+				refused ? CHAPI_ERR_FAILED_PRECONDITION : CHAPI_ERR_HUB_DOWN,
+				refused ? CHAPI_RAN_NO : CHAPI_RAN_UNKNOWN, error);
+}
+
+int hub_publish(struct hub *hub, struct span channel, struct span event, struct span text, uint64_t id)
+{
+	const struct outbox_event out = {
+		.channel = channel,
+		.event = event,
+		.payload = text,
+		.deadline_ms = read_now().ms + hub->config->publish_timeout_ms,
+	};
+	struct publication *p = malloc(sizeof(*p));
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	*p = (struct publication){ .hub = hub, .id = id };
+	list_init(&p->link);
+	list_add_tail(&hub->publications, &p->link);
+	r = publisher_publish(hub->publisher, &out, on_published, p);
+	if (r == 0)
+		return 0;
+	publication_free(p);
+	return r == PUBLISHER_E_FULL ? -ENOBUFS : r;
+}
+
+bool hub_is_idle(const struct hub *hub)
+{
+	struct outbox_status status;
+
+	publisher_status(hub->publisher, &status);
+	return status.n_waiting == 0;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------- */
+
+/* "http://[USER:PASSWORD@]HOST[:PORT]"; an IPv6 address stands in brackets. */
+static bool parse_proxy(struct hub *hub, const char *text)
+{
+	const char *host, *end, *at;
+
+	if (strncmp(text, "http://", 7) == 0)
+		text += 7;
+	at = strrchr(text, '@');
+	if (at && !(hub->proxy_auth = strndup(text, (size_t)(at - text))))
+		return false;
+	host = at ? at + 1 : text;
+	end = host + strcspn(host, *host == '[' ? "]/" : ":/");
+	if (*host == '[')
+		host++;
+	hub->proxy_host = strndup(host, (size_t)(end - host));
+	end += *end == ']';
+	hub->proxy_port = *end == ':' ? (unsigned int)strtoul(end + 1, NULL, 10) : 0;
+	if (hub->proxy_port == 0 || hub->proxy_port > 65535)
+		hub->proxy_port = PROXY_PORT;
+	return hub->proxy_host;
+}
+
+static int make_path(struct hub *hub)
+{
+	const struct config *config = hub->config;
+
+	if (config->proxy && !parse_proxy(hub, config->proxy))
+		return -ENOMEM;
+	if (asprintf(&hub->path, "%s/app/%s?protocol=7&client=" CLIENT_NAME "&version=" PACKAGE_VERSION,
+		     config->path_prefix ? config->path_prefix : "", config->key) < 0) {
+		hub->path = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static struct channel_config channel_config_of(const struct config *config)
+{
+	return (struct channel_config){
+		.key = config->key,
+		.secret = config->secret,
+		.names = (const char *const *)config->channels,
+		.n_names = config->n_channels,
+		.handshake_ms = config->handshake_ms,
+		.subscribe_ms = config->subscribe_ms,
+		.ping_interval_ms = config->ping_interval_ms,
+		.pong_timeout_ms = config->pong_timeout_ms,
+		.backoff_least_ms = config->backoff_least_ms,
+		.backoff_most_ms = config->backoff_most_ms,
+		.backoff_reset_ms = config->backoff_reset_ms,
+		.probe_ms = config->probe_ms,
+	};
+}
+
+static int make_channel(struct hub *hub)
+{
+	struct channel_config channel = channel_config_of(hub->config);
+	int r = sign_random(&channel.seed, sizeof(channel.seed));
+
+	return r < 0 ? r : channel_new(&channel, &channel_ops, hub, &hub->channel);
+}
+
+static int make_remote(struct hub *hub, struct router *router)
+{
+	const struct config *config = hub->config;
+	const struct remote_config remote = {
+		.name = config->name,
+		.channels = (const char *const *)config->channels,
+		.n_channels = config->n_channels,
+		.request_event = config->request_event,
+		.response_event = config->response_event,
+		.answer_unknown = config->answer_unknown,
+		.max_event_bytes = config->max_event_bytes,
+		.max_calls = config->max_calls,
+	};
+
+	return remote_new(&remote, router, &remote_ops, hub, &hub->remote);
+}
+
+static void on_clock_set(void *data)
+{
+	struct hub *hub = data;
+
+	log_info("hub", "this machine's clock was set");
+	publisher_clock_set(hub->publisher);
+	if (!hub->clock_trouble)
+		return;
+	hub->clock_trouble = false;
+	channel_start(hub->channel, read_now().ms);
+	arm_timer(hub);
+}
+
+/* Without it all goes on as well, only later. */
+static void watch_clock(struct hub *hub)
+{
+	int r = clockwatch_new(hub->base, on_clock_set, hub, &hub->clockwatch);
+
+	if (r < 0)
+		log_warn("hub", "whether the clock is set cannot be noticed: %s", strerror(-r));
+}
+
+static int build(struct hub *hub, struct router *router)
+{
+	int r;
+
+	proof_init(&hub->proof, hub->config->proof_of_life_ms, hub->config->publish_timeout_ms,
+		   router_instance(router));
+	hub->timer = evtimer_new(hub->base, on_timer, hub);
+	if (!hub->timer)
+		return -ENOMEM;
+	watch_clock(hub);
+	r = make_path(hub);
+	if (r == 0)
+		r = publisher_new(hub->base, hub->config, &hub->publisher);
+	if (r == 0)
+		r = ws_new(hub->base, &ws_handler, hub, &hub->ws);
+	if (r == 0)
+		r = make_remote(hub, router);
+	if (r == 0)
+		r = make_channel(hub);
+	return r;
+}
+
+int hub_new(struct event_base *base, const struct config *config, struct router *router,
+	    const struct hub_handler *handler, void *data, struct hub **ret_hub)
+{
+	struct hub *hub = calloc(1, sizeof(*hub));
+	int r;
+
+	if (!hub)
+		return -ENOMEM;
+	list_init(&hub->proof_tickets);
+	hub->base = base;
+	hub->config = config;
+	hub->handler = handler;
+	hub->handler_data = data;
+	list_init(&hub->publications);
+	r = build(hub, router);
+	if (r < 0) {
+		hub_free(hub);
+		return r;
+	}
+	channel_start(hub->channel, read_now().ms);
+	arm_timer(hub);
+	*ret_hub = hub;
+	return 0;
+}
+
+struct hub *hub_free(struct hub *hub)
+{
+	struct publication *publication;
+	struct proof_ticket *ticket, *tmp;
+	struct now now = read_now();
+
+	if (!hub)
+		return NULL;
+	resolve_free(hub->resolve);
+	ws_free(hub->ws);
+	remote_free(hub->remote, &now);
+	publisher_free(hub->publisher);
+	while ((publication = list_first(&hub->publications, struct publication, link)))
+		publication_free(publication);
+	channel_free(hub->channel);
+	clockwatch_free(hub->clockwatch);
+	list_for_each_safe(ticket, tmp, &hub->proof_tickets, struct proof_ticket, link)
+		proof_ticket_free(ticket);
+	if (hub->timer)
+		event_free(hub->timer);
+	free(hub->path);
+	free(hub->proxy_host);
+	if (hub->proxy_auth)
+		sign_wipe(hub->proxy_auth, strlen(hub->proxy_auth));
+	free(hub->proxy_auth);
+	free(hub);
+	return NULL;
+}
+
+void hub_reconfigure(struct hub *hub)
+{
+	const struct channel_config channel = channel_config_of(hub->config);
+
+	channel_set_timing(hub->channel, &channel);
+	publisher_reconfigure(hub->publisher);
+	proof_set_times(&hub->proof, hub->config->proof_of_life_ms, hub->config->publish_timeout_ms,
+			hub->is_up, read_now().ms);
+	arm_timer(hub);
+	if (remote_set_limits(hub->remote, hub->config->answer_unknown, hub->config->max_calls) != 0)
+		log_warn("hub", "no memory for %u remote calls at once; answer_unknown and max_calls "
+			 "stay as they were", hub->config->max_calls);
+}
+
+void hub_reconnect(struct hub *hub)
+{
+	channel_start(hub->channel, read_now().ms);
+	publisher_hurry(hub->publisher);
+	arm_timer(hub);
+}
+
+/* ---- status -------------------------------------------------------------------------------------- */
+
+static void put_text(struct buf *out, const char *key, const char *text)
+{
+	mp_put_str(out, key);
+	mp_put_str(out, text);
+}
+
+static void put_number(struct buf *out, const char *key, uint64_t number)
+{
+	mp_put_str(out, key);
+	mp_put_uint(out, number);
+}
+
+static void put_channels(const struct config *config, struct buf *out)
+{
+	mp_put_str(out, "channels");
+	mp_put_array(out, (uint32_t)config->n_channels);
+	for (size_t i = 0; i < config->n_channels; i++)
+		mp_put_str(out, config->channels[i]);
+}
+
+/* until_ms of the monotonic clock, as Unix seconds; 0: nil. */
+static void put_until(struct buf *out, uint64_t until_ms)
+{
+	struct now now = read_now();
+
+	mp_put_str(out, "until");
+	if (until_ms == 0)
+		mp_put_nil(out);
+	else
+		mp_put_double(out, now.unix_s + ((double)until_ms - (double)now.ms) / 1000);
+}
+
+static const char *const pause_names[] = {
+	[OUTBOX_RUNNING] = "running",
+	[OUTBOX_TROUBLE] = "trouble",
+	[OUTBOX_QUOTA] = "quota",
+};
+
+static void put_publisher(const struct hub *hub, struct buf *out)
+{
+	struct outbox_status status;
+
+	publisher_status(hub->publisher, &status);
+	mp_put_str(out, "publisher");
+	mp_put_map(out, 14);
+	put_text(out, "state", pause_names[status.pause]);
+	put_text(out, "reason", status.trouble);
+	put_until(out, status.until_ms);
+	put_number(out, "published", status.n_published);
+	put_number(out, "failed", status.n_failed);
+	put_number(out, "dropped", hub->n_dropped);
+	put_number(out, "repeated", status.n_repeated);
+	put_number(out, "requests", status.n_requests);
+	put_number(out, "under_way", status.n_under_way);
+	put_number(out, "waiting", status.n_waiting);
+	put_number(out, "bytes_waiting", status.bytes_waiting);
+	put_number(out, "last_status", status.last_status);
+	put_text(out, "last_error", status.last_error);
+	mp_put_str(out, "clock_offset_s");
+	mp_put_int(out, status.clock_offset_s);
+}
+
+static void put_proof(const struct hub *hub, struct buf *out)
+{
+	const struct proof *proof = &hub->proof;
+
+	mp_put_str(out, "proof_of_life");
+	if (proof->interval_ms == 0) {
+		mp_put_nil(out);
+		return;
+	}
+	mp_put_map(out, 4);
+	mp_put_str(out, "age_ms");
+	if (proof->n_seen > 0)
+		mp_put_uint(out, read_now().ms - proof->seen_ms);
+	else
+		mp_put_nil(out);
+	put_number(out, "round_trip_ms", proof->round_trip_ms);
+	put_number(out, "seen", proof->n_seen);
+	put_number(out, "missed", proof->n_missed);
+}
+
+static void put_remote(const struct hub *hub, struct buf *out)
+{
+	struct remote_status status;
+
+	remote_status(hub->remote, &status);
+	mp_put_str(out, "remote");
+	mp_put_map(out, 4);
+	put_number(out, "requests", status.n_requests);
+	put_number(out, "responses", status.n_responses);
+	put_number(out, "ignored", status.n_ignored);
+	put_number(out, "running", status.n_running);
+}
+
+static void put_wait(const struct hub *hub, const struct channel_status *status, struct buf *out)
+{
+	char text[300];
+
+	snprintf(text, sizeof(text), "%s%s%s%s",
+		 hub->clock_trouble && status->state == CHANNEL_WAITING ? "the clock to be set, or " : "",
+		 status->waits_for, *status->waits_channel ? " " : "", status->waits_channel);
+	put_text(out, "waits_for", text);
+	put_until(out, status->until_ms);
+}
+
+void hub_put_status(void *data, struct buf *out)
+{
+	const struct hub *hub = data;
+	struct channel_status status;
+	bool waits;
+
+	channel_status(hub->channel, &status);
+	waits = status.state == CHANNEL_WAITING;
+	mp_put_map(out, waits ? 16 : 15);
+	put_text(out, "state", state_names[status.state]);
+	put_text(out, "host", hub->config->host);
+	put_text(out, "socket_id", status.socket_id);
+	put_text(out, "reason", status.reason);
+	put_wait(hub, &status, out);
+	if (waits)
+		put_number(out, "next_try_in_ms", next_try_in_ms(&status, read_now().ms));
+	put_channels(hub->config, out);
+	put_number(out, "subscribed", status.n_subscribed);
+	put_number(out, "wanted", status.n_wanted);
+	put_number(out, "connects", status.n_connects);
+	put_number(out, "last_close_code", status.close_code);
+	put_number(out, "last_error_code", status.error_code);
+	put_publisher(hub, out);
+	put_remote(hub, out);
+	put_proof(hub, out);
+}
+
+void hub_health(const struct hub *hub, struct hub_health *ret_health)
+{
+	struct outbox_status publishing;
+	struct channel_status status;
+
+	channel_status(hub->channel, &status);
+	publisher_status(hub->publisher, &publishing);
+	*ret_health = (struct hub_health){
+		.state = state_names[status.state],
+		.up = status.state == CHANNEL_UP,
+		.reason = status.reason,
+	};
+	snprintf(ret_health->publish_error, sizeof(ret_health->publish_error), "%s", publishing.last_error);
+}

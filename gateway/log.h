@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One line per event on standard error: with a priority prefix ("<4>") for the journal when
+ * started by systemd ($JOURNAL_STREAM), with the time on a terminal, plain otherwise.
+ *
+ * Text that came from outside goes through log_escape(). Secrets, params and results are
+ * never logged. The level is the one mutable global of the daemon.
+ */
+#ifndef CHAPI_LOG_H
+#define CHAPI_LOG_H
+
+#include "libchapi-ipc/common.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+void log_open(enum log_level level);
+void log_set_level(enum log_level level);
+enum log_level log_get_level(void);
+
+/* topic: one word, the part of the gateway that speaks ("hub", "socket", "config"). */
+void log_write(enum log_level level, const char *topic, const char *fmt, ...) PRINTF(3, 4);
+
+#define log_error(topic, ...) log_write(LOG_LEVEL_ERROR, topic, __VA_ARGS__)
+#define log_warn(topic, ...) log_write(LOG_LEVEL_WARN, topic, __VA_ARGS__)
+#define log_info(topic, ...) log_write(LOG_LEVEL_INFO, topic, __VA_ARGS__)
+#define log_debug(topic, ...) log_write(LOG_LEVEL_DEBUG, topic, __VA_ARGS__)
+
+/* Text from outside, made fit for a log line: control characters and what is not UTF-8 as \xNN, cut
+ * with "..." at the size of out. Returns out. */
+const char *log_escape(struct span text, char *out, size_t out_len);
+#define LOG_TEXT(text) log_escape(text, (char[201]){ 0 }, 201)
+
+#endif

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the outbox has to have done for it: time, signatures, HTTP, and the log.
+ *
+ * A request is signed when it is sent, not when its events are queued: the hub looks at the
+ * time. Sending waits for the end of the loop's turn, so that what comes in one turn goes
+ * out together.
+ */
+#include <config.h>	/* _GNU_SOURCE */
+
+#include "gateway/publisher.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "gateway/http.h"
+#include "gateway/sign.h"
+#include "gateway/tls.h"
+#include "gateway/turn.h"
+#include "libchapi-ipc/list.h"
+
+#define HEAD_LEN 1024		/* of a request, about: what max_request_bytes leaves for the body */
+#define QUIET_S 60		/* the same trouble is logged once in this time */
+
+/* A request under way. */
+struct post {
+	struct list link;
+	struct publisher *publisher;
+	struct outbox_request *request;
+};
+
+/* What is asked for, and what is signed: they differ with a prefix only. */
+struct target {
+	char *path, *signed_path;
+};
+
+struct publisher {
+	const struct config *config;
+	struct http *http;
+	struct outbox *outbox;
+	struct event *timer;		/* of the outbox */
+	struct list posts;
+	char *origin;			/* "https://HOST:PORT" */
+	struct target events, batch;
+	char socket_id[65];
+
+	/* What the log has been told. */
+	char logged[200];		/* trouble that has not ended; "" */
+	time_t logged_at;
+	uint64_t n_unlogged, n_lost;
+};
+
+static struct now read_now(void)
+{
+	struct turn turn = { .known = false };
+
+	return *turn_now(&turn);
+}
+
+/* ---- the log --------------------------------------------------------------------------------- */
+
+/* Once for each cause, then now and then. */
+static bool is_worth_a_line(struct publisher *p, const char *trouble)
+{
+	time_t now = (time_t)(read_now().ms / 1000);
+
+	if (strcmp(p->logged, trouble) == 0 && now - p->logged_at < QUIET_S)
+		return false;
+	snprintf(p->logged, sizeof(p->logged), "%s", trouble);
+	p->logged_at = now;
+	return true;
+}
+
+static void log_failure(struct publisher *p, const char *error)
+{
+	char more[60] = "";
+
+	p->n_lost++;
+	if (!is_worth_a_line(p, error)) {
+		p->n_unlogged++;
+		return;
+	}
+	if (p->n_unlogged > 0)
+		snprintf(more, sizeof(more), ", %llu more since the last line",
+			 (unsigned long long)p->n_unlogged);
+	log_warn("publisher", "an event was not published%s: %s", more, error);
+	p->n_unlogged = 0;
+}
+
+static void log_pause(struct publisher *p, const struct outbox_status *status)
+{
+	uint64_t now_ms = read_now().ms;
+	uint64_t ms = status->until_ms > now_ms ? status->until_ms - now_ms : 0;
+
+	if (is_worth_a_line(p, status->trouble))
+		log_warn("publisher", "%s: %s; %zu events wait, next try in %llu.%llu s",
+			 status->pause == OUTBOX_QUOTA ? "publishing has stopped" : "cannot publish",
+			 status->trouble, status->n_waiting, (unsigned long long)(ms / 1000),
+			 (unsigned long long)(ms % 1000 / 100));
+}
+
+static void log_success(struct publisher *p)
+{
+	if (!p->logged[0])
+		return;
+	log_info("publisher", "publishing works again, %llu events were lost", (unsigned long long)p->n_lost);
+	p->logged[0] = '\0';
+	p->n_unlogged = 0;
+	p->n_lost = 0;
+}
+
+/* After an answer, and after what it ended has been told of. */
+static void log_news(struct publisher *p, const struct outbox_status *before)
+{
+	struct outbox_status status;
+
+	outbox_status(p->outbox, &status);
+	if (status.clock_offset_s != before->clock_offset_s)
+		log_warn("publisher", "this machine's clock is %lld s off by the hub's, which is used instead",
+			 (long long)-status.clock_offset_s);
+	if (status.n_failed > before->n_failed)
+		log_failure(p, status.last_error);
+	else if (status.pause != OUTBOX_RUNNING && status.n_under_way == 0)
+		log_pause(p, &status);
+	else if (status.n_published > before->n_published)
+		log_success(p);
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static void send_waiting(struct publisher *p);
+
+static void finish(struct publisher *p)
+{
+	struct outbox_status before;
+
+	outbox_status(p->outbox, &before);
+	outbox_finish(p->outbox, read_now().ms);
+	log_news(p, &before);
+}
+
+static void post_free(struct post *post)
+{
+	list_del(&post->link);
+	free(post);
+}
+
+/* libcurl's words for a certificate leave out the clock. */
+static const char *error_text(const struct publisher *p, const struct http_response *response, char *out,
+			      size_t out_len)
+{
+	if (!response->error || response->certificate_error == 0)
+		return response->error;
+	tls_describe(response->certificate_error, p->config->http_host, time(NULL), out, out_len);
+	return out;
+}
+
+static void on_answer(void *data, const struct http_response *response)
+{
+	struct post *post = data;
+	struct publisher *p = post->publisher;
+	struct outbox_status before;
+	char text[300];
+	const struct verdict_answer answer = {
+		.status = response->status,
+		.body = response->body,
+		.error = error_text(p, response, text, sizeof(text)),
+		.unsent = response->unsent,
+		.date = response->date,
+		.unix_s = (int64_t)time(NULL),
+		.retry_after_s = response->retry_after_s,
+	};
+
+	outbox_status(p->outbox, &before);
+	outbox_answer(p->outbox, post->request, &answer, read_now().ms);
+	post_free(post);
+	outbox_finish(p->outbox, read_now().ms);
+	log_news(p, &before);
+	send_waiting(p);
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+static int make_url(const struct publisher *p, const struct target *target, struct span body, struct buf *out)
+{
+	int64_t unix_s = (int64_t)time(NULL) + outbox_clock_offset_s(p->outbox);
+	const struct config *config = p->config;
+	int r;
+
+	buf_put_str(out, p->origin);
+	r = sign_http("POST", target->signed_path, target->path, NULL, body, config->key, config->secret,
+		      unix_s, out);
+	if (r < 0)
+		return r;
+	buf_put_byte(out, '\0');
+	return buf_error(out);
+}
+
+static int post_send(struct post *post)
+{
+	CLEANUP(buf_deinit) struct buf url = BUF_NULL;
+	CLEANUP(buf_deinit) struct buf body = BUF_NULL;
+	const struct outbox_request *request = post->request;
+	struct publisher *p = post->publisher;
+	int r;
+
+	outbox_request_put(request, p->socket_id, &body);
+	r = buf_error(&body);
+	if (r == 0)
+		r = make_url(p, outbox_request_is_batch(request) ? &p->batch : &p->events, buf_span(&body),
+			     &url);
+	if (r < 0)
+		return r;
+	return http_post(p->http, &(struct http_request){
+		.url = (const char *)buf_data(&url),
+		.body = buf_span(&body),
+		.once = outbox_request_is_once(request),
+	}, on_answer, post);
+}
+
+static int post_new(struct publisher *p, struct outbox_request *request)
+{
+	struct post *post = calloc(1, sizeof(*post));
+	int r;
+
+	if (!post)
+		return -ENOMEM;
+	post->publisher = p;
+	post->request = request;
+	list_add_tail(&p->posts, &post->link);
+	r = post_send(post);
+	if (r < 0)
+		post_free(post);
+	return r;
+}
+
+static void arm_timer(struct publisher *p)
+{
+	uint64_t next_ms = outbox_next_ms(p->outbox), now_ms = read_now().ms, ms;
+	struct timeval tv;
+
+	if (next_ms == UINT64_MAX) {
+		event_del(p->timer);
+		return;
+	}
+	ms = next_ms > now_ms ? next_ms - now_ms : 0;
+	tv = (struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+	event_add(p->timer, &tv);
+}
+
+static void send_waiting(struct publisher *p)
+{
+	const struct verdict_answer unsent = { .error = "no memory to send it", .unsent = true };
+	struct outbox_request *request;
+	uint64_t now_ms = read_now().ms;
+
+	while ((request = outbox_take(p->outbox, now_ms)))
+		if (post_new(p, request) < 0)
+			outbox_answer(p->outbox, request, &unsent, now_ms);
+	arm_timer(p);
+}
+
+static void on_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
+{
+	struct publisher *p = arg;
+
+	finish(p);
+	send_waiting(p);
+}
+
+int publisher_publish(struct publisher *p, const struct outbox_event *event, outbox_fn fn, void *data)
+{
+	int r = outbox_add(p->outbox, event, fn, data, read_now().ms);
+
+	if (r == 0)
+		arm_timer(p);
+	return r;
+}
+
+void publisher_set_socket_id(struct publisher *p, const char *socket_id)
+{
+	snprintf(p->socket_id, sizeof(p->socket_id), "%s", socket_id);
+}
+
+void publisher_hub_is_back(struct publisher *p)
+{
+	outbox_hub_is_back(p->outbox);
+	arm_timer(p);
+}
+
+void publisher_hurry(struct publisher *p)
+{
+	outbox_hurry(p->outbox);
+	arm_timer(p);
+}
+
+void publisher_clock_set(struct publisher *p)
+{
+	outbox_clock_set(p->outbox);
+	arm_timer(p);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static int open_http(struct publisher *p, struct event_base *base)
+{
+	const struct config *config = p->config;
+	const struct http_config http = {
+		.ca_file = config->ca_file,
+		.proxy = config->proxy,
+		.connections = config->publish_connections,
+		.timeout_ms = config->publish_timeout_ms,
+	};
+
+	return http_new(base, &http, &p->http);
+}
+
+static struct outbox_config outbox_config_of(const struct config *config)
+{
+	struct outbox_config outbox = {
+		.bytes_max = config->publish_queue,
+		.grace_ms = config->publish_grace_ms,
+		.backoff_least_ms = config->backoff_least_ms,
+		.backoff_most_ms = config->backoff_most_ms,
+		.probe_ms = config->probe_ms,
+		.connections = config->publish_connections,
+		.batch = config->batch,
+	};
+
+	if (config->max_request_bytes > 0)
+		outbox.request_max = config->max_request_bytes > 2 * HEAD_LEN
+			? config->max_request_bytes - HEAD_LEN : HEAD_LEN;
+	return outbox;
+}
+
+static int open_outbox(struct publisher *p)
+{
+	struct outbox_config outbox = outbox_config_of(p->config);
+	int r = sign_random(&outbox.seed, sizeof(outbox.seed));
+
+	return r < 0 ? r : outbox_new(&outbox, read_now().ms, &p->outbox);
+}
+
+static bool make_text(char **ret, const char *fmt, ...) PRINTF(2, 3);
+static bool make_text(char **ret, const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vasprintf(ret, fmt, args);
+	va_end(args);
+	if (n < 0)
+		*ret = NULL;
+	return n >= 0;
+}
+
+static bool make_target(struct target *ret, const struct config *config, const char *method)
+{
+	const char *prefix = config->path_prefix ? config->path_prefix : "";
+
+	return make_text(&ret->path, "%s/apps/%s/%s", prefix, config->app_id, method) &&
+	       make_text(&ret->signed_path, "%s/apps/%s/%s", config->sign_with_prefix ? prefix : "",
+			 config->app_id, method);
+}
+
+static void target_deinit(struct target *target)
+{
+	free(target->path);
+	free(target->signed_path);
+}
+
+static int make_targets(struct publisher *p)
+{
+	const struct config *config = p->config;
+	bool brackets = strchr(config->http_host, ':');
+
+	if (make_text(&p->origin, "%s://%s%s%s:%u", config->tls ? "https" : "http", brackets ? "[" : "",
+		      config->http_host, brackets ? "]" : "", config->http_port) &&
+	    make_target(&p->events, config, "events") && make_target(&p->batch, config, "batch_events"))
+		return 0;
+	return -ENOMEM;
+}
+
+int publisher_new(struct event_base *base, const struct config *config, struct publisher **ret_publisher)
+{
+	struct publisher *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	list_init(&p->posts);
+	p->config = config;
+	p->timer = evtimer_new(base, on_timer, p);
+	r = p->timer ? make_targets(p) : -ENOMEM;
+	if (r == 0)
+		r = open_outbox(p);
+	if (r == 0)
+		r = open_http(p, base);
+	if (r < 0) {
+		publisher_free(p);
+		return r;
+	}
+	*ret_publisher = p;
+	return 0;
+}
+
+void publisher_reconfigure(struct publisher *p)
+{
+	const struct outbox_config outbox = outbox_config_of(p->config);
+
+	http_set_limits(p->http, p->config->publish_connections, p->config->publish_timeout_ms);
+	outbox_set_limits(p->outbox, &outbox);
+}
+
+struct publisher *publisher_free(struct publisher *p)
+{
+	struct post *post, *tmp;
+
+	if (!p)
+		return NULL;
+	http_free(p->http);
+	list_for_each_safe(post, tmp, &p->posts, struct post, link)
+		post_free(post);
+	outbox_free(p->outbox);
+	if (p->timer)
+		event_free(p->timer);
+	free(p->origin);
+	target_deinit(&p->events);
+	target_deinit(&p->batch);
+	free(p);
+	return NULL;
+}
+
+void publisher_status(const struct publisher *publisher, struct outbox_status *ret_status)
+{
+	outbox_status(publisher->outbox, ret_status);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The time of this turn of the loop: read when the first callback asks for it, the same for
+ * all that follow, forgotten when the turn is over.
+ */
+#ifndef CHAPI_TURN_H
+#define CHAPI_TURN_H
+
+#include <time.h>
+
+#include "gateway/party.h"
+
+struct turn {
+	struct now now;
+	bool known;
+};
+
+static inline const struct now *turn_now(struct turn *turn)
+{
+	struct timespec mono, real;
+
+	if (turn->known)
+		return &turn->now;
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	clock_gettime(CLOCK_REALTIME, &real);
+	turn->now.us = (uint64_t)mono.tv_sec * 1000000 + (uint64_t)mono.tv_nsec / 1000;
+	turn->now.ms = turn->now.us / 1000;
+	turn->now.unix_s = (double)real.tv_sec + (double)real.tv_nsec / 1e9;
+	turn->known = true;
+	return &turn->now;
+}
+
+static inline void turn_over(struct turn *turn)
+{
+	turn->known = false;
+}
+
+#endif

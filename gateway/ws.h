@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A WebSocket client connection, as the event loop sees it: text frames out, text frames in.
+ *
+ * libwebsockets runs in a thread of its own (ws_client.h), so that nothing it does, a TLS
+ * handshake that hangs least of all, delays the loop. What the frames say is channel.h's,
+ * name look-up resolve.h's.
+ *
+ * There is at most one connection at a time. Once it is given up (ws_close(), another
+ * ws_connect()) no event of it comes any more, however late the thread hears of that.
+ *
+ * Starting the thread sets the log level of libwebsockets, which is one for the process: its
+ * warnings go to the log as "ws" at level debug.
+ */
+#ifndef CHAPI_WS_H
+#define CHAPI_WS_H
+
+#include <stdbool.h>
+
+#include "libchapi-ipc/common.h"
+
+struct event_base;
+struct ws;
+
+#define WS_FRAME_MAX (1024 * 1024)	/* of a whole message; a larger one ends the connection */
+
+/* In place of a close code: never opened, as the certificate is not valid at this machine's time. */
+#define WS_CODE_TIME 1
+
+struct ws_target {
+	const char *address;	/* where to connect to: digits; the proxy's if there is one */
+	const char *host;	/* name: for the request, SNI, and the check of the certificate */
+	unsigned int port;
+	bool tls;
+	const char *path;	/* with the query */
+	const char *ca_file;	/* trusted as well as the system's authorities; NULL: none */
+	const char *origin;	/* NULL: no such header */
+	unsigned int proxy_port;	/* of the HTTP proxy at address; 0: none */
+	const char *proxy_auth;	/* "USER:PASSWORD", or NULL */
+};
+
+/* Called from the loop. They may call any function here but ws_free(). */
+struct ws_handler {
+	void (*opened)(void *data);
+	void (*frame)(void *data, struct span text);
+	/* code: of the close frame, 0 if none came, or WS_CODE_TIME; why: one line of the system, or of that frame. */
+	void (*closed)(void *data, unsigned int code, struct span why);
+};
+
+int ws_new(struct event_base *base, const struct ws_handler *handler, void *data, struct ws **ret_ws) MUST_CHECK;
+/* Waits for the thread for a moment only: should it be stuck, it cleans up after itself. */
+struct ws *ws_free(struct ws *ws);
+
+/* Gives the connection up if there is one. opened or closed follows, unless this failed. */
+int ws_connect(struct ws *ws, const struct ws_target *target) MUST_CHECK;
+void ws_close(struct ws *ws);
+/* -ENOBUFS: too much waits to be sent. Nothing is sent without a connection. */
+int ws_send(struct ws *ws, struct span text) MUST_CHECK;
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the event loop (ws.h) and the thread of libwebsockets (ws_client.h) share: wishes one
+ * way, events the other. Private to these two.
+ *
+ * Everything in struct ws_link is under its lock. It goes when both sides have let go, so
+ * neither needs to wait for the other. Both queues are bounded: frames to be sent are
+ * refused beyond a limit; beyond another, the thread stops reading until the loop has caught up.
+ */
+#ifndef CHAPI_WS_LINK_H
+#define CHAPI_WS_LINK_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "gateway/ws.h"
+#include "libchapi-ipc/list.h"
+
+struct lws_context;
+
+enum ws_item_kind { WS_ITEM_OPENED, WS_ITEM_FRAME, WS_ITEM_CLOSED };
+
+/* An event, or a frame to be sent (which has room in front, as libwebsockets wants it). */
+struct ws_item {
+	struct list link;
+	enum ws_item_kind kind;
+	uint64_t generation;	/* of the connection it is about */
+	unsigned int code;
+	size_t len;
+	uint8_t *text;		/* behind the struct */
+};
+
+struct ws_link {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;		/* for the thread while it has no context to wait in */
+	unsigned int refs;
+	int event_fd;			/* readable: there are events */
+
+	/* The loop's wishes; the last one holds. */
+	uint64_t wanted;		/* generation of the one connection wanted; 0: none */
+	struct ws_target *target;	/* of wanted, until the thread has taken it */
+	struct list out;
+	size_t out_bytes;
+	bool resume;			/* read again */
+	bool stop;
+
+	/* The thread's events. */
+	struct list in;
+	size_t n_in, in_bytes;
+	bool paused;			/* the thread reads nothing, as the loop has not caught up */
+	struct lws_context *context;	/* where the thread waits; NULL: on changed */
+};
+
+int ws_link_new(struct ws_link **ret_link) MUST_CHECK;
+void ws_link_unref(struct ws_link *link);
+
+/* Called under the lock. */
+void ws_link_wake_thread(struct ws_link *link);
+void ws_link_clear_out(struct ws_link *link);
+
+/* NULL: out of memory. */
+struct ws_item *ws_item_new(enum ws_item_kind kind, uint64_t generation, struct span text);
+void ws_items_free(struct list *items);
+
+/* A copy that owns its texts. */
+struct ws_target *ws_target_copy(const struct ws_target *target);
+struct ws_target *ws_target_free(struct ws_target *target);
+
+#endif
