@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tools have in common: see cli.h.
+ */
+#include <config.h>	/* _GNU_SOURCE, PACKAGE_VERSION */
+
+#include "clients/cli.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients/utf8.h"
+
+#define OPTIONS_MAX 32
+
+/* Of the tool that runs, for lines of error: set once, by cli_parse(). */
+static const char *program = "chapi";
+
+/* ---- lines of error ---- */
+
+static void PRINTF(1, 0) print_error(const char *fmt, va_list args)
+{
+	char *line;
+
+	if (vasprintf(&line, fmt, args) < 0)
+		return;
+	utf8_make_line(line, strlen(line));
+	fprintf(stderr, "%s: %s\n", program, line);
+	free(line);
+}
+
+void cli_error(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	print_error(fmt, args);
+	va_end(args);
+}
+
+static int print_try(void)
+{
+	fprintf(stderr, "Try `%s --help`.\n", program);
+	return CLI_STATUS_USAGE;
+}
+
+int cli_usage(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	print_error(fmt, args);
+	va_end(args);
+	return print_try();
+}
+
+int cli_fail(const char *what, int err)
+{
+	if (err == -CHAPI_ERR_SYSTEM)
+		cli_error("%s: %s", what, strerror(errno));
+	else
+		cli_error("%s: %s", what, chapi_strerror(err));
+	return chapi_exit_status(err);
+}
+
+/* ---- options ---- */
+
+static const struct cli_option common_options[] = {
+	{ "socket", 's', CLI_TEXT, offsetof(struct cli_common, socket) },
+};
+
+/* getopt's view of the two tables. Index in rows is the value that it gives, from 256 on. */
+struct table {
+	struct option longs[OPTIONS_MAX + 1];
+	const struct cli_option *rows[OPTIONS_MAX];
+	int n;
+	char letters[2 * OPTIONS_MAX + 1];
+};
+
+enum { OPT_ROW = 256 };
+
+static void table_add(struct table *t, const struct cli_option *row)
+{
+	bool has_value = row->type != CLI_FLAG;
+	size_t len = strlen(t->letters);
+
+	if (t->n >= OPTIONS_MAX - 2)
+		abort();
+	t->rows[t->n] = row;
+	t->longs[t->n] = (struct option){ row->name, has_value, NULL, OPT_ROW + t->n };
+	t->n++;
+	if (row->letter)
+		snprintf(t->letters + len, sizeof(t->letters) - len, "%c%s", row->letter,
+			 has_value ? ":" : "");
+}
+
+static void table_fill(struct table *t, const struct cli *cli)
+{
+	*t = (struct table){ .letters = "hV" };
+	for (size_t i = 0; i < ARRAY_SIZE(common_options); i++)
+		table_add(t, &common_options[i]);
+	for (size_t i = 0; i < cli->n_options; i++)
+		table_add(t, &cli->options[i]);
+	t->longs[t->n] = (struct option){ "help", no_argument, NULL, 'h' };
+	t->longs[t->n + 1] = (struct option){ "version", no_argument, NULL, 'V' };
+}
+
+static const struct cli_option *table_find(const struct table *t, int option)
+{
+	if (option >= OPT_ROW)
+		return t->rows[option - OPT_ROW];
+	for (int i = 0; i < t->n; i++)
+		if (t->rows[i]->letter == option)
+			return t->rows[i];
+	return NULL;
+}
+
+bool cli_parse_time(const char *text, int64_t *ret_ms)
+{
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
+	int64_t v = 0;
+
+	for (; isdigit((unsigned char)*text); text++)
+		if (__builtin_mul_overflow(v, (int64_t)10, &v) ||
+		    __builtin_add_overflow(v, (int64_t)(*text - '0'), &v))
+			return false;
+	for (size_t i = 0; i < ARRAY_SIZE(units) && v > 0; i++)
+		if (strcmp(text, units[i].name) == 0)
+			return !__builtin_mul_overflow(v, units[i].ms, ret_ms);
+	return false;
+}
+
+/* 0, or the status to end with, said already. */
+static int take_value(const struct cli_option *row, const char *value, void *options)
+{
+	void *member = (char *)options + row->offset;
+
+	switch (row->type) {
+	case CLI_FLAG:
+		*(bool *)member = true;
+		return 0;
+	case CLI_TEXT:
+		*(const char **)member = value;
+		return 0;
+	case CLI_TIME:
+		if (cli_parse_time(value, member))
+			return 0;
+		return cli_usage("--%s \"%s\": a time has a unit and is above 0: 500ms, 5s, 2m",
+				 row->name, value);
+	}
+	return 0;
+}
+
+/* -h, -V, and what getopt has complained of. */
+static int end_early(const struct cli *cli, int option)
+{
+	if (option == 'h')
+		fputs(cli->help, stdout);
+	else if (option == 'V')
+		printf("%s %s\n", program, PACKAGE_VERSION);
+	else
+		return print_try();
+	return 0;
+}
+
+int cli_parse(const struct cli *cli, int argc, char **argv, void *options, int *ret_status)
+{
+	const struct cli_option *row;
+	struct table table;
+	int option;
+
+	program = cli->program;
+	if (argc > 0)
+		argv[0] = (char *)cli->program;	/* getopt begins its messages with it */
+	table_fill(&table, cli);
+	while ((option = getopt_long(argc, argv, table.letters, table.longs, NULL)) != -1) {
+		row = table_find(&table, option);
+		*ret_status = row ? take_value(row, optarg, options) : end_early(cli, option);
+		if (!row || *ret_status != 0)
+			return CLI_E_END;
+	}
+	*ret_status = 0;
+	return 0;
+}
+
+/* ---- the gateway, the end ---- */
+
+int cli_connect(const struct cli_common *common, chapi_conn **ret_conn)
+{
+	char path[512];
+	int r = chapi_connect(common->socket, ret_conn), saved = errno;
+
+	if (r == 0)
+		return 0;
+	if (chapi_find_socket(common->socket, path, sizeof(path)) < 0)
+		snprintf(path, sizeof(path), "%s",
+			 common->socket ? common->socket : "$CHAPI_SOCKET");
+	errno = saved;
+	return cli_fail(path, r);
+}
+
+int cli_end(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	cli_error("standard output: %s", strerror(errno));
+	return CLI_STATUS_OUTPUT;
+}
+
+void cli_free(void *pointer)
+{
+	free(*(void **)pointer);
+}
+
+void cli_close(chapi_conn **conn)
+{
+	*conn = chapi_close(*conn);
+}
