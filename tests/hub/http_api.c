@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The HTTP API: see http_api.h.
+ *
+ * Events are checked all before the first is published, so that a refused request has
+ * published nothing.
+ */
+#include "tests/hub/http_api.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include "tests/hub/http_auth.h"
+#include "tests/hub/names.h"
+
+/* What the handlers of all paths are given. */
+struct call {
+	struct app *app;
+	const struct http_request *request;
+	const char *rest;		/* of the path, after the part that chose the handler */
+	json_t *body;			/* of a POST */
+	struct http_answer *answer;
+};
+
+static void cleanup_json(json_t **json)
+{
+	json_decref(*json);
+}
+
+static void answer_no_memory(struct http_answer *answer)
+{
+	http_answer_text(answer, 500, "The hub is out of memory");
+}
+
+/* ---- publishing ----------------------------------------------------------------------- */
+
+static struct span span_of_json(const json_t *text)
+{
+	return span_of(json_string_value(text), json_string_length(text));
+}
+
+static bool check_name(const json_t *name, struct http_answer *answer)
+{
+	if (!json_is_string(name))
+		http_answer_text(answer, 400, "Invalid event: name has to be a string");
+	else if (!event_name_is_legal(span_of_json(name)))
+		http_answer_text(answer, 400, "Invalid event name: it has to have 1 to %d characters",
+				 EVENT_NAME_MAX);
+	else if (event_name_is_reserved(json_string_value(name)))
+		http_answer_text(answer, 400, "Invalid event name: pusher: and pusher_internal: are "
+				 "the protocol's own");
+	else
+		return true;
+	return false;
+}
+
+static bool check_data(const json_t *data, size_t most, struct http_answer *answer)
+{
+	if (!json_is_string(data))
+		http_answer_text(answer, 400, "Invalid event: data has to be a string "
+				 "(encode objects as JSON first)");
+	else if (json_string_length(data) > most)
+		http_answer_text(answer, 413, "The data content of this event exceeds the allowed "
+				 "maximum (%zu bytes): it has %zu", most, json_string_length(data));
+	else
+		return true;
+	return false;
+}
+
+static bool check_socket_id(const json_t *socket_id, struct http_answer *answer)
+{
+	if (!socket_id || json_is_null(socket_id))
+		return true;
+	if (json_is_string(socket_id) && socket_id_is_legal(span_of_json(socket_id)))
+		return true;
+	http_answer_text(answer, 400, "Invalid socket_id: it has to be two numbers joined by a dot");
+	return false;
+}
+
+static bool check_channel(const json_t *channel, struct http_answer *answer)
+{
+	if (!json_is_string(channel))
+		http_answer_text(answer, 400, "Invalid event: a channel has to be a string");
+	else if (!channel_name_is_legal(span_of_json(channel)))
+		http_answer_text(answer, 400, "Invalid channel name: %.200s (1 to %d of "
+				 "A-Z a-z 0-9 _ - = @ , . ;)", json_string_value(channel),
+				 CHANNEL_NAME_MAX);
+	else
+		return true;
+	return false;
+}
+
+static bool check_channels(const json_t *channels, struct http_answer *answer)
+{
+	const json_t *channel;
+	size_t i;
+
+	if (!json_is_array(channels) || json_array_size(channels) == 0) {
+		http_answer_text(answer, 400, "Invalid event: channels has to be an array of strings");
+		return false;
+	}
+	if (json_array_size(channels) > HTTP_API_CHANNELS_MAX) {
+		http_answer_text(answer, 400, "Too many channels: %zu, the maximum is %d",
+				 json_array_size(channels), HTTP_API_CHANNELS_MAX);
+		return false;
+	}
+	json_array_foreach(channels, i, channel)
+		if (!check_channel(channel, answer))
+			return false;
+	return true;
+}
+
+static bool check_event(const struct call *call, const json_t *event)
+{
+	const json_t *channels = json_object_get(event, "channels");
+
+	if (!json_is_object(event)) {
+		http_answer_text(call->answer, 400, "Invalid event: it has to be an object");
+		return false;
+	}
+	return check_name(json_object_get(event, "name"), call->answer) &&
+	       check_data(json_object_get(event, "data"), app_settings(call->app)->event_max,
+			  call->answer) &&
+	       check_socket_id(json_object_get(event, "socket_id"), call->answer) &&
+	       (channels ? check_channels(channels, call->answer)
+			 : check_channel(json_object_get(event, "channel"), call->answer));
+}
+
+static int publish(struct app *app, const json_t *json)
+{
+	const struct app_event event = {
+		.name = json_string_value(json_object_get(json, "name")),
+		.data = span_of_json(json_object_get(json, "data")),
+		.socket_id = json_string_value(json_object_get(json, "socket_id")),
+	};
+	const json_t *channels = json_object_get(json, "channels"), *channel;
+	size_t i;
+	int r;
+
+	if (!channels)
+		return app_publish(app, &event, json_string_value(json_object_get(json, "channel")));
+	json_array_foreach(channels, i, channel) {
+		r = app_publish(app, &event, json_string_value(channel));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void post_event(const struct call *call)
+{
+	if (!check_event(call, call->body))
+		return;
+	if (publish(call->app, call->body) < 0)
+		answer_no_memory(call->answer);
+	else
+		http_answer_json(call->answer, "{}");
+}
+
+static bool check_batch(const struct call *call, const json_t *batch)
+{
+	const json_t *event;
+	size_t i;
+
+	if (!json_is_array(batch)) {
+		http_answer_text(call->answer, 400, "Invalid batch: batch has to be an array of events");
+		return false;
+	}
+	if (json_array_size(batch) > HTTP_API_BATCH_MAX) {
+		http_answer_text(call->answer, 400, "Batch too large: %zu events, the maximum is %d",
+				 json_array_size(batch), HTTP_API_BATCH_MAX);
+		return false;
+	}
+	json_array_foreach(batch, i, event)
+		if (!check_event(call, event))
+			return false;
+	return true;
+}
+
+static void post_batch(const struct call *call)
+{
+	const json_t *batch = json_object_get(call->body, "batch"), *event;
+	size_t i;
+
+	if (!check_batch(call, batch))
+		return;
+	json_array_foreach(batch, i, event)
+		if (publish(call->app, event) < 0) {
+			answer_no_memory(call->answer);
+			return;
+		}
+	http_answer_json(call->answer, "{}");
+}
+
+/* ---- asking --------------------------------------------------------------------------- */
+
+static void answer_object(struct http_answer *answer, const json_t *object)
+{
+	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+
+	if (text)
+		http_answer_json(answer, text);
+	else
+		answer_no_memory(answer);
+	free(text);
+}
+
+/* Is word in the comma-separated parameter info? */
+static bool is_asked_for(const struct http_request *request, const char *word)
+{
+	const char *info = http_request_param(request, "info");
+	size_t len;
+
+	for (; info && *info; info += len + (info[len] == ',')) {
+		len = strcspn(info, ",");
+		if (len == strlen(word) && strncmp(info, word, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+struct listing {
+	const char *prefix;
+	bool with_count, failed;
+	json_t *channels;
+};
+
+static void list_channel(void *arg, const char *name, size_t n_subscribers)
+{
+	struct listing *listing = arg;
+	json_t *entry;
+
+	if (strncmp(name, listing->prefix, strlen(listing->prefix)) != 0)
+		return;
+	entry = json_object();
+	if ((listing->with_count &&
+	     json_object_set_new(entry, "subscription_count", json_integer((json_int_t)n_subscribers)) != 0) ||
+	    json_object_set(listing->channels, name, entry) != 0)
+		listing->failed = true;
+	json_decref(entry);
+}
+
+static void get_channels(const struct call *call)
+{
+	CLEANUP(cleanup_json) json_t *answer = json_pack("{s:{}}", "channels");
+	const char *prefix = http_request_param(call->request, "filter_by_prefix");
+	struct listing listing = {
+		.prefix = prefix ? prefix : "",
+		.with_count = is_asked_for(call->request, "subscription_count"),
+		.channels = json_object_get(answer, "channels"),
+	};
+
+	if (is_asked_for(call->request, "user_count") &&
+	    channel_kind(listing.prefix) != CHANNEL_PRESENCE) {
+		http_answer_text(call->answer, 400, "user_count may only be requested for presence "
+				 "channels: use filter_by_prefix=presence-");
+		return;
+	}
+	app_each_channel(call->app, list_channel, &listing);
+	answer_object(call->answer, listing.failed ? NULL : answer);
+}
+
+static void get_channel(const struct call *call)
+{
+	CLEANUP(cleanup_json) json_t *answer = NULL;
+	size_t n = app_n_subscribers(call->app, call->rest);
+
+	if (!channel_name_is_legal(span_str(call->rest))) {
+		http_answer_text(call->answer, 400, "Invalid channel name: %.200s", call->rest);
+		return;
+	}
+	if (is_asked_for(call->request, "user_count") && channel_kind(call->rest) != CHANNEL_PRESENCE) {
+		http_answer_text(call->answer, 400, "user_count may only be requested for presence channels");
+		return;
+	}
+	answer = json_pack("{s:b}", "occupied", n > 0);
+	if (is_asked_for(call->request, "subscription_count") &&
+	    json_object_set_new(answer, "subscription_count", json_integer((json_int_t)n)) != 0)
+		answer_no_memory(call->answer);
+	else
+		answer_object(call->answer, answer);
+}
+
+/* ---- who serves what ------------------------------------------------------------------ */
+
+static const struct route {
+	const char *method, *path;	/* one that ends in a slash takes a name after it */
+	void (*handle)(const struct call *call);
+} routes[] = {
+	{ "POST", "/events", post_event },
+	{ "POST", "/batch_events", post_batch },
+	{ "GET", "/channels", get_channels },
+	{ "GET", "/channels/", get_channel },
+};
+
+static bool route_fits(const struct route *route, const char *path)
+{
+	size_t len = strlen(route->path);
+
+	if (route->path[len - 1] != '/')
+		return strcmp(path, route->path) == 0;
+	return strncmp(path, route->path, len) == 0 && path[len] && !strchr(path + len, '/');
+}
+
+/* The part of the path after "/apps/ID", or NULL. */
+static const char *path_in_app(const char *path, const char *id)
+{
+	static const char prefix[] = "/apps/";
+	size_t id_len = strlen(id);
+
+	if (strncmp(path, prefix, strlen(prefix)) != 0)
+		return NULL;
+	path += strlen(prefix);
+	if (strncmp(path, id, id_len) != 0 || path[id_len] != '/')
+		return NULL;
+	return path + id_len;
+}
+
+static const struct route *route_find(const struct call *call, const char *path)
+{
+	bool path_is_known = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+		if (!route_fits(&routes[i], path))
+			continue;
+		if (strcmp(call->request->method, routes[i].method) == 0)
+			return &routes[i];
+		path_is_known = true;
+	}
+	if (path_is_known)
+		http_answer_text(call->answer, 405, "This path does not take %.20s", call->request->method);
+	else
+		http_answer_text(call->answer, 404, "Not found: this hub does not serve the path");
+	return NULL;
+}
+
+static bool read_body(struct call *call)
+{
+	json_error_t error;
+
+	call->body = json_loadb((const char *)call->request->body.p, call->request->body.len,
+				JSON_ALLOW_NUL, &error);
+	if (!call->body)
+		http_answer_text(call->answer, 400, "Invalid body: not a JSON object in UTF-8: %s "
+				 "(at byte %d)", error.text, error.position);
+	return call->body;
+}
+
+static void act(struct call *call, const char *path)
+{
+	const struct route *route = route_find(call, path);
+
+	if (!route)
+		return;
+	call->rest = path + strlen(route->path);
+	if (strcmp(route->method, "POST") == 0 && !read_body(call))
+		return;
+	route->handle(call);
+	json_decref(call->body);
+}
+
+void http_api_handle(struct app *app, const struct http_request *request, int64_t unix_s,
+		     struct http_answer *answer)
+{
+	const struct app_settings *settings = app_settings(app);
+	const char *path = path_in_app(request->path, settings->id);
+	struct call call = { .app = app, .request = request, .answer = answer };
+	int r;
+
+	if (!path) {
+		http_answer_text(answer, 404, "Not found: no such app or path");
+		return;
+	}
+	r = http_auth_check(request, settings->key, settings->secret, unix_s, answer);
+	if (r < 0)
+		http_answer_text(answer, 500, "The hub cannot check signatures: %s", strerror(-r));
+	else if (r == 0)
+		act(&call, path);
+}

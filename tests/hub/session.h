@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One accepted connection of the hub: first HTTP, after an upgrade WebSocket.
+ *
+ * It belongs to libwebsockets' connection, as its opaque pointer, from the first callback
+ * to the last one. (Not as its "user space": that is made anew for each request of a
+ * connection.) Made and freed by server.c, filled by http_side.c and ws_side.c.
+ */
+#ifndef CHAPI_HUB_SESSION_H
+#define CHAPI_HUB_SESSION_H
+
+#include <stdbool.h>
+
+#include <libwebsockets.h>
+
+#include "libchapi-ipc/buf.h"
+#include "libchapi-ipc/list.h"
+#include "tests/hub/app.h"
+#include "tests/hub/http_message.h"
+
+struct server;
+
+struct session {
+	struct server *server;
+	struct lws *wsi;
+	struct list in_server;
+	struct buf in;			/* a message or a body that is coming in */
+
+	/* HTTP */
+	struct http_request request;
+	bool reading;			/* a body, until deadline_ms */
+	bool close_after;		/* what the client asked for */
+	uint64_t deadline_ms;
+
+	/* WebSocket */
+	struct app_conn *conn;		/* NULL: HTTP */
+	struct list queue;		/* of struct outgoing */
+	size_t queued;			/* bytes */
+	int close_code;			/* 0: none is asked for */
+	char close_reason[124];
+	bool close_sent;
+	bool dead;			/* being cut off: nothing goes out any more */
+};
+
+struct app *session_app(const struct session *session);
+uint64_t session_http_timeout_ms(const struct session *session);
+
+/* The clocks of the hub, the only places where they are read. */
+uint64_t server_now_ms(void);
+int64_t server_unix_s(void);
+
+/* A parameter of the URL, decoded, "name=value": the i-th. NULL: there are no more. */
+const char *session_url_param(struct session *session, int i, char *buf, size_t buf_len);
+const char *session_header(struct session *session, enum lws_token_indexes token, char *buf, size_t buf_len);
+
+#endif
