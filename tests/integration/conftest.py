@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures: folders, gateways, hubs, connections. Whatever a test starts ends with it."""
+import os
+import shutil
+import signal
+import tempfile
+
+import pytest
+
+from lib import hubs
+from lib.certificates import Authority
+from lib.fake_hub import FakeHub
+from lib.gateway import Gateway
+from lib.limits import LIMIT
+from lib.process import Daemons, program
+from lib.pusher_client import Remote
+
+TEST_LIMIT = int(LIMIT * 9)
+
+
+def _make_folder():
+    """Short, as a socket's path has to be; open to ordinary users, as some tests run as one."""
+    folder = tempfile.mkdtemp(prefix='chapi-')
+    os.chmod(folder, 0o755)
+    return folder
+
+
+@pytest.fixture
+def folder():
+    folder = _make_folder()
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def daemons(request, folder):
+    """Starts daemons; stops and checks them at the end."""
+    daemons = Daemons()
+    request.node.daemons = daemons
+    yield daemons
+    daemons.stop()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure comes with the logs of the programs that took part."""
+    daemons = getattr(item, 'daemons', None)
+    if call.when == 'call' and daemons is not None:
+        item.logs = daemons.logs()
+        if getattr(item, 'hub_daemon', None) is not None:
+            item.logs.append((item.hub_daemon.name, item.hub_daemon.log()))
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for name, log in getattr(item, 'logs', []):
+            report.sections.append(('log of ' + name, log[-20000:]))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    """Nothing may hang: the last resort, as every wait has a limit of its own."""
+    def too_long(*_):
+        raise TimeoutError('the test took more than %d s' % TEST_LIMIT)
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(TEST_LIMIT)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+# ---- the gateway ------------------------------------------------------------------------------
+
+@pytest.fixture(params=['msgpack', 'json'])
+def encoding(request):
+    return request.param
+
+
+@pytest.fixture
+def start_gateway(daemons, folder):
+    """start_gateway(hub=None, channel=None, remote={...}, ...): runs until the test ends."""
+    def start(hub=None, channel=None, **more):
+        return daemons.start(Gateway(folder, hub, channel, **more))
+    return start
+
+
+@pytest.fixture
+def gateway(start_gateway):
+    """For local calls only, all defaults."""
+    return start_gateway()
+
+
+@pytest.fixture
+def connect(gateway, encoding):
+    """connect(): one more connection in the test's encoding."""
+    clients = []
+
+    def make(other_encoding=None):
+        clients.append(gateway.connect(other_encoding or encoding))
+        return clients[-1]
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def client(connect):
+    return connect()
+
+
+# ---- hubs -------------------------------------------------------------------------------------
+
+def _hub_parameters():
+    for name in hubs.chosen():
+        why_not = hubs.HUBS[name].why_not()
+        yield pytest.param(name, marks=[pytest.mark.skip(reason=why_not)] if why_not else [])
+
+
+def pytest_generate_tests(metafunc):
+    if 'hub_name' in metafunc.fixturenames:
+        metafunc.parametrize('hub_name', list(_hub_parameters()), scope='session')
+
+
+@pytest.fixture(scope='session')
+def running_hubs():
+    """Hubs that tests share, started at first use."""
+    folder = _make_folder()
+    running = {}
+
+    def get(name):
+        if name not in running:
+            running[name] = hubs.HUBS[name](folder)
+            running[name].start()
+        return running[name]
+    yield get
+    for hub in running.values():
+        hub.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def hub(request, hub_name, running_hubs):
+    """A hub that others use too: not to be stopped."""
+    hub = running_hubs(hub_name)
+    request.node.hub_daemon = hub.daemon
+    return hub
+
+
+@pytest.fixture
+def own_hub(request, hub_name, folder, daemons):
+    """A hub of the test's own, not started; after the test it is stopped."""
+    hub = hubs.HUBS[hub_name](folder)
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture
+def fake_hub(folder):
+    hub = FakeHub(folder)
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture
+def channel():
+    """A channel that no other test uses."""
+    return 'private-chapi-' + os.urandom(6).hex()
+
+
+@pytest.fixture
+def remote(hub, channel):
+    with Remote(hub, channel) as remote:
+        yield remote
+
+
+@pytest.fixture
+def remote_gateway(start_gateway, hub, channel):
+    """A gateway that is subscribed."""
+    return start_gateway(hub, channel).wait_up()
+
+
+# ---- certificates -----------------------------------------------------------------------------
+
+@pytest.fixture(scope='session')
+def authority():
+    if shutil.which('openssl') is None:
+        pytest.skip('openssl, the command, is missing')
+    folder = _make_folder()
+    yield Authority(folder, 'ca')
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+# ---- programs ---------------------------------------------------------------------------------
+
+@pytest.fixture
+def need():
+    """need('socat'): skips, and says so, where a command is missing."""
+    def check(*commands):
+        for command in commands:
+            if shutil.which(command) is None:
+                pytest.skip(command + ' is missing')
+    return check
+
+
+@pytest.fixture
+def need_program():
+    def check(name):
+        assert os.path.exists(program(name)), '%s is not built' % program(name)
+        return program(name)
+    return check

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+"""A certificate authority of the tests' own, made with the openssl command."""
+import os
+import subprocess
+
+
+def _openssl(*arguments):
+    subprocess.run(('openssl',) + arguments, check=True, capture_output=True)
+
+
+class Authority:
+    def __init__(self, folder, name):
+        self.folder = folder
+        self.name = name
+        self.certificate = os.path.join(folder, name + '.pem')
+        self.key = os.path.join(folder, name + '.key')
+        _openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+                 '-subj', '/CN=' + name, '-keyout', self.key, '-out', self.certificate,
+                 '-addext', 'keyUsage=critical,keyCertSign,cRLSign')
+
+    def issue(self, name, alternatives, days=2):
+        """(certificate, key, ca) for a server; alternatives as openssl has them, DNS:localhost,IP:127.0.0.1"""
+        base = os.path.join(self.folder, name)
+        _openssl('req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+                 '-subj', '/CN=' + name, '-keyout', base + '.key', '-out', base + '.csr')
+        with open(base + '.ext', 'w') as f:
+            f.write('subjectAltName=%s\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n' % alternatives)
+        _openssl('x509', '-req', '-in', base + '.csr', '-CA', self.certificate, '-CAkey', self.key, '-CAcreateserial',
+                 '-days', str(days), '-extfile', base + '.ext', '-out', base + '.pem')
+        return base + '.pem', base + '.key', self.certificate

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""Fairness and limits: floods, those who do not read, many connections, much at once."""
+import os
+import resource
+import select
+
+import pytest
+
+from lib.gateway import Provider
+from lib.ipc import RpcError
+from lib.limits import wait_until
+
+
+def test_a_flooding_caller_does_not_starve_another(gateway):
+    with gateway.connect() as provider, gateway.connect() as flood, gateway.connect() as other:
+        Provider(provider, 'f')
+        for n in range(3000):
+            flood.request('call', 'f', {'n': n})
+        for n in range(20):
+            assert other.call('chapi.echo', {'n': n}) == {'n': n}
+        number = other.request('call', 'f', {'mine': True})
+        while True:
+            request = provider.wait_request()
+            provider.answer(request, request[3][0])
+            if request[3][0] == {'mine': True}:
+                break
+        assert other.result(number) == {'mine': True}
+
+
+def test_calls_of_one_connection_are_limited(start_gateway, encoding):
+    gateway = start_gateway(limits={'calls_per_peer': 3})
+    with gateway.connect(encoding) as provider, gateway.connect(encoding) as caller:
+        Provider(provider, 'f')
+        numbers = [caller.request('call', 'f') for _ in range(4)]
+        with pytest.raises(RpcError) as e:
+            caller.result(numbers[3])
+        assert (e.value.code, e.value.ran) == ('busy', 'no')
+        provider.answer(provider.wait_request(), 1)
+        assert caller.result(numbers[0]) == 1
+
+
+def test_names_of_one_connection_are_limited(start_gateway, encoding):
+    gateway = start_gateway(limits={'names_per_peer': 2})
+    with gateway.connect(encoding) as provider:
+        Provider(provider, 'a', 'b')
+        with pytest.raises(RpcError) as e:
+            provider.ask('register', 'c')
+        assert e.value.code == 'busy'
+
+
+def test_what_waits_is_charged_to_who_caused_it(start_gateway):
+    gateway = start_gateway(limits={'pinned_per_peer': '100K'})
+    with gateway.connect() as provider, gateway.connect() as caller, gateway.connect() as other:
+        Provider(provider, 'f')
+        caller.request('call', 'f', 'x' * 60000)
+        number = caller.request('call', 'f', 'x' * 60000)
+        with pytest.raises(RpcError) as e:
+            caller.result(number)
+        assert (e.value.code, e.value.ran) == ('busy', 'no')
+        number = other.request('call', 'f', 'x' * 60000)
+        provider.answer(provider.wait_request())
+        provider.answer(provider.wait_request())
+        assert other.result(number) is None
+
+
+def test_a_provider_that_does_not_read_queues_then_busy(start_gateway):
+    """Nobody else is slower, and when it reads again the calls that wait are run."""
+    gateway = start_gateway(gateway={'max_message': '64K'}, limits={'output_per_peer': '128K'})
+    with gateway.connect() as provider, gateway.connect() as caller, gateway.connect() as other:
+        provider.ask('register', 'f', {'queue': 4})
+        Provider(other, 'g')
+        numbers = [caller.request('call', 'f', {'n': n, 'body': 'x' * 20000}) for n in range(100)]
+        refused = set()
+        while True:
+            message = caller.take(lambda m: m[0] == 1, 'a refusal')
+            assert message[2]['code'] == 'busy' and message[2]['ran'] == 'no'
+            refused.add(message[1])
+            if message[1] == numbers[-1]:
+                break
+        number = caller.request('call', 'g')
+        other.answer(other.wait_request(), 'quick')
+        assert caller.result(number) == 'quick'
+        accepted = [n for n in numbers if n not in refused]
+        assert 4 < len(accepted) < 100
+        for _ in accepted:
+            request = provider.wait_request()
+            provider.answer(request, request[3][0]['n'])
+        assert sorted(caller.result(n) for n in accepted) == sorted(numbers.index(n) for n in accepted)
+
+
+def test_a_caller_that_does_not_read_is_not_read_from_and_cut_off(start_gateway):
+    gateway = start_gateway(gateway={'max_message': '64K'},
+                            limits={'output_per_peer': '128K', 'stalled_after': '1s'})
+    with gateway.connect() as slow, gateway.connect() as other:
+        data = b''.join(slow.encode([0, n, 'call', ['chapi.echo', 'x' * 30000]]) for n in range(1000))
+        slow.socket.setblocking(False)
+        sent = 0
+        while sent < len(data) and select.select([], [slow.socket], [], 0.5)[1]:
+            sent += slow.socket.send(data[sent:])
+        assert sent < len(data)
+        for n in range(20):
+            assert other.call('chapi.echo', n) == n
+        wait_until(lambda: other.ask('status')['peers'] == 1, 'the slow caller to be cut off')
+
+
+def test_5000_idle_connections(start_gateway):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    n = min(5000, hard - 200)
+    if n < 1000:
+        pytest.skip('only %d files may be open here' % hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    clients = []
+    try:
+        gateway = start_gateway()
+        with gateway.connect() as first:
+            first.call('chapi.ping')
+            before = gateway.rss_anon_kb()
+            for _ in range(n):
+                clients.append(gateway.connect())
+            wait_until(lambda: first.ask('status')['peers'] == n + 1, 'all connections to be there', 30)
+            assert clients[n // 2].call('chapi.echo', 1) == 1
+            per_peer_kb = (gateway.rss_anon_kb() - before) / n
+            assert per_peer_kb < 8, '%.1f KB for each' % per_peer_kb
+            while clients:
+                clients.pop().close()
+            wait_until(lambda: first.ask('status')['peers'] == 1, 'all connections to be gone', 30)
+    finally:
+        for client in clients:
+            client.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize('provider_encoding', ['msgpack', 'json'])
+def test_64_times_64_kilobytes_at_once(gateway, provider_encoding):
+    with gateway.connect(provider_encoding) as provider, gateway.connect() as caller:
+        Provider(provider, 'f')
+        bodies = [os.urandom(32 * 1024).hex() for _ in range(64)]
+        numbers = [caller.request('call', 'f', {'n': n, 'body': body}) for n, body in enumerate(bodies)]
+        requests = [provider.wait_request() for _ in numbers]
+        for request in reversed(requests):
+            provider.answer(request, request[3][0])
+        for n, number in enumerate(numbers):
+            assert caller.result(number) == {'n': n, 'body': bodies[n]}
+
+
+def test_a_slow_consumer_is_cut_off_while_others_do_not_notice(start_gateway):
+    gateway = start_gateway(gateway={'max_message': '64K'},
+                            limits={'output_per_peer': '128K', 'stalled_after': '1s'})
+    with gateway.connect() as slow, gateway.connect() as provider, gateway.connect() as caller:
+        Provider(slow, 'slow')
+        Provider(provider, 'f')
+        numbers = [caller.request('call', 'slow', 'x' * 30000) for _ in range(20)]
+        for n in range(50):
+            number = caller.request('call', 'f', n)
+            provider.answer(provider.wait_request(), n)
+            assert caller.result(number) == n
+        for number in numbers:
+            with pytest.raises(RpcError) as e:
+                caller.result(number)
+            assert e.value.code in ('provider_gone', 'busy')
+        assert gateway.ask('status')['apis'] == 1
+
+
+def test_memory_is_back_when_everybody_has_left(gateway):
+    with gateway.connect() as watcher:
+        for _ in range(3):
+            with gateway.connect() as provider, gateway.connect('json') as caller:
+                provider.ask('register', 'f', {'concurrency': 1, 'queue': 500})
+                for n in range(300):
+                    caller.request('call', 'f', {'n': n})
+                caller.request('wait', ['never'])
+                caller.ask('monitor', {})
+                provider.wait_request()
+            wait_until(lambda: watcher.ask('status')['peers'] == 1, 'both to be gone')
+            status = watcher.ask('status')
+            assert status['pinned'] == 0
+            assert status['calls'] == {'running': 0, 'queued': 0, 'abandoned': 0}
+            assert status['apis'] == 0

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""Hubs that come late, go away and come back, and connections that are cut."""
+import os
+
+import pytest
+
+from lib.gateway import Provider
+from lib.limits import wait_until
+from lib.pusher_client import Remote
+
+
+def test_gateway_may_start_before_the_hub(own_hub, start_gateway, channel):
+    own_hub.start()
+    own_hub.stop()      # its port is known now, and nobody is there
+    gateway = start_gateway(own_hub, channel)
+    with gateway.connect() as client:
+        assert client.call('chapi.echo', 1) == 1
+        hub = client.ask('status')['hub']
+        assert hub['state'] != 'up'
+        wait_until(lambda: client.ask('status')['hub']['reason'], 'a reason in the status')
+    own_hub.start()
+    gateway.wait_up()
+    with Remote(own_hub, channel) as remote:
+        assert remote.call('chapi.echo', 2)['result'] == 2
+
+
+def test_gateway_subscribes_again_after_the_hub_has_restarted(own_hub, start_gateway, channel):
+    own_hub.start()
+    gateway = start_gateway(own_hub, '%s %s-two' % (channel, channel)).wait_up()
+    with Remote(own_hub, channel) as remote:
+        assert remote.call('chapi.echo', 1)['result'] == 1
+    for n in range(2):
+        first_id = gateway.ask('status')['hub']['socket_id']
+        own_hub.stop()
+        gateway.wait_not_up()
+        own_hub.start()
+        gateway.wait_up()
+        assert gateway.ask('status')['hub']['socket_id'] != first_id
+        for name in (channel, channel + '-two'):
+            with Remote(own_hub, name) as remote:
+                assert remote.call('chapi.echo', n)['result'] == n
+
+
+def test_hub_that_is_killed_is_noticed(own_hub, start_gateway, channel):
+    own_hub.start()
+    gateway = start_gateway(own_hub, channel).wait_up()
+    own_hub.kill()
+    gateway.wait_not_up()
+    own_hub.start()
+    gateway.wait_up()
+    with Remote(own_hub, channel) as remote:
+        assert remote.call('chapi.echo', 1)['result'] == 1
+
+
+def test_calls_under_way_outlive_a_restart_of_the_hub(own_hub, start_gateway, channel):
+    """Local ones do not notice; a remote one is answered when the hub is back."""
+    own_hub.start()
+    gateway = start_gateway(own_hub, channel).wait_up()
+    with gateway.connect() as client, gateway.connect('json') as caller:
+        provider = Provider(client, 'slow')
+        with Remote(own_hub, channel) as remote:
+            number = remote.request('slow', {'from': 'afar'})
+            far = client.wait_request()
+        local = caller.request('call', 'slow', {'from': 'here'})
+        near = client.wait_request()
+        own_hub.stop()
+        gateway.wait_not_up()
+        client.answer(near, 'local answer')
+        assert caller.result(local) == 'local answer'
+        own_hub.start()
+        gateway.wait_up()
+        with Remote(own_hub, channel) as remote:
+            client.answer(far, 'answer from afar')
+            assert remote.response(number)['result'] == 'answer from afar'
+            number = remote.request('slow', {})
+            provider.serve_one(lambda params: 'next')
+            assert remote.response(number)['result'] == 'next'
+
+
+def test_connection_that_is_cut_is_made_again_with_a_new_signature(fake_hub, start_gateway, channel):
+    gateway = start_gateway(fake_hub, channel).wait_up()
+    for n in range(1, 4):
+        fake_hub.drop()
+        assert len(fake_hub.wait_subscribed(channel, after=n)) == 1
+    gateway.wait_up()
+    assert not fake_hub.refused
+    fake_hub.send_event(channel, 'request', {'id': 'x', 'api': 'chapi.echo', 'params': 1})
+    assert fake_hub.wait_response('x')['result'] == 1
+
+
+@pytest.mark.parametrize('code', [4200, 4201, 4100, 1001, 1006], ids=str)
+def test_close_with_a_code_is_followed_by_a_new_connection(fake_hub, start_gateway, channel, code):
+    gateway = start_gateway(fake_hub, channel).wait_up()
+    fake_hub.sockets[-1].send_close(code if code != 1006 else 0)
+    fake_hub.wait_subscribed(channel, after=1)
+    gateway.wait_up()
+
+
+def test_error_frame_on_a_live_connection_is_no_reason_to_leave(fake_hub, start_gateway, channel):
+    start_gateway(fake_hub, channel).wait_up()
+    for _ in range(3):
+        fake_hub.send_raw('{"event":"pusher:error","data":{"code":4200,"message":"stays"}}')
+    fake_hub.send_event(channel, 'request', {'id': 'x', 'api': 'chapi.echo', 'params': 1})
+    assert fake_hub.wait_response('x')['result'] == 1
+    assert len(fake_hub.sockets) == 1
+
+
+def test_gateway_answers_pings_of_the_hub(fake_hub, start_gateway, channel):
+    start_gateway(fake_hub, channel).wait_up()
+    fake_hub.send_raw('{"event":"pusher:ping","data":{}}')
+    wait_until(lambda: [e for e in fake_hub.heard if e['event'] == 'pusher:pong'], 'a pong')
+
+
+def test_gateway_pings_a_quiet_hub_and_its_data_is_an_object(fake_hub, start_gateway, channel):
+    start_gateway(fake_hub, channel, pusher={'ping_interval': '100ms', 'pong_timeout': '5s'}).wait_up()
+    pings = wait_until(lambda: [e for e in fake_hub.heard if e['event'] == 'pusher:ping'], 'a ping')
+    assert pings[0]['data'] == {}
+
+
+def test_hub_that_answers_no_ping_is_left(fake_hub, start_gateway, channel):
+    fake_hub.is_deaf = True
+    start_gateway(fake_hub, channel, pusher={'ping_interval': '100ms', 'pong_timeout': '200ms'})
+    fake_hub.wait_subscribed(channel, after=1)
+
+
+def test_hub_that_says_nothing_after_the_handshake_is_left(fake_hub, start_gateway, channel):
+    fake_hub.is_silent = True
+    start_gateway(fake_hub, channel, timing={'handshake': '200ms'})
+    wait_until(lambda: len(fake_hub.sockets) >= 2, 'a second try')
+
+
+def test_answer_waits_for_a_hub_that_is_back_soon(fake_hub, start_gateway, channel):
+    """Status 503 means that it surely was not published: it is tried again."""
+    start_gateway(fake_hub, channel).wait_up()
+    fake_hub.answers.append(('503 Service Unavailable', 'busy'))
+    fake_hub.send_event(channel, 'request', {'id': 'x', 'api': 'chapi.echo', 'params': 1})
+    assert fake_hub.wait_response('x', 3)['result'] == 1
+
+
+def test_wrong_key_is_said(own_hub, start_gateway, channel):
+    own_hub.start()
+    gateway = start_gateway(own_hub, channel, pusher={'key': 'some-other-key'})
+    with gateway.connect() as client:
+        reason = wait_until(lambda: client.ask('status')['hub']['reason'], 'a reason in the status')
+        assert client.call('chapi.echo', 1) == 1
+    assert '4001' in reason or 'key' in reason
+
+
+def test_wrong_secret_is_said(own_hub, start_gateway, channel, folder):
+    own_hub.start()
+    path = folder + '/wrong-secret'
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), 'w') as f:
+        f.write('not-the-secret')
+    gateway = start_gateway(own_hub, channel, pusher={'secret_file': path}, timing={'subscribe': '500ms'})
+    with gateway.connect() as client:
+        reason = wait_until(lambda: client.ask('status')['hub']['reason'], 'a reason in the status')
+    assert channel in reason or 'signature' in reason.lower() or 'auth' in reason.lower(), reason
+    assert gateway.ask('status')['hub']['state'] != 'up'
+
+
+def test_gateway_ends_while_it_waits_for_a_hub(own_hub, start_gateway, channel):
+    own_hub.start()
+    own_hub.stop()
+    gateway = start_gateway(own_hub, channel, timing={'backoff_least': '60s', 'backoff_most': '60s'})
+    gateway.stop()
+    assert gateway.wait() == 0

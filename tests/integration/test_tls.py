@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""wss and https with a certificate authority of one's own: verified, or refused and said."""
+import pytest
+
+from lib.gateway import write_config
+from lib.hubs import HUBS
+from lib.limits import wait_until
+from lib.process import program, run
+from lib.pusher_client import Remote
+
+
+@pytest.fixture
+def tls_hub(hub_name, folder, authority):
+    """tls_hub(ALTERNATIVES): a hub with a certificate for these names."""
+    hubs = []
+
+    def start(alternatives):
+        hubs.append(HUBS[hub_name](folder, authority.issue('hub', alternatives)))
+        return hubs[-1].start()
+    yield start
+    for hub in hubs:
+        hub.stop()
+
+
+def refusal(gateway):
+    """What the status says; the log has to say it too."""
+    with gateway.connect() as client:
+        hub = wait_until(lambda: [h for h in [client.ask('status')['hub']] if h['reason']], 'a reason')[0]
+        assert hub['state'] != 'up'
+        assert client.call('chapi.echo', 1) == 1
+    wait_until(lambda: 'certificate' in gateway.log().lower(), 'the log to name the certificate')
+    return hub['reason'].lower()
+
+
+def test_certificate_of_the_own_authority_is_trusted(tls_hub, start_gateway, channel):
+    hub = tls_hub('DNS:localhost,IP:127.0.0.1')
+    start_gateway(hub, channel).wait_up()
+    with Remote(hub, channel) as remote:
+        assert remote.call('chapi.echo', {'a': 1})['result'] == {'a': 1}
+
+
+def test_certificate_for_an_address_is_trusted(tls_hub, start_gateway, channel):
+    hub = tls_hub('DNS:localhost,IP:127.0.0.1')
+    start_gateway(hub, channel, pusher={'host': '127.0.0.1'}).wait_up()
+    with Remote(hub, channel) as remote:
+        assert remote.call('chapi.echo', {'a': 1})['result'] == {'a': 1}
+
+
+def test_unknown_authority_is_refused_and_said(tls_hub, start_gateway, channel):
+    hub = tls_hub('DNS:localhost,IP:127.0.0.1')
+    gateway = start_gateway(hub, channel, pusher={'ca_file': None})
+    reason = refusal(gateway)
+    assert 'certificate' in reason or 'verif' in reason, reason
+
+
+@pytest.mark.parametrize('host, names', [('localhost', 'DNS:hub.example'), ('127.0.0.1', 'DNS:hub.example'),
+                                         ('127.0.0.1', 'IP:127.0.0.2'), ('localhost', 'DNS:*.localhost')],
+                         ids=['name', 'address without', 'another address', 'wildcard'])
+def test_certificate_for_another_name_is_refused_and_said(tls_hub, start_gateway, channel, host, names):
+    hub = tls_hub(names)
+    gateway = start_gateway(hub, channel, pusher={'host': host})
+    reason = refusal(gateway)
+    assert 'certificate' in reason or 'verif' in reason or 'mismatch' in reason, reason
+
+
+def test_http_side_is_verified_too(tls_hub, start_gateway, channel, folder):
+    """The WebSocket may come up by an address; answers must not go to a server of another name."""
+    hub = tls_hub('DNS:localhost')
+    gateway = start_gateway(hub, channel, pusher={'http_host': '127.0.0.1'}).wait_up()
+    with Remote(hub, channel) as remote:
+        remote.request('chapi.echo', 1)
+        wait_until(lambda: 'certificate' in gateway.log().lower(), 'the log to name the certificate')
+        assert remote.is_quiet()
+
+
+def test_plain_connection_to_a_tls_hub_is_refused_and_said(tls_hub, start_gateway, channel):
+    hub = tls_hub('DNS:localhost')
+    gateway = start_gateway(hub, channel, pusher={'tls': 'no', 'ca_file': None})
+    with gateway.connect() as client:
+        assert wait_until(lambda: client.ask('status')['hub']['reason'], 'a reason')
+        assert client.ask('status')['hub']['state'] != 'up'
+
+
+def test_tls_connection_to_a_plain_hub_is_refused_and_said(hub, start_gateway, channel):
+    """soketi may keep waiting for more of what it does not understand: the gateway does not."""
+    gateway = start_gateway(hub, channel, pusher={'tls': 'yes'}, timing={'handshake': '500ms'})
+    with gateway.connect() as client:
+        assert wait_until(lambda: client.ask('status')['hub']['reason'], 'a reason')
+        assert client.ask('status')['hub']['state'] != 'up'
+
+
+def test_missing_ca_file_is_a_wrong_configuration(folder, fake_hub):
+    path = write_config(folder + '/gw.conf', {'pusher': dict(fake_hub.settings(), tls='yes', ca_file=folder + '/no.pem')})
+    result = run([program('chapi-gw'), '--check-config', '--config', path])
+    assert result.returncode == 78
+    assert folder + '/no.pem' in result.stderr

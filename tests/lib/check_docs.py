@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Are the documents what the sources are? Prints TAP lines without numbers and without a plan.
+
+The tables of the sources (methods, options, functions, codes, keywords, what is put on the wire)
+are found by their form. A form that matches nothing any more is a failure, too: then this file
+has to follow. Run by check-docs.sh.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+PAGE = 'doc/chapi-ipc.7'
+top = sys.argv[1] if len(sys.argv) > 1 else '.'
+
+
+def read(path):
+    with open(os.path.join(top, path), encoding='utf-8') as f:
+        return f.read()
+
+
+def found(path, pattern, least=1):
+    """All that a pattern finds in a source; it has to find something."""
+    matches = re.findall(pattern, read(path), re.M | re.S)
+    if len(matches) < least:
+        raise LookupError('%s: nothing like %s' % (path, pattern))
+    return matches
+
+
+def report(what, problems):
+    """One result; problems: lines."""
+    print('%sok - %s' % ('not ' if problems else '', what))
+    for problem in problems:
+        print('# %s' % problem)
+
+
+def check(what, function, *args):
+    """A check's problems, or what kept it from finding any."""
+    try:
+        report(what, list(function(*args)))
+    except (LookupError, OSError, ValueError) as error:
+        report(what, [str(error)])
+
+
+# ---- hexdumps --------------------------------------------------------------------------------
+
+def dump_problems(dump):
+    page = dump.messages(read(PAGE))
+    if len(re.findall(r'^0{8}  ', read(PAGE), re.M)) != len(page):
+        yield '%s: there are hexdumps that belong to no message, or messages without one' % PAGE
+    for at, line, there in page:
+        try:
+            if there != dump.block(line):
+                yield ('%s:%d: the block is not that of this message; run '
+                       'tests/lib/ipc_dump.py --write %s' % (PAGE, at, PAGE))
+        except ValueError as error:
+            yield '%s:%d: %s' % (PAGE, at, error)
+
+
+def tool_problems(dump):
+    """Ours against the program whose form it has."""
+    for _, line, _ in dump.messages(read(PAGE)):
+        data = dump.to_msgpack(line)
+        out = subprocess.run(['hexdump', '-C', '-v'], input=data, stdout=subprocess.PIPE,
+                             check=True)
+        if out.stdout.decode().splitlines() != dump.hexdump(data):
+            yield 'hexdump -C shows this otherwise: %s' % line
+
+
+def check_dumps():
+    """Needs a module that may be missing."""
+    try:
+        import ipc_dump as dump
+    except ImportError:
+        print('ok - hexdumps # SKIP msgpack for Python is missing (Debian: python3-msgpack)')
+        return
+    check('each hexdump is the MessagePack of its line', dump_problems, dump)
+    if shutil.which('hexdump'):
+        check('the dumps have the form of hexdump -C', tool_problems, dump)
+    else:
+        print('ok - form of the dumps # SKIP hexdump is missing (Debian: bsdextrautils)')
+
+
+# ---- the page against the sources ------------------------------------------------------------
+
+def messages():
+    return re.findall(r'^\.\\" msg: (.*)$', read(PAGE), re.M)
+
+
+def section(title):
+    """The text of a .Sh."""
+    match = re.search(r'^\.Sh %s\n(.*?)(?=^\.Sh |\Z)' % title, read(PAGE), re.M | re.S)
+    if not match:
+        raise LookupError('%s has no section %s' % (PAGE, title))
+    return match[1]
+
+
+def subsections(title):
+    """{name: text} of the .Ss in a .Sh."""
+    parts = re.split(r'^\.Ss (.*)\n', section(title), flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def differences(what, sources, page):
+    for name in sorted(set(sources) - set(page)):
+        yield '%s %s is not in the page' % (what, name)
+    for name in sorted(set(page) - set(sources)):
+        yield '%s %s is in the page, and not in the sources' % (what, name)
+
+
+def answered(text, method):
+    """The id of a message that asks for it, and an answer with that id."""
+    return any(re.search(r'^\.\\" msg: \[1,%s,null,' % number, text, re.M) for number in
+               re.findall(r'^\.\\" msg: \[0,(\d+),"%s",\[' % method, text, re.M))
+
+
+def method_problems():
+    methods = found('gateway/methods.c', r'\{ "(\w+)", \d, \d, "')
+    sections = subsections('METHODS')
+    yield from differences('method', methods, sections)
+    for name in set(methods) & set(sections):
+        text = sections[name]
+        if not answered(text, name):
+            yield 'of method %s there is no request with its answer' % name
+        if 'Right:' not in text and 'right: as of' not in text and 'right: see' not in text:
+            yield 'method %s: who may?' % name
+
+
+def notification_problems():
+    names = set(found('gateway/wire.c', r'message_put_notification\(out, "(\w+)"'))
+    names |= set(found('gateway/wire.c', r'put_notice\(encoding, "(\w+)"'))
+    names |= set(found('gateway/router.c', r'span_is\(message->method, "(\w+)"\)'))
+    sections = subsections('NOTIFICATIONS')
+    yield from differences('notification', names, sections)
+    for name in names & set(sections):
+        if '.\\" msg: [2,"%s",[' % name not in sections[name]:
+            yield 'of notification %s there is no message' % name
+
+
+def function_problems():
+    names = found('gateway/builtin.c', r'\{ "(chapi\.\w+)", "')
+    page = re.findall(r'^\.It Ic (chapi\.\w+)$', section('FUNCTIONS OF THE GATEWAY'), re.M)
+    return differences('function', names, page)
+
+
+def code_problems():
+    sources = {name: (ran.lower(), status) for name, ran, status in
+               found('libchapi-ipc/error.c', r'\{ CHAPI_ERR_\w+, "(\w+)", CHAPI_RAN_(\w+), (\d+),')}
+    page = {name: (ran.split(' or '), status) for name, ran, status in
+            re.findall(r'^\.It Er (\w+) Pq ran ([a-z ]+), exit (\d+)$', section('ERROR CODES'),
+                       re.M)}
+    yield from differences('code', sources, page)
+    for name in set(sources) & set(page):
+        if sources[name][0] not in page[name][0]:
+            yield 'code %s: ran is %s' % (name, sources[name][0])
+        if sources[name][1] != page[name][1]:
+            yield 'code %s: the exit status is %s' % (name, sources[name][1])
+
+
+def option_problems():
+    """Each table of options, in the section of its method."""
+    sections = subsections('METHODS')
+    for path in ('methods', 'names', 'monitor', 'pending'):
+        source = 'gateway/%s.c' % path
+        for key in found(source, r'\{ "(\w+)", OPTION_\w+,'):
+            if not any(re.search(r'^\.It .*Cm %s\b' % key, t, re.M) for t in sections.values()):
+                yield 'option %s (%s) is not in the page' % (key, source)
+    for name, table in (('call', 'call_table'), ('hello', 'hello_table')):
+        (body,) = found('gateway/methods.c', r'%s\[\] = \{(.*?)^\};' % table)
+        page = re.findall(r'^\.It Cm (\w+)$', sections[name], re.M)
+        yield from differences('option of %s' % name, re.findall(r'\{ "(\w+)"', body), page)
+
+
+def field_problems():
+    """What is put into answers, events and meta, by the calls that do it."""
+    text = read(PAGE)
+    for path in ('inspect', 'methods', 'monitor', 'names', 'router', 'reload', 'doctor', 'hub'):
+        source = 'gateway/%s.c' % path
+        keys = found(source, r'(?:put_key_\w+|put_text|put_number|put_keys)?'
+                             r'\((?:b|out|&\w+), "(\w+)"|mp_put_str\([^,]+, "(\w+)"\)')
+        for key in sorted({a or b for a, b in keys} - {'chapi'}):
+            if not re.search(r'^\.(?:It |Pf \( |Pq )?.*Cm %s\b|"%s":' % (key, key), text, re.M):
+                yield 'field %s (%s) is not in the page' % (key, source)
+
+
+def meta_problems():
+    keys = found('gateway/wire.c', r'w_key\(w, "(\w+)"\)')
+    page = re.findall(r'^\.It Cm (\w+)$', section('REQUESTS TO A PROVIDER'), re.M)
+    return differences('field of meta', keys, page)
+
+
+def event_problems():
+    (names,) = found('gateway/monitor.c', r'kind_names\[\] = \{ ([^}]*?), NULL \}')
+    kinds = re.findall(r'"(\w+)"', names) + found('gateway/monitor.c', r'put_head\(&b, 1, "(\w+)"')
+    yield from differences('kind of event', kinds,
+                           re.findall(r'^\.It Cm (\w+)$', section('MONITORS'), re.M))
+    for kind in kinds:
+        if not any(line.startswith('[2,"event",[{"kind":"%s",' % kind) for line in messages()):
+            yield 'there is no message of an event of the kind %s' % kind
+
+
+def keyword_problems():
+    names = found('gateway/schema.c', r'\{ "(\w+)", KEYWORD_\w+, ')
+    text = section('DESCRIPTIONS OF VALUES')
+    page = re.findall(r'Cm (\w+)', '\n'.join(re.findall(r'^\.It (.*)$', text, re.M)))
+    yield from differences('keyword', names, page)
+    (types,) = found('gateway/schema.c', r'#define TYPE_NAMES "([^"]*)"')
+    for name in types.split(', '):
+        if '\n.Cm %s' % name not in text:
+            yield 'type %s is not in the page' % name
+
+
+def right_problems():
+    names = found('gateway/policy.c', r'\[RIGHT_\w+\] = \{ "(\w+)",')
+    page = re.findall(r'^\.It Cm (\w+) Ta', section('RIGHTS'), re.M)
+    return differences('right', names, page)
+
+
+# ---- the other documents ---------------------------------------------------------------------
+
+def file_problems():
+    """architecture.md names all files of the gateway, and none that is not there."""
+    text = read('doc/architecture.md')
+    known = {}
+    for folder in ('gateway', 'libchapi-ipc', 'clients', 'tests/hub', 'tests/unit'):
+        for name in os.listdir(os.path.join(top, folder)):
+            known.setdefault(name, folder)
+    named = set(re.findall(r'(?<![\w-])([a-z][\w-]*\.[ch])\b', text))
+    for name in sorted(named - set(known)):
+        yield 'doc/architecture.md names %s, which is not there' % name
+    for name, folder in sorted(known.items()):
+        if folder == 'gateway' and name.endswith('.c') and name not in named:
+            yield 'doc/architecture.md does not name gateway/%s' % name
+
+
+def link_problems():
+    """Paths in the tree that documents name."""
+    for path in ('README.md', 'doc/architecture.md', 'doc/chapi-remote.md', 'doc/hacking.md'):
+        text = read(path)
+        for name in re.findall(r'(?<![\w/.$-])'
+                               r'((?:doc|gateway|libchapi-ipc|clients|tests)/[\w./-]*\w)', text):
+            if not re.search(r'/test-X\.c$', name) and \
+               not os.path.exists(os.path.join(top, name)) and \
+               not re.match(r'tests/unit/test-\w+$', name):
+                yield '%s names %s, which is not there' % (path, name)
+
+
+def main():
+    check_dumps()
+    check('methods', method_problems)
+    check('notifications', notification_problems)
+    check('functions of the gateway', function_problems)
+    check('error codes, ran, exit status', code_problems)
+    check('options', option_problems)
+    check('fields of answers and events', field_problems)
+    check('fields of meta', meta_problems)
+    check('kinds of events', event_problems)
+    check('keywords and types of descriptions', keyword_problems)
+    check('rights', right_problems)
+    check('files in doc/architecture.md', file_problems)
+    check('paths in the documents', link_problems)
+
+
+if __name__ == '__main__':
+    main()

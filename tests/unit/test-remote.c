@@ -1,0 +1,843 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The remote side between a router and a publisher that are played here: what is handed to
+ * the router for an event, and what is published for its answer.
+ *
+ * The router's functions that remote.c calls are defined in this file, so that router.c is
+ * not linked. The records' own rules are in test-record.c.
+ */
+#include <config.h>	/* _GNU_SOURCE */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "gateway/remote.h"
+#include "libchapi-ipc/mp.h"
+
+#define PRIVATE "private-chapi-pi"
+#define PUBLIC "chapi"
+#define ENCRYPTED "private-encrypted-chapi-pi"
+#define PRESENCE "presence-x"
+
+static const char *const channels[] = { PRIVATE, PUBLIC, ENCRYPTED, PRESENCE };
+
+/* ---- the router that is played ---------------------------------------------------------- */
+
+enum { CALLS_MAX = 8 };
+
+/* A call as it was handed over; texts are copies. */
+struct handed {
+	uint64_t token;
+	char api[100], call[100], caller[100];
+	uint8_t params[100];
+	size_t params_len;
+	double request_time;
+	int64_t timeout_ms;
+};
+
+struct router {
+	struct party *party;
+	const struct party_response *answer_at_once;	/* NULL: later */
+	struct handed calls[CALLS_MAX];
+	size_t n_calls;
+};
+
+void router_add(struct router *router, struct party *party, const struct now *now UNUSED)
+{
+	assert_null(router->party);
+	router->party = party;
+}
+
+void router_remove(struct router *router, struct party *party, const struct now *now UNUSED)
+{
+	assert_ptr_equal(router->party, party);
+	router->party = NULL;
+}
+
+const char *router_instance(const struct router *router UNUSED)
+{
+	return "00ff";
+}
+
+static void copy_text(char ret[100], struct span text)
+{
+	snprintf(ret, 100, "%.*s", (int)text.len, text.len ? (const char *)text.p : "");
+}
+
+void router_call(struct router *router, struct party *from, const struct router_call *call,
+		 const struct now *now UNUSED)
+{
+	struct handed *handed = &router->calls[router->n_calls++ % CALLS_MAX];
+
+	assert_ptr_equal(from, router->party);
+	assert_in_range(call->params.len, 1, sizeof(handed->params));
+	*handed = (struct handed){
+		.token = call->token,
+		.params_len = call->params.len,
+		.request_time = call->request_time,
+		.timeout_ms = call->timeout_ms,
+	};
+	if (router->answer_at_once)
+		from->ops->response(from, call->token, router->answer_at_once);
+	/* Afterwards: what was handed over has to hold until this returns. */
+	copy_text(handed->api, call->api);
+	copy_text(handed->call, call->call);
+	copy_text(handed->caller, call->caller);
+	memcpy(handed->params, call->params.p, call->params.len);
+}
+
+/* ---- the publisher that is played ------------------------------------------------------- */
+
+struct world {
+	struct router router;
+	struct remote *remote;
+	unsigned int n_published;
+	char channel[200], event[100];	/* of the last */
+	struct buf payload;
+	bool has_id;
+	uint64_t deadline_ms;
+	void *answer;
+	bool full;			/* takes nothing */
+};
+
+static const struct now now = { .ms = 1000, .us = 1000000, .unix_s = 1700000000.5 };
+
+static bool on_publish(void *data, const struct remote_publication *p)
+{
+	struct world *w = data;
+
+	if (w->full)
+		return false;
+	w->n_published++;
+	snprintf(w->channel, sizeof(w->channel), "%.*s", (int)p->channel.len, p->channel.p);
+	snprintf(w->event, sizeof(w->event), "%.*s", (int)p->event.len, p->event.p);
+	buf_clear(&w->payload);
+	buf_put(&w->payload, p->payload.p, p->payload.len);
+	w->has_id = p->has_id;
+	w->deadline_ms = p->deadline_ms;
+	w->answer = p->answer;
+	return true;
+}
+
+static const struct remote_ops ops = { .publish = on_publish };
+
+static const struct remote_config defaults = {
+	.name = "pi",
+	.channels = channels,
+	.n_channels = ARRAY_SIZE(channels),
+	.request_event = "request",
+	.response_event = "response",
+	.answer_unknown = true,
+	.max_event_bytes = 10240,
+	.max_calls = 3,
+};
+
+static void world_init_config(struct world *w, const struct remote_config *config)
+{
+	*w = (struct world){ 0 };
+	assert_int_equal(remote_new(config, &w->router, &ops, w, &w->remote), 0);
+	assert_non_null(w->router.party);
+	assert_int_equal(w->router.party->origin, PARTY_REMOTE);
+}
+
+static void world_init(struct world *w)
+{
+	world_init_config(w, &defaults);
+}
+
+static void world_deinit(struct world *w)
+{
+	w->remote = remote_free(w->remote, &now);
+	assert_null(w->router.party);
+	buf_deinit(&w->payload);
+}
+
+static void event_comes(struct world *w, const char *channel, const char *event, const char *payload)
+{
+	remote_event(w->remote, span_str(channel), span_str(event), span_str(payload), &now);
+}
+
+static void request_comes(struct world *w, const char *payload)
+{
+	event_comes(w, PRIVATE, "request", payload);
+}
+
+static struct party_response response_of(const struct failure *failure, struct span result)
+{
+	return (struct party_response){
+		.failure = failure,
+		.result = result,
+		.request_time = 1700000000.5,
+		.response_time = 1700000001,
+		.queue_ms = 0.25,
+		.run_ms = 12.5,
+	};
+}
+
+#define RESULT_1 span_of("\x01", 1)
+
+static void answer_token(struct world *w, uint64_t token, const struct failure *failure, struct span result)
+{
+	const struct party_response response = response_of(failure, result);
+
+	w->router.party->ops->response(w->router.party, token, &response);
+}
+
+static void answer_call(struct world *w, size_t i)
+{
+	answer_token(w, w->router.calls[i % CALLS_MAX].token, NULL, RESULT_1);
+}
+
+static struct remote_status status_of(const struct world *w)
+{
+	struct remote_status status;
+
+	remote_status(w->remote, &status);
+	return status;
+}
+
+static void assert_published(const struct world *w, unsigned int n, const char *payload)
+{
+	assert_int_equal(w->n_published, n);
+	assert_string_equal(w->event, "response");
+	if (!span_is(buf_span(&w->payload), payload))
+		fail_msg("got %.*s\nnot %s", (int)w->payload.len, buf_data(&w->payload), payload);
+}
+
+static void assert_says(const struct world *w, const char *words)
+{
+	const uint8_t *p = buf_data(&w->payload);
+
+	if (!memmem(p, w->payload.len, words, strlen(words)))
+		fail_msg("%.*s does not say %s", (int)w->payload.len, p, words);
+}
+
+static void assert_says_not(const struct world *w, const char *words)
+{
+	assert_null(memmem(buf_data(&w->payload), w->payload.len, words, strlen(words)));
+}
+
+#define TIMES "\"request_time\":1700000000.5,\"response_time\":1700000001.0,\"queue_ms\":0.25,\"run_ms\":12.5"
+#define NO_TIMES "\"request_time\":1700000000.5,\"response_time\":1700000000.5,\"queue_ms\":0.0,\"run_ms\":0.0"
+#define GATEWAY "\"gateway\":\"pi\",\"instance\":\"00ff\""
+
+/* ---- requests and their answers --------------------------------------------------------- */
+
+static void test_request_is_handed_to_the_router(void **state UNUSED)
+{
+	struct world w;
+	struct handed *h = w.router.calls;
+
+	world_init(&w);
+	request_comes(&w, "{\"id\":\"i-1\",\"api\":\"lights.on\",\"params\":{\"a\":1},\"caller\":\"Ann\","
+			  "\"timeout_ms\":1500,\"request_time\":5.25,\"to\":\"pi\"}");
+	assert_int_equal(w.router.n_calls, 1);
+	assert_string_equal(h->api, "lights.on");
+	assert_string_equal(h->call, "i-1");
+	assert_string_equal(h->caller, "claimed:Ann");
+	assert_int_equal(h->params_len, 4);
+	assert_memory_equal(h->params, "\x81\xa1" "a\x01", 4);
+	assert_true(h->request_time == 5.25);
+	assert_int_equal(h->timeout_ms, 1500);
+	assert_int_equal(w.n_published, 0);
+	world_deinit(&w);
+}
+
+static void test_request_with_api_only(void **state UNUSED)
+{
+	struct world w;
+	struct handed *h = w.router.calls;
+
+	world_init(&w);
+	request_comes(&w, "{\"api\":\"x\"}");
+	assert_int_equal(w.router.n_calls, 1);
+	assert_string_equal(h->call, "");
+	assert_string_equal(h->caller, "");
+	assert_int_equal(h->params[0], 0x80);
+	assert_true(h->request_time == 0);
+	assert_int_equal(h->timeout_ms, 0);
+	world_deinit(&w);
+}
+
+static void test_answer_goes_where_the_request_came_from(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(channels); i++) {
+		event_comes(&w, channels[i], "request", "{\"id\":\"i\",\"api\":\"x\"}");
+		answer_call(&w, i);
+		assert_published(&w, (unsigned int)i + 1,
+				 "{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null," TIMES "," GATEWAY "}");
+		assert_string_equal(w.channel, channels[i]);
+	}
+	world_deinit(&w);
+}
+
+static void test_answers_find_their_requests_in_any_order(void **state UNUSED)
+{
+	static const size_t order[] = { 1, 2, 0 };
+	static const char *const ids[] = { "\"id\":\"a\"", "\"id\":\"b\"", "\"id\":\"c\"" };
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"id\":\"a\",\"api\":\"x\"}");
+	request_comes(&w, "{\"id\":\"b\",\"api\":\"x\"}");
+	request_comes(&w, "{\"id\":\"c\",\"api\":\"x\"}");
+	assert_int_equal(status_of(&w).n_running, 3);
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		answer_call(&w, order[i]);
+		assert_says(&w, ids[order[i]]);
+	}
+	assert_int_equal(status_of(&w).n_running, 0);
+	world_deinit(&w);
+}
+
+static void test_answer_to_a_request_without_id_gives_its_fields_back(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"api\":\"x\",\"params\":{\"a\": 1.0},\"mine\":[ 2],\"gateway\":\"other\"}");
+	answer_call(&w, 0);
+	assert_published(&w, 1, "{\"api\":\"x\",\"result\":1,\"error\":null,\"params\":{\"a\": 1.0}," TIMES "," GATEWAY
+				",\"mine\":[ 2]}");
+	world_deinit(&w);
+}
+
+static void test_answer_with_echo_has_params(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"params\":{\"a\": 1.0},\"mine\":2,\"echo\":true}");
+	answer_call(&w, 0);
+	assert_published(&w, 1, "{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null,\"params\":{\"a\": 1.0},"
+				TIMES "," GATEWAY "}");
+	world_deinit(&w);
+}
+
+static void test_answer_at_once_is_published_once(void **state UNUSED)
+{
+	const struct party_response at_once = response_of(NULL, RESULT_1);
+	struct world w;
+
+	world_init(&w);
+	w.router.answer_at_once = &at_once;
+	for (unsigned int i = 1; i <= 10; i++) {
+		request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"caller\":\"Ann\",\"mine\":1}");
+		assert_published(&w, i, "{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null," TIMES "," GATEWAY "}");
+		assert_string_equal(w.router.calls[(i - 1) % CALLS_MAX].caller, "claimed:Ann");
+		assert_int_equal(status_of(&w).n_running, 0);
+	}
+	request_comes(&w, "{\"api\":\"x\",\"mine\":1}");
+	assert_says(&w, ",\"mine\":1}");
+	world_deinit(&w);
+}
+
+static void test_answer_with_an_error(void **state UNUSED)
+{
+	const struct failure failure = {
+		.code = CHAPI_ERR_API_ERROR, .ran = CHAPI_RAN_YES,
+		.message = span_str("broken"), .details = span_of("\x81\xa1" "a\x01", 4),
+	};
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
+	answer_token(&w, w.router.calls[0].token, &failure, span_of(NULL, 0));
+	assert_published(&w, 1, "{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"api_error\","
+				"\"message\":\"broken\",\"ran\":\"yes\",\"details\":{\"a\":1}}," TIMES "," GATEWAY "}");
+	world_deinit(&w);
+}
+
+static void test_answer_without_form_in_json_is_bad_reply(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
+	answer_token(&w, w.router.calls[0].token, NULL, span_of("\xcb\x7f\xf8\0\0\0\0\0\0", 9));
+	assert_says(&w, "\"code\":\"bad_reply\"");
+	assert_says(&w, "\"ran\":\"yes\"");
+	world_deinit(&w);
+}
+
+static void test_second_answer_is_ignored(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"id\":\"a\",\"api\":\"x\"}");
+	answer_call(&w, 0);
+	answer_call(&w, 0);
+	assert_int_equal(w.n_published, 1);
+	assert_int_equal(status_of(&w).n_ignored, 1);
+
+	/* The place is used again, by another call: an old token does not answer it. */
+	request_comes(&w, "{\"id\":\"b\",\"api\":\"x\"}");
+	answer_call(&w, 0);
+	assert_int_equal(w.n_published, 1);
+	assert_int_equal(status_of(&w).n_running, 1);
+	answer_token(&w, 77, NULL, RESULT_1);
+	answer_token(&w, UINT64_MAX, NULL, RESULT_1);
+	assert_int_equal(status_of(&w).n_ignored, 4);
+	answer_call(&w, 1);
+	assert_says(&w, "\"id\":\"b\"");
+	world_deinit(&w);
+}
+
+static void test_calls_that_run_are_dropped_at_the_end(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"id\":\"a\",\"api\":\"x\",\"params\":{\"a\":1},\"echo\":true}");
+	request_comes(&w, "{\"api\":\"x\",\"mine\":1}");
+	world_deinit(&w);
+	assert_int_equal(w.n_published, 0);
+	assert_null(remote_free(NULL, &now));
+}
+
+/* ---- requests that are refused ---------------------------------------------------------- */
+
+static void test_request_that_is_wrong_is_refused(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"timeout_ms\":0}");
+	assert_published(&w, 1, "{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"invalid_argument\","
+				"\"message\":\"timeout_ms: has to be a number above 0\",\"ran\":\"no\"}," NO_TIMES "," GATEWAY
+				"}");
+	assert_string_equal(w.channel, PRIVATE);
+	request_comes(&w, "{\"api\":\"x\",\"params\":{\"$x\":1},\"mine\":1}");
+	assert_says(&w, "\"code\":\"invalid_argument\"");
+	assert_says(&w, "\"params\":{\"$x\":1}");
+	assert_says(&w, ",\"mine\":1}");
+	assert_int_equal(w.router.n_calls, 0);
+	assert_int_equal(status_of(&w).n_requests, 2);
+	assert_int_equal(status_of(&w).n_responses, 2);
+	world_deinit(&w);
+}
+
+static void test_request_for_an_answer_elsewhere_is_refused(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"reply_to\":\"private-chapi-me@reply\"}");
+	assert_string_equal(w.channel, PRIVATE);
+	assert_says(&w, "\"code\":\"invalid_argument\",\"message\":\"reply_to: ");
+	assert_says(&w, "\"ran\":\"no\"");
+	assert_int_equal(w.router.n_calls, 0);
+	world_deinit(&w);
+}
+
+static void test_request_beyond_max_calls_is_refused(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	for (unsigned int i = 0; i < defaults.max_calls; i++)
+		request_comes(&w, "{\"id\":\"a\",\"api\":\"x\"}");
+	assert_int_equal(w.n_published, 0);
+	request_comes(&w, "{\"id\":\"b\",\"api\":\"x\"}");
+	assert_published(&w, 1, "{\"id\":\"b\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"rate_limited\","
+				"\"message\":\"3 calls of remote callers run already; try again later\",\"ran\":\"no\","
+				"\"details\":{\"retry_after_ms\":1000}}," NO_TIMES "," GATEWAY "}");
+	request_comes(&w, "{\"api\":\"x\"}");
+	assert_int_equal(w.n_published, 1);
+	assert_int_equal(status_of(&w).n_ignored, 1);
+	assert_int_equal(w.router.n_calls, defaults.max_calls);
+	answer_call(&w, 1);
+	request_comes(&w, "{\"api\":\"x\"}");
+	assert_int_equal(w.router.n_calls, defaults.max_calls + 1);
+	assert_int_equal(status_of(&w).n_running, defaults.max_calls);
+	world_deinit(&w);
+}
+
+static void test_unknown_name_is_answered_unless_set_otherwise(void **state UNUSED)
+{
+	const struct failure unknown = {
+		.code = CHAPI_ERR_API_NOT_FOUND, .ran = CHAPI_RAN_NO, .message = span_str("no such name"),
+	};
+	const struct failure other = {
+		.code = CHAPI_ERR_PAUSED, .ran = CHAPI_RAN_NO, .message = span_str("paused"),
+	};
+	struct remote_config config = defaults;
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"id\":\"a\",\"api\":\"x\"}");
+	answer_token(&w, w.router.calls[0].token, &unknown, span_of(NULL, 0));
+	assert_says(&w, "\"code\":\"api_not_found\"");
+	world_deinit(&w);
+
+	config.answer_unknown = false;
+	world_init_config(&w, &config);
+	request_comes(&w, "{\"id\":\"a\",\"api\":\"x\"}");
+	request_comes(&w, "{\"id\":\"b\",\"api\":\"x\"}");
+	answer_token(&w, w.router.calls[0].token, &unknown, span_of(NULL, 0));
+	assert_int_equal(w.n_published, 0);
+	assert_int_equal(status_of(&w).n_ignored, 1);
+	assert_int_equal(status_of(&w).n_running, 1);
+	answer_token(&w, w.router.calls[1].token, &other, span_of(NULL, 0));
+	assert_int_equal(w.n_published, 1);
+	world_deinit(&w);
+}
+
+/* ---- answers that are too large --------------------------------------------------------- */
+
+/* A text of len bytes as a result. */
+static void answer_large(struct world *w, size_t i, size_t len, const struct failure *failure)
+{
+	CLEANUP(buf_deinit) struct buf result = BUF_NULL, text = BUF_NULL;
+
+	while (text.len < len)
+		buf_put_byte(&text, 'y');
+	mp_put_text(&result, buf_span(&text));
+	answer_token(w, w->router.calls[i].token, failure, buf_span(&result));
+	buf_deinit(&text);
+}
+
+static void test_answer_that_fits_exactly_is_published(void **state UNUSED)
+{
+	struct remote_config config = defaults;
+	size_t head;
+	struct world w;
+
+	config.max_event_bytes = 1024;
+	world_init_config(&w, &config);
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
+	answer_large(&w, 0, 0, NULL);
+	head = w.payload.len;
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
+	answer_large(&w, 1, 1024 - head, NULL);
+	assert_int_equal(w.payload.len, 1024);
+	assert_says(&w, "yyy\",\"error\":null");
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
+	answer_large(&w, 2, 1025 - head, NULL);
+	assert_published(&w, 3, "{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"too_large\","
+				"\"message\":\"the answer has 1025 bytes, more than the 1024 that the hub takes\","
+				"\"ran\":\"yes\",\"details\":{\"size\":1025,\"limit\":1024}}," TIMES "," GATEWAY "}");
+	world_deinit(&w);
+}
+
+static void test_error_that_is_too_large_keeps_what_is_known_of_the_run(void **state UNUSED)
+{
+	struct remote_config config = defaults;
+	char words[1200] = "";
+	const struct failure failure = {
+		.code = CHAPI_ERR_PROVIDER_GONE, .ran = CHAPI_RAN_UNKNOWN,
+		.message = span_of(words, sizeof(words)),
+	};
+	struct world w;
+
+	memset(words, 'z', sizeof(words));
+	config.max_event_bytes = 1024;
+	world_init_config(&w, &config);
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
+	answer_token(&w, w.router.calls[0].token, &failure, span_of(NULL, 0));
+	assert_says(&w, "\"code\":\"too_large\"");
+	assert_says(&w, "\"ran\":\"unknown\"");
+	world_deinit(&w);
+}
+
+/* Without id: its own params are what makes the answer too large, so they are left out. */
+static void test_answer_with_large_params_leaves_them_out(void **state UNUSED)
+{
+	struct remote_config config = defaults;
+	char request[1200];
+	struct world w;
+
+	config.max_event_bytes = 1024;
+	world_init_config(&w, &config);
+	snprintf(request, sizeof(request), "{\"api\":\"x\",\"params\":{\"a\":1},\"mine\":\"%01000d\"}", 1);
+	request_comes(&w, request);
+	answer_call(&w, 0);
+	assert_says(&w, "\"code\":\"too_large\"");
+	assert_says_not(&w, "mine");
+	assert_true(w.payload.len <= 1024);
+	snprintf(request, sizeof(request), "{\"api\":\"x\",\"params\":{\"a\":1},\"mine\":1}");
+	request_comes(&w, request);
+	answer_large(&w, 1, 2000, NULL);
+	assert_says(&w, "\"code\":\"too_large\"");
+	assert_says(&w, "\"params\":{\"a\":1}");
+	assert_says(&w, "\"mine\":1");
+	world_deinit(&w);
+}
+
+static void test_answer_that_cannot_be_made_small_is_counted(void **state UNUSED)
+{
+	struct remote_config config = defaults;
+	char request[1200];
+	struct world w;
+
+	config.max_event_bytes = 1024;
+	world_init_config(&w, &config);
+	snprintf(request, sizeof(request), "{\"id\":\"i\",\"api\":\"%01000d\"}", 1);
+	request_comes(&w, request);
+	answer_call(&w, 0);
+	assert_int_equal(w.n_published, 0);
+	assert_int_equal(status_of(&w).n_ignored, 1);
+	assert_int_equal(status_of(&w).n_responses, 0);
+	assert_int_equal(status_of(&w).n_running, 0);
+	world_deinit(&w);
+}
+
+/* ---- which events count ----------------------------------------------------------------- */
+
+static void assert_ignored(const char *channel, const char *event, const char *payload)
+{
+	struct world w;
+
+	world_init(&w);
+	event_comes(&w, channel, event, payload);
+	if (w.router.n_calls || w.n_published || status_of(&w).n_requests)
+		fail_msg("%s %s %s was not ignored", channel, event, payload);
+	assert_int_equal(status_of(&w).n_ignored, 1);
+	world_deinit(&w);
+}
+
+#define REQUEST "{\"id\":\"i\",\"api\":\"x\"}"
+
+static void test_client_event_counts_on_private_channels_only(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	event_comes(&w, PRIVATE, "client-request", REQUEST);
+	assert_int_equal(w.router.n_calls, 1);
+	answer_call(&w, 0);
+	assert_string_equal(w.event, "response");
+	assert_string_equal(w.channel, PRIVATE);
+	world_deinit(&w);
+	assert_ignored(PUBLIC, "client-request", REQUEST);
+	assert_ignored(ENCRYPTED, "client-request", REQUEST);
+	assert_ignored(PRESENCE, "client-request", REQUEST);
+}
+
+static void test_event_of_another_channel_is_ignored(void **state UNUSED)
+{
+	assert_ignored("private-chapi-pi2", "request", REQUEST);
+	assert_ignored("private-chapi-p", "request", REQUEST);
+	assert_ignored("", "request", REQUEST);
+	assert_ignored("private-chapi-pi2", "response", "{\"gateway\":\"pi\",\"instance\":\"x\"}");
+}
+
+static void test_event_of_another_name_is_ignored(void **state UNUSED)
+{
+	static const char *const events[] = {
+		"", "Request", "request2", "client-response", "client-client-request",
+		"pusher:request",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		assert_ignored(PRIVATE, events[i], REQUEST);
+}
+
+static void test_event_that_is_no_request_is_ignored(void **state UNUSED)
+{
+	static const char *const payloads[] = {
+		"", "hello", "[]", "{}", "{\"id\":\"i\"}", "{\"api\":7}", "{\"api\":\"x\"", "\xff",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(payloads); i++)
+		assert_ignored(PRIVATE, "request", payloads[i]);
+}
+
+static void test_request_to_another_gateway_is_ignored(void **state UNUSED)
+{
+	assert_ignored(PUBLIC, "request", "{\"id\":\"i\",\"api\":\"x\",\"to\":\"other\"}");
+	assert_ignored(PUBLIC, "request", "{\"id\":\"i\",\"api\":\"x\",\"to\":\"PI\"}");
+	assert_ignored(PUBLIC, "request", "{\"id\":\"i\",\"api\":\"x\",\"to\":\"other\",\"timeout_ms\":0}");
+}
+
+static void test_event_names_are_settings(void **state UNUSED)
+{
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.request_event = "ask";
+	config.response_event = "tell";
+	world_init_config(&w, &config);
+	event_comes(&w, PRIVATE, "request", REQUEST);
+	assert_int_equal(w.router.n_calls, 0);
+	event_comes(&w, PRIVATE, "ask", REQUEST);
+	event_comes(&w, PRIVATE, "client-ask", REQUEST);
+	assert_int_equal(w.router.n_calls, 2);
+	answer_call(&w, 0);
+	assert_string_equal(w.event, "tell");
+	world_deinit(&w);
+}
+
+static void test_two_gateways_of_one_name_are_noticed(void **state UNUSED)
+{
+	static const char *const harmless[] = {
+		"{\"gateway\":\"pi\",\"instance\":\"00ff\"}",	/* ours, come back */
+		"{\"gateway\":\"other\",\"instance\":\"1234\"}",
+		"{\"instance\":\"1234\"}", "hello", "",
+	};
+	struct world w;
+
+	world_init(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++)
+		event_comes(&w, PRIVATE, "response", harmless[i]);
+	assert_int_equal(status_of(&w).n_name_conflicts, 0);
+	event_comes(&w, PRIVATE, "response", "{\"gateway\":\"pi\",\"instance\":\"1234\"}");
+	event_comes(&w, PUBLIC, "response", "{\"gateway\":\"pi\",\"instance\":\"1234\"}");
+	assert_int_equal(status_of(&w).n_name_conflicts, 2);
+	assert_int_equal(status_of(&w).n_ignored, ARRAY_SIZE(harmless) + 2);
+	assert_int_equal(w.n_published, 0);
+	world_deinit(&w);
+}
+
+static void test_status_counts(void **state UNUSED)
+{
+	struct remote_status status;
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, REQUEST);
+	request_comes(&w, REQUEST);
+	answer_call(&w, 0);
+	request_comes(&w, "{}");
+	status = status_of(&w);
+	assert_int_equal(status.n_requests, 2);
+	assert_int_equal(status.n_responses, 1);
+	assert_int_equal(status.n_ignored, 1);
+	assert_int_equal(status.n_running, 1);
+	world_deinit(&w);
+}
+
+/* ---- what became of an answer ----------------------------------------------------------- */
+
+static void test_publication_tells_whether_it_may_be_repeated_and_until_when(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"timeout_ms\":1500}");
+	answer_call(&w, 0);
+	assert_true(w.has_id);
+	assert_int_equal(w.deadline_ms, now.ms + 1500);
+	request_comes(&w, "{\"api\":\"x\"}");
+	answer_call(&w, 1);
+	assert_false(w.has_id);
+	assert_int_equal(w.deadline_ms, 0);
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"timeout_ms\":1e15}");
+	answer_call(&w, 2);
+	assert_int_equal(w.deadline_ms, now.ms + 600000);
+	world_deinit(&w);
+}
+
+static void test_published_answer_is_the_end_of_it(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
+	answer_call(&w, 0);
+	remote_published(w.answer, 200);
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
+	answer_call(&w, 1);
+	remote_published(w.answer, 0);
+	assert_int_equal(w.n_published, 2);
+	world_deinit(&w);
+}
+
+static void test_answer_too_large_for_the_hub_becomes_too_large(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"timeout_ms\":1500}");
+	answer_call(&w, 0);
+	remote_published(w.answer, 413);
+	assert_int_equal(w.n_published, 2);
+	assert_string_equal(w.channel, PRIVATE);
+	assert_says(&w, "\"id\":\"i\"");
+	assert_says(&w, "\"code\":\"too_large\"");
+	assert_says(&w, "\"ran\":\"yes\"");
+	assert_says(&w, "the hub refused it as too large");
+	assert_says(&w, TIMES);
+	assert_int_equal(w.deadline_ms, now.ms + 1500);
+	/* Not for ever. */
+	remote_published(w.answer, 413);
+	assert_int_equal(w.n_published, 2);
+	world_deinit(&w);
+}
+
+static void test_answer_of_one_without_id_becomes_too_large_too(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"api\":\"x\",\"params\":{\"a\":1},\"ref\":7}");
+	answer_call(&w, 0);
+	remote_published(w.answer, 413);
+	assert_int_equal(w.n_published, 2);
+	assert_says(&w, "\"code\":\"too_large\"");
+	assert_says(&w, "\"params\":{\"a\":1}");
+	assert_says(&w, "\"ref\":7");
+	remote_published(w.answer, 200);
+	world_deinit(&w);
+}
+
+static void test_answer_that_finds_no_place_is_not_counted(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	w.full = true;
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
+	answer_call(&w, 0);
+	assert_int_equal(status_of(&w).n_responses, 0);
+	world_deinit(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_publication_tells_whether_it_may_be_repeated_and_until_when),
+		cmocka_unit_test(test_published_answer_is_the_end_of_it),
+		cmocka_unit_test(test_answer_too_large_for_the_hub_becomes_too_large),
+		cmocka_unit_test(test_answer_of_one_without_id_becomes_too_large_too),
+		cmocka_unit_test(test_answer_that_finds_no_place_is_not_counted),
+		cmocka_unit_test(test_request_is_handed_to_the_router),
+		cmocka_unit_test(test_request_with_api_only),
+		cmocka_unit_test(test_answer_goes_where_the_request_came_from),
+		cmocka_unit_test(test_answers_find_their_requests_in_any_order),
+		cmocka_unit_test(test_answer_to_a_request_without_id_gives_its_fields_back),
+		cmocka_unit_test(test_answer_with_echo_has_params),
+		cmocka_unit_test(test_answer_at_once_is_published_once),
+		cmocka_unit_test(test_answer_with_an_error),
+		cmocka_unit_test(test_answer_without_form_in_json_is_bad_reply),
+		cmocka_unit_test(test_second_answer_is_ignored),
+		cmocka_unit_test(test_calls_that_run_are_dropped_at_the_end),
+		cmocka_unit_test(test_request_that_is_wrong_is_refused),
+		cmocka_unit_test(test_request_for_an_answer_elsewhere_is_refused),
+		cmocka_unit_test(test_request_beyond_max_calls_is_refused),
+		cmocka_unit_test(test_unknown_name_is_answered_unless_set_otherwise),
+		cmocka_unit_test(test_answer_that_fits_exactly_is_published),
+		cmocka_unit_test(test_error_that_is_too_large_keeps_what_is_known_of_the_run),
+		cmocka_unit_test(test_answer_with_large_params_leaves_them_out),
+		cmocka_unit_test(test_answer_that_cannot_be_made_small_is_counted),
+		cmocka_unit_test(test_client_event_counts_on_private_channels_only),
+		cmocka_unit_test(test_event_of_another_channel_is_ignored),
+		cmocka_unit_test(test_event_of_another_name_is_ignored),
+		cmocka_unit_test(test_event_that_is_no_request_is_ignored),
+		cmocka_unit_test(test_request_to_another_gateway_is_ignored),
+		cmocka_unit_test(test_event_names_are_settings),
+		cmocka_unit_test(test_two_gateways_of_one_name_are_noticed),
+		cmocka_unit_test(test_status_counts),
+	};
+
+	return cmocka_run_group_tests_name("remote", tests, NULL, NULL);
+}
