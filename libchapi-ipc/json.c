@@ -84,14 +84,13 @@ bool json_is_utf8(struct span text)
 {
 	size_t i = 0;
 
-	for (;;) {
+	while (i < text.len) {
 		i += json_clean_run(text.p + i, text.len - i);
-		if (i == text.len)
-			return true;
-		if (text.p[i] >= 0x80)
+		if (i < text.len && text.p[i] >= 0x80)
 			return false;
 		i++;
 	}
+	return true;
 }
 
 static int bad(const char **ret_why, const char *why)
@@ -658,14 +657,15 @@ size_t json_put_inside(struct buf *b, struct span text)
 {
 	size_t i = 0, n;
 
-	for (;;) {
+	while (i < text.len) {
 		n = json_clean_run(text.p + i, text.len - i);
 		buf_put(b, text.p + i, n);
 		i += n;
 		if (i == text.len || text.p[i] >= 0x80)
-			return i;
+			break;
 		put_escape(b, text.p[i++]);
 	}
+	return i;
 }
 
 void json_put_string(struct buf *b, struct span text)
@@ -673,7 +673,7 @@ void json_put_string(struct buf *b, struct span text)
 	size_t i = 0;
 
 	buf_put_byte(b, '"');
-	for (;;) {
+	while (i < text.len) {
 		i += json_put_inside(b, span_of(text.p + i, text.len - i));
 		if (i == text.len)
 			break;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "libchapi-ipc/buf.h"
+#include "tests/unit/skip.h"
 
 static void assert_text(const struct buf *b, const char *expected)
 {
@@ -325,7 +326,7 @@ static void test_buf_without_memory_keeps_its_content(void **state UNUSED)
 	struct buf b = BUF_NULL;
 
 	if (!MEMORY_IS_OURS)
-		skip();
+		SKIP("the sanitizer has the memory");
 	for (size_t consumed = 0; consumed < 2; consumed++) {
 		buf_put_str(&b, "abc");
 		buf_consume(&b, consumed);
@@ -349,7 +350,7 @@ static void test_buf_without_memory_keeps_the_first_failure(void **state UNUSED)
 	struct buf b;
 
 	if (!MEMORY_IS_OURS)
-		skip();
+		SKIP("the sanitizer has the memory");
 	buf_init(&b, 1);
 	buf_put_str(&b, "ab");
 	memory_is_out = true;
@@ -420,7 +421,7 @@ static void test_buf_shrink_without_memory_keeps_what_it_has(void **state UNUSED
 	struct buf b = BUF_NULL;
 
 	if (!MEMORY_IS_OURS)
-		skip();
+		SKIP("the sanitizer has the memory");
 	assert_non_null(buf_reserve(&b, 1000));
 	memory_is_out = true;
 	buf_shrink(&b, 100);

@@ -63,13 +63,17 @@ static void note_large(struct buf *log, int type, int64_t id, uint64_t size)
 
 static void note_outcome(struct stream *s, int e, const struct frame *f)
 {
+	static const char *const ends[] = {
+		[FRAME_E_BAD] = "bad ", [FRAME_E_UNKNOWN] = "unknown ", [FRAME_E_FLOOD] = "flood ",
+	};
+
+	s->over = e != 0 && e != FRAME_E_TOO_LARGE;
 	if (e == 0)
 		note_message(&s->log, f->bytes, f->depth);
 	else if (e == FRAME_E_TOO_LARGE)
 		note_large(&s->log, f->type, f->id, f->size);
 	else
-		buf_put_str(&s->log, e == FRAME_E_BAD ? "bad " : e == FRAME_E_FLOOD ? "flood " : "unknown ");
-	s->over = e != 0 && e != FRAME_E_TOO_LARGE;
+		buf_put_str(&s->log, ends[e]);
 }
 
 /* Every message in what is held. */
@@ -699,7 +703,8 @@ static size_t random_below(size_t n)
 static void put_random_stream(struct buf *bytes, struct buf *log, bool json, size_t max)
 {
 	for (size_t n = 1 + random_below(20); n > 0; n--) {
-		size_t before = bytes->len, len = 20 + random_below(random_below(4) ? max : 3 * max);
+		size_t before = bytes->len;
+		size_t len = 20 + random_below(random_below(4) ? max : 3 * max);
 
 		put_sized(bytes, json, len);
 		if (len > max)

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "gateway/log.h"
+#include "tests/unit/skip.h"
 
 #define BYTES(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }	/* in tables */
 #define LIMIT_MS 10000		/* of any wait: only a failure takes as long */
@@ -169,7 +170,7 @@ static void test_log_to_a_terminal_has_the_time(void **state UNUSED)
 	char text[200];
 
 	if (master < 0)
-		skip();
+		SKIP("no such device here");
 	capture_fd(&capture, slave);
 	open_plain(LOG_LEVEL_INFO);
 	log_warn("hub", "gone");
@@ -333,7 +334,7 @@ static void test_log_that_nobody_takes_is_lost(void **state UNUSED)
 	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
 
 	if (full < 0)
-		skip();
+		SKIP("no such device here");
 	capture_fd(&capture, full);
 	open_plain(LOG_LEVEL_INFO);
 	errno = EAGAIN;

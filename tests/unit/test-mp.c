@@ -395,7 +395,8 @@ static void test_scan_of_noise_does_not_depend_on_pieces(void **state UNUSED)
 		int expected, e = MP_E_MORE;
 
 		for (size_t k = 0; k < sizeof(bytes); k++)
-			bytes[k] = (uint8_t)(random_below(2) ? random_next() : 0x80 | random_below(0x60));
+			bytes[k] = (uint8_t)(random_below(2) ? random_next()
+							     : 0x80 | random_below(0x60));
 		mp_scan_init(&whole, 4);
 		mp_scan_init(&pieces, 4);
 		expected = mp_scan(&whole, bytes, sizeof(bytes), &used_whole);
@@ -911,8 +912,9 @@ static void test_put_each_type(void **state UNUSED)
 	mp_put_array(&b, 1);
 	mp_put_map(&b, 1);
 	mp_put_raw(&b, SPAN("\x91\xc0"));
-	assert_bytes(buf_span(&b), "\xc0\xc3\xc2\xcb\xbf\xf8\0\0\0\0\0\0\xa2hi\xa1\0\xa0\xc4\1\xff\xc4\0"
-				   "\x91\x81\x91\xc0");
+	assert_bytes(buf_span(&b),
+		     "\xc0\xc3\xc2\xcb\xbf\xf8\0\0\0\0\0\0\xa2hi\xa1\0\xa0\xc4\1\xff\xc4\0"
+		     "\x91\x81\x91\xc0");
 	buf_deinit(&b);
 }
 

@@ -25,6 +25,7 @@
 #include "libchapi-ipc/json.h"
 #include "libchapi-ipc/mp.h"
 #include "libchapi-ipc/value.h"
+#include "tests/unit/skip.h"
 
 #define BYTES(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }
 #define SPAN(literal) span_of(literal, sizeof(literal) - 1)
@@ -253,12 +254,15 @@ static const struct {
 	/* strings */
 	{ BYTES("\"\""), BYTES("\xa0") },
 	{ BYTES("\"abc\""), BYTES("\xa3""abc") },
-	{ BYTES("\"1234567890123456789012345678901\""), BYTES("\xbf""1234567890123456789012345678901") },
+	{ BYTES("\"1234567890123456789012345678901\""),
+	  BYTES("\xbf""1234567890123456789012345678901") },
 	{ BYTES("\"12345678901234567890123456789012\""),
 	  BYTES("\xd9\x20""12345678901234567890123456789012") },
 	{ BYTES("\"a\\u0000b\""), BYTES("\xa3""a\0b") },
-	{ BYTES("\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\""), BYTES("\xab\"\\/\b\f\n\r\t\1\x1f\x7f") },
-	{ BYTES("\"\xc3\xa9\xe2\x82\xac\xf0\x9d\x84\x9e\""), BYTES("\xa9\xc3\xa9\xe2\x82\xac\xf0\x9d\x84\x9e") },
+	{ BYTES("\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\""),
+	  BYTES("\xab\"\\/\b\f\n\r\t\1\x1f\x7f") },
+	{ BYTES("\"\xc3\xa9\xe2\x82\xac\xf0\x9d\x84\x9e\""),
+	  BYTES("\xa9\xc3\xa9\xe2\x82\xac\xf0\x9d\x84\x9e") },
 	{ BYTES("\"$\""), BYTES("\xa1$") },
 	{ BYTES("\"$bin\""), BYTES("\xa4$bin") },
 	/* containers */
@@ -269,7 +273,8 @@ static const struct {
 	  BYTES("\x9f\1\2\3\4\5\6\7\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f") },
 	{ BYTES("[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,[16]]"),
 	  BYTES("\xdc\0\x10\1\2\3\4\5\6\7\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x91\x10") },
-	{ BYTES("{\"a\":1,\"b\":{\"c\":null,\"\":[]}}"), BYTES("\x82\xa1""a\1\xa1""b\x82\xa1""c\xc0\xa0\x90") },
+	{ BYTES("{\"a\":1,\"b\":{\"c\":null,\"\":[]}}"),
+	  BYTES("\x82\xa1""a\1\xa1""b\x82\xa1""c\xc0\xa0\x90") },
 	{ BYTES("{\"b\":1,\"a\":2}"), BYTES("\x82\xa1""b\1\xa1""a\2") },
 	{ BYTES("{\"\\n\\u0000\":1}"), BYTES("\x81\xa2\n\0\1") },
 	{ BYTES("{\"a\":{\"a\":{\"a\":1}},\"b\":{\"a\":2}}"),
@@ -291,20 +296,27 @@ static const struct {
 	{ BYTES("{\"$bin\":\"Zm9vYg==\"}"), BYTES("\xc4\4""foob") },
 	{ BYTES("{\"$bin\":\"Zm9vYmE=\"}"), BYTES("\xc4\5""fooba") },
 	{ BYTES("{\"$bin\":\"Zm9vYmFy\"}"), BYTES("\xc4\6""foobar") },
-	{ BYTES("[{\"$bin\":\"AA==\"},{\"a\":{\"$bin\":\"\"}}]"), BYTES("\x92\xc4\1\0\x81\xa1""a\xc4\0") },
+	{ BYTES("[{\"$bin\":\"AA==\"},{\"a\":{\"$bin\":\"\"}}]"),
+	  BYTES("\x92\xc4\1\0\x81\xa1""a\xc4\0") },
 	/* times, in the three forms */
 	{ BYTES("{\"$time\":\"1970-01-01T00:00:00Z\"}"), BYTES("\xd6\xff\0\0\0\0") },
 	{ BYTES("{\"$time\":\"2000-02-29T23:59:59Z\"}"), BYTES("\xd6\xff\x38\xbc\x5d\x7f") },
 	{ BYTES("{\"$time\":\"2106-02-07T06:28:15Z\"}"), BYTES("\xd6\xff\xff\xff\xff\xff") },
 	{ BYTES("{\"$time\":\"2106-02-07T06:28:16Z\"}"), BYTES("\xd7\xff\0\0\0\1\0\0\0\0") },
-	{ BYTES("{\"$time\":\"1970-01-01T00:00:00.000000001Z\"}"), BYTES("\xd7\xff\0\0\0\4\0\0\0\0") },
-	{ BYTES("{\"$time\":\"1970-01-01T00:00:00.5Z\"}"), BYTES("\xd7\xff\x77\x35\x94\0\0\0\0\0") },
-	{ BYTES("{\"$time\":\"2514-05-30T01:53:03.999999999Z\"}"), BYTES("\xd7\xff\xee\x6b\x27\xff\xff\xff\xff\xff") },
-	{ BYTES("{\"$time\":\"2514-05-30T01:53:04Z\"}"), BYTES("\xc7\x0c\xff\0\0\0\0\0\0\0\4\0\0\0\0") },
-	{ BYTES("{\"$time\":\"1969-12-31T23:59:59Z\"}"), BYTES("\xc7\x0c\xff\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff") },
+	{ BYTES("{\"$time\":\"1970-01-01T00:00:00.000000001Z\"}"),
+	  BYTES("\xd7\xff\0\0\0\4\0\0\0\0") },
+	{ BYTES("{\"$time\":\"1970-01-01T00:00:00.5Z\"}"),
+	  BYTES("\xd7\xff\x77\x35\x94\0\0\0\0\0") },
+	{ BYTES("{\"$time\":\"2514-05-30T01:53:03.999999999Z\"}"),
+	  BYTES("\xd7\xff\xee\x6b\x27\xff\xff\xff\xff\xff") },
+	{ BYTES("{\"$time\":\"2514-05-30T01:53:04Z\"}"),
+	  BYTES("\xc7\x0c\xff\0\0\0\0\0\0\0\4\0\0\0\0") },
+	{ BYTES("{\"$time\":\"1969-12-31T23:59:59Z\"}"),
+	  BYTES("\xc7\x0c\xff\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff") },
 	{ BYTES("{\"$time\":\"1969-12-31T23:59:59.5Z\"}"),
 	  BYTES("\xc7\x0c\xff\x1d\xcd\x65\0\xff\xff\xff\xff\xff\xff\xff\xff") },
-	{ BYTES("{\"$time\":\"0000-01-01T00:00:00Z\"}"), BYTES("\xc7\x0c\xff\0\0\0\0\xff\xff\xff\xf1\x86\x8b\x84\0") },
+	{ BYTES("{\"$time\":\"0000-01-01T00:00:00Z\"}"),
+	  BYTES("\xc7\x0c\xff\0\0\0\0\xff\xff\xff\xf1\x86\x8b\x84\0") },
 	{ BYTES("{\"$time\":\"9999-12-31T23:59:59.999999999Z\"}"),
 	  BYTES("\xc7\x0c\xff\x3b\x9a\xc9\xff\0\0\0\x3a\xff\xf4\x41\x7f") },
 };
@@ -356,7 +368,8 @@ static void test_pairs_that_are_cut_off(void **state UNUSED)
 		for (size_t len = 0; len < m.len; len++) {
 			struct span part = exact_copy(span_of(m.p, len));
 
-			assert_int_equal(value_to_json(part, MP_VALUE_DEPTH_MAX, &out, &fault), VALUE_E_SYNTAX);
+			assert_int_equal(value_to_json(part, MP_VALUE_DEPTH_MAX, &out, &fault),
+					 VALUE_E_SYNTAX);
 			assert_non_null(strstr(fault.text, "the bytes end before the value does"));
 			span_free(part);
 		}
@@ -417,7 +430,8 @@ static void test_from_json_in_other_words(void **state UNUSED)
 		{ BYTES("18446744073709551616"), BYTES("\xcb\x43\xf0\0\0\0\0\0\0") },
 		{ BYTES("-9223372036854775809"), BYTES("\xcb\xc3\xe0\0\0\0\0\0\0") },
 		{ BYTES("-18446744073709551615"), BYTES("\xcb\xc3\xf0\0\0\0\0\0\0") },
-		{ BYTES("100000000000000000000000000000000"), BYTES("\xcb\x46\x93\xb8\xb5\xb5\x05\x6e\x17") },
+		{ BYTES("100000000000000000000000000000000"),
+		  BYTES("\xcb\x46\x93\xb8\xb5\xb5\x05\x6e\x17") },
 		{ BYTES("1e-400"), BYTES("\xcb\0\0\0\0\0\0\0\0") },
 		{ BYTES(" { \"a\" : [ 1 ,\t2 ]\r\n} "), BYTES("\x81\xa1""a\x92\1\2") },
 		{ BYTES("\"\\u0041\\/\\ud834\\udd1e\""), BYTES("\xa6""A/\xf0\x9d\x84\x9e") },
@@ -425,8 +439,10 @@ static void test_from_json_in_other_words(void **state UNUSED)
 		{ BYTES("{\"\\u0024\\u0024\":1}"), BYTES("\x81\xa1$\1") },
 		{ BYTES("{\"\\u0024bin\":\"AA==\"}"), BYTES("\xc4\1\0") },
 		{ BYTES("{ \"$bin\" : \"A\\u0041==\" }"), BYTES("\xc4\1\0") },
-		{ BYTES("{\n\"$time\"\t:\"1970-01-01T00:00:00.000Z\"\n}"), BYTES("\xd6\xff\0\0\0\0") },
-		{ BYTES("{\"$time\":\"1970-01-01T00:00:00.500000000Z\"}"), BYTES("\xd7\xff\x77\x35\x94\0\0\0\0\0") },
+		{ BYTES("{\n\"$time\"\t:\"1970-01-01T00:00:00.000Z\"\n}"),
+		  BYTES("\xd6\xff\0\0\0\0") },
+		{ BYTES("{\"$time\":\"1970-01-01T00:00:00.500000000Z\"}"),
+		  BYTES("\xd7\xff\x77\x35\x94\0\0\0\0\0") },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
@@ -535,10 +551,13 @@ static void test_to_json_of_every_width(void **state UNUSED)
 		{ BYTES("\xc5\0\1\0"), BYTES("{\"$bin\":\"AA==\"}") },
 		{ BYTES("\xc6\0\0\0\1\0"), BYTES("{\"$bin\":\"AA==\"}") },
 		{ BYTES("\xc7\4\xff\0\0\0\0"), BYTES("{\"$time\":\"1970-01-01T00:00:00Z\"}") },
-		{ BYTES("\xd7\xff\0\0\0\0\0\0\0\0"), BYTES("{\"$time\":\"1970-01-01T00:00:00Z\"}") },
-		{ BYTES("\xc7\x0c\xff\0\0\0\0\0\0\0\0\0\0\0\0"), BYTES("{\"$time\":\"1970-01-01T00:00:00Z\"}") },
+		{ BYTES("\xd7\xff\0\0\0\0\0\0\0\0"),
+		  BYTES("{\"$time\":\"1970-01-01T00:00:00Z\"}") },
+		{ BYTES("\xc7\x0c\xff\0\0\0\0\0\0\0\0\0\0\0\0"),
+		  BYTES("{\"$time\":\"1970-01-01T00:00:00Z\"}") },
 		{ BYTES("\xc8\0\4\xff\0\0\0\0"), BYTES("{\"$time\":\"1970-01-01T00:00:00Z\"}") },
-		{ BYTES("\xc9\0\0\0\4\xff\0\0\0\0"), BYTES("{\"$time\":\"1970-01-01T00:00:00Z\"}") },
+		{ BYTES("\xc9\0\0\0\4\xff\0\0\0\0"),
+		  BYTES("{\"$time\":\"1970-01-01T00:00:00Z\"}") },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
@@ -547,9 +566,23 @@ static void test_to_json_of_every_width(void **state UNUSED)
 
 static void test_to_json_integer_keys_become_strings(void **state UNUSED)
 {
-	assert_to_json(SPAN("\x84\0\1\xff\2\xcf\xff\xff\xff\xff\xff\xff\xff\xff\3\xd3\x80\0\0\0\0\0\0\0\4"),
-		       SPAN("{\"0\":1,\"-1\":2,\"18446744073709551615\":3,\"-9223372036854775808\":4}"));
+	assert_to_json(
+		SPAN("\x84\0\1\xff\2\xcf\xff\xff\xff\xff\xff\xff\xff\xff\3\xd3\x80\0\0\0\0\0\0\0"
+		     "\4"),
+		SPAN("{\"0\":1,\"-1\":2,\"18446744073709551615\":3,\"-9223372036854775808\":4}"));
 	assert_to_json(SPAN("\x81\1\x81\2\xc0"), SPAN("{\"1\":{\"2\":null}}"));
+}
+
+/* The blanks make no difference to what is read back. */
+static void assert_same_value(struct span msgpack, struct span pretty)
+{
+	struct buf compact = BUF_NULL, back = BUF_NULL;
+
+	convert(value_to_json, msgpack, &compact);
+	convert(value_from_json, buf_span(&compact), &back);
+	assert_from_json(pretty, buf_span(&back));
+	buf_deinit(&compact);
+	buf_deinit(&back);
 }
 
 static void test_to_json_pretty(void **state UNUSED)
@@ -573,8 +606,7 @@ static void test_to_json_pretty(void **state UNUSED)
 		convert(value_to_json_pretty, cases[i].msgpack, &out);
 		assert_same(&out, cases[i].json);
 		buf_deinit(&out);
-		assert_from_json(cases[i].json, cases[i].msgpack.p[1] == 1 && cases[i].msgpack.len == 5 ?
-				 SPAN("\x81\xa1""1\xc4\1\0") : cases[i].msgpack);
+		assert_same_value(cases[i].msgpack, cases[i].json);
 	}
 }
 
@@ -587,20 +619,26 @@ static const struct refused {
 } refused_to_json[] = {
 	{ BYTES("\xcb\x7f\xf8\0\0\0\0\0\0"), VALUE_E_INEXPRESSIBLE, "NaN has no form in JSON" },
 	{ BYTES("\xca\x7f\xc0\0\0"), VALUE_E_INEXPRESSIBLE, "NaN has no form in JSON" },
-	{ BYTES("\xcb\x7f\xf0\0\0\0\0\0\0"), VALUE_E_INEXPRESSIBLE, "an infinite number has no form in JSON" },
-	{ BYTES("\xca\xff\x80\0\0"), VALUE_E_INEXPRESSIBLE, "an infinite number has no form in JSON" },
+	{ BYTES("\xcb\x7f\xf0\0\0\0\0\0\0"), VALUE_E_INEXPRESSIBLE,
+	  "an infinite number has no form in JSON" },
+	{ BYTES("\xca\xff\x80\0\0"), VALUE_E_INEXPRESSIBLE,
+	  "an infinite number has no form in JSON" },
 	{ BYTES("\x81\xa6params\x81\xa4list\x94\0\1\2\xcb\x7f\xf8\0\0\0\0\0\0"), VALUE_E_INEXPRESSIBLE,
 	  "at .params.list[3]: NaN has no form in JSON" },
 	{ BYTES("\x91\xa1\xff"), VALUE_E_INEXPRESSIBLE, "at [0]: a string is not valid UTF-8" },
-	{ BYTES("\x82\xa1""a\1\xa3\xed\xa0\x80\2"), VALUE_E_INEXPRESSIBLE, "a key is not valid UTF-8" },
-	{ BYTES("\x81\xa1""a\x81\xa1\x80\2"), VALUE_E_INEXPRESSIBLE, "at .a: a key is not valid UTF-8" },
+	{ BYTES("\x82\xa1""a\1\xa3\xed\xa0\x80\2"), VALUE_E_INEXPRESSIBLE,
+	  "a key is not valid UTF-8" },
+	{ BYTES("\x81\xa1""a\x81\xa1\x80\2"), VALUE_E_INEXPRESSIBLE,
+	  "at .a: a key is not valid UTF-8" },
 	{ BYTES("\x91\xd4\1a"), VALUE_E_INEXPRESSIBLE,
 	  "at [0]: an extension type other than the timestamp has no form in JSON" },
 	{ BYTES("\xc7\0\xff"), VALUE_E_INEXPRESSIBLE, "a timestamp is malformed" },
 	{ BYTES("\xd5\xff\0\0"), VALUE_E_INEXPRESSIBLE, "a timestamp is malformed" },
 	{ BYTES("\xd8\xff" "1234567890123456"), VALUE_E_INEXPRESSIBLE, "a timestamp is malformed" },
-	{ BYTES("\xd7\xff\xee\x6b\x28\0\0\0\0\0"), VALUE_E_INEXPRESSIBLE, "a timestamp is malformed" },
-	{ BYTES("\xc7\x0c\xff\x3b\x9a\xca\0\0\0\0\0\0\0\0\0"), VALUE_E_INEXPRESSIBLE, "a timestamp is malformed" },
+	{ BYTES("\xd7\xff\xee\x6b\x28\0\0\0\0\0"), VALUE_E_INEXPRESSIBLE,
+	  "a timestamp is malformed" },
+	{ BYTES("\xc7\x0c\xff\x3b\x9a\xca\0\0\0\0\0\0\0\0\0"), VALUE_E_INEXPRESSIBLE,
+	  "a timestamp is malformed" },
 	{ BYTES("\xc7\x0c\xff\0\0\0\0\xff\xff\xff\xf1\x86\x8b\x83\xff"), VALUE_E_INEXPRESSIBLE,
 	  "a timestamp is outside the years 0 to 9999" },
 	{ BYTES("\xc7\x0c\xff\0\0\0\0\0\0\0\x3a\xff\xf4\x41\x80"), VALUE_E_INEXPRESSIBLE,
@@ -611,12 +649,14 @@ static const struct refused {
 	  "a key that is neither a string nor an integer has no form in JSON" },
 	{ BYTES("\x92\1\x81\xcb\0\0\0\0\0\0\0\0\1"), VALUE_E_INEXPRESSIBLE,
 	  "at [1]: a key that is neither a string nor an integer has no form in JSON" },
-	{ BYTES("\x82\xa1""a\1\xd9\1a\2"), VALUE_E_INEXPRESSIBLE, "at .a: the key stands there twice" },
+	{ BYTES("\x82\xa1""a\1\xd9\1a\2"), VALUE_E_INEXPRESSIBLE,
+	  "at .a: the key stands there twice" },
 	{ BYTES("\x82\1\1\xa1""1\2"), VALUE_E_INEXPRESSIBLE, "at .1: the key stands there twice" },
 	{ BYTES("\x82\1\1\xcc\1\2"), VALUE_E_INEXPRESSIBLE, "at .1: the key stands there twice" },
 	{ BYTES("\x91\x83\xa1\n\1\xa1""b\2\xa1\n\3"), VALUE_E_INEXPRESSIBLE,
 	  "at [0][\"\\n\"]: the key stands there twice" },
-	{ BYTES("\x82\xa0\1\xa0\2"), VALUE_E_INEXPRESSIBLE, "at [\"\"]: the key stands there twice" },
+	{ BYTES("\x82\xa0\1\xa0\2"), VALUE_E_INEXPRESSIBLE,
+	  "at [\"\"]: the key stands there twice" },
 	{ BYTES("\x91\xc1"), VALUE_E_SYNTAX, "at [0]: 0xc1 is no type of MessagePack" },
 	{ BYTES("\x81\xc1\1"), VALUE_E_SYNTAX, "0xc1 is no type of MessagePack" },
 	{ BYTES("\x81\xa1k\xc1"), VALUE_E_SYNTAX, "at .k: 0xc1 is no type of MessagePack" },
@@ -625,11 +665,14 @@ static const struct refused {
 	{ BYTES(""), VALUE_E_SYNTAX, "the bytes end before the value does" },
 	{ BYTES("\x81"), VALUE_E_SYNTAX, "the bytes end before the value does" },
 	{ BYTES("\x81\xcd\0"), VALUE_E_SYNTAX, "the bytes end before the value does" },
-	{ BYTES("\xdd\xff\xff\xff\xff\1"), VALUE_E_SYNTAX, "at [1]: the bytes end before the value does" },
-	{ BYTES("\xdf\xff\xff\xff\xff\xa1k\1"), VALUE_E_SYNTAX, "the bytes end before the value does" },
+	{ BYTES("\xdd\xff\xff\xff\xff\1"), VALUE_E_SYNTAX,
+	  "at [1]: the bytes end before the value does" },
+	{ BYTES("\xdf\xff\xff\xff\xff\xa1k\1"), VALUE_E_SYNTAX,
+	  "the bytes end before the value does" },
 	{ BYTES("\xdb\xff\xff\xff\xffx"), VALUE_E_SYNTAX, "the bytes end before the value does" },
 	{ BYTES("\xc6\xff\xff\xff\xffx"), VALUE_E_SYNTAX, "the bytes end before the value does" },
-	{ BYTES("\xc9\xff\xff\xff\xff\xffx"), VALUE_E_SYNTAX, "the bytes end before the value does" },
+	{ BYTES("\xc9\xff\xff\xff\xff\xffx"), VALUE_E_SYNTAX,
+	  "the bytes end before the value does" },
 };
 
 static void test_to_json_refuses_with_the_place(void **state UNUSED)
@@ -638,7 +681,8 @@ static void test_to_json_refuses_with_the_place(void **state UNUSED)
 		const struct refused *r = &refused_to_json[i];
 
 		assert_refused(value_to_json, r->in, MP_VALUE_DEPTH_MAX, r->outcome, r->words);
-		assert_refused(value_to_json_pretty, r->in, MP_VALUE_DEPTH_MAX, r->outcome, r->words);
+		assert_refused(value_to_json_pretty, r->in, MP_VALUE_DEPTH_MAX, r->outcome,
+			       r->words);
 	}
 }
 
@@ -650,15 +694,20 @@ static const struct refused refused_from_json[] = {
 	{ BYTES("1e400"), VALUE_E_INEXPRESSIBLE, "the number is too large for 64 bits (byte 5)" },
 	{ BYTES("{\"a\":[1,-1e999]}"), VALUE_E_INEXPRESSIBLE,
 	  "at .a[1]: the number is too large for 64 bits (byte 14)" },
-	{ BYTES("{\"a\":1,\"b\":2,\"a\":3}"), VALUE_E_INEXPRESSIBLE, "at .a: the key stands there twice (byte 19)" },
-	{ BYTES("{\"a\":1,\"\\u0061\":3}"), VALUE_E_INEXPRESSIBLE, "at .a: the key stands there twice (byte 18)" },
-	{ BYTES("[{\"$$x\":1,\"$$x\":1}]"), VALUE_E_INEXPRESSIBLE, "at [0].$x: the key stands there twice (byte 18)" },
+	{ BYTES("{\"a\":1,\"b\":2,\"a\":3}"), VALUE_E_INEXPRESSIBLE,
+	  "at .a: the key stands there twice (byte 19)" },
+	{ BYTES("{\"a\":1,\"\\u0061\":3}"), VALUE_E_INEXPRESSIBLE,
+	  "at .a: the key stands there twice (byte 18)" },
+	{ BYTES("[{\"$$x\":1,\"$$x\":1}]"), VALUE_E_INEXPRESSIBLE,
+	  "at [0].$x: the key stands there twice (byte 18)" },
 	{ BYTES("{\"x\":{\"a b\":1,\"a b\":1}}"), VALUE_E_INEXPRESSIBLE,
 	  "at .x[\"a b\"]: the key stands there twice (byte 22)" },
 	{ BYTES("{\"\\\"\\\\\\u0001\":[x]}"), VALUE_E_SYNTAX,
 	  "at [\"\\\"\\\\\\u0001\"][0]: a value is missing, or not one that JSON has (byte 15)" },
-	{ BYTES("{\"$\":1}"), VALUE_E_INEXPRESSIBLE, "a key that begins with $ is written with $$ (byte 4)" },
-	{ BYTES("{\"$x\":1}"), VALUE_E_INEXPRESSIBLE, "a key that begins with $ is written with $$ (byte 5)" },
+	{ BYTES("{\"$\":1}"), VALUE_E_INEXPRESSIBLE,
+	  "a key that begins with $ is written with $$ (byte 4)" },
+	{ BYTES("{\"$x\":1}"), VALUE_E_INEXPRESSIBLE,
+	  "a key that begins with $ is written with $$ (byte 5)" },
 	{ BYTES("{\"k\":{\"\\u0024x\":1}}"), VALUE_E_INEXPRESSIBLE,
 	  "at .k: a key that begins with $ is written with $$ (byte 15)" },
 	{ BYTES("{\"a\":1,\"$bin\":\"\"}"), VALUE_E_INEXPRESSIBLE,
@@ -668,16 +717,22 @@ static const struct refused refused_from_json[] = {
 	{ BYTES("{\"$bin\":null}"), VALUE_E_INEXPRESSIBLE, BIN_ALONE " (byte 8)" },
 	{ BYTES("{\"$time\":5}"), VALUE_E_INEXPRESSIBLE, TIME_ALONE " (byte 9)" },
 	{ BYTES("{\"$time\":\"\",\"$bin\":\"\"}"), VALUE_E_INEXPRESSIBLE, TIME_ALONE " (byte 11)" },
-	{ BYTES("{\"a\":{\"$bin\":\"A\"}}"), VALUE_E_INEXPRESSIBLE, "at .a: " NOT_BASE64 " (byte 17)" },
-	{ BYTES("[\"\\ud800\"]"), VALUE_E_INEXPRESSIBLE, "at [0]: half of a surrogate pair is no character (byte 4)" },
-	{ BYTES("{\"$bin\":\"\\ud800\"}"), VALUE_E_INEXPRESSIBLE, "half of a surrogate pair is no character (byte 11)" },
-	{ BYTES("{\"\\udc00\":1}"), VALUE_E_INEXPRESSIBLE, "half of a surrogate pair is no character (byte 4)" },
+	{ BYTES("{\"a\":{\"$bin\":\"A\"}}"), VALUE_E_INEXPRESSIBLE,
+	  "at .a: " NOT_BASE64 " (byte 17)" },
+	{ BYTES("[\"\\ud800\"]"), VALUE_E_INEXPRESSIBLE,
+	  "at [0]: half of a surrogate pair is no character (byte 4)" },
+	{ BYTES("{\"$bin\":\"\\ud800\"}"), VALUE_E_INEXPRESSIBLE,
+	  "half of a surrogate pair is no character (byte 11)" },
+	{ BYTES("{\"\\udc00\":1}"), VALUE_E_INEXPRESSIBLE,
+	  "half of a surrogate pair is no character (byte 4)" },
 	{ BYTES("[1,\"\xff\"]"), VALUE_E_SYNTAX, "at [1]: a string is not valid UTF-8 (byte 4)" },
 	{ BYTES("{\"$x\xff\":1}"), VALUE_E_SYNTAX, "a string is not valid UTF-8 (byte 4)" },
 	{ BYTES("{\"$bin\":\"\xff\"}"), VALUE_E_SYNTAX, "a string is not valid UTF-8 (byte 9)" },
 	{ BYTES(""), VALUE_E_SYNTAX, "the text ends where a value should begin (byte 0)" },
-	{ BYTES("[1,"), VALUE_E_SYNTAX, "at [1]: the text ends where a value should begin (byte 3)" },
-	{ BYTES("{\"a\":tru}"), VALUE_E_SYNTAX, "at .a: a value is missing, or not one that JSON has (byte 5)" },
+	{ BYTES("[1,"), VALUE_E_SYNTAX,
+	  "at [1]: the text ends where a value should begin (byte 3)" },
+	{ BYTES("{\"a\":tru}"), VALUE_E_SYNTAX,
+	  "at .a: a value is missing, or not one that JSON has (byte 5)" },
 	{ BYTES("[0,01]"), VALUE_E_SYNTAX, "at [1]: a number may not begin with 0 (byte 4)" },
 	{ BYTES("[1 2]"), VALUE_E_SYNTAX, "at [1]: a comma or ] is missing (byte 3)" },
 	{ BYTES("{\"a\":1 2}"), VALUE_E_SYNTAX, "at .a: a comma or } is missing (byte 7)" },
@@ -702,7 +757,7 @@ static void test_from_json_refuses_what_is_not_base64(void **state UNUSED)
 	static const char *const cases[] = {
 		"A", "AA", "AAA", "AA=", "A===", "====", "=AAA", "A=AA", "AA=A", "AAAAA", "AAAA=", "AAAA====",
 		"AAB=",		/* bits that the padding leaves over are not zero */
-		"AB==", "A/==", "AA-_", "AA A", " AAA", "AA\\nA", "AA==AA==", "\\u0000AAA", "\xc3\xa9""AA",
+		"AB==", "A/==", "AA-_", "AA A", " AAA", "AA\\nA", "AA==AA==", "\\u0000AAA", "\xc3\xa9=AA",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -710,7 +765,8 @@ static void test_from_json_refuses_what_is_not_base64(void **state UNUSED)
 		struct buf text = BUF_NULL, out = BUF_NULL;
 
 		buf_printf(&text, "{\"$bin\":\"%s\"}", cases[i]);
-		assert_int_equal(value_from_json(buf_span(&text), 1, &out, &fault), VALUE_E_INEXPRESSIBLE);
+		assert_int_equal(value_from_json(buf_span(&text), 1, &out, &fault),
+				 VALUE_E_INEXPRESSIBLE);
 		assert_memory_equal(fault.text, NOT_BASE64, strlen(NOT_BASE64));
 		buf_deinit(&text);
 		buf_deinit(&out);
@@ -759,34 +815,39 @@ static void put_deep(struct buf *json, struct buf *msgpack, unsigned int depth, 
 		buf_put_byte(json, map ? '}' : ']');
 }
 
+static void assert_depth(unsigned int depth, unsigned int limit, bool map)
+{
+	bool fine = depth <= MIN(limit, MP_MESSAGE_DEPTH_MAX);
+	int expected = fine ? 0 : VALUE_E_INEXPRESSIBLE;
+	struct buf json = BUF_NULL, msgpack = BUF_NULL, out = BUF_NULL;
+	struct value_fault fault;
+
+	put_deep(&json, &msgpack, depth, map);
+	assert_int_equal(value_from_json(buf_span(&json), limit, &out, &fault), expected);
+	assert_true(!fine || span_equal(buf_span(&out), buf_span(&msgpack)));
+	buf_clear(&out);
+	assert_int_equal(value_to_json(buf_span(&msgpack), limit, &out, &fault), expected);
+	assert_true(!fine || span_equal(buf_span(&out), buf_span(&json)));
+	buf_deinit(&json);
+	buf_deinit(&msgpack);
+	buf_deinit(&out);
+}
+
 static void test_depth_is_limited_both_ways(void **state UNUSED)
 {
 	for (unsigned int depth = 0; depth < 40; depth++)
-		for (unsigned int limit = 0; limit < 40; limit++)
-			for (int map = 0; map < 2; map++) {
-				int expected = depth <= MIN(limit, MP_MESSAGE_DEPTH_MAX) ? 0 : VALUE_E_INEXPRESSIBLE;
-				struct buf json = BUF_NULL, msgpack = BUF_NULL, out = BUF_NULL;
-				struct value_fault fault;
-
-				put_deep(&json, &msgpack, depth, map);
-				assert_int_equal(value_from_json(buf_span(&json), limit, &out, &fault), expected);
-				assert_true(expected || span_equal(buf_span(&out), buf_span(&msgpack)));
-				buf_clear(&out);
-				assert_int_equal(value_to_json(buf_span(&msgpack), limit, &out, &fault), expected);
-				assert_true(expected || span_equal(buf_span(&out), buf_span(&json)));
-				buf_deinit(&json);
-				buf_deinit(&msgpack);
-				buf_deinit(&out);
-			}
+		for (unsigned int limit = 0; limit < 40; limit++) {
+			assert_depth(depth, limit, false);
+			assert_depth(depth, limit, true);
+		}
 }
 
 static void test_depth_of_a_value_is_24(void **state UNUSED)
 {
 	struct buf json = BUF_NULL, msgpack = BUF_NULL, out = BUF_NULL;
-	struct value_fault fault;
 
 	put_deep(&json, &msgpack, 25, false);
-	assert_int_equal(value_from_json(span_of(json.p + 1, json.len - 2), MP_VALUE_DEPTH_MAX, &out, &fault), 0);
+	convert(value_from_json, span_of(json.p + 1, json.len - 2), &out);
 	assert_refused(value_from_json, buf_span(&json), MP_VALUE_DEPTH_MAX, VALUE_E_INEXPRESSIBLE,
 		       "at ...[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: "
 		       "more containers in containers than allowed (byte 25)");
@@ -804,8 +865,10 @@ static void test_depth_of_a_bomb(void **state UNUSED)
 	struct value_fault fault;
 
 	put_deep(&json, &msgpack, 1000000, false);
-	assert_int_equal(value_from_json(buf_span(&json), 1000000, &out, &fault), VALUE_E_INEXPRESSIBLE);
-	assert_int_equal(value_to_json(buf_span(&msgpack), 1000000, &out, &fault), VALUE_E_INEXPRESSIBLE);
+	assert_int_equal(value_from_json(buf_span(&json), 1000000, &out, &fault),
+			 VALUE_E_INEXPRESSIBLE);
+	assert_int_equal(value_to_json(buf_span(&msgpack), 1000000, &out, &fault),
+			 VALUE_E_INEXPRESSIBLE);
 	buf_deinit(&json);
 	buf_deinit(&msgpack);
 	buf_deinit(&out);
@@ -870,9 +933,12 @@ static void test_place_is_always_one_line_of_utf8(void **state UNUSED)
 		buf_put_byte(&json, 'x');
 		buf_put_byte(&msgpack, 0xc1);
 		assert_int_equal(value_from_json(buf_span(&json), 9, &out, &fault), VALUE_E_SYNTAX);
-		assert_true(json_is_utf8(span_str(fault.text)) && !strpbrk(fault.text, "\n\r\x1b\x7f"));
-		assert_int_equal(value_to_json(buf_span(&msgpack), 9, &out, &fault), VALUE_E_SYNTAX);
-		assert_true(json_is_utf8(span_str(fault.text)) && !strpbrk(fault.text, "\n\r\x1b\x7f"));
+		assert_true(json_is_utf8(span_str(fault.text)) &&
+			    !strpbrk(fault.text, "\n\r\x1b\x7f"));
+		assert_int_equal(value_to_json(buf_span(&msgpack), 9, &out, &fault),
+				 VALUE_E_SYNTAX);
+		assert_true(json_is_utf8(span_str(fault.text)) &&
+			    !strpbrk(fault.text, "\n\r\x1b\x7f"));
 		assert_non_null(strstr(fault.text, "at "));
 		buf_deinit(&json);
 		buf_deinit(&msgpack);
@@ -974,8 +1040,8 @@ static void assert_time(int64_t seconds, uint32_t nanoseconds)
 	struct tm tm;
 
 	assert_non_null(gmtime_r(&t, &tm));
-	buf_printf(&expected, "{\"$time\":\"%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1,
-		   tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	buf_printf(&expected, "{\"$time\":\"%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900,
+		   tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 	if (nanoseconds) {
 		buf_printf(&expected, ".%09" PRIu32, nanoseconds);
 		while (buf_data(&expected)[expected.len - 1] == '0')
@@ -1003,23 +1069,26 @@ static void assert_time(int64_t seconds, uint32_t nanoseconds)
 static void test_time_of_random_seconds_as_the_c_library(void **state UNUSED)
 {
 	if (sizeof(time_t) < 8)
-		skip();
+		SKIP("time_t has 32 bits");
 	random_state = 4;
-	for (int i = 0; i < 5000; i++)
-		assert_time(SECONDS_OF_YEAR_0 + (int64_t)(random_next() %
-			    (uint64_t)(SECONDS_OF_YEAR_10000 - SECONDS_OF_YEAR_0)),
-			    random_below(2) ? (uint32_t)random_below(1000000000) : (uint32_t)random_below(1000) * 1000000);
+	for (int i = 0; i < 5000; i++) {
+		uint64_t range = (uint64_t)(SECONDS_OF_YEAR_10000 - SECONDS_OF_YEAR_0);
+		int64_t seconds = SECONDS_OF_YEAR_0 + (int64_t)(random_next() % range);
+
+		assert_time(seconds, (uint32_t)random_below(1000000000));
+		assert_time(seconds, (uint32_t)random_below(1000) * 1000000);
+	}
 }
 
 static void test_time_at_the_ends_of_years(void **state UNUSED)
 {
 	if (sizeof(time_t) < 8)
-		skip();
+		SKIP("time_t has 32 bits");
 	/* A day before and after each first of January and of March. */
 	for (int64_t year = 0; year < 10000; year += year % 100 < 5 ? 1 : 19) {
 		int64_t before = year - 1;
-		int64_t days = year * 365 + (year ? before / 4 - before / 100 + before / 400 + 1 : 0);
-		int64_t first = SECONDS_OF_YEAR_0 + days * 86400;
+		int64_t leap = year ? before / 4 - before / 100 + before / 400 + 1 : 0;
+		int64_t first = SECONDS_OF_YEAR_0 + (year * 365 + leap) * 86400;
 
 		assert_time(first, 0);
 		if (year > 0)
@@ -1054,7 +1123,7 @@ static void put_random_time(struct buf *b)
 	default:
 		buf_put(b, "\xc7\x0c\xff", 3);
 		put_be(b, nanoseconds, 4);
-		put_be(b, (uint64_t)(SECONDS_OF_YEAR_0 + (int64_t)(random_next() % UINT64_C(62167219200))), 8);
+		put_be(b, (uint64_t)SECONDS_OF_YEAR_0 + random_next() % UINT64_C(62167219200), 8);
 	}
 }
 
@@ -1160,7 +1229,8 @@ static void test_random_noise_stays_inside(void **state UNUSED)
 			msgpack.p[random_below(msgpack.len)] = (uint8_t)random_next();
 		copy = exact_copy(buf_span(&msgpack));
 		e = value_to_json(copy, 24, &out, &fault);
-		assert_true(e == 0 || ((e == VALUE_E_SYNTAX || e == VALUE_E_INEXPRESSIBLE) && fault.text[0]));
+		assert_true(e == 0 ||
+			    ((e == VALUE_E_SYNTAX || e == VALUE_E_INEXPRESSIBLE) && fault.text[0]));
 		assert_true(e == 0 ? json_is_utf8(buf_span(&out)) : out.len == 0);
 		span_free(copy);
 		buf_deinit(&msgpack);
@@ -1190,7 +1260,8 @@ static json_t *random_container(unsigned int depth, bool map)
 	for (size_t n = random_below(6); n > 0; n--) {
 		char key[40];
 
-		snprintf(key, sizeof(key), "%s%zx", &"k\0\0\xc3\xa9\0\n\"\0"[3 * random_below(3)], random_below(1000));
+		snprintf(key, sizeof(key), "%s%zx", &"k\0\0\xc3\xa9\0\n\"\0"[3 * random_below(3)],
+			 random_below(1000));
 		if (map)
 			json_object_set_new(root, key, random_tree(depth - 1));
 		else
@@ -1294,7 +1365,8 @@ static void test_jansson_reads_what_we_write(void **state UNUSED)
 
 		convert(value_from_json, span_str(text), &msgpack);
 		convert(f, buf_span(&msgpack), &json);
-		same = json_loadb((const char *)json.p, json.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+		same = json_loadb((const char *)json.p, json.len, JSON_DECODE_ANY | JSON_ALLOW_NUL,
+				  NULL);
 		if (!json_equal(tree, same))
 			fail_msg("%s\n%.*s", text, (int)json.len, (const char *)json.p);
 		json_decref(same);
@@ -1333,14 +1405,15 @@ static void assert_same_opinion(struct span text)
 	struct value_fault fault;
 	struct buf out = BUF_NULL;
 	json_error_t error;
-	json_t *root = json_loadb((const char *)copy.p, copy.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+	json_t *root = json_loadb((const char *)copy.p, copy.len, JSON_DECODE_ANY | JSON_ALLOW_NUL,
+				  &error);
 	int e = value_from_json(copy, MP_VALUE_DEPTH_MAX, &out, &fault);
 	bool beyond = !root && (json_error_code(&error) == json_error_numeric_overflow ||
 				json_error_code(&error) == json_error_null_byte_in_key);
 
 	if ((e == 0 && !root && !beyond) || (e == VALUE_E_SYNTAX && root))
-		fail_msg("%.*s: %d (%s), Jansson: %s", (int)text.len, (const char *)text.p, e, fault.text,
-			 root ? "yes" : error.text);
+		fail_msg("%.*s: %d (%s), Jansson: %s", (int)text.len, (const char *)text.p, e,
+			 fault.text, root ? "yes" : error.text);
 	json_decref(root);
 	buf_deinit(&out);
 	span_free(copy);
@@ -1351,7 +1424,8 @@ static void test_jansson_takes_what_we_take(void **state UNUSED)
 	random_state = 9;
 	for (int i = 0; i < 20000; i++) {
 		json_t *tree = random_tree((unsigned int)random_below(4));
-		char *dump = json_dumps(tree, JSON_ENCODE_ANY | (random_below(2) ? JSON_ENSURE_ASCII : 0));
+		char *dump = json_dumps(tree, JSON_ENCODE_ANY |
+						      (random_below(2) ? JSON_ENSURE_ASCII : 0));
 		struct buf text = BUF_NULL;
 
 		buf_put_str(&text, dump);
@@ -1405,10 +1479,12 @@ static void test_memory_of_an_input_beyond_any_limit_is_not_touched(void **state
 	struct value_fault fault;
 	struct buf out = BUF_NULL;
 
-	assert_int_equal(value_from_json(span_of(byte, UINT32_MAX / 8 + 1), 1, &out, &fault), -ENOBUFS);
+	assert_int_equal(value_from_json(span_of(byte, UINT32_MAX / 8 + 1), 1, &out, &fault),
+			 -ENOBUFS);
 	assert_int_equal(buf_error(&out), -ENOBUFS);
 	buf_clear(&out);
-	assert_int_equal(value_to_json(span_of(byte, UINT32_MAX / 8 + 1), 1, &out, &fault), -ENOBUFS);
+	assert_int_equal(value_to_json(span_of(byte, UINT32_MAX / 8 + 1), 1, &out, &fault),
+			 -ENOBUFS);
 	assert_string_equal(fault.text, "larger than there is room for");
 	assert_null(out.p);
 }
@@ -1462,7 +1538,7 @@ static void test_memory_that_runs_out_is_told(void **state UNUSED)
 	struct buf msgpack = BUF_NULL, json = BUF_NULL;
 
 	if (!MEMORY_IS_OURS)
-		skip();
+		SKIP("the sanitizer has the memory");
 	put_some_of_each(&msgpack);
 	convert(value_to_json, buf_span(&msgpack), &json);
 	assert_each_failure(value_from_json, buf_span(&json), 0, 8);
