@@ -151,11 +151,14 @@ struct ws *ws_free(struct ws *ws)
 /* Signals are the loop's. The thread holds a reference to the link. */
 static int start_thread(struct ws *ws)
 {
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };	/* never to be blocked */
 	sigset_t all, before;
 	int r;
 
 	ws->link->refs++;
 	sigfillset(&all);
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+		sigdelset(&all, faults[i]);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	r = pthread_create(&ws->thread, NULL, ws_client_main, ws->link);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

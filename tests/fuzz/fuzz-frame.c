@@ -73,7 +73,8 @@ static void note(struct buf *log, int e, const struct frame *f)
 }
 
 /* Notes all that is seen; what is not consumed is shown again, as an owner would. */
-static void read_in_pieces(const uint8_t *data, size_t len, size_t max, size_t piece, struct buf *log)
+static void read_in_pieces(const uint8_t *data, size_t len, size_t max, size_t piece,
+			   struct buf *log)
 {
 	struct frame_reader r;
 	struct frame f;

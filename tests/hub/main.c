@@ -115,16 +115,6 @@ static bool read_number(const char *text, uint64_t most, uint64_t *ret, const ch
 	return errno == 0 && *ret <= most;
 }
 
-static int take_number(const char *text, uint64_t least, uint64_t most, uint64_t *ret)
-{
-	const char *rest;
-
-	if (read_number(text, most, ret, &rest) && *rest == '\0' && *ret >= least)
-		return 0;
-	return fail(STATUS_USAGE, "\"%s\": it has to be a number from %llu to %llu", text,
-		    (unsigned long long)least, (unsigned long long)most);
-}
-
 static int take_time(const char *text, uint64_t *ret_ms)
 {
 	static const struct {
@@ -197,12 +187,14 @@ static int take_listen(const char *text, struct hub_options *o)
 
 static int take_event_bytes(const char *text, struct hub_options *o)
 {
-	uint64_t n = 0;
-	int status = take_number(text, 1, EVENT_BYTES_MAX, &n);
+	const char *rest;
+	uint64_t n;
 
-	if (status == 0)
-		o->settings.app.event_max = (size_t)n;
-	return status;
+	if (!read_number(text, EVENT_BYTES_MAX, &n, &rest) || *rest || n == 0)
+		return fail(STATUS_USAGE, "\"%s\": --max-event-bytes takes a number from 1 to %d", text,
+			    EVENT_BYTES_MAX);
+	o->settings.app.event_max = (size_t)n;
+	return 0;
 }
 
 /* ---- the command line --------------------------------------------------------------------- */

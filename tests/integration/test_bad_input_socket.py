@@ -8,6 +8,7 @@ import pytest
 
 from lib.gateway import Provider
 from lib.ipc import RpcError
+from lib.limits import wait_until
 from lib.process import is_sanitized
 
 # What a run of repeats may leave behind, in KiB of anonymous memory.

@@ -286,8 +286,11 @@ def test_request_that_is_not_served_is_answered(chapi_hub, request_text, status)
                          ids=lambda j: ascii(j[:8]))
 def test_what_is_no_request_ends_its_connection(chapi_hub, junk):
     with Http(chapi_hub) as http, Http(chapi_hub) as other:
-        http.send(junk)
-        http.socket.shutdown(socket.SHUT_WR)
+        try:
+            http.send(junk)
+            http.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass        # ended already
         while not http.is_over():
             pass
         other.send(other.get())
