@@ -511,11 +511,17 @@ static int set_text(const struct config_key *key, const char *text, void *at, ch
 	return 0;
 }
 
+/* Where the number of a list's members is. */
+static size_t *count_place(const struct config_key *key, struct config *config)
+{
+	return (size_t *)(void *)((char *)config + key->n_offset);
+}
+
 static int set_list(const struct config_key *key, const char *text, struct config *config,
 		    char *why, size_t why_len)
 {
 	char **list = place(key, config);
-	size_t *n = (size_t *)((char *)config + key->n_offset);
+	size_t *n = count_place(key, config);
 
 	config_key_clear(key, config);
 	for (text += strspn(text, " \t"); *text; text += strspn(text, " \t")) {
@@ -571,7 +577,7 @@ int config_key_set(const struct config_key *key, const char *text, struct config
 
 static size_t list_count(const struct config_key *key, const struct config *config)
 {
-	return *(const size_t *)((const char *)config + key->n_offset);
+	return *(const size_t *)(const void *)((const char *)config + key->n_offset);
 }
 
 bool config_key_is_set(const struct config_key *key, const struct config *config)
@@ -591,7 +597,7 @@ void config_key_clear(const struct config_key *key, struct config *config)
 
 	if (key->type == CONFIG_LIST) {
 		n = list_count(key, config);
-		*(size_t *)((char *)config + key->n_offset) = 0;
+		*count_place(key, config) = 0;
 	} else if (key->type == CONFIG_TEXT) {
 		n = 1;
 	}

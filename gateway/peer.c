@@ -8,10 +8,10 @@
  * Writing: messages are appended to the connection's output; peers_finish_turn() sends it, and
  * only what the socket does not take waits for its writability.
  *
- * Leaving: nothing is freed, and the router is not told, while a callback or the router is at
- * work. A connection is marked (peer_leave()) and dealt with at the end of the turn: out of
- * the router first, which may give others something to say; then what was queued for it is
- * sent; then it is freed.
+ * Leaving: the router is not told while it is at work, and nothing is freed in a callback. A
+ * connection is marked (peer_leave()). It is taken out of the router when the callback is done,
+ * so that whoever is read next finds its names free, which may give others something to say; at
+ * the end of the turn what was queued for it is sent; then it is freed.
  *
  * The end of input is not the end of the connection. A shell's "echo ... | socat" closes its
  * sending side and waits: such a caller stays until its calls are answered. Has the other end
@@ -444,6 +444,19 @@ static size_t take_input(struct peer *p, struct span bytes)
 	return p->state == PEER_OPEN ? used : bytes.len;
 }
 
+/* The router answers those whom the peer leaves waiting: they are touched by that. */
+static void remove_leaving(struct peers *peers)
+{
+	struct peer *p;
+
+	while ((p = list_first(&peers->leaving, struct peer, leaving))) {
+		list_del(&p->leaving);
+		router_remove(peers->router, &p->party, turn_now(peers->turn));
+		p->state = PEER_FLUSHING;
+		peer_touch(p);
+	}
+}
+
 /* ---- reading ----------------------------------------------------------------------------- */
 
 /* Closed both ways, as far as we are concerned: nobody reads what is sent. */
@@ -544,6 +557,7 @@ static void on_readable(evutil_socket_t fd, short what, void *data)
 		peer_close(p, "no memory");
 	else if (errno != EAGAIN && errno != EINTR)
 		peer_break(p);
+	remove_leaving(p->peers);	/* the next to be read finds its names free */
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *data)
@@ -674,19 +688,6 @@ static void take_offenders(struct peers *peers)
 	while ((party = router_next_offender(peers->router)))
 		if (party->ops == &peer_ops)
 			peer_close(peer_of(party), "too many calls that it has not answered");
-}
-
-/* The router answers those whom the peer leaves waiting: they are touched by that. */
-static void remove_leaving(struct peers *peers)
-{
-	struct peer *p;
-
-	while ((p = list_first(&peers->leaving, struct peer, leaving))) {
-		list_del(&p->leaving);
-		router_remove(peers->router, &p->party, turn_now(peers->turn));
-		p->state = PEER_FLUSHING;
-		peer_touch(p);
-	}
 }
 
 static bool is_done(const struct peer *p)

@@ -938,6 +938,7 @@ static int match_member(struct match *m, struct names *properties, struct names 
 	struct span schema = { 0 };
 	char digits[24];
 	int described, wanted;
+	bool seen;
 
 	if (!key_read(r, digits, &place.key))
 		return refuse(m->fault, up, "has a key that is neither a string nor an integer");
@@ -947,8 +948,10 @@ static int match_member(struct match *m, struct names *properties, struct names 
 	wanted = names_find(m, required, place.key, NULL);
 	if (m->budget == 0)
 		return refuse_work(m, up);
-	if ((described >= 0 && names_see(properties, described)) |
-	    (wanted >= 0 && names_see(required, wanted)))
+	seen = described >= 0 && names_see(properties, described);
+	if (wanted >= 0)	/* both are to be marked */
+		seen |= names_see(required, wanted);
+	if (seen)
 		return refuse(m->fault, &place, "is there twice");
 	if (described >= 0)
 		return match_value(m, schema, &place, r);

@@ -46,6 +46,8 @@ printf 'APT::Keep-Downloaded-Packages "true";\nBinary::apt-get::APT::Keep-Downlo
     >"$root/etc/apt/apt.conf.d/90keep"
 rm -f "$root/etc/apt/apt.conf.d/docker-clean"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
+# As the installer of a real system writes it.
+printf '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n' >"$root/etc/hosts"
 
 # The network may have a CA of its own: hand its certificates on, at the same paths.
 ca=/etc/ssl/certs/ca-certificates.crt
