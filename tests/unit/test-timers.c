@@ -104,7 +104,7 @@ static void test_timer_at_the_end_of_time(void **state UNUSED)
 	struct timers timers;
 	struct timer last, before;
 	unsigned int turns;
-	uint64_t now;
+	uint64_t now = 0;
 
 	timers_init(&timers, 0);
 	timers_add(&timers, &last, UINT64_MAX);
