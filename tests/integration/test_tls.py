@@ -23,9 +23,10 @@ def tls_hub(hub_name, folder, authority):
 
 
 def refusal(gateway):
-    """What the status says; the log has to say it too."""
+    """What the status says; the log has to say it too. A name may have an address where nobody listens."""
     with gateway.connect() as client:
-        hub = wait_until(lambda: [h for h in [client.ask('status')['hub']] if h['reason']], 'a reason')[0]
+        hub = wait_until(lambda: [h for h in [client.ask('status')['hub']]
+                                  if h['reason'] and 'cannot connect' not in h['reason']], 'a reason')[0]
         assert hub['state'] != 'up'
         assert client.call('chapi.echo', 1) == 1
     wait_until(lambda: 'certificate' in gateway.log().lower(), 'the log to name the certificate')

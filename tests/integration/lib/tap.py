@@ -4,6 +4,7 @@
 One line a test; the reason of a skip, or of a failure that is expected ("TODO"); on failure what
 pytest and the programs had to say, as comments. Loaded with "-p lib.tap"; takes the place of pytest's own report.
 """
+import os
 import sys
 
 import pytest
@@ -62,7 +63,8 @@ class TapReport:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
+    # pytest asks its own report for the width of the terminal: it stays, and writes to nowhere.
     terminal = config.pluginmanager.getplugin('terminalreporter')
     if terminal is not None:
-        config.pluginmanager.unregister(terminal)
+        terminal._tw._file = open(os.devnull, 'w')
     config.pluginmanager.register(TapReport(), 'tap-report')
