@@ -79,7 +79,7 @@ struct table {
 	struct option longs[OPTIONS_MAX + 1];
 	const struct cli_option *rows[OPTIONS_MAX];
 	int n;
-	char letters[2 * OPTIONS_MAX + 1];
+	char letters[2 * OPTIONS_MAX + 4];
 };
 
 enum { OPT_ROW = 256 };
@@ -101,7 +101,9 @@ static void table_add(struct table *t, const struct cli_option *row)
 
 static void table_fill(struct table *t, const struct cli *cli)
 {
-	*t = (struct table){ .letters = "hV" };
+	*t = (struct table){ .letters = "+hV" };
+	if (!cli->stops_at_argument)
+		memmove(t->letters, t->letters + 1, strlen(t->letters));
 	for (size_t i = 0; i < ARRAY_SIZE(common_options); i++)
 		table_add(t, &common_options[i]);
 	for (size_t i = 0; i < cli->n_options; i++)
@@ -138,6 +140,39 @@ bool cli_parse_time(const char *text, int64_t *ret_ms)
 	return false;
 }
 
+bool cli_parse_number(const char *text, int64_t *ret)
+{
+	int64_t v = 0;
+
+	if (!*text)
+		return false;
+	for (; isdigit((unsigned char)*text); text++)
+		if (__builtin_mul_overflow(v, (int64_t)10, &v) ||
+		    __builtin_add_overflow(v, (int64_t)(*text - '0'), &v))
+			return false;
+	if (*text)
+		return false;
+	*ret = v;
+	return true;
+}
+
+bool cli_parse_size(const char *text, int64_t *ret)
+{
+	size_t len = strlen(text);
+	int64_t unit = 1, v;
+	char digits[24];
+
+	if (len > 0 && (text[len - 1] == 'K' || text[len - 1] == 'M')) {
+		unit = text[len - 1] == 'K' ? 1 << 10 : 1 << 20;
+		len--;
+	}
+	if (len >= sizeof(digits))
+		return false;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	return cli_parse_number(digits, &v) && v > 0 && !__builtin_mul_overflow(v, unit, ret);
+}
+
 /* 0, or the status to end with, said already. */
 static int take_value(const struct cli_option *row, const char *value, void *options)
 {
@@ -155,6 +190,16 @@ static int take_value(const struct cli_option *row, const char *value, void *opt
 			return 0;
 		return cli_usage("--%s \"%s\": a time has a unit and is above 0: 500ms, 5s, 2m",
 				 row->name, value);
+	case CLI_NUMBER:
+		if (cli_parse_number(value, member))
+			return 0;
+		return cli_usage("--%s \"%s\": it is a whole number, 0 or more", row->name,
+				 value);
+	case CLI_SIZE:
+		if (cli_parse_size(value, member))
+			return 0;
+		return cli_usage("--%s \"%s\": a size is above 0: 4096, 64K, 4M", row->name,
+				 value);
 	}
 	return 0;
 }
@@ -181,6 +226,7 @@ int cli_parse(const struct cli *cli, int argc, char **argv, void *options, int *
 	if (argc > 0)
 		argv[0] = (char *)cli->program;	/* getopt begins its messages with it */
 	table_fill(&table, cli);
+	optind = 0;	/* a tool with subcommands parses twice */
 	while ((option = getopt_long(argc, argv, table.letters, table.longs, NULL)) != -1) {
 		row = table_find(&table, option);
 		*ret_status = row ? take_value(row, optarg, options) : end_early(cli, option);

@@ -32,6 +32,8 @@ enum cli_type {
 	CLI_FLAG,	/* bool */
 	CLI_TEXT,	/* const char *, borrowed from argv */
 	CLI_TIME,	/* int64_t, milliseconds, above 0 */
+	CLI_NUMBER,	/* int64_t, 0 or more */
+	CLI_SIZE,	/* int64_t, bytes, above 0 */
 };
 
 struct cli_option {
@@ -51,6 +53,7 @@ struct cli {
 	const char *program, *help;
 	const struct cli_option *options;
 	size_t n_options;
+	bool stops_at_argument;	/* options behind the first argument are somebody else's */
 };
 
 enum { CLI_E_END = 1 };
@@ -63,6 +66,9 @@ int cli_parse(const struct cli *cli, int argc, char **argv, void *options, int *
 
 /* 500ms, 5s, 2m, 1h; false: it is not that, or 0. */
 bool cli_parse_time(const char *text, int64_t *ret_ms);
+bool cli_parse_number(const char *text, int64_t *ret);
+/* 4096, 64K, 4M; false: it is not that, or 0. */
+bool cli_parse_size(const char *text, int64_t *ret);
 
 /* One line on standard error, whatever is in the text. */
 void cli_error(const char *fmt, ...) PRINTF(1, 2);

@@ -48,6 +48,16 @@ static void print_for_terminal(const char *text, size_t len)
 	fwrite(from, 1, (size_t)(end - from), stdout);
 }
 
+static int print_line(const char *text, size_t len, bool terminal)
+{
+	if (terminal)
+		print_for_terminal(text, len);
+	else
+		fwrite(text, 1, len, stdout);
+	putchar('\n');
+	return 0;
+}
+
 static int print_value(const void *value, size_t len, bool terminal)
 {
 	char *text CLEANUP(cli_free) = NULL;
@@ -62,12 +72,12 @@ static int print_value(const void *value, size_t len, bool terminal)
 		cli_error("the answer cannot be printed as JSON: %s (bad_reply; it ran)", fault);
 		return chapi_exit_status(CHAPI_ERR_BAD_REPLY);
 	}
-	if (terminal)
-		print_for_terminal(text, text_len);
-	else
-		fwrite(text, 1, text_len, stdout);
-	putchar('\n');
-	return 0;
+	return print_line(text, text_len, terminal);
+}
+
+int output_line(const char *text, size_t len)
+{
+	return print_line(text, len, isatty(STDOUT_FILENO));
 }
 
 int output_value(const void *value, size_t len)

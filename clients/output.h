@@ -15,6 +15,9 @@
  */
 int output_value(const void *value, size_t len);
 
+/* One line of JSON as it came, likewise; 0. */
+int output_line(const char *text, size_t len);
+
 /* A reply that is an error, for people. Returns its exit status. */
 int output_failure(const chapi_reply *reply);
 

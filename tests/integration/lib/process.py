@@ -25,6 +25,7 @@ PROGRAMS = {
     'chapi-gw': 'gateway/chapi-gw',
     'chapi-hub': 'tests/hub/chapi-hub',
     'chapi-call': 'clients/chapi-call',
+    'chapi-ctl': 'clients/chapi-ctl',
     'chapi-serve': 'clients/chapi-serve',
     'echo-provider': 'clients/examples/echo-provider',
     'deferred-answer': 'clients/examples/deferred-answer',

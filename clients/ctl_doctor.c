@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chapi-ctl doctor: what is wrong, and what to do about it.
+ *
+ * Some of it the gateway knows of itself (its method "doctor"), the rest is tried from here: the
+ * socket, the name of the hub's machine, and a call through the hub to the gateway itself. That
+ * one is published by the gateway and comes back to it as any remote call; a monitor sees the
+ * end of it.
+ */
+#include <config.h>	/* _GNU_SOURCE: strcasestr */
+
+#include "clients/ctl.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clients/table.h"
+
+#define ROUND_TRIP_MS 10000
+
+enum result { RESULT_FAILED, RESULT_OK, RESULT_SKIPPED };
+
+struct doctor {
+	struct ctl *ctl;
+	json_t *checks;
+	int status;		/* to end with */
+};
+
+static void add(struct doctor *d, const char *check, enum result result, const char *text,
+		const char *hint)
+{
+	json_t *ok = result == RESULT_SKIPPED ? json_null() : json_boolean(result == RESULT_OK);
+
+	json_array_append_new(d->checks, json_pack("{s:s, s:o, s:s, s:s}", "check", check, "ok", ok,
+						   "text", text, "hint",
+						   result == RESULT_OK ? "" : hint));
+	if (result == RESULT_FAILED && d->status == 0)
+		d->status = 1;
+}
+
+/* ---- the socket ---- */
+
+static const char *hint_for(int err)
+{
+	switch (-err) {
+	case CHAPI_ERR_ACCESS:
+		return "be root, or a member of the socket's group (setting socket_group): "
+		       "adduser NAME chapi, then log in again";
+	case CHAPI_ERR_PATH:
+		return "$CHAPI_SOCKET and --socket take a path of up to 107 bytes";
+	default:
+		return "start the gateway: systemctl start chapi-gw; why it ended: journalctl -u "
+		       "chapi-gw; another socket: --socket or $CHAPI_SOCKET";
+	}
+}
+
+static bool check_connection(struct doctor *d)
+{
+	char path[512] = "the socket", text[700];
+	int r = chapi_connect(d->ctl->common.socket, &d->ctl->conn);
+
+	(void)chapi_find_socket(d->ctl->common.socket, path, sizeof(path));
+	snprintf(text, sizeof(text), "%s: %s", path, r < 0 ? chapi_strerror(r) : "somebody listens");
+	add(d, "connection", r < 0 ? RESULT_FAILED : RESULT_OK, text, hint_for(r));
+	if (r < 0)
+		d->status = chapi_exit_status(r);
+	return r == 0;
+}
+
+/* ---- what the gateway says ---- */
+
+/* Without a line of error: a refusal is a result here. */
+static int ask(struct doctor *d, const char *method, json_t **ret_value, char *why, size_t why_len)
+{
+	chapi_reply *reply CLEANUP(ctl_free_reply) = NULL;
+	char *text CLEANUP(cli_free) = NULL;
+	int r = chapi_method_wait_json(d->ctl->conn, method, "[]", CTL_LIMIT_MS, &reply);
+
+	*ret_value = NULL;
+	if (r == 0)
+		r = -chapi_reply_code(reply);
+	if (r == 0)
+		r = chapi_reply_result_json(reply, false, &text);
+	if (r == 0)
+		*ret_value = json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	snprintf(why, why_len, "%s", reply && *chapi_reply_message(reply)
+					     ? chapi_reply_message(reply) : chapi_strerror(r));
+	return r;
+}
+
+static void check_gateway(struct doctor *d)
+{
+	json_t *found CLEANUP(ctl_free_json) = NULL;
+	const json_t *check;
+	char why[300];
+	size_t i;
+	int r = ask(d, "doctor", &found, why, sizeof(why));
+
+	if (r < 0)
+		add(d, "gateway", r == -CHAPI_ERR_PERMISSION_DENIED ? RESULT_SKIPPED : RESULT_FAILED,
+		    why, "run it as root, or give yourself the right: admin = user:NAME *");
+	json_array_foreach(found, i, check)
+		add(d, ctl_text(check, "check"),
+		    json_is_true(json_object_get(check, "ok")) ? RESULT_OK : RESULT_FAILED,
+		    ctl_text(check, "text"), ctl_text(check, "hint"));
+}
+
+/* ---- the way to the hub ---- */
+
+static void check_dns(struct doctor *d, const char *host)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found = NULL;
+	char text[400];
+	int n = 0, r = getaddrinfo(host, NULL, &hints, &found);
+
+	for (const struct addrinfo *a = found; a; a = a->ai_next)
+		n++;
+	if (r == 0)
+		snprintf(text, sizeof(text), "%.200s has %d addresses", host, n);
+	else
+		snprintf(text, sizeof(text), "%.200s: %s", host, gai_strerror(r));
+	add(d, "dns", r == 0 ? RESULT_OK : RESULT_FAILED, text,
+	    "is the network up? are the settings cluster and host right? see /etc/resolv.conf");
+	if (found)
+		freeaddrinfo(found);
+}
+
+static bool mentions(const char *text, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcasestr(text, words[i]))
+			return true;
+	return false;
+}
+
+static void check_tls(struct doctor *d, const json_t *hub, bool is_up)
+{
+	static const char *const words[] = { "certificate", "tls", "ssl" };
+	const char *reason = ctl_text(hub, "reason");
+	bool failed = !is_up && mentions(reason, words, ARRAY_SIZE(words));
+
+	add(d, "tls", is_up ? RESULT_OK : failed ? RESULT_FAILED : RESULT_SKIPPED,
+	    is_up ? "the hub is the one it should be, or the setting tls is off"
+		  : failed ? reason : "the connection did not get that far",
+	    failed ? "is the clock right? are ca-certificates installed? see setting ca_file" : "");
+}
+
+/* Errors of the hub that speak of the app and its key, from 4001 to 4009. */
+static void check_credentials(struct doctor *d, const json_t *hub, bool is_up)
+{
+	long long code = ctl_integer(hub, "last_error_code");
+	bool failed = !is_up && code >= 4001 && code <= 4009;
+
+	add(d, "credentials", is_up ? RESULT_OK : failed ? RESULT_FAILED : RESULT_SKIPPED,
+	    is_up ? "the hub accepts app and key"
+		  : failed ? ctl_text(hub, "reason") : "the hub has not said anything about them",
+	    failed ? "compare app_id, key and cluster with the hub's page of the app; `chapi-ctl "
+		     "setup` asks for them again" : "");
+}
+
+static void check_subscribed(struct doctor *d, const json_t *hub)
+{
+	long long n = ctl_integer(hub, "subscribed"), wanted = ctl_integer(hub, "wanted");
+	char text[100];
+
+	snprintf(text, sizeof(text), "%lld of %lld channels", n, wanted);
+	add(d, "subscribed", n == wanted && n > 0 ? RESULT_OK : RESULT_FAILED, text,
+	    "is the secret right? are the channels' names allowed (setting channel)?");
+}
+
+/* ---- a call to oneself ---- */
+
+struct trip {
+	char id[40];
+	bool seen;
+};
+
+static void on_event(chapi_conn *conn, const void *packed, size_t len, void *data)
+{
+	json_t *event CLEANUP(ctl_free_json) = NULL;
+	char *text CLEANUP(cli_free) = NULL;
+	struct trip *trip = data;
+	size_t text_len;
+
+	(void)conn;
+	if (chapi_msgpack_to_json(packed, len, false, &text, &text_len, NULL, 0) == 0)
+		event = json_loads(text, JSON_ALLOW_NUL, NULL);
+	if (strcmp(ctl_text(event, "id"), trip->id) == 0)
+		trip->seen = true;
+}
+
+static int64_t clock_ms(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* The first channel on which the hub itself may read. */
+static const char *choose_channel(const json_t *hub)
+{
+	const json_t *channels = json_object_get(hub, "channels"), *channel;
+	size_t i;
+
+	json_array_foreach(channels, i, channel) {
+		const char *name = json_string_value(channel);
+
+		if (name && strncmp(name, "private-encrypted-", 18) != 0)
+			return name;
+	}
+	return NULL;
+}
+
+/* Negative CHAPI_ERR_*, and why; else how long it took. */
+static int travel(chapi_conn *conn, const char *channel, int64_t *ret_ms, char *why, size_t why_len)
+{
+	static const char *const kinds[] = { "response", NULL }, *const apis[] = { "chapi.ping", NULL };
+	const struct chapi_monitor_options options = { sizeof(options), kinds, apis, false };
+	chapi_reply *reply CLEANUP(ctl_free_reply) = NULL;
+	chapi_reply *ended CLEANUP(ctl_free_reply) = NULL;
+	int64_t began = clock_ms(CLOCK_MONOTONIC), left;
+	struct trip trip = { .seen = false };
+	char data[100];
+	int r;
+
+	snprintf(trip.id, sizeof(trip.id), "doctor-%llx-%d",
+		 (unsigned long long)clock_ms(CLOCK_REALTIME), (int)getpid());
+	snprintf(data, sizeof(data), "{\"id\":\"%s\",\"api\":\"chapi.ping\"}", trip.id);
+	r = chapi_monitor(conn, &options, on_event, &trip, NULL);
+	if (r == 0)
+		r = chapi_publish_json(conn, channel, "request", data, ROUND_TRIP_MS, &reply);
+	while (r == 0 && !trip.seen) {
+		left = began + ROUND_TRIP_MS - clock_ms(CLOCK_MONOTONIC);
+		r = left <= 0 ? -CHAPI_ERR_DEADLINE_EXCEEDED : chapi_run_once(conn, (int)left);
+	}
+	snprintf(why, why_len, "%s", reply && *chapi_reply_message(reply)
+					     ? chapi_reply_message(reply) : chapi_strerror(r));
+	/* The trip is on our stack: no event may come any more. */
+	(void)chapi_method_wait_json(conn, "monitor", "[{\"kinds\":[\"hub\"]}]", 1000, &ended);
+	*ret_ms = clock_ms(CLOCK_MONOTONIC) - began;
+	return r;
+}
+
+static void check_round_trip(struct doctor *d, const json_t *hub)
+{
+	const char *channel = choose_channel(hub);
+	char text[400], why[300], hint[300];
+	int64_t ms;
+	int r;
+
+	if (!channel) {
+		add(d, "round trip", RESULT_SKIPPED, "all channels are encrypted", "");
+		return;
+	}
+	r = travel(d->ctl->conn, channel, &ms, why, sizeof(why));
+	if (r == 0)
+		snprintf(text, sizeof(text), "a call to oneself through the hub took %lld ms",
+			 (long long)ms);
+	else
+		snprintf(text, sizeof(text), "%s", why);
+	snprintf(hint, sizeof(hint), r == -CHAPI_ERR_PERMISSION_DENIED
+		 ? "to have it tried, allow it in [policy]: publish = user:root %.200s"
+		 : "the event did not come back on %.200s: see the other checks", channel);
+	add(d, "round trip", r == 0 ? RESULT_OK : r == -CHAPI_ERR_PERMISSION_DENIED
+					? RESULT_SKIPPED : RESULT_FAILED, text, hint);
+}
+
+static void check_hub(struct doctor *d)
+{
+	json_t *status CLEANUP(ctl_free_json) = NULL;
+	const json_t *hub;
+	char why[300];
+	bool is_up;
+
+	if (ask(d, "status", &status, why, sizeof(why)) < 0) {
+		add(d, "status", RESULT_FAILED, why, "the gateway does not answer: restart it");
+		return;
+	}
+	hub = json_object_get(status, "hub");
+	if (!json_is_object(hub))
+		return;
+	is_up = strcmp(ctl_text(hub, "state"), "up") == 0;
+	check_dns(d, ctl_text(hub, "host"));
+	check_tls(d, hub, is_up);
+	check_credentials(d, hub, is_up);
+	check_subscribed(d, hub);
+	if (is_up)
+		check_round_trip(d, hub);
+}
+
+/* ---- all of it ---- */
+
+static void print_check(const json_t *check)
+{
+	const json_t *ok = json_object_get(check, "ok");
+
+	table_print_field(ctl_text(check, "check"),
+			  json_is_null(ok) ? "skipped" : json_is_true(ok) ? "ok" : "FAILED");
+	table_print_field("", ctl_text(check, "text"));
+	if (*ctl_text(check, "hint")) {
+		char hint[1000];
+
+		snprintf(hint, sizeof(hint), "-> %s", ctl_text(check, "hint"));
+		table_print_field("", hint);
+	}
+}
+
+int ctl_doctor(struct ctl *ctl, char *const *args, int n)
+{
+	json_t *checks CLEANUP(ctl_free_json) = json_array();
+	struct doctor d = { .ctl = ctl, .checks = checks };
+	const json_t *check;
+	size_t i;
+	int status;
+
+	(void)args;
+	(void)n;
+	if (check_connection(&d)) {
+		check_gateway(&d);
+		check_hub(&d);
+	}
+	if (ctl->json) {
+		status = ctl_print_json(checks);
+		return status != 0 ? status : d.status;
+	}
+	json_array_foreach(checks, i, check)
+		print_check(check);
+	return d.status;
+}
