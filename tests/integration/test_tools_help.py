@@ -48,7 +48,7 @@ def shown(*argv):
     return result.stdout
 
 
-TOOLS = [('chapi-call',)] + [('chapi-ctl', c) for c in SUBCOMMANDS]
+TOOLS = [('chapi-ctl', c) for c in SUBCOMMANDS]
 
 
 @pytest.mark.parametrize('tool', TOOLS, ids=' '.join)
