@@ -5,8 +5,8 @@
  *
  * Pure: messages and the time come in, deliveries and closes go out through struct app_ops.
  * WebSockets and their queues are ws_side.h, publishing over HTTP is http_api.h. Everything
- * that the app says leaves through the two calls of app_ops: whoever wants to lose, delay or
- * double something puts his own app_ops in between.
+ * that the app says leaves through the two calls of app_ops: play.h, which loses, delays and
+ * doubles, puts its own app_ops in between.
  *
  * Pusher: "Channels Protocol", version 7. Versions 5 and 6 are served too, as libraries in
  * use still speak them; they differ in the opening message only.

@@ -67,6 +67,7 @@ const char *http_request_param(const struct http_request *request, const char *n
 void http_answer_deinit(struct http_answer *answer)
 {
 	buf_deinit(&answer->body);
+	buf_deinit(&answer->headers);
 }
 
 static void answer_begin(struct http_answer *answer, int status, const char *type)
@@ -110,14 +111,22 @@ const char *http_status_text(int status)
 		const char *text;
 	} known[] = {
 		{ 200, "OK" },
+		{ 204, "No Content" },
+		{ 301, "Moved Permanently" },
 		{ 400, "Bad Request" },
 		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
 		{ 408, "Request Timeout" },
 		{ 411, "Length Required" },
 		{ 413, "Payload Too Large" },
+		{ 422, "Unprocessable Content" },
+		{ 429, "Too Many Requests" },
 		{ 500, "Internal Server Error" },
+		{ 502, "Bad Gateway" },
+		{ 503, "Service Unavailable" },
+		{ 504, "Gateway Timeout" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)

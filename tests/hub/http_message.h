@@ -33,9 +33,10 @@ struct http_answer {
 	int status;
 	const char *type;	/* static */
 	struct buf body;
+	struct buf headers;	/* further ones, with their line ends */
 };
 
-#define HTTP_ANSWER_NULL { .status = 0, .body = BUF_NULL }
+#define HTTP_ANSWER_NULL { .status = 0, .body = BUF_NULL, .headers = BUF_NULL }
 
 void http_answer_deinit(struct http_answer *answer);
 /* Plain text, as the service gives its errors; a line end is added. A body that memory does

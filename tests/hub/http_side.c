@@ -10,10 +10,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "gateway/log.h"
 #include "tests/hub/http_api.h"
+#include "tests/hub/play.h"
 
 #define PARAM_MAX 1024
 
@@ -29,9 +31,9 @@ static void cleanup_buf(struct buf *b)
 
 /* ---- out ------------------------------------------------------------------------------ */
 
-static void put_date(struct buf *out)
+static void put_date(struct session *session, struct buf *out)
 {
-	time_t now = (time_t)server_unix_s();
+	time_t now = (time_t)session_unix_s(session);
 	char text[64];
 	struct tm tm;
 
@@ -48,7 +50,8 @@ static int answer_write(struct session *session, const struct http_answer *answe
 		return -1;
 	buf_commit(&out, LWS_PRE);
 	buf_printf(&out, "HTTP/1.1 %d %s\r\n", answer->status, http_status_text(answer->status));
-	put_date(&out);
+	put_date(session, &out);
+	buf_put(&out, buf_data(&answer->headers), answer->headers.len);
 	buf_printf(&out, "Server: chapi-hub\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
 		   "Connection: %s\r\n\r\n", answer->type, answer->body.len,
 		   session->close_after ? "close" : "keep-alive");
@@ -69,21 +72,60 @@ static bool body_is_in_doubt(const struct http_answer *answer)
 	return answer->status == 401;
 }
 
-/* The one way out for answers: whoever wants to lose, delay or change one does so here. */
-static int answer_send(struct session *session, const struct http_answer *answer)
+static int answer_now(struct session *session, const struct http_answer *answer)
+{
+	if (body_is_in_doubt(answer))
+		session->close_after = true;
+	if (answer_write(session, answer) < 0 || body_is_in_doubt(answer) || session->fault.hang_up)
+		return -1;
+	if (lws_http_transaction_completed(session->wsi))
+		return -1;
+	return 0;
+}
+
+/* The answer is taken. */
+static int answer_hold(struct session *session, struct http_answer *answer)
+{
+	session->held = *answer;
+	*answer = (struct http_answer)HTTP_ANSWER_NULL;
+	session->held_until_ms = server_now_ms() + session->fault.delay_ms;
+	lws_set_timeout(session->wsi, NO_PENDING_TIMEOUT, 0);
+	lws_set_timer_usecs(session->wsi, (lws_usec_t)(session->fault.delay_ms * 1000));
+	return 0;
+}
+
+static int answer_release(struct session *session)
+{
+	CLEANUP(cleanup_answer) struct http_answer answer = session->held;
+
+	session->held = (struct http_answer)HTTP_ANSWER_NULL;
+	return answer_now(session, &answer);
+}
+
+/* A closed connection that has not read all there is is a reset one. */
+static int end_without_answer(struct session *session)
+{
+	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	if (session->fault.reset)
+		setsockopt(lws_get_socket_fd(session->wsi), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	return -1;
+}
+
+/* The one way out for answers: here a script loses and delays them. What it puts into their
+ * place is there already. */
+static int answer_send(struct session *session, struct http_answer *answer)
 {
 	log_debug("http", "%s %s: %d", session->request.method ? session->request.method : "?",
 		  LOG_TEXT(span_str(session->request.path)), answer->status);
 	session->reading = false;
 	buf_clear(&session->in);
 	http_request_deinit(&session->request);
-	if (body_is_in_doubt(answer))
-		session->close_after = true;
-	if (answer_write(session, answer) < 0 || body_is_in_doubt(answer))
-		return -1;
-	if (lws_http_transaction_completed(session->wsi))
-		return -1;
-	return 0;
+	if (session->fault.cut || session->fault.reset)
+		return end_without_answer(session);
+	if (session->fault.delay_ms)
+		return answer_hold(session, answer);
+	return answer_now(session, answer);
 }
 
 /* Answers, and ends the connection: what follows on it cannot be made sense of. */
@@ -154,7 +196,10 @@ static int answer_request(struct session *session)
 	CLEANUP(cleanup_answer) struct http_answer answer = HTTP_ANSWER_NULL;
 
 	session->request.body = buf_span(&session->in);
-	http_api_handle(session_app(session), &session->request, server_unix_s(), &answer);
+	if (!play_request(session, &answer)) {
+		http_api_handle(session_app(session), &session->request, session_unix_s(session), &answer);
+		play_answer(session, &answer);
+	}
 	return answer_send(session, &answer);
 }
 
@@ -203,6 +248,7 @@ int http_side_request(struct session *session, const char *path)
 	char transfer[64];
 
 	session->close_after = asks_to_close(session);
+	session->fault = (struct answer_fault){ .cut = false };
 	if (!method)
 		return give_up(session, 405, "Only GET and POST are served");
 	if (session_header(session, WSI_TOKEN_HTTP_TRANSFER_ENCODING, transfer, sizeof(transfer)))
@@ -236,6 +282,8 @@ int http_side_body_end(struct session *session)
 /* The timer is never taken back: it may be that of a request long answered. */
 int http_side_timer(struct session *session)
 {
+	if (session->held.status != 0 && server_now_ms() >= session->held_until_ms)
+		return answer_release(session);
 	if (!session->reading || server_now_ms() < session->deadline_ms)
 		return 0;
 	return give_up(session, 408, "The body of the request did not come in time");
@@ -249,5 +297,6 @@ int http_side_refuse_upgrade(struct session *session)
 void http_side_deinit(struct session *session)
 {
 	http_request_deinit(&session->request);
+	http_answer_deinit(&session->held);
 	buf_deinit(&session->in);
 }

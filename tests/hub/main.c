@@ -56,6 +56,8 @@ static const char help[] =
 	"      --pong-timeout TIME       for its answer to a ping; default 30s\n"
 	"      --http-timeout TIME       for the body of a request; default 30s\n"
 	"      --max-event-bytes N       of an event's data; default 10240\n"
+	"      --script FILE             faults to play, one rule a line: see chapi-hub(1)\n"
+	"      --control PATH            a Unix socket that takes the same lines while the hub runs\n"
 	"  -l, --log-level LEVEL         error, warn, info or debug; default info\n"
 	"  -h, --help                    print this\n"
 	"  -V, --version                 print the version\n"
@@ -63,12 +65,12 @@ static const char help[] =
 	"A TIME is a number with ms, s or m. Signals: TERM and INT stop it; clients are asked to come\n"
 	"back (4200).\n"
 	"Exit status: 0 stopped or printed; 64 wrong usage; 66 a file cannot be read; 69 the address\n"
-	"cannot be had; 70 trouble of its own; 74 output failed; 78 the secret, or the certificate or\n"
-	"its key, is of no use.\n";
+	"or the control socket cannot be had; 70 trouble of its own; 74 output failed; 78 the secret, the\n"
+	"certificate, its key or the script is of no use.\n";
 
 enum {
 	OPT_APP = 256, OPT_SECRET_FILE, OPT_LISTEN, OPT_ANYWHERE, OPT_TLS_CERT, OPT_TLS_KEY,
-	OPT_ACTIVITY, OPT_PONG, OPT_HTTP, OPT_EVENT_BYTES,
+	OPT_ACTIVITY, OPT_PONG, OPT_HTTP, OPT_EVENT_BYTES, OPT_SCRIPT, OPT_CONTROL,
 };
 
 static const struct option options[] = {
@@ -82,6 +84,8 @@ static const struct option options[] = {
 	{ "pong-timeout", required_argument, NULL, OPT_PONG },
 	{ "http-timeout", required_argument, NULL, OPT_HTTP },
 	{ "max-event-bytes", required_argument, NULL, OPT_EVENT_BYTES },
+	{ "script", required_argument, NULL, OPT_SCRIPT },
+	{ "control", required_argument, NULL, OPT_CONTROL },
 	{ "log-level", required_argument, NULL, 'l' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -226,6 +230,12 @@ static int take_option(int option, struct hub_options *o)
 		return take_time(optarg, &o->settings.http_timeout_ms);
 	case OPT_EVENT_BYTES:
 		return take_event_bytes(optarg, o);
+	case OPT_SCRIPT:
+		o->settings.script = optarg;
+		return 0;
+	case OPT_CONTROL:
+		o->settings.control = optarg;
+		return 0;
 	case 'l':
 		return take_log_level(optarg);
 	case 'h':
@@ -277,7 +287,7 @@ static int run_server(const struct server_settings *settings)
 	int r = server_new(settings, &server, &fault);
 
 	if (r > 0)
-		return fail(r == SERVER_E_TLS ? STATUS_CONFIG : STATUS_UNAVAILABLE, "%s", fault.text);
+		return fail(r == SERVER_E_LISTEN ? STATUS_UNAVAILABLE : STATUS_CONFIG, "%s", fault.text);
 	if (r < 0)
 		return fail(STATUS_INTERNAL, "%s", strerror(-r));
 	printf("listening on %s:%u\n", settings->address, server_port(server));
@@ -302,6 +312,8 @@ static int run(struct hub_options *o)
 
 	if (status == 0)
 		status = check_readable(o->settings.tls_key);
+	if (status == 0)
+		status = check_readable(o->settings.script);
 	if (status != 0)
 		return status;
 	r = secret_read(o->secret_file, &secret, &why);

@@ -25,7 +25,9 @@
 #include <unistd.h>
 
 #include "gateway/log.h"
+#include "tests/hub/control.h"
 #include "tests/hub/http_side.h"
+#include "tests/hub/play.h"
 #include "tests/hub/session.h"
 #include "tests/hub/ws_side.h"
 
@@ -39,6 +41,8 @@ struct server {
 	struct app *app;
 	struct lws_context *context;
 	struct lws_vhost *vhost;
+	struct play *play;
+	struct control *control;
 	struct list sessions;
 	lws_sorted_usec_list_t stop_timer;
 	bool stopping, late;		/* late: whoever has not said goodbye by now does not */
@@ -54,9 +58,9 @@ uint64_t server_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-int64_t server_unix_s(void)
+int64_t session_unix_s(const struct session *session)
 {
-	return (int64_t)time(NULL);
+	return (int64_t)time(NULL) + play_clock_shift_s(session->server->play);
 }
 
 /* ---- sessions ------------------------------------------------------------------------- */
@@ -64,6 +68,11 @@ int64_t server_unix_s(void)
 struct app *session_app(const struct session *session)
 {
 	return session->server->app;
+}
+
+struct play *session_play(const struct session *session)
+{
+	return session->server->play;
 }
 
 uint64_t session_http_timeout_ms(const struct session *session)
@@ -101,6 +110,7 @@ static int session_new(struct server *server, struct lws *wsi)
 	session->server = server;
 	session->wsi = wsi;
 	list_init(&session->queue);
+	list_init(&session->late);
 	list_add_tail(&server->sessions, &session->in_server);
 	lws_set_opaque_user_data(wsi, session);
 	return 0;
@@ -218,13 +228,15 @@ static int on_session(struct session *session, enum lws_callback_reasons reason,
 }
 
 /* Also called for things that are no connection. */
-static int on_anything(struct lws *wsi, enum lws_callback_reasons reason, void *user UNUSED, void *in,
+static int on_anything(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 		       size_t len)
 {
 	struct server *server = lws_context_user(lws_get_context(wsi));
 	struct session *session = lws_get_opaque_user_data(wsi);
 	const struct call call = { .in = in, .len = len };
 
+	if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS)
+		play_set_tls(server->play, user);
 	if (reason == LWS_CALLBACK_FILTER_NETWORK_CONNECTION)
 		return server->stopping ? -1 : 0;
 	if (reason == LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED)
@@ -296,6 +308,7 @@ int server_run(struct server *server)
 static const struct lws_protocols protocols[] = {
 	{ .name = "chapi-hub", .callback = on_anything },
 	{ .name = SIGNALS_NAME, .callback = on_signal },
+	CONTROL_PROTOCOL,
 	{ .name = NULL },
 };
 
@@ -401,6 +414,31 @@ static int open_signals(struct server *server)
 	return 0;
 }
 
+static int open_control(struct server *server, struct server_fault *ret_fault)
+{
+	int r = control_new(server->vhost, server->play, server->settings.control, &server->control);
+
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	snprintf(ret_fault->text, sizeof(ret_fault->text), "control socket %.150s: %s",
+		 server->settings.control, strerror(-r));
+	return SERVER_E_LISTEN;
+}
+
+static int open_play(struct server *server, struct server_fault *ret_fault)
+{
+	const struct server_settings *settings = &server->settings;
+	struct play_fault fault;
+	int r = settings->script ? play_file(server->play, settings->script, &fault) : 0;
+
+	if (r > 0) {
+		snprintf(ret_fault->text, sizeof(ret_fault->text), "script %.150s line %u: %s", settings->script,
+			 fault.line, fault.why);
+		return SERVER_E_SCRIPT;
+	}
+	return r == 0 && settings->control ? open_control(server, ret_fault) : r;
+}
+
 int server_new(const struct server_settings *settings, struct server **ret_server,
 	       struct server_fault *ret_fault)
 {
@@ -411,11 +449,15 @@ int server_new(const struct server_settings *settings, struct server **ret_serve
 		return -ENOMEM;
 	server->settings = *settings;
 	list_init(&server->sessions);
-	r = app_new(&settings->app, &ws_side_ops, &server->app);
+	r = play_new(&server->sessions, &server->play);
+	if (r == 0)
+		r = app_new(&settings->app, &play_ops, &server->app);
 	if (r == 0)
 		r = open_context(server, ret_fault);
 	if (r == 0)
 		r = open_signals(server);
+	if (r == 0)
+		r = open_play(server, ret_fault);
 	if (r != 0) {
 		server_free(server);
 		return r;
@@ -432,6 +474,8 @@ struct server *server_free(struct server *server)
 	if (server->context)
 		lws_context_destroy(server->context);
 	app_free(server->app);
+	control_free(server->control);
+	play_free(server->play);
 	free(server);
 	return NULL;
 }

@@ -3,7 +3,7 @@
  * The hub as a server: libwebsockets, one port for WebSocket and HTTP API, signals, the loop.
  *
  * Owns the app and all sessions (session.h). What a session says and hears is http_side.h and
- * ws_side.h; what it means is app.h and http_api.h.
+ * ws_side.h; what it means is app.h and http_api.h. What goes wrong on purpose is play.h.
  */
 #ifndef CHAPI_HUB_SERVER_H
 #define CHAPI_HUB_SERVER_H
@@ -16,6 +16,8 @@ struct server_settings {
 	unsigned int port;		/* 0: any free one */
 	const char *tls_cert, *tls_key;	/* PEM files; both NULL: no TLS */
 	uint64_t http_timeout_ms;	/* for the body of a request */
+	const char *script;		/* a file of rules (script.h), or NULL */
+	const char *control;		/* the path of a socket for control.h, or NULL */
 	struct app_settings app;
 };
 
@@ -25,7 +27,7 @@ struct server_fault {
 
 struct server;
 
-enum { SERVER_E_LISTEN = 1, SERVER_E_TLS };
+enum { SERVER_E_LISTEN = 1, SERVER_E_TLS, SERVER_E_SCRIPT };
 
 /*
  * Listens when it returns, and has taken over SIGTERM and SIGINT. 0, -errno (our own trouble),

@@ -19,6 +19,14 @@
 #include "tests/hub/http_message.h"
 
 struct server;
+struct play;
+
+/* What a script makes of the answer to one request (play.h). */
+struct answer_fault {
+	bool cut, reset;		/* no answer at all */
+	bool hang_up;			/* the end after the answer, without a word of it */
+	uint64_t delay_ms;
+};
 
 struct session {
 	struct server *server;
@@ -31,6 +39,9 @@ struct session {
 	bool reading;			/* a body, until deadline_ms */
 	bool close_after;		/* what the client asked for */
 	uint64_t deadline_ms;
+	struct answer_fault fault;
+	struct http_answer held;	/* until held_until_ms; status 0: none is */
+	uint64_t held_until_ms;
 
 	/* WebSocket */
 	struct app_conn *conn;		/* NULL: HTTP */
@@ -40,14 +51,20 @@ struct session {
 	char close_reason[124];
 	bool close_sent;
 	bool dead;			/* being cut off: nothing goes out any more */
+	bool frozen;			/* nothing goes out for the time being */
+	struct list late;		/* of messages that a script delays */
+	char client[64];		/* what the client calls itself; "" */
 };
 
 struct app *session_app(const struct session *session);
 uint64_t session_http_timeout_ms(const struct session *session);
 
-/* The clocks of the hub, the only places where they are read. */
+struct play *session_play(const struct session *session);
+
+/* The clocks of the hub, the only places where they are read. That of the calendar is wrong
+ * when a script wants it so. */
 uint64_t server_now_ms(void);
-int64_t server_unix_s(void);
+int64_t session_unix_s(const struct session *session);
 
 /* A parameter of the URL, decoded, "name=value": the i-th. NULL: there are no more. */
 const char *session_url_param(struct session *session, int i, char *buf, size_t buf_len);

@@ -10,8 +10,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "gateway/log.h"
+#include "tests/hub/play.h"
 
 #define CLOSE_WAIT_S 5		/* for the queue to be taken, before a close */
 #define WRITES_AT_ONCE 32	/* messages to one client, then it is the others' turn */
@@ -19,6 +21,7 @@
 
 struct outgoing {
 	struct list link;
+	enum lws_write_protocol how;
 	size_t len;
 	uint8_t space[];	/* LWS_PRE bytes for libwebsockets, then the message */
 };
@@ -28,44 +31,72 @@ struct outgoing {
 /* At once, without a close frame: there is no room for one. */
 static void cut_off(struct session *session, const char *why)
 {
-	log_warn("websocket", "%s: cut off: %s", app_conn_socket_id(session->conn), why);
+	log_warn("websocket", "%s: cut off: %s", session->conn ? app_conn_socket_id(session->conn) : "new", why);
 	session->dead = true;
 	lws_set_timeout(session->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 }
 
-static void deliver(void *owner, const struct app_delivery *delivery)
+void ws_side_put(struct session *session, struct span text, enum lws_write_protocol how)
 {
-	struct session *session = owner;
 	struct outgoing *out;
 
 	if (session->dead)
 		return;
-	if (session->queued + delivery->text.len > WS_QUEUE_MAX) {
+	if (session->queued + text.len > WS_QUEUE_MAX) {
 		cut_off(session, "it does not read what it is sent");
 		return;
 	}
-	out = malloc(sizeof(*out) + LWS_PRE + delivery->text.len);
+	out = malloc(sizeof(*out) + LWS_PRE + text.len);
 	if (!out) {
 		cut_off(session, "out of memory");
 		return;
 	}
-	out->len = delivery->text.len;
-	memcpy(out->space + LWS_PRE, delivery->text.p, delivery->text.len);
+	out->how = how;
+	out->len = text.len;
+	if (text.len > 0)
+		memcpy(out->space + LWS_PRE, text.p, text.len);
 	list_add_tail(&session->queue, &out->link);
 	session->queued += out->len;
 	lws_callback_on_writable(session->wsi);
 }
 
-static void close_session(void *owner, int code, const char *reason)
+static void deliver(void *owner, const struct app_delivery *delivery)
 {
-	struct session *session = owner;
+	ws_side_put(owner, delivery->text, LWS_WRITE_TEXT);
+}
 
-	if (session->dead)
+void ws_side_close(struct session *session, int code, const char *reason)
+{
+	if (session->dead || session->close_code)
 		return;
-	session->close_code = code;
+	session->close_code = code ? code : LWS_CLOSE_STATUS_NO_STATUS;
 	snprintf(session->close_reason, sizeof(session->close_reason), "%s", reason);
 	lws_set_timeout(session->wsi, PENDING_TIMEOUT_USER_REASON_BASE, CLOSE_WAIT_S);
 	lws_callback_on_writable(session->wsi);
+}
+
+static void close_session(void *owner, int code, const char *reason)
+{
+	ws_side_close(owner, code, reason);
+}
+
+void ws_side_cut(struct session *session, bool reset)
+{
+	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	if (session->dead)
+		return;
+	if (reset)
+		setsockopt(lws_get_socket_fd(session->wsi), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	cut_off(session, "the script says so");
+}
+
+void ws_side_stop(struct session *session, bool deaf, bool frozen)
+{
+	session->frozen = frozen;
+	lws_rx_flow_control(session->wsi, deaf ? 0 : 1);
+	if (!frozen)
+		lws_callback_on_writable(session->wsi);
 }
 
 const struct app_ops ws_side_ops = { .deliver = deliver, .close = close_session };
@@ -74,7 +105,7 @@ const struct app_ops ws_side_ops = { .deliver = deliver, .close = close_session 
 static int write_first(struct session *session)
 {
 	struct outgoing *out = list_first(&session->queue, struct outgoing, link);
-	int r = lws_write(session->wsi, out->space + LWS_PRE, out->len, LWS_WRITE_TEXT);
+	int r = lws_write(session->wsi, out->space + LWS_PRE, out->len, out->how);
 
 	session->queued -= out->len;
 	list_del(&out->link);
@@ -82,10 +113,22 @@ static int write_first(struct session *session)
 	return r < 0 ? -1 : 0;
 }
 
+/* libwebsockets has no way to say it: the frame's two bytes as they are. */
+static int send_empty_close(struct session *session)
+{
+	uint8_t frame[LWS_PRE + 2] = { [LWS_PRE] = 0x88 };
+
+	if (lws_write(session->wsi, frame + LWS_PRE, 2, LWS_WRITE_RAW) < 0)
+		log_debug("websocket", "the close frame could not be written");
+	return -1;
+}
+
 static int send_close(struct session *session)
 {
 	log_debug("websocket", "closing with %d: %s", session->close_code, session->close_reason);
 	session->close_sent = true;
+	if (session->close_code == LWS_CLOSE_STATUS_NO_STATUS)
+		return send_empty_close(session);
 	lws_close_reason(session->wsi, (enum lws_close_status)session->close_code,
 			 (unsigned char *)session->close_reason, strlen(session->close_reason));
 	return -1;
@@ -93,7 +136,7 @@ static int send_close(struct session *session)
 
 int ws_side_writeable(struct session *session)
 {
-	if (session->dead || session->close_sent)
+	if (session->dead || session->close_sent || session->frozen)
 		return 0;
 	if (list_empty(&session->queue))
 		return session->close_code ? send_close(session) : 0;
@@ -120,6 +163,8 @@ static void read_params(struct session *session, struct app_hello *hello,
 			hello->protocol = strcpy(protocol, param + 9);
 		else if (strncmp(param, "version=", 8) == 0)
 			hello->version = strcpy(version, param + 8);
+		else if (strncmp(param, "client=", 7) == 0)
+			snprintf(session->client, sizeof(session->client), "%.63s", param + 7);
 	}
 }
 
@@ -132,6 +177,7 @@ int ws_side_hello(struct session *session)
 	hello.path = session_header(session, WSI_TOKEN_GET_URI, path, sizeof(path));
 	read_params(session, &hello, protocol, version);
 	buf_init(&session->in, WS_MESSAGE_MAX);
+	play_accept(session);
 	if (app_accept(session_app(session), &hello, session, now_ms, &session->conn) != 0) {
 		log_warn("websocket", "a connection is refused: out of memory");
 		return -1;
@@ -145,7 +191,7 @@ static void take_message(struct session *session)
 	if (lws_frame_is_binary(session->wsi))
 		app_complain(session->conn, "Invalid message: binary frames are not part of the protocol");
 	else
-		app_receive(session->conn, buf_span(&session->in), server_now_ms());
+		play_receive(session, buf_span(&session->in));
 	buf_clear(&session->in);
 }
 
@@ -183,6 +229,7 @@ void ws_side_deinit(struct session *session)
 {
 	struct outgoing *out, *tmp;
 
+	play_forget(session);
 	if (session->conn)
 		log_debug("websocket", "%s: disconnected", app_conn_socket_id(session->conn));
 	session->conn = app_conn_free(session->conn);
