@@ -148,7 +148,7 @@ static bool is_alive(const struct sockaddr_un *un)
 
 static int bind_path(int fd, const struct sockaddr_un *un)
 {
-	mode_t before = umask(077);
+	mode_t before = umask(0177);
 	int r = bind(fd, (const struct sockaddr *)un, sizeof(*un)) < 0 ? -errno : 0;
 
 	if (r == -EADDRINUSE && !is_alive(un) && unlink(un->sun_path) == 0)

@@ -365,7 +365,7 @@ static void act_on_answer(struct session *session, const struct script_hits *hit
 			make_answer(a, answer);
 		session->fault.cut |= a->act == SCRIPT_CUT;
 		session->fault.reset |= a->act == SCRIPT_RESET;
-		session->fault.hang_up |= a->act == SCRIPT_HANG_UP;
+		session->fault.hang_up |= a->act == SCRIPT_HANG_UP || a->act == SCRIPT_SAY_CLOSE;
 		session->close_after |= a->act == SCRIPT_SAY_CLOSE;
 		if (a->act == SCRIPT_DELAY)
 			session->fault.delay_ms = (uint64_t)a->number;

@@ -154,6 +154,15 @@ def own_hub(request, hub_name, folder, daemons):
 
 
 @pytest.fixture
+def faulty_hub(request, folder):
+    """chapi-hub that plays faults, of the test's own."""
+    hub = hubs.FaultyHub(folder).start()
+    request.node.hub_daemon = hub.daemon
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture
 def fake_hub(folder):
     hub = FakeHub(folder)
     yield hub

@@ -218,6 +218,25 @@ def right_problems():
     return differences('right', names, page)
 
 
+# ---- chapi-hub -------------------------------------------------------------------------------
+
+def hub_problems():
+    """Options; events and actions of scripts, the latter with an example each."""
+    page = read('doc/chapi-hub.1')
+    options = found('tests/hub/main.c', r'^\t\{ "([\w-]+)", \w+_argument,')
+    yield from differences('option', options, re.findall(r'Fl -([\w-]+)', page))
+    whens = found('tests/hub/script.c', r'\[SCRIPT_\w+\] = "(\w+)"')
+    for name in set(whens) - {'now'}:
+        if not re.search(r'^\.It .*Cm %s\b' % name, page, re.M):
+            yield 'event %s is not in the page' % name
+    acts = found('tests/hub/script.c', r'\[SCRIPT_\w+\] = \{ "([\w-]+)"')
+    for name in acts:
+        if not re.search(r'^\.It Cm %s\b' % name, page, re.M):
+            yield 'action %s is not in the page' % name
+        if not re.search(r'^\.Dl (?:on .* do|now.*) %s\b' % name, page, re.M):
+            yield 'action %s has no example' % name
+
+
 # ---- the other documents ---------------------------------------------------------------------
 
 def file_problems():
@@ -259,6 +278,7 @@ def main():
     check('kinds of events', event_problems)
     check('keywords and types of descriptions', keyword_problems)
     check('rights', right_problems)
+    check('options and scripts of chapi-hub', hub_problems)
     check('files in doc/architecture.md', file_problems)
     check('paths in the documents', link_problems)
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 
+from .control import Control
 from .limits import wait_until
 from .process import Daemon, environment, program
 
@@ -68,6 +69,7 @@ class Hub:
 
 class ChapiHub(Hub):
     name = 'chapi-hub'
+    options = ()
 
     @staticmethod
     def why_not():
@@ -78,10 +80,36 @@ class ChapiHub(Hub):
                 '--app', '%s:%s' % (self.app_id, self.key), '--secret-file', self.secret_file]
         if self.certificate:
             argv += ['--tls-cert', self.certificate[0], '--tls-key', self.certificate[1]]
+        argv += self.options
         self.daemon = Daemon(self.name, argv, secrets=[self.secret]).start()
         line = self.daemon.wait_log('listening on ')
         self.port = int(line.rsplit(':', 1)[1])
         return self
+
+
+class FaultyHub(ChapiHub):
+    """chapi-hub with a control socket: self.control plays faults."""
+
+    def __init__(self, folder, certificate=None, script=None):
+        super().__init__(folder, certificate)
+        self.control_path = os.path.join(folder, 'control')
+        self.options = ['--control', self.control_path]
+        if script is not None:
+            path = os.path.join(folder, 'script')
+            with open(path, 'w') as f:
+                f.write(script)
+            self.options += ['--script', path]
+        self.control = None
+
+    def start(self):
+        super().start()
+        self.control = Control(self.control_path)
+        return self
+
+    def stop(self):
+        if self.control is not None:
+            self.control.close()
+        super().stop()
 
 
 class Soketi(Hub):
