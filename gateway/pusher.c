@@ -234,7 +234,7 @@ void pusher_parse_error(struct span data, struct pusher_error *ret)
 	static const char *const code_keys[] = { "code", "status" };
 	struct json_reader reader;
 	struct json_fault fault;
-	struct span object, value;
+	struct span object, value = { 0 };
 
 	*ret = (struct pusher_error){ 0 };
 	if (json_text(data, PUSHER_DEPTH_MAX, &object, &fault) || json_enter_object(object, &reader)) {

@@ -47,6 +47,13 @@ say('batch', responses.get(timeout=10)['result'])
 channel.trigger('client-request', {'id': 'by-socket', 'api': 'chapi.echo', 'params': {'a': 3}})
 say('socket', responses.get(timeout=10)['result'])
 
+# As the older library's programs do: no id, and the answer is known by its api.
+server.trigger(channel_name, 'request', {'api': 'chapi.echo', 'params': {'a': 'a'}, 'timestamp': 1541030400.5})
+old = responses.get(timeout=10)
+while old['api'] != 'chapi.echo' or 'timestamp' not in old:
+    old = responses.get(timeout=10)
+say('older', [old['api'], old['params'], old['result'], old['timestamp']])
+
 say('channels', list(server.channels_info(prefix_filter=channel_name)['channels']))
 client.disconnect(1)    # without a limit it may wait for ever for its own thread
 say('end', None)

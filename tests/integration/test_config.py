@@ -2,11 +2,12 @@
 """Configuration: what is wrong is said with file and line, and secrets stay secret."""
 import os
 import shutil
+import sys
 
 import pytest
 
 from lib.gateway import Gateway
-from lib.process import ORDINARY_UID, as_ordinary_user, environment, program, run
+from lib.process import ORDINARY_UID, as_ordinary_user, environment, program, run, top_srcdir
 
 SECRET = 'hush-hush-0123456789'
 EX_USAGE, EX_NOINPUT, EX_CONFIG = 64, 66, 78
@@ -315,3 +316,9 @@ def test_wrong_usage_is_said(arguments):
     result = run([program('chapi-gw')] + arguments)
     assert result.returncode == EX_USAGE
     assert result.stderr and not result.stdout
+
+
+def test_the_manual_has_the_keys_of_the_table():
+    done = run([sys.executable, os.path.join(top_srcdir, 'tests/lib/conf_manual.py'), program('chapi-gw'),
+                os.path.join(top_srcdir, 'doc/chapi-gw.conf.5')])
+    assert done.returncode == 0, done.stderr

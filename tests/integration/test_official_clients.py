@@ -52,3 +52,4 @@ def test_clients_for_python(deps, hub, channel):
     assert said['batch'] == {'a': 2}
     assert said['socket'] == {'a': 3}
     assert said['channels'] == [channel]
+    assert said['older'] == ['chapi.echo', {'a': 'a'}, {'a': 'a'}, 1541030400.5]
