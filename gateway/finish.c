@@ -15,7 +15,7 @@ static void release(struct router *router, struct call *call)
 }
 
 /* Whoever waits for a turn, or for the end of all calls, is looked at when this is done. */
-static void unsettle(struct router *router, const struct call *call)
+static void unsettle(struct router *router, const struct call *call, const struct now *now)
 {
 	struct api *api = call->api;
 
@@ -23,6 +23,9 @@ static void unsettle(struct router *router, const struct call *call)
 	if (!call->holder || api->n_queued > 0 || !list_empty(&api->drains) ||
 	    !list_empty(&call->holder->drains))
 		router_unsettle(router, api);
+	/* One that has given its name up is in no list that would be looked at. */
+	if (call->holder && !call->holder->party && call->holder->n_running == 0)
+		drains_done(router, &call->holder->drains, now);
 }
 
 static double ms_between(uint64_t from_us, uint64_t to_us)
@@ -77,7 +80,7 @@ void call_finish(struct router *router, struct call *call, const struct failure 
 	calls_take(router->calls, call);
 	if (!abandoned)
 		tell(router, call, caller, failure, result, now);
-	unsettle(router, call);
+	unsettle(router, call, now);
 	calls_put(router->calls, call);
 }
 
@@ -127,7 +130,7 @@ static void forget_caller(struct router *router, struct call *call, const struct
 	release(router, call);
 	calls_take(router->calls, call);
 	tell(router, call, NULL, &gone, span_of(NULL, 0), now);
-	unsettle(router, call);
+	unsettle(router, call, now);
 	calls_put(router->calls, call);
 }
 
@@ -169,7 +172,7 @@ void calls_drop_made(struct router *router, struct party *party, const struct no
 		if (call->provider == party) {
 			release(router, call);
 			calls_take(router->calls, call);
-			unsettle(router, call);
+			unsettle(router, call, now);
 			calls_put(router->calls, call);
 		} else if (call->oneway) {
 			router_uncharge(router, party, call->pinned);

@@ -7,7 +7,7 @@
  * deadline comes that is earlier; when it fires too early, it is set again.
  *
  * Stopping has two steps: at the signal no new connection and no new call is taken; when the
- * last call has its answer and the hub has taken all of them, or when stop_timeout is over,
+ * last call has its answer and the hub and the callers have taken them, or when stop_timeout is over,
  * what is left is cancelled and the loop ends.
  *
  * Room is left for the service manager: READY belongs where "ready" is logged.
@@ -54,6 +54,7 @@ struct gateway {
 	struct event *stop_limit;		/* the end of stop_timeout */
 	bool reloaded;				/* in this turn: the policy is to be put into force */
 	bool stopping;				/* no new calls */
+	bool ended;				/* every request has its answer */
 	bool stopped;				/* the loop is to end */
 };
 
@@ -147,9 +148,13 @@ static void on_stop(evutil_socket_t sig, short what, void *data)
 	router_stop(g->router, turn_now(&g->turn));
 }
 
-static bool is_done(const struct gateway *g)
+/* All calls have their answers, also those of the hub's side. What else waits is told now. */
+static void end_calls(struct gateway *g)
 {
-	return g->stopping && router_n_calls(g->router) == 0 && (!g->hub || hub_is_idle(g->hub));
+	if (!g->stopping || g->ended || router_n_calls(g->router) > 0 || (g->hub && !hub_is_idle(g->hub)))
+		return;
+	g->ended = true;
+	router_cancel_all(g->router, turn_now(&g->turn));
 }
 
 /* ---- reading the files again ------------------------------------------------------------- */
@@ -435,9 +440,10 @@ static int loop(struct gateway *g)
 			return STATUS_INTERNAL;
 		}
 		finish_reload(g);
-		if (is_done(g))
-			g->stopped = true;
+		end_calls(g);
 		peers_finish_turn(g->peers);
+		if (g->ended && peers_are_idle(g->peers))
+			g->stopped = true;
 	}
 	return 0;
 }

@@ -135,7 +135,8 @@ static void give_up(struct router *router, struct holder *holder, const struct n
 	struct api *api = holder->api;
 
 	router_unsettle(router, api);
-	drains_done(router, &holder->drains, now);
+	if (holder->n_running == 0)	/* else the end of the last call tells */
+		drains_done(router, &holder->drains, now);
 	router_uncharge(router, party, holder_size(api_name(api), &holder->options));
 	registry_remove(router->registry, holder);
 }

@@ -16,8 +16,7 @@
  * The end of input is not the end of the connection. A shell's "echo ... | socat" closes its
  * sending side and waits: such a caller stays until its calls are answered. Has the other end
  * closed both ways (POLLHUP), or was it a provider, whose answers cannot come any more, it
- * leaves at once. If a half-closed caller dies while it waits, that is seen when its answer
- * is written.
+ * leaves at once. That a half-closed caller has died is seen within a second.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
@@ -61,6 +60,7 @@ struct peer {
 	bool paused;			/* not read until its output has drained */
 	bool backlog;			/* there may be whole messages in `in`, from before a pause */
 	bool writing;			/* waits for writability */
+	bool starved;			/* a request needs its whole output */
 	struct frame_reader reader;
 	struct buf in, out;
 	struct event readable, writable;
@@ -74,6 +74,7 @@ struct peers {
 	struct peers_config config;
 	struct timeval stalled_after;
 	struct list all, dirty, leaving;
+	struct event asked_timer;	/* while there are connections of state PEER_ASKED */
 	unsigned int n;
 	struct buf scratch;		/* a JSON line as MessagePack */
 	struct value_fault fault;	/* why a request could not be written */
@@ -210,10 +211,27 @@ static int on_request(struct party *to, const struct party_request *request, con
 	}
 	if (r != -ENOBUFS)
 		return r;
-	if (p->out.len > 0)
+	if (p->out.len > 0) {
+		p->starved = true;
 		return PARTY_E_FULL;
+	}
 	*ret_why = "they are larger than its output may be (output_per_peer)";
 	return PARTY_E_INEXPRESSIBLE;
+}
+
+/* It reads what it gets, but this is more than its output may be: as JSON a value can grow. */
+static int put_too_large(struct peer *p, uint64_t token, const struct party_response *response)
+{
+	const struct failure failure = {
+		.code = CHAPI_ERR_TOO_LARGE,
+		.ran = CHAPI_RAN_YES,
+		.message = span_str("in this connection's encoding the answer is larger than its output "
+				    "may be (output_per_peer)"),
+	};
+	struct party_response instead = *response;
+
+	instead.failure = &failure;
+	return wire_put_response(p->reader.encoding, (uint32_t)token, &instead, peer_output(p));
 }
 
 static void on_response(struct party *to, uint64_t token, const struct party_response *response)
@@ -224,6 +242,8 @@ static void on_response(struct party *to, uint64_t token, const struct party_res
 	if (p->broken)
 		return;
 	r = wire_put_response(p->reader.encoding, (uint32_t)token, response, peer_output(p));
+	if (r == -ENOBUFS && !response->failure && p->out.len <= p->peers->config.output_max / 4)
+		r = put_too_large(p, token, response);
 	if (r < 0)
 		peer_overflow(p, r);
 }
@@ -278,7 +298,7 @@ static int on_event(struct party *to, struct span event)
 	struct peer *p = peer_of(to);
 	int r;
 
-	if (p->state != PEER_OPEN || p->out.len + event.len > p->peers->config.output_max / 2)
+	if (p->state > PEER_ASKED || p->out.len + event.len > p->peers->config.output_max / 2)
 		return PARTY_E_FULL;
 	r = wire_put_event(p->reader.encoding, event, peer_output(p));
 	if (r == WIRE_E_INEXPRESSIBLE)
@@ -467,6 +487,36 @@ static bool is_hung_up(const struct peer *p)
 	return poll(&pfd, 1, 0) < 0 || (pfd.revents & (POLLHUP | POLLERR));
 }
 
+/* Half-closed connections are not read any more: whether somebody is still there is asked now and then. */
+static void watch_asked(struct peers *peers)
+{
+	static const struct timeval second = { .tv_sec = 1 };
+
+	if (!evtimer_pending(&peers->asked_timer, NULL) && evtimer_add(&peers->asked_timer, &second) < 0)
+		log_error("socket", "no memory to watch half-closed connections");
+}
+
+static void on_asked_timer(evutil_socket_t fd, short what, void *data)
+{
+	struct peers *peers = data;
+	bool any = false;
+	struct peer *p;
+
+	(void)fd;
+	(void)what;
+	list_for_each(p, &peers->all, struct peer, link) {
+		if (p->state != PEER_ASKED)
+			continue;
+		if (is_hung_up(p))
+			peer_break(p);
+		else
+			any = true;
+	}
+	remove_leaving(peers);
+	if (any)
+		watch_asked(peers);
+}
+
 static void end_of_input(struct peer *p)
 {
 	/* The last line may lack its end. */
@@ -484,6 +534,7 @@ static void end_of_input(struct peer *p)
 	} else {
 		p->state = PEER_ASKED;
 		event_del(&p->readable);
+		watch_asked(p->peers);
 	}
 }
 
@@ -695,6 +746,17 @@ static bool is_done(const struct peer *p)
 	return p->state == PEER_FLUSHING && (p->broken || p->out.len == 0);
 }
 
+/* Never without progress in between, or a request that does not fit would be tried for ever. */
+static bool has_room_again(struct peer *p)
+{
+	size_t most = p->starved ? 0 : p->peers->config.output_max / 4;
+
+	if (!p->party.blocked || p->state != PEER_OPEN || p->out.len > most)
+		return false;
+	p->starved = false;
+	return true;
+}
+
 static void peer_flush(struct peer *p)
 {
 	if (p->out.len > 0 && !p->broken && !p->writing)
@@ -703,7 +765,7 @@ static void peer_flush(struct peer *p)
 		peer_give_back_output(p);
 	if (p->state == PEER_ASKED && p->party.n_awaited == 0 && !p->party.monitor)
 		peer_leave(p);
-	if (p->party.blocked && p->state == PEER_OPEN && p->out.len <= p->peers->config.output_max / 4)
+	if (has_room_again(p))
 		router_writable(p->peers->router, &p->party, turn_now(p->peers->turn));
 	peer_resume(p);
 }
@@ -723,6 +785,16 @@ void peers_finish_turn(struct peers *peers)
 		}
 		remove_leaving(peers);
 	}
+}
+
+bool peers_are_idle(const struct peers *peers)
+{
+	const struct peer *p;
+
+	list_for_each(p, &peers->all, struct peer, link)
+		if (p->out.len > 0 && !p->broken)
+			return false;
+	return true;
 }
 
 void peers_set_limits(struct peers *peers, const struct peers_config *config)
@@ -747,6 +819,7 @@ int peers_new(struct event_base *base, struct router *router, struct turn *turn,
 	list_init(&peers->all);
 	list_init(&peers->dirty);
 	list_init(&peers->leaving);
+	evtimer_assign(&peers->asked_timer, base, on_asked_timer, peers);
 	*ret_peers = peers;
 	return 0;
 }
@@ -757,6 +830,7 @@ struct peers *peers_free(struct peers *peers)
 
 	if (!peers)
 		return NULL;
+	evtimer_del(&peers->asked_timer);
 	list_for_each(p, &peers->all, struct peer, link)
 		peer_leave(p);
 	peers_finish_turn(peers);

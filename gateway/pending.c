@@ -143,6 +143,23 @@ void pendings_drop(struct router *router UNUSED, struct party *party)
 		pending_free(p);
 }
 
+/* Whether an event that is on its way reaches the hub is not known. */
+void pendings_cancel(struct router *router, const struct now *now)
+{
+	struct failure failure = {
+		.code = CHAPI_ERR_CANCELLED,
+		.message = span_str("the gateway is being stopped"),
+	};
+	struct party *party;
+	struct pending *p;
+
+	list_for_each(party, &router->parties, struct party, link)
+		while ((p = list_first(&party->pendings, struct pending, link))) {
+			failure.ran = p->id != 0 ? CHAPI_RAN_UNKNOWN : CHAPI_RAN_NO;
+			finish(p, &failure, now);
+		}
+}
+
 /* ---- wait ----------------------------------------------------------------------------- */
 
 static struct list *chain_of(struct router *router, struct span name)

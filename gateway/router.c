@@ -507,6 +507,7 @@ void router_cancel_all(struct router *router, const struct now *now)
 		set_failure(&failure, CHAPI_ERR_CANCELLED, "the gateway is being stopped");
 		call_drop(router, call, &failure, now);
 	}
+	pendings_cancel(router, now);
 	router_settle(router, now);
 }
 

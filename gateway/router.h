@@ -130,7 +130,7 @@ void router_expire(struct router *router, const struct now *now);
 void router_stop(struct router *router, const struct now *now);
 /* Calls that somebody waits for. */
 size_t router_n_calls(const struct router *router);
-/* They end with "cancelled". */
+/* They end with "cancelled", and so does whatever else waits for an answer. */
 void router_cancel_all(struct router *router, const struct now *now);
 
 /* Parties that must be closed by their edge for what they did (too many abandoned calls), one at a time; NULL: none. */

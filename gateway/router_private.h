@@ -165,6 +165,8 @@ struct pending;
 bool pending_is_known(const struct party *party, uint64_t token);
 void pending_expire(struct router *router, struct timer *timer, const struct now *now);
 void pendings_drop(struct router *router, struct party *party);
+/* All of them end with "cancelled". */
+void pendings_cancel(struct router *router, const struct now *now);
 /* A name is there: who waited for it may go on. */
 void waits_registered(struct router *router, struct span name, const struct now *now);
 /* Of a name, or of a holder: no call is running any more. */

@@ -3,6 +3,7 @@
 import os
 import resource
 import select
+import socket
 
 import pytest
 
@@ -176,3 +177,57 @@ def test_memory_is_back_when_everybody_has_left(gateway):
             assert status['pinned'] == 0
             assert status['calls'] == {'running': 0, 'queued': 0, 'abandoned': 0}
             assert status['apis'] == 0
+
+
+# ---- what grows on its way into JSON -------------------------------------------------------------
+
+GROWS = '\x01' * 1600000    # six times as long in JSON, more than a connection's output may be
+
+
+def test_a_request_that_never_fits_is_refused_and_nobody_else_waits(gateway):
+    with gateway.connect('json') as provider, gateway.connect() as caller, gateway.connect() as other:
+        Provider(provider, 'f')
+        numbers = [caller.request('call', 'f', 'x' * 300000) for _ in range(5)]
+        large = caller.request('call', 'f', {'p': GROWS})
+        caller.quiet()
+        assert other.call('chapi.echo', 1) == 1
+        for _ in numbers:
+            provider.answer(provider.wait_request(), 'ok')
+        assert [caller.result(n) for n in numbers] == ['ok'] * 5
+        with pytest.raises(RpcError) as e:
+            caller.result(large)
+        assert (e.value.code, e.value.ran) == ('invalid_argument', 'no')
+        assert other.call('chapi.echo', 2) == 2
+
+
+def test_an_answer_that_never_fits_is_too_large(gateway):
+    with gateway.connect() as provider, gateway.connect('json') as caller:
+        Provider(provider, 'f')
+        number = caller.request('call', 'f')
+        provider.answer(provider.wait_request(), GROWS)
+        with pytest.raises(RpcError) as e:
+            caller.result(number)
+        assert (e.value.code, e.value.ran) == ('too_large', 'yes')
+        assert caller.call('chapi.echo', 1) == 1
+
+
+# ---- half-closed connections ----------------------------------------------------------------------
+
+def test_a_half_closed_monitor_sees_events(gateway, encoding):
+    with gateway.connect(encoding) as watcher, gateway.connect() as caller:
+        watcher.request('monitor', {'kinds': ['response']})
+        watcher.socket.shutdown(socket.SHUT_WR)
+        watcher.wait_response(1)
+        caller.call('chapi.ping')
+        assert watcher.wait_notification('event')[2][0]['api'] == 'chapi.ping'
+
+
+def test_half_closed_connections_that_die_are_noticed(gateway):
+    with gateway.connect() as first:
+        for method, params in (('wait', [['never']]), ('monitor', [])):
+            for _ in range(5):
+                client = gateway.connect()
+                client.request(method, *params)
+                client.socket.shutdown(socket.SHUT_WR)
+                client.close()
+        wait_until(lambda: first.ask('status')['peers'] == 1, 'them to be gone')

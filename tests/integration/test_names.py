@@ -192,6 +192,20 @@ def test_a_drain_that_takes_too_long_goes_on_until_resume(connect):
     assert (caller.result(number), caller.result(again)) == (1, 2)
 
 
+def test_a_drain_of_a_replaced_holder_waits_for_its_calls(connect):
+    old, new, caller = connect(), connect(), connect()
+    Provider(old, 'f')
+    number = caller.request('call', 'f')
+    request = old.wait_request()
+    drain = old.request('drain', 'f')
+    new.ask('register', 'f', {'policy': 'replace'})
+    old.wait_notification('revoked')
+    assert old.quiet()
+    old.answer(request, 1)
+    assert caller.result(number) == 1
+    assert old.result(drain) is None
+
+
 def test_a_drained_holder_hands_over_to_a_standby(connect):
     holder, standby, caller = connect(), connect(), connect()
     Provider(holder, 'f')

@@ -192,6 +192,31 @@ def test_what_still_runs_at_the_end_is_cancelled(start_gateway, encoding):
         assert gateway.wait() == 0
 
 
+def test_a_large_answer_of_a_call_that_finishes_in_time_arrives_whole(start_gateway, encoding):
+    gateway = start_gateway()
+    with gateway.connect(encoding) as provider, gateway.connect(encoding) as caller:
+        Provider(provider, 'f')
+        number = caller.request('call', 'f')
+        request = provider.wait_request()
+        gateway.send_signal(signal.SIGTERM)
+        gateway.wait_log('stopping')
+        provider.answer(request, 'x' * 3000000)
+        assert caller.result(number) == 'x' * 3000000
+        assert gateway.wait() == 0
+
+
+def test_whoever_waits_is_told_of_the_stop(start_gateway, encoding):
+    gateway = start_gateway()
+    with gateway.connect(encoding) as client:
+        number = client.request('wait', ['never'])
+        client.ask('list')
+        gateway.send_signal(signal.SIGTERM)
+        with pytest.raises(RpcError) as e:
+            client.result(number)
+        assert (e.value.code, e.value.ran) == ('cancelled', 'no')
+        assert gateway.wait() == 0
+
+
 def test_an_idle_gateway_stops_at_once(start_gateway):
     gateway = start_gateway(gateway={'stop_timeout': '1h'})
     with gateway.connect() as client:

@@ -703,7 +703,7 @@ static bool is_holder_drained(const struct pending *p)
 	struct holder *h = find_holder(name, p->party);
 
 	if (!h || h->instance != p->instance)
-		return true;
+		return running_of_holder(p->instance) == 0;
 	if (running_of_holder(h->instance) > 0)
 		return false;
 	return is_standby(name, h) || name->n_queued == 0 || is_anybody_ready(name);
@@ -1739,6 +1739,8 @@ static void op_cancel_all(int party UNUSED)
 		c->cancel_due = c->state == RUNNING;
 		set_due(c, CHAPI_ERR_CANCELLED);
 	}
+	for (int i = 0; i < N_PENDINGS; i++)
+		m.pendings[i].due = CHAPI_ERR_CANCELLED;
 	router_cancel_all(m.router, &m.now);
 }
 
