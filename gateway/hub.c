@@ -533,21 +533,31 @@ static int make_channel(struct hub *hub)
 	return r < 0 ? r : channel_new(&channel, &channel_ops, hub, &hub->channel);
 }
 
+static struct remote_limits remote_limits_of(const struct config *config)
+{
+	return (struct remote_limits){
+		.answer_unknown = config->answer_unknown,
+		.max_calls = config->max_calls,
+		.answer_store_ms = config->answer_store_time_ms,
+		.answer_store_bytes = config->answer_store_bytes,
+	};
+}
+
 static int make_remote(struct hub *hub, struct router *router)
 {
 	const struct config *config = hub->config;
-	const struct remote_config remote = {
+	struct remote_config remote = {
 		.name = config->name,
 		.channels = (const char *const *)config->channels,
 		.n_channels = config->n_channels,
 		.request_event = config->request_event,
 		.response_event = config->response_event,
-		.answer_unknown = config->answer_unknown,
 		.max_event_bytes = config->max_event_bytes,
-		.max_calls = config->max_calls,
+		.limits = remote_limits_of(config),
 	};
+	int r = sign_random(remote.seed, sizeof(remote.seed));
 
-	return remote_new(&remote, router, &remote_ops, hub, &hub->remote);
+	return r < 0 ? r : remote_new(&remote, router, &remote_ops, hub, &hub->remote);
 }
 
 static void on_clock_set(void *data)
@@ -651,14 +661,15 @@ struct hub *hub_free(struct hub *hub)
 void hub_reconfigure(struct hub *hub)
 {
 	const struct channel_config channel = channel_config_of(hub->config);
+	const struct remote_limits limits = remote_limits_of(hub->config);
 
 	channel_set_timing(hub->channel, &channel);
 	publisher_reconfigure(hub->publisher);
 	proof_set_times(&hub->proof, hub->config->proof_of_life_ms, hub->config->publish_timeout_ms,
 			hub->is_up, read_now().ms);
 	arm_timer(hub);
-	if (remote_set_limits(hub->remote, hub->config->answer_unknown, hub->config->max_calls) != 0)
-		log_warn("hub", "no memory for %u remote calls at once; answer_unknown and max_calls "
+	if (remote_set_limits(hub->remote, &limits, read_now().ms) != 0)
+		log_warn("hub", "no memory for %u remote calls at once; the limits of [remote] "
 			 "stay as they were", hub->config->max_calls);
 }
 

@@ -92,7 +92,7 @@ static void expire(struct outcomes *o, uint64_t now_ms)
 	struct outcome *oldest;
 
 	while ((oldest = list_first(&o->ended, struct outcome, ended)) &&
-	       now_ms - oldest->ended_ms >= o->limits.keep_ms)
+	       now_ms >= oldest->ended_ms + o->limits.keep_ms)
 		forget(o, oldest);
 }
 

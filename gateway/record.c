@@ -35,6 +35,7 @@ void record_request_deinit(struct record_request *r)
 	buf_deinit(&r->caller);
 	buf_deinit(&r->to);
 	buf_deinit(&r->reply_to);
+	buf_deinit(&r->retry);
 	buf_deinit(&r->params_text);
 	buf_deinit(&r->extra);
 	record_request_init(r);
@@ -112,12 +113,10 @@ static int read_reply_to(struct span value, struct record_request *r, const char
 	return read_text(value, &r->reply_to, ret_why);
 }
 
-/* Kept by nobody yet: only its type is checked. */
-static int read_retry(struct span value, struct record_request *r UNUSED, const char **ret_why)
+static int read_retry(struct span value, struct record_request *r, const char **ret_why)
 {
-	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
-
-	return read_text(value, &text, ret_why);
+	r->has_retry = true;
+	return read_text(value, &r->retry, ret_why);
 }
 
 static int read_request_time(struct span value, struct record_request *r, const char **ret_why)
@@ -423,6 +422,12 @@ int record_response_put(const struct record_request *request, const struct party
 	if (r)
 		buf_truncate(out, len_before);
 	return r;
+}
+
+void record_put_cached(struct span response, struct buf *out)
+{
+	buf_put(out, response.p, response.len - 1);	/* without the brace at its end */
+	buf_put_str(out, ",\"cached\":true}");
 }
 
 int record_response_origin(struct span text, struct buf *gateway, struct buf *instance)

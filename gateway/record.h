@@ -35,6 +35,8 @@ struct record_request {
 	struct buf caller;	/* label, without "claimed:" */
 	struct buf to;
 	struct buf reply_to;	/* a channel; empty: that of the request */
+	struct buf retry;	/* the instance that the first try went to */
+	bool has_retry;		/* it is a repeat, wherever the first try went */
 	struct buf params_text;	/* params as received; "{}" if none came */
 	struct buf extra;	/* unknown fields as received: ,"name":value,"name":value; none that a response has itself */
 	double request_time;	/* NaN: none came */
@@ -61,6 +63,9 @@ struct record_gateway {
  */
 int record_response_put(const struct record_request *request, const struct party_response *response,
 			const struct record_gateway *gateway, struct buf *out) MUST_CHECK;
+
+/* A response as above, given once more: with "cached":true. out remembers a failure. */
+void record_put_cached(struct span response, struct buf *out);
 
 /* A response by somebody else, as far as it tells whose it is: 0, RECORD_E_NOT_OURS, or -ENOMEM. */
 int record_response_origin(struct span text, struct buf *gateway, struct buf *instance) MUST_CHECK;

@@ -6,66 +6,29 @@
  * back is the slot's number together with how often it was used, so that nothing is searched
  * and a stale token finds nothing.
  *
- * The data of every event is opened in remote_event() and closed in publish(), nowhere else.
- * Repeats of an id would be recognised in start_call(), before anything is run, and their
- * outcomes be kept in on_response().
+ * The data of every event is opened in remote_event(), nowhere else. A request with an id is
+ * looked up before anything else is made of it: as long as the first one runs, no other answer
+ * may go out under that id. Answers are remote_answers.c.
  */
-#include "gateway/remote.h"
+#include "gateway/remote_private.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/record.h"
-#include "libchapi-ipc/mp.h"
-
-#define RETRY_AFTER_MS 1000	/* what a refused caller is advised to wait */
 #define WAIT_MOST_MS 600000	/* however long a caller says that it waits */
-#define STATUS_TOO_LARGE 413
 #define NO_SLOT UINT32_MAX
 
-/* A call that runs, or whose answer is being published: what its answer needs. */
-struct remote_call {
-	unsigned int refs;
-	struct list link;		/* among the answers being published */
-	struct remote *remote;
-	struct record_request request;
-	struct span channel;		/* where it came from; of the config */
-	uint64_t deadline_ms;		/* 0: none was named */
-	bool starting;			/* start_call() holds it */
-	bool answered;			/* meanwhile */
-
-	/* Of the answer: should the hub find it too large, another one says so. */
-	struct party_response said;	/* without what it points to */
-	enum chapi_ran ran;
-	size_t size;
-	bool substituted;		/* it is that other one */
-};
-
-struct slot {
+struct remote_slot {
 	struct remote_call *call;	/* NULL: free */
 	uint32_t n_uses;
 	uint32_t next_free;
 };
 
-struct remote {
-	struct party party;
-	struct remote_config config;
-	struct router *router;
-	struct remote_ops ops;
-	void *data;
-	char client_request_event[256];	/* as a WebSocket client has to name it; "" if that is too long */
-	struct slot *slots;
-	uint32_t n_slots;
-	uint32_t first_free;
-	struct list publishing;		/* calls whose answers are */
-	struct remote_status status;
-};
-
 /* ---- calls that run --------------------------------------------------------------------- */
 
-static struct remote_call *remote_call_unref(struct remote_call *call)
+struct remote_call *remote_call_unref(struct remote_call *call)
 {
 	if (!call || --call->refs > 0)
 		return NULL;
@@ -98,7 +61,7 @@ static int remote_call_new(struct remote *r, struct span channel, struct remote_
 static uint64_t add_call(struct remote *r, struct remote_call *call)
 {
 	uint32_t i = r->first_free;
-	struct slot *slot = &r->slots[i];
+	struct remote_slot *slot = &r->slots[i];
 
 	r->first_free = slot->next_free;
 	slot->call = call;
@@ -112,7 +75,7 @@ static struct remote_call *take_call(struct remote *r, uint64_t token)
 {
 	uint32_t i = (uint32_t)token;
 	struct remote_call *call;
-	struct slot *slot;
+	struct remote_slot *slot;
 
 	if (i >= r->n_slots)
 		return NULL;
@@ -127,195 +90,19 @@ static struct remote_call *take_call(struct remote *r, uint64_t token)
 	return call;
 }
 
-/* ---- answers ---------------------------------------------------------------------------- */
-
-/* The call is kept until it is known what became of its answer. */
-static void publish(struct remote *r, struct remote_call *call, const struct buf *record)
-{
-	call->size = record->len;
-	call->refs++;
-	list_add_tail(&r->publishing, &call->link);
-	if (r->ops.publish(r->data, &(struct remote_publication){
-		    .channel = call->channel,
-		    .event = span_str(r->config.response_event),
-		    .payload = buf_span(record),
-		    .has_id = call->request.id.len > 0,
-		    .deadline_ms = call->deadline_ms,
-		    .answer = call,
-	    })) {
-		r->status.n_responses++;
-		return;
-	}
-	list_del(&call->link);
-	remote_call_unref(call);
-}
-
-/* The record of a response. False: there is none, or it is too large: *ret_size says which (0: no memory). */
-static bool put_record(struct remote *r, const struct record_request *request, const struct party_response *response,
-		       struct buf *out, size_t *ret_size)
-{
-	const struct record_gateway gateway = {
-		.gateway = r->config.name,
-		.instance = router_instance(r->router),
-	};
-
-	buf_clear(out);
-	*ret_size = 0;
-	if (record_response_put(request, response, &gateway, out))
-		return false;
-	*ret_size = out->len;
-	return out->len <= r->config.max_event_bytes;
-}
-
-/* What is said in place of an answer that cannot be sent. */
-struct substitute {
-	struct failure failure;
-	struct buf details;
-	char message[120];
-};
-
-static void substitute_deinit(struct substitute *s)
-{
-	buf_deinit(&s->details);
-}
-
-static enum chapi_ran ran_of(const struct party_response *response)
-{
-	return response->failure ? response->failure->ran : CHAPI_RAN_YES;
-}
-
-static void substitute_make(struct substitute *s, enum chapi_ran ran, size_t size, size_t limit)
-{
-	s->failure = (struct failure){ .code = size ? CHAPI_ERR_TOO_LARGE : CHAPI_ERR_INTERNAL, .ran = ran };
-	if (size && size <= limit) {
-		snprintf(s->message, sizeof(s->message),
-			 "the answer has %zu bytes, and the hub refused it as too large", size);
-		mp_put_map(&s->details, 1);
-		mp_put_str(&s->details, "size");
-		mp_put_uint(&s->details, size);
-	} else if (size) {
-		snprintf(s->message, sizeof(s->message),
-			 "the answer has %zu bytes, more than the %zu that the hub takes", size, limit);
-		mp_put_map(&s->details, 2);
-		mp_put_str(&s->details, "size");
-		mp_put_uint(&s->details, size);
-		mp_put_str(&s->details, "limit");
-		mp_put_uint(&s->details, limit);
-	} else {
-		snprintf(s->message, sizeof(s->message), "the gateway has no memory for the answer");
-	}
-	s->failure.message = span_str(s->message);
-	if (!buf_error(&s->details))
-		s->failure.details = buf_span(&s->details);
-}
-
-/* First with the caller's own params and fields, then without: they may be what is too large. */
-static bool put_substitute(struct remote *r, const struct record_request *request,
-			   const struct party_response *response, enum chapi_ran ran, struct buf *out,
-			   size_t size)
-{
-	CLEANUP(substitute_deinit) struct substitute substitute = { 0 };
-	struct party_response short_response = *response;
-	struct record_request bare = *request;
-	size_t ignored;
-
-	substitute_make(&substitute, ran, size, r->config.max_event_bytes);
-	short_response.failure = &substitute.failure;
-	if (put_record(r, request, &short_response, out, &ignored))
-		return true;
-	bare.params_text = bare.extra = (struct buf)BUF_NULL;
-	return put_record(r, &bare, &short_response, out, &ignored);
-}
-
-/* What a substitute has in common with the answer. */
-static void keep_said(struct remote_call *call, const struct party_response *response)
-{
-	call->ran = ran_of(response);
-	call->said = *response;
-	call->said.failure = NULL;
-	call->said.result = call->said.api = call->said.call = span_of(NULL, 0);
-}
-
-static void answer(struct remote *r, struct remote_call *call, const struct party_response *response)
-{
-	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
-	size_t size;
-
-	keep_said(call, response);
-	if (put_record(r, &call->request, response, &record, &size) ||
-	    put_substitute(r, &call->request, response, call->ran, &record, size))
-		publish(r, call, &record);
-	else
-		r->status.n_ignored++;
-}
-
-/* The hub takes less than max_event_bytes: whoever waits is told that much. */
-static void answer_too_large(struct remote *r, struct remote_call *call)
-{
-	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
-
-	call->substituted = true;
-	if (put_substitute(r, &call->request, &call->said, call->ran, &record, call->size))
-		publish(r, call, &record);
-}
-
-void remote_published(void *data, unsigned int status)
-{
-	struct remote_call *call = data;
-
-	list_del(&call->link);
-	if (status == STATUS_TOO_LARGE && !call->substituted)
-		answer_too_large(call->remote, call);
-	remote_call_unref(call);
-}
-
-/* An answer that needs no router. */
-static void refuse(struct remote *r, struct remote_call *call, int code, const char *message, struct span details,
-		   const struct now *now)
-{
-	const struct failure failure = {
-		.code = code,
-		.ran = CHAPI_RAN_NO,
-		.message = span_str(message),
-		.details = details,
-	};
-
-	answer(r, call, &(struct party_response){
-		.failure = &failure,
-		.request_time = now->unix_s,
-		.response_time = now->unix_s,
-	});
-}
-
-/* Who cannot be told apart from others gets no refusal: an id is what asks for one. */
-static void refuse_busy(struct remote *r, struct remote_call *call, const struct now *now)
-{
-	CLEANUP(buf_deinit) struct buf details = BUF_NULL;
-	char message[120];
-
-	if (call->request.id.len == 0) {
-		r->status.n_ignored++;
-		return;
-	}
-	snprintf(message, sizeof(message), "%u calls of remote callers run already; try again later",
-		 r->config.max_calls);
-	mp_put_map(&details, 1);
-	mp_put_str(&details, "retry_after_ms");
-	mp_put_uint(&details, RETRY_AFTER_MS);
-	refuse(r, call, CHAPI_ERR_RATE_LIMITED, message,
-	       buf_error(&details) ? span_of(NULL, 0) : buf_span(&details), now);
-}
-
 static void on_response(struct party *party, uint64_t token, const struct party_response *response)
 {
 	struct remote *r = container_of(party, struct remote, party);
 	struct remote_call *call = take_call(r, token);
 	bool unknown = response->failure && response->failure->code == CHAPI_ERR_API_NOT_FOUND;
 
-	if (!call || (unknown && !r->config.answer_unknown))
+	if (!call || (unknown && !r->config.limits.answer_unknown)) {
 		r->status.n_ignored++;
-	else
-		answer(r, call, response);
+		if (call)
+			remote_forget(r, call);
+	} else {
+		remote_answer(r, call, response);
+	}
 	if (call && call->starting)
 		call->answered = true;
 	else
@@ -380,9 +167,59 @@ static bool is_for_us(const struct remote *r, const struct record_request *reque
 	return request->to.len == 0 || span_is(buf_span(&request->to), r->config.name);
 }
 
+static bool has_id(const struct remote_call *call)
+{
+	return call->request.id.len > 0;
+}
+
+/* The first try went to a gateway that is gone: whether it ran there is not known. */
+static bool is_restarted(const struct remote *r, const struct remote_call *call)
+{
+	const struct record_request *request = &call->request;
+
+	return has_id(call) && request->has_retry &&
+	       !span_is(buf_span(&request->retry), router_instance(r->router)) &&
+	       !router_is_idempotent(r->router, buf_span(&request->api));
+}
+
+/* Takes the call if it can be started. */
+static void begin_call(struct remote *r, struct remote_call **call, const struct now *now)
+{
+	int rc = has_id(*call) ? outcomes_add(r->outcomes, &(*call)->key, *call, now->ms, &(*call)->outcome) : 0;
+
+	if (rc == OUTCOMES_E_FULL) {
+		remote_refuse(r, *call, CHAPI_ERR_BUSY,
+			      "as many requests run as the gateway can keep apart; try again later", now);
+	} else if (rc < 0) {
+		remote_refuse(r, *call, CHAPI_ERR_INTERNAL, "the gateway has no memory for the call", now);
+	} else {
+		start_call(r, *call, now);
+		*call = NULL;
+	}
+}
+
+/* wrong: NULL, or what is wrong with the request. */
+static void take_request(struct remote *r, struct remote_call **call, const char *wrong, const struct now *now)
+{
+	if (has_id(*call) && remote_repeat(r, *call, now))
+		return;
+	if (wrong)
+		remote_refuse(r, *call, CHAPI_ERR_INVALID_ARGUMENT, wrong, now);
+	else if ((*call)->request.reply_to.len > 0)
+		remote_refuse(r, *call, CHAPI_ERR_INVALID_ARGUMENT,
+			      "reply_to: this gateway answers on the channel of the request only; leave it out", now);
+	else if (is_restarted(r, *call))
+		remote_refuse_restarted(r, *call, now);
+	else if (r->status.n_running >= r->config.limits.max_calls)
+		remote_refuse_busy(r, *call, now);
+	else
+		begin_call(r, call, now);
+}
+
 static void request_came(struct remote *r, struct span channel, struct span text, const struct now *now)
 {
 	CLEANUP(remote_call_unrefp) struct remote_call *call = NULL;
+	struct record_request *request;
 	struct value_fault fault;
 	int outcome;
 
@@ -395,20 +232,13 @@ static void request_came(struct remote *r, struct span channel, struct span text
 		return;
 	}
 	r->status.n_requests++;
-	if (call->request.timeout_ms > 0)
-		call->deadline_ms = now->ms + (uint64_t)MIN(call->request.timeout_ms, WAIT_MOST_MS);
-	if (outcome == RECORD_E_INVALID) {
-		refuse(r, call, CHAPI_ERR_INVALID_ARGUMENT, fault.text, span_of(NULL, 0), now);
-	} else if (call->request.reply_to.len > 0) {
-		refuse(r, call, CHAPI_ERR_INVALID_ARGUMENT,
-		       "reply_to: this gateway answers on the channel of the request only; leave it out",
-		       span_of(NULL, 0), now);
-	} else if (r->status.n_running >= r->config.max_calls) {
-		refuse_busy(r, call, now);
-	} else {
-		start_call(r, call, now);
-		call = NULL;
-	}
+	request = &call->request;
+	call->arrived_ms = now->ms;
+	call->key = outcomes_key(r->outcomes, buf_span(&request->id), buf_span(&request->api),
+				 buf_span(&request->params));
+	if (request->timeout_ms > 0)
+		call->deadline_ms = now->ms + (uint64_t)MIN(request->timeout_ms, WAIT_MOST_MS);
+	take_request(r, &call, outcome == RECORD_E_INVALID ? fault.text : NULL, now);
 }
 
 /* An answer of somebody else is nothing to us, unless it bears our name. */
@@ -471,7 +301,7 @@ void remote_event(struct remote *r, struct span channel, struct span event, stru
 /* The table never becomes smaller: tokens are places in it. */
 static int grow_slots(struct remote *r, uint32_t n)
 {
-	struct slot *slots;
+	struct remote_slot *slots;
 
 	if (n <= r->n_slots)
 		return 0;
@@ -488,15 +318,33 @@ static int grow_slots(struct remote *r, uint32_t n)
 	return 0;
 }
 
-int remote_set_limits(struct remote *r, bool answer_unknown, unsigned int max_calls)
+static struct outcomes_limits store_limits(const struct remote_limits *limits)
 {
-	int rc = grow_slots(r, max_calls);
+	return (struct outcomes_limits){
+		.n_max = OUTCOMES_MAX,
+		.keep_ms = limits->answer_store_ms,
+		.bytes_max = limits->answer_store_bytes,
+	};
+}
+
+int remote_set_limits(struct remote *r, const struct remote_limits *limits, uint64_t now_ms)
+{
+	const struct outcomes_limits store = store_limits(limits);
+	int rc = grow_slots(r, limits->max_calls);
 
 	if (rc < 0)
 		return rc;
-	r->config.answer_unknown = answer_unknown;
-	r->config.max_calls = max_calls;
+	r->config.limits = *limits;
+	outcomes_set_limits(r->outcomes, &store, now_ms);
 	return 0;
+}
+
+static int make_tables(struct remote *r)
+{
+	const struct outcomes_limits store = store_limits(&r->config.limits);
+	int rc = grow_slots(r, r->config.limits.max_calls);
+
+	return rc < 0 ? rc : outcomes_new(&store, r->config.seed, &r->outcomes);
 }
 
 int remote_new(const struct remote_config *config, struct router *router, const struct remote_ops *ops, void *data,
@@ -507,11 +355,12 @@ int remote_new(const struct remote_config *config, struct router *router, const 
 	if (!r)
 		return -ENOMEM;
 	r->first_free = NO_SLOT;
-	if (grow_slots(r, config->max_calls) < 0) {
+	r->config = *config;
+	if (make_tables(r) < 0) {
+		free(r->slots);
 		free(r);
 		return -ENOMEM;
 	}
-	r->config = *config;
 	r->router = router;
 	r->ops = *ops;
 	r->data = data;
@@ -536,6 +385,7 @@ struct remote *remote_free(struct remote *r, const struct now *now)
 		remote_call_unref(r->slots[i].call);
 	list_for_each_safe(call, tmp, &r->publishing, struct remote_call, link)
 		remote_call_unref(call);
+	outcomes_free(r->outcomes);
 	free(r->slots);
 	free(r);
 	return NULL;

@@ -13,15 +13,23 @@
 
 struct remote;
 
+/* What can be set while it runs. */
+struct remote_limits {
+	bool answer_unknown;
+	unsigned int max_calls;
+	uint64_t answer_store_ms;		/* how long an answer is kept for who asks again */
+	size_t answer_store_bytes;		/* of all of them */
+};
+
 /* Everything is borrowed for the life of the remote side. */
 struct remote_config {
 	const char *name;			/* of the gateway */
 	const char *const *channels;		/* those listened on */
 	size_t n_channels;
 	const char *request_event, *response_event;
-	bool answer_unknown;
 	size_t max_event_bytes;			/* of an event's data */
-	unsigned int max_calls;
+	struct remote_limits limits;
+	uint64_t seed[4];			/* secret: see outcome.h */
 };
 
 /* An answer to be published; everything in it is borrowed. */
@@ -48,10 +56,10 @@ struct remote_status {
 int remote_new(const struct remote_config *config, struct router *router, const struct remote_ops *ops, void *data,
 	       struct remote **ret_remote) MUST_CHECK;
 /*
- * Other values for these two, from the next request on; calls that run go on, whatever their
- * number. 0 or -ENOMEM: all stays as it was.
+ * From the next request on; calls that run go on, whatever their number. 0 or -ENOMEM: all stays
+ * as it was.
  */
-int remote_set_limits(struct remote *remote, bool answer_unknown, unsigned int max_calls) MUST_CHECK;
+int remote_set_limits(struct remote *remote, const struct remote_limits *limits, uint64_t now_ms) MUST_CHECK;
 /* Drops its calls at the router. */
 struct remote *remote_free(struct remote *remote, const struct now *now);
 

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/builtin.h"
 #include "gateway/methods.h"
 #include "gateway/reply.h"
 #include "gateway/router_private.h"
@@ -464,6 +465,14 @@ void router_call(struct router *router, struct party *from, const struct router_
 		outcome = request_call(&q, &asked);
 	request_answer(&q, outcome);
 	router_settle(router, now);
+}
+
+/* The gateway's own functions that the hub side may call change nothing. */
+bool router_is_idempotent(const struct router *router, struct span name)
+{
+	const struct api *api = registry_find(router->registry, name);
+
+	return builtin_is_reserved(name) || (api && api_holder(api)->options.idempotent);
 }
 
 /* One that is not there has crossed its answer. */

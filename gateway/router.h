@@ -116,6 +116,9 @@ void router_call(struct router *router, struct party *from, const struct router_
 /* It is not wanted any more: cancelled, if it is not over. */
 void router_cancel(struct router *router, struct party *from, uint64_t token, const struct now *now);
 
+/* May this name be called again when it is not known whether the first call ran? */
+bool router_is_idempotent(const struct router *router, struct span api);
+
 /* What became of an event that was to be published. error: NULL, or why the hub has not got it. */
 void router_published(struct router *router, uint64_t id, int code, enum chapi_ran ran, const char *error,
 		      const struct now *now);

@@ -556,9 +556,40 @@ static void test_origin_not_told(void **state UNUSED)
 	}
 }
 
+static void test_retry_is_kept_and_told_from_none(void **state UNUSED)
+{
+	static const struct { const char *text, *retry; bool has; } cases[] = {
+		{ "{\"api\":\"x\",\"retry\":\"00ff\"}", "00ff", true },
+		{ "{\"api\":\"x\",\"retry\":\"\"}", "", true },
+		{ "{\"api\":\"x\",\"retry\":null}", "", false },
+		{ "{\"api\":\"x\"}", "", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct record_request r;
+		struct value_fault fault;
+
+		record_request_init(&r);
+		assert_int_equal(record_request_parse(span_str(cases[i].text), &r, &fault), 0);
+		assert_true(span_is(buf_span(&r.retry), cases[i].retry));
+		assert_int_equal(r.has_retry, cases[i].has);
+		record_request_deinit(&r);
+	}
+}
+
+static void test_response_given_once_more_says_so(void **state UNUSED)
+{
+	CLEANUP(buf_deinit) struct buf out = BUF_NULL;
+
+	record_put_cached(span_str("{\"id\":\"i\"}"), &out);
+	assert_true(span_is(buf_span(&out), "{\"id\":\"i\",\"cached\":true}"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_retry_is_kept_and_told_from_none),
+		cmocka_unit_test(test_response_given_once_more_says_so),
 		cmocka_unit_test(test_request_with_api_only),
 		cmocka_unit_test(test_request_with_every_field),
 		cmocka_unit_test(test_request_params_of_any_type),

@@ -64,6 +64,11 @@ const char *router_instance(const struct router *router UNUSED)
 	return "00ff";
 }
 
+bool router_is_idempotent(const struct router *router UNUSED, struct span api)
+{
+	return span_is(api, "idempotent");
+}
+
 static void copy_text(char ret[100], struct span text)
 {
 	snprintf(ret, 100, "%.*s", (int)text.len, text.len ? (const char *)text.p : "");
@@ -132,9 +137,13 @@ static const struct remote_config defaults = {
 	.n_channels = ARRAY_SIZE(channels),
 	.request_event = "request",
 	.response_event = "response",
-	.answer_unknown = true,
 	.max_event_bytes = 10240,
-	.max_calls = 3,
+	.limits = {
+		.answer_unknown = true,
+		.max_calls = 3,
+		.answer_store_ms = 600000,
+		.answer_store_bytes = 1 << 20,
+	},
 };
 
 static void world_init_config(struct world *w, const struct remote_config *config)
@@ -165,6 +174,15 @@ static void event_comes(struct world *w, const char *channel, const char *event,
 static void request_comes(struct world *w, const char *payload)
 {
 	event_comes(w, PRIVATE, "request", payload);
+}
+
+/* A request for x with that id and no more. */
+static void id_comes(struct world *w, const char *id)
+{
+	char payload[100];
+
+	snprintf(payload, sizeof(payload), "{\"id\":\"%s\",\"api\":\"x\"}", id);
+	request_comes(w, payload);
 }
 
 static struct party_response response_of(const struct failure *failure, struct span result)
@@ -267,13 +285,16 @@ static void test_request_with_api_only(void **state UNUSED)
 static void test_answer_goes_where_the_request_came_from(void **state UNUSED)
 {
 	struct world w;
+	char text[400];
 
 	world_init(&w);
 	for (size_t i = 0; i < ARRAY_SIZE(channels); i++) {
-		event_comes(&w, channels[i], "request", "{\"id\":\"i\",\"api\":\"x\"}");
+		snprintf(text, sizeof(text), "{\"id\":\"%zu\",\"api\":\"x\"}", i);
+		event_comes(&w, channels[i], "request", text);
 		answer_call(&w, i);
-		assert_published(&w, (unsigned int)i + 1,
-				 "{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null," TIMES "," GATEWAY "}");
+		snprintf(text, sizeof(text), "{\"id\":\"%zu\",\"api\":\"x\",\"result\":1,\"error\":null," TIMES
+			 "," GATEWAY "}", i);
+		assert_published(&w, (unsigned int)i + 1, text);
 		assert_string_equal(w.channel, channels[i]);
 	}
 	world_deinit(&w);
@@ -326,12 +347,16 @@ static void test_answer_at_once_is_published_once(void **state UNUSED)
 {
 	const struct party_response at_once = response_of(NULL, RESULT_1);
 	struct world w;
+	char text[400];
 
 	world_init(&w);
 	w.router.answer_at_once = &at_once;
 	for (unsigned int i = 1; i <= 10; i++) {
-		request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"caller\":\"Ann\",\"mine\":1}");
-		assert_published(&w, i, "{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null," TIMES "," GATEWAY "}");
+		snprintf(text, sizeof(text), "{\"id\":\"%u\",\"api\":\"x\",\"caller\":\"Ann\",\"mine\":1}", i);
+		request_comes(&w, text);
+		snprintf(text, sizeof(text), "{\"id\":\"%u\",\"api\":\"x\",\"result\":1,\"error\":null," TIMES
+			 "," GATEWAY "}", i);
+		assert_published(&w, i, text);
 		assert_string_equal(w.router.calls[(i - 1) % CALLS_MAX].caller, "claimed:Ann");
 		assert_int_equal(status_of(&w).n_running, 0);
 	}
@@ -444,8 +469,8 @@ static void test_request_beyond_max_calls_is_refused(void **state UNUSED)
 	struct world w;
 
 	world_init(&w);
-	for (unsigned int i = 0; i < defaults.max_calls; i++)
-		request_comes(&w, "{\"id\":\"a\",\"api\":\"x\"}");
+	for (unsigned int i = 0; i < defaults.limits.max_calls; i++)
+		id_comes(&w, (const char *[]){ "a1", "a2", "a3" }[i]);
 	assert_int_equal(w.n_published, 0);
 	request_comes(&w, "{\"id\":\"b\",\"api\":\"x\"}");
 	assert_published(&w, 1, "{\"id\":\"b\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"rate_limited\","
@@ -454,11 +479,11 @@ static void test_request_beyond_max_calls_is_refused(void **state UNUSED)
 	request_comes(&w, "{\"api\":\"x\"}");
 	assert_int_equal(w.n_published, 1);
 	assert_int_equal(status_of(&w).n_ignored, 1);
-	assert_int_equal(w.router.n_calls, defaults.max_calls);
+	assert_int_equal(w.router.n_calls, defaults.limits.max_calls);
 	answer_call(&w, 1);
 	request_comes(&w, "{\"api\":\"x\"}");
-	assert_int_equal(w.router.n_calls, defaults.max_calls + 1);
-	assert_int_equal(status_of(&w).n_running, defaults.max_calls);
+	assert_int_equal(w.router.n_calls, defaults.limits.max_calls + 1);
+	assert_int_equal(status_of(&w).n_running, defaults.limits.max_calls);
 	world_deinit(&w);
 }
 
@@ -479,7 +504,7 @@ static void test_unknown_name_is_answered_unless_set_otherwise(void **state UNUS
 	assert_says(&w, "\"code\":\"api_not_found\"");
 	world_deinit(&w);
 
-	config.answer_unknown = false;
+	config.limits.answer_unknown = false;
 	world_init_config(&w, &config);
 	request_comes(&w, "{\"id\":\"a\",\"api\":\"x\"}");
 	request_comes(&w, "{\"id\":\"b\",\"api\":\"x\"}");
@@ -514,16 +539,16 @@ static void test_answer_that_fits_exactly_is_published(void **state UNUSED)
 
 	config.max_event_bytes = 1024;
 	world_init_config(&w, &config);
-	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
+	id_comes(&w, "i");
 	answer_large(&w, 0, 0, NULL);
 	head = w.payload.len;
-	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
+	id_comes(&w, "j");
 	answer_large(&w, 1, 1024 - head, NULL);
 	assert_int_equal(w.payload.len, 1024);
 	assert_says(&w, "yyy\",\"error\":null");
-	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
+	id_comes(&w, "k");
 	answer_large(&w, 2, 1025 - head, NULL);
-	assert_published(&w, 3, "{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"too_large\","
+	assert_published(&w, 3, "{\"id\":\"k\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"too_large\","
 				"\"message\":\"the answer has 1025 bytes, more than the 1024 that the hub takes\","
 				"\"ran\":\"yes\",\"details\":{\"size\":1025,\"limit\":1024}}," TIMES "," GATEWAY "}");
 	world_deinit(&w);
@@ -670,7 +695,7 @@ static void test_event_names_are_settings(void **state UNUSED)
 	event_comes(&w, PRIVATE, "request", REQUEST);
 	assert_int_equal(w.router.n_calls, 0);
 	event_comes(&w, PRIVATE, "ask", REQUEST);
-	event_comes(&w, PRIVATE, "client-ask", REQUEST);
+	event_comes(&w, PRIVATE, "client-ask", "{\"id\":\"j\",\"api\":\"x\"}");
 	assert_int_equal(w.router.n_calls, 2);
 	answer_call(&w, 0);
 	assert_string_equal(w.event, "tell");
@@ -704,8 +729,8 @@ static void test_status_counts(void **state UNUSED)
 	struct world w;
 
 	world_init(&w);
-	request_comes(&w, REQUEST);
-	request_comes(&w, REQUEST);
+	id_comes(&w, "a");
+	id_comes(&w, "b");
 	answer_call(&w, 0);
 	request_comes(&w, "{}");
 	status = status_of(&w);
@@ -713,6 +738,190 @@ static void test_status_counts(void **state UNUSED)
 	assert_int_equal(status.n_responses, 1);
 	assert_int_equal(status.n_ignored, 1);
 	assert_int_equal(status.n_running, 1);
+	world_deinit(&w);
+}
+
+/* ---- requests that come again ----------------------------------------------------------- */
+
+#define RECORD_I "{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null," TIMES "," GATEWAY
+
+static void test_repeat_joins_the_first_while_it_runs(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	id_comes(&w, "i");
+	id_comes(&w, "i");
+	event_comes(&w, PUBLIC, "request", "{\"id\":\"i\",\"api\":\"x\",\"timeout_ms\":1,\"progress\":true,"
+					   "\"reply_to\":\"anything\",\"retry\":\"other\"}");
+	assert_int_equal(w.router.n_calls, 1);
+	assert_int_equal(w.n_published, 0);
+	answer_call(&w, 0);
+	assert_published(&w, 1, RECORD_I "}");
+	assert_string_equal(w.channel, PRIVATE);
+	world_deinit(&w);
+}
+
+static void test_repeat_afterwards_gets_the_kept_answer_where_the_first_went(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	id_comes(&w, "i");
+	answer_call(&w, 0);
+	event_comes(&w, PUBLIC, "request", "{\"id\":\"i\",\"api\":\"x\",\"retry\":\"other\"}");
+	assert_published(&w, 2, RECORD_I ",\"cached\":true}");
+	assert_string_equal(w.channel, PRIVATE);
+	assert_true(w.has_id);
+	id_comes(&w, "i");
+	assert_int_equal(w.n_published, 2);
+	assert_int_equal(w.router.n_calls, 1);
+	remote_published(w.answer, 413);
+	assert_int_equal(w.n_published, 2);
+	world_deinit(&w);
+}
+
+static void test_answer_that_found_no_place_is_kept_for_the_repeat(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	w.full = true;
+	id_comes(&w, "i");
+	answer_call(&w, 0);
+	w.full = false;
+	id_comes(&w, "i");
+	assert_published(&w, 1, RECORD_I ",\"cached\":true}");
+	world_deinit(&w);
+}
+
+static void test_answer_that_is_not_kept_is_told_to_be_lost(void **state UNUSED)
+{
+	const struct failure failure = {
+		.code = CHAPI_ERR_PROVIDER_GONE, .ran = CHAPI_RAN_UNKNOWN, .message = span_str("gone"),
+	};
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.limits.answer_store_bytes = 0;
+	world_init_config(&w, &config);
+	id_comes(&w, "i");
+	answer_call(&w, 0);
+	id_comes(&w, "i");
+	assert_says(&w, "\"code\":\"answer_lost\"");
+	assert_says(&w, "\"ran\":\"yes\"");
+	id_comes(&w, "j");
+	answer_token(&w, w.router.calls[1].token, &failure, span_of(NULL, 0));
+	id_comes(&w, "j");
+	assert_says(&w, "\"code\":\"answer_lost\"");
+	assert_says(&w, "\"ran\":\"unknown\"");
+	assert_int_equal(w.router.n_calls, 2);
+	world_deinit(&w);
+}
+
+static void test_other_request_under_the_same_id_is_refused_when_the_first_is_over(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	id_comes(&w, "i");
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"y\"}");
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"params\":1}");
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"params\":{\"$x\":1}}");
+	assert_int_equal(w.n_published, 0);
+	assert_int_equal(status_of(&w).n_ignored, 3);
+	answer_call(&w, 0);
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"y\"}");
+	assert_int_equal(w.n_published, 2);
+	assert_says(&w, "\"code\":\"invalid_argument\"");
+	assert_says(&w, "\"details\":{\"reason\":\"id_reused\"}");
+	assert_int_equal(w.router.n_calls, 1);
+	world_deinit(&w);
+}
+
+static void test_what_did_not_run_runs_when_it_comes_again(void **state UNUSED)
+{
+	const struct failure failure = {
+		.code = CHAPI_ERR_PAUSED, .ran = CHAPI_RAN_NO, .message = span_str("paused"),
+	};
+	const struct failure unknown = {
+		.code = CHAPI_ERR_API_NOT_FOUND, .ran = CHAPI_RAN_NO, .message = span_str("no such name"),
+	};
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.limits.answer_unknown = false;
+	world_init_config(&w, &config);
+	id_comes(&w, "i");
+	answer_token(&w, w.router.calls[0].token, &failure, span_of(NULL, 0));
+	id_comes(&w, "i");
+	assert_int_equal(w.router.n_calls, 2);
+	answer_token(&w, w.router.calls[1].token, &unknown, span_of(NULL, 0));
+	id_comes(&w, "i");
+	assert_int_equal(w.router.n_calls, 3);
+	world_deinit(&w);
+}
+
+static void test_retry_of_another_instances_request_is_not_run(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"id\":\"a\",\"api\":\"x\",\"retry\":\"0100\"}");
+	assert_int_equal(w.n_published, 1);
+	assert_says(&w, "\"code\":\"failed_precondition\"");
+	assert_says(&w, "\"ran\":\"unknown\",\"details\":{\"reason\":\"restarted\"}");
+	request_comes(&w, "{\"id\":\"b\",\"api\":\"x\",\"retry\":\"\"}");
+	assert_says(&w, "\"reason\":\"restarted\"");
+	assert_int_equal(w.router.n_calls, 0);
+	request_comes(&w, "{\"id\":\"c\",\"api\":\"idempotent\",\"retry\":\"0100\"}");
+	request_comes(&w, "{\"id\":\"d\",\"api\":\"x\",\"retry\":\"00ff\"}");
+	request_comes(&w, "{\"id\":\"e\",\"api\":\"x\",\"retry\":null}");
+	assert_int_equal(w.router.n_calls, 3);
+	world_deinit(&w);
+}
+
+static void test_repeat_is_answered_beyond_max_calls_too(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	id_comes(&w, "i");
+	answer_call(&w, 0);
+	id_comes(&w, "a");
+	id_comes(&w, "b");
+	id_comes(&w, "c");
+	id_comes(&w, "i");
+	assert_published(&w, 2, RECORD_I ",\"cached\":true}");
+	id_comes(&w, "a");
+	assert_int_equal(w.n_published, 2);
+	world_deinit(&w);
+}
+
+static void test_without_id_nothing_is_a_repeat(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	request_comes(&w, "{\"api\":\"x\",\"retry\":\"0100\"}");
+	request_comes(&w, "{\"api\":\"x\"}");
+	assert_int_equal(w.router.n_calls, 2);
+	world_deinit(&w);
+}
+
+static void test_repeat_of_what_the_hub_found_too_large_gets_the_answer_that_says_so(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	id_comes(&w, "i");
+	answer_call(&w, 0);
+	remote_published(w.answer, 413);
+	remote_published(w.answer, 200);
+	id_comes(&w, "i");
+	assert_int_equal(w.n_published, 3);
+	assert_says(&w, "\"code\":\"too_large\"");
+	assert_says(&w, ",\"cached\":true}");
 	world_deinit(&w);
 }
 
@@ -731,7 +940,7 @@ static void test_publication_tells_whether_it_may_be_repeated_and_until_when(voi
 	answer_call(&w, 1);
 	assert_false(w.has_id);
 	assert_int_equal(w.deadline_ms, 0);
-	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"timeout_ms\":1e15}");
+	request_comes(&w, "{\"id\":\"j\",\"api\":\"x\",\"timeout_ms\":1e15}");
 	answer_call(&w, 2);
 	assert_int_equal(w.deadline_ms, now.ms + 600000);
 	world_deinit(&w);
@@ -742,10 +951,10 @@ static void test_published_answer_is_the_end_of_it(void **state UNUSED)
 	struct world w;
 
 	world_init(&w);
-	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
+	id_comes(&w, "a");
 	answer_call(&w, 0);
 	remote_published(w.answer, 200);
-	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
+	id_comes(&w, "b");
 	answer_call(&w, 1);
 	remote_published(w.answer, 0);
 	assert_int_equal(w.n_published, 2);
@@ -837,6 +1046,16 @@ int main(void)
 		cmocka_unit_test(test_event_names_are_settings),
 		cmocka_unit_test(test_two_gateways_of_one_name_are_noticed),
 		cmocka_unit_test(test_status_counts),
+		cmocka_unit_test(test_repeat_joins_the_first_while_it_runs),
+		cmocka_unit_test(test_repeat_afterwards_gets_the_kept_answer_where_the_first_went),
+		cmocka_unit_test(test_answer_that_found_no_place_is_kept_for_the_repeat),
+		cmocka_unit_test(test_answer_that_is_not_kept_is_told_to_be_lost),
+		cmocka_unit_test(test_other_request_under_the_same_id_is_refused_when_the_first_is_over),
+		cmocka_unit_test(test_what_did_not_run_runs_when_it_comes_again),
+		cmocka_unit_test(test_retry_of_another_instances_request_is_not_run),
+		cmocka_unit_test(test_repeat_is_answered_beyond_max_calls_too),
+		cmocka_unit_test(test_without_id_nothing_is_a_repeat),
+		cmocka_unit_test(test_repeat_of_what_the_hub_found_too_large_gets_the_answer_that_says_so),
 	};
 
 	return cmocka_run_group_tests_name("remote", tests, NULL, NULL);

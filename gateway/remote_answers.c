@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The remote side's answers: see remote_private.h.
+ *
+ * The data of every event is closed in publish(), nowhere else. An answer is kept for who asks
+ * again (outcome.h) as the text that is published.
+ */
+#include "gateway/remote_private.h"
+
+#include <stdio.h>
+
+#include "libchapi-ipc/mp.h"
+
+#define RETRY_AFTER_MS 1000	/* what a refused caller is advised to wait */
+#define STATUS_TOO_LARGE 413
+
+/* ---- answers ---------------------------------------------------------------------------- */
+
+/* The call is kept until it is known what became of its answer. */
+static void publish(struct remote *r, struct remote_call *call, const struct buf *record)
+{
+	call->size = record->len;
+	call->refs++;
+	list_add_tail(&r->publishing, &call->link);
+	if (r->ops.publish(r->data, &(struct remote_publication){
+		    .channel = call->channel,
+		    .event = span_str(r->config.response_event),
+		    .payload = buf_span(record),
+		    .has_id = call->request.id.len > 0,
+		    .deadline_ms = call->deadline_ms,
+		    .answer = call,
+	    })) {
+		r->status.n_responses++;
+		return;
+	}
+	list_del(&call->link);
+	remote_call_unref(call);
+}
+
+/* The record of a response. False: there is none, or it is too large: *ret_size says which (0: no memory). */
+static bool put_record(struct remote *r, const struct record_request *request, const struct party_response *response,
+		       struct buf *out, size_t *ret_size)
+{
+	const struct record_gateway gateway = {
+		.gateway = r->config.name,
+		.instance = router_instance(r->router),
+	};
+
+	buf_clear(out);
+	*ret_size = 0;
+	if (record_response_put(request, response, &gateway, out))
+		return false;
+	*ret_size = out->len;
+	return out->len <= r->config.max_event_bytes;
+}
+
+/* What is said in place of an answer that cannot be sent. */
+struct substitute {
+	struct failure failure;
+	struct buf details;
+	char message[120];
+};
+
+static void substitute_deinit(struct substitute *s)
+{
+	buf_deinit(&s->details);
+}
+
+static enum chapi_ran ran_of(const struct party_response *response)
+{
+	return response->failure ? response->failure->ran : CHAPI_RAN_YES;
+}
+
+static void substitute_make(struct substitute *s, enum chapi_ran ran, size_t size, size_t limit)
+{
+	s->failure = (struct failure){ .code = size ? CHAPI_ERR_TOO_LARGE : CHAPI_ERR_INTERNAL, .ran = ran };
+	if (size && size <= limit) {
+		snprintf(s->message, sizeof(s->message),
+			 "the answer has %zu bytes, and the hub refused it as too large", size);
+		mp_put_map(&s->details, 1);
+		mp_put_str(&s->details, "size");
+		mp_put_uint(&s->details, size);
+	} else if (size) {
+		snprintf(s->message, sizeof(s->message),
+			 "the answer has %zu bytes, more than the %zu that the hub takes", size, limit);
+		mp_put_map(&s->details, 2);
+		mp_put_str(&s->details, "size");
+		mp_put_uint(&s->details, size);
+		mp_put_str(&s->details, "limit");
+		mp_put_uint(&s->details, limit);
+	} else {
+		snprintf(s->message, sizeof(s->message), "the gateway has no memory for the answer");
+	}
+	s->failure.message = span_str(s->message);
+	if (!buf_error(&s->details))
+		s->failure.details = buf_span(&s->details);
+}
+
+/* First with the caller's own params and fields, then without: they may be what is too large. */
+static bool put_substitute(struct remote *r, const struct record_request *request,
+			   const struct party_response *response, enum chapi_ran ran, struct buf *out,
+			   size_t size)
+{
+	CLEANUP(substitute_deinit) struct substitute substitute = { 0 };
+	struct party_response short_response = *response;
+	struct record_request bare = *request;
+	size_t ignored;
+
+	substitute_make(&substitute, ran, size, r->config.max_event_bytes);
+	short_response.failure = &substitute.failure;
+	if (put_record(r, request, &short_response, out, &ignored))
+		return true;
+	bare.params_text = bare.extra = (struct buf)BUF_NULL;
+	return put_record(r, &bare, &short_response, out, &ignored);
+}
+
+/* What a substitute has in common with the answer. */
+static void keep_said(struct remote_call *call, const struct party_response *response)
+{
+	call->ran = ran_of(response);
+	call->said = *response;
+	call->said.failure = NULL;
+	call->said.result = call->said.api = call->said.call = span_of(NULL, 0);
+}
+
+/* Kept before it is published: whoever asks again gets it even if the hub never does. */
+static void end_outcome(struct remote *r, struct remote_call *call, struct span record, uint64_t ended_ms)
+{
+	if (call->outcome)
+		outcomes_end(r->outcomes, call->outcome, call->ran, call->channel, record, ended_ms);
+	call->outcome = NULL;
+}
+
+void remote_forget(struct remote *r, struct remote_call *call)
+{
+	call->ran = CHAPI_RAN_NO;
+	end_outcome(r, call, span_of(NULL, 0), call->arrived_ms);
+}
+
+void remote_answer(struct remote *r, struct remote_call *call, const struct party_response *response)
+{
+	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
+	/* Nobody tells the time here, but how long it took is known. */
+	uint64_t ended_ms = call->arrived_ms + (uint64_t)(response->queue_ms + response->run_ms);
+	size_t size;
+
+	keep_said(call, response);
+	if (!put_record(r, &call->request, response, &record, &size) &&
+	    !put_substitute(r, &call->request, response, call->ran, &record, size)) {
+		end_outcome(r, call, span_of(NULL, 0), ended_ms);
+		r->status.n_ignored++;
+		return;
+	}
+	end_outcome(r, call, buf_span(&record), ended_ms);
+	publish(r, call, &record);
+}
+
+/* The hub takes less than max_event_bytes: whoever waits is told that much. */
+static void answer_too_large(struct remote *r, struct remote_call *call)
+{
+	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
+
+	call->substituted = true;
+	if (!put_substitute(r, &call->request, &call->said, call->ran, &record, call->size))
+		return;
+	if (call->request.id.len > 0 && call->ran != CHAPI_RAN_NO)
+		outcomes_amend(r->outcomes, buf_span(&call->request.id), buf_span(&record));
+	publish(r, call, &record);
+}
+
+void remote_published(void *data, unsigned int status)
+{
+	struct remote_call *call = data;
+
+	list_del(&call->link);
+	if (status == STATUS_TOO_LARGE && !call->substituted)
+		answer_too_large(call->remote, call);
+	remote_call_unref(call);
+}
+
+/* ---- refusals --------------------------------------------------------------------------- */
+
+static void refuse(struct remote *r, struct remote_call *call, const struct failure *failure,
+		   const struct now *now)
+{
+	remote_answer(r, call, &(struct party_response){
+		.failure = failure,
+		.request_time = now->unix_s,
+		.response_time = now->unix_s,
+	});
+}
+
+void remote_refuse(struct remote *r, struct remote_call *call, int code, const char *message,
+		   const struct now *now)
+{
+	const struct failure failure = { .code = code, .ran = CHAPI_RAN_NO, .message = span_str(message) };
+
+	refuse(r, call, &failure, now);
+}
+
+/* Who cannot be told apart from others gets no refusal: an id is what asks for one. */
+void remote_refuse_busy(struct remote *r, struct remote_call *call, const struct now *now)
+{
+	CLEANUP(buf_deinit) struct buf details = BUF_NULL;
+	struct failure failure = { .code = CHAPI_ERR_RATE_LIMITED, .ran = CHAPI_RAN_NO };
+	char message[120];
+
+	if (call->request.id.len == 0) {
+		r->status.n_ignored++;
+		return;
+	}
+	snprintf(message, sizeof(message), "%u calls of remote callers run already; try again later",
+		 r->config.limits.max_calls);
+	failure.message = span_str(message);
+	mp_put_map(&details, 1);
+	mp_put_str(&details, "retry_after_ms");
+	mp_put_uint(&details, RETRY_AFTER_MS);
+	if (!buf_error(&details))
+		failure.details = buf_span(&details);
+	refuse(r, call, &failure, now);
+}
+
+/* With {"reason": REASON}, which programs can match. */
+static void refuse_for(struct remote *r, struct remote_call *call, struct failure failure,
+		       const char *reason, const struct now *now)
+{
+	CLEANUP(buf_deinit) struct buf details = BUF_NULL;
+
+	mp_put_map(&details, 1);
+	mp_put_str(&details, "reason");
+	mp_put_str(&details, reason);
+	if (!buf_error(&details))
+		failure.details = buf_span(&details);
+	refuse(r, call, &failure, now);
+}
+
+void remote_refuse_restarted(struct remote *r, struct remote_call *call, const struct now *now)
+{
+	refuse_for(r, call, (struct failure){
+		.code = CHAPI_ERR_FAILED_PRECONDITION,
+		.ran = CHAPI_RAN_UNKNOWN,
+		.message = span_str("this gateway has started since the first try and does not know whether "
+				    "that one ran, so this one was not run"),
+	}, "restarted", now);
+}
+
+/* ---- requests that come again ----------------------------------------------------------- */
+
+/* Where the first answer went, whatever the repeat says. */
+static void repeat_answer(struct remote *r, struct remote_call *call, const struct outcome *outcome)
+{
+	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
+
+	record_put_cached(outcome_answer(outcome), &record);
+	if (buf_error(&record) || record.len > r->config.max_event_bytes) {
+		buf_clear(&record);
+		buf_put(&record, outcome_answer(outcome).p, outcome_answer(outcome).len);
+	}
+	if (buf_error(&record))
+		return;
+	call->substituted = true;	/* there is no other answer */
+	call->channel = outcome_channel(outcome);
+	publish(r, call, &record);
+	call->channel = span_of(NULL, 0);
+}
+
+static void refuse_lost(struct remote *r, struct remote_call *call, const struct outcome *outcome,
+			const struct now *now)
+{
+	const struct failure failure = {
+		.code = CHAPI_ERR_ANSWER_LOST,
+		.ran = outcome_ran(outcome),
+		.message = span_str("this request has ended, and its answer is not kept any more"),
+	};
+
+	refuse(r, call, &failure, now);
+}
+
+static void refuse_reuse(struct remote *r, struct remote_call *call, const struct now *now)
+{
+	refuse_for(r, call, (struct failure){
+		.code = CHAPI_ERR_INVALID_ARGUMENT,
+		.ran = CHAPI_RAN_NO,
+		.message = span_str("id: another request had it; each needs one of its own"),
+	}, "id_reused", now);
+}
+
+bool remote_repeat(struct remote *r, struct remote_call *call, const struct now *now)
+{
+	struct outcome *outcome;
+
+	switch (outcomes_look(r->outcomes, &call->key, now->ms, &outcome)) {
+	case REPEAT_OF_NONE:
+		return false;
+	case REPEAT_OF_ENDED:
+		repeat_answer(r, call, outcome);
+		break;
+	case REPEAT_OF_LOST:
+		refuse_lost(r, call, outcome, now);
+		break;
+	case REPEAT_REUSES_ENDED:
+		refuse_reuse(r, call, now);
+		break;
+	case REPEAT_REUSES_RUNNING:	/* an answer would be taken for the first one's */
+		r->status.n_ignored++;
+		break;
+	case REPEAT_OF_RUNNING:
+	case REPEAT_TOO_SOON:
+		break;
+	}
+	return true;
+}

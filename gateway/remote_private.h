@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the remote side share.
+ *
+ *     remote.c          events in, calls that run, life
+ *     remote_answers.c  answers out: of a function, of the gateway, and those given once more
+ */
+#ifndef CHAPI_REMOTE_PRIVATE_H
+#define CHAPI_REMOTE_PRIVATE_H
+
+#include "gateway/outcome.h"
+#include "gateway/record.h"
+#include "gateway/remote.h"
+
+struct remote_slot;
+
+/* A call that runs, or whose answer is being published: what its answer needs. */
+struct remote_call {
+	unsigned int refs;
+	struct list link;		/* among the answers being published */
+	struct remote *remote;
+	struct record_request request;
+	struct span channel;		/* where it came from; of the config */
+	uint64_t arrived_ms;
+	uint64_t deadline_ms;		/* 0: none was named */
+	bool starting;			/* start_call() holds it */
+	bool answered;			/* meanwhile */
+	struct outcome_key key;		/* if it has an id */
+	struct outcome *outcome;	/* while it runs, if it has an id */
+
+	/* Of the answer: should the hub find it too large, another one says so. */
+	struct party_response said;	/* without what it points to */
+	enum chapi_ran ran;
+	size_t size;
+	bool substituted;		/* it is that other one */
+};
+
+struct remote {
+	struct party party;
+	struct remote_config config;
+	struct router *router;
+	struct remote_ops ops;
+	void *data;
+	char client_request_event[256];	/* as a WebSocket client has to name it; "" if that is too long */
+	struct remote_slot *slots;
+	uint32_t n_slots;
+	uint32_t first_free;
+	struct list publishing;		/* calls whose answers are */
+	struct outcomes *outcomes;
+	struct remote_status status;
+};
+
+struct remote_call *remote_call_unref(struct remote_call *call);	/* NULL is fine; returns NULL */
+
+/* The answer of a call that the router had. */
+void remote_answer(struct remote *remote, struct remote_call *call, const struct party_response *response);
+/* There will be no answer, and it did not run: a later try may. */
+void remote_forget(struct remote *remote, struct remote_call *call);
+/* Answers that need no router. */
+void remote_refuse(struct remote *remote, struct remote_call *call, int code, const char *message,
+		   const struct now *now);
+void remote_refuse_busy(struct remote *remote, struct remote_call *call, const struct now *now);
+void remote_refuse_restarted(struct remote *remote, struct remote_call *call, const struct now *now);
+/* Does what has to be done for a request whose id is known. False: it is not, so this is a new one. */
+bool remote_repeat(struct remote *remote, struct remote_call *call, const struct now *now);
+
+#endif
