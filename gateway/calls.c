@@ -325,6 +325,13 @@ void calls_dequeue(struct call *call)
 	call->api->n_queued--;
 }
 
+void calls_forget_copies(struct call *call)
+{
+	free(call->kept);
+	call->kept = NULL;
+	call->params = call->caller_text = span_of(NULL, 0);
+}
+
 void calls_hand(struct calls *calls, struct call *call, struct holder *holder)
 {
 	call->state = CALL_RUNNING;
@@ -404,8 +411,7 @@ void calls_put(struct calls *calls, struct call *call)
 
 	call->holder = holder_unref(call->holder);
 	call->api = api_unref(call->api);
-	free(call->kept);
-	call->kept = NULL;
+	calls_forget_copies(call);
 	if (!block->free_first)
 		list_add_tail(&calls->blocks, &block->link);
 	block_put_entry(block, call);

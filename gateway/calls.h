@@ -74,6 +74,7 @@ int calls_add(struct calls *calls, struct party *payer, uint64_t token, struct a
 /* In and out of its name's queue; params and caller_text are copied while it is there. 0 or -ENOMEM. */
 int calls_enqueue(struct call *call, struct span params, struct span caller_text) MUST_CHECK;
 void calls_dequeue(struct call *call);	/* keeps the copies */
+void calls_forget_copies(struct call *call);	/* the provider has them now */
 /* It is this holder's from now on. */
 void calls_hand(struct calls *calls, struct call *call, struct holder *holder);
 /* Not handed over after all. */

@@ -158,8 +158,10 @@ static bool give_out(struct router *router, struct call *call, const struct now 
 		if (rc == PARTY_E_FULL)
 			continue;
 		calls_dequeue(call);
-		if (rc == 0)
+		if (rc == 0) {
+			calls_forget_copies(call);
 			return true;
+		}
 		fail_hand_over(router, call, rc, why, &failure);
 		call_finish(router, call, &failure, span_of(NULL, 0), now);
 		return true;

@@ -123,7 +123,7 @@ def test_connections_are_used_again(fake_hub, gateway, channel):
     for n in range(20):
         ask(fake_hub, channel, 'x%d' % n)
         fake_hub.wait_response('x%d' % n)
-    assert fake_hub.n_http_connections == 1
+    assert fake_hub.n_http_connections <= 4     # publish_connections
 
 
 def test_what_waits_for_a_connection_goes_together(fake_hub, start_gateway, channel):

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: MIT
+"""An app of the hub: its addresses, its signatures, and publishing. Standard library only."""
+from __future__ import annotations
+
+import email.utils
+import hashlib
+import hmac
+import http.client
+import json
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+
+from .errors import Error, FailedPrecondition, HubDown, RateLimited, TooLarge, Unauthenticated
+from .version import VERSION
+
+PUBLISH_TIMEOUT = 10.0      # seconds
+BATCH_MAX = 10              # events that a hub takes at once
+TEXT_MAX = 300              # of what a hub says, kept for a message
+CLOCK_SKEW = 300            # seconds: more than this and a 401 may be the clock's fault
+NOT_SENT = (ConnectionRefusedError, socket.gaierror, ssl.SSLError)
+Tls = Union[bool, ssl.SSLContext]
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect would turn the POST into a GET."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+class App:
+    """One app of Pusher Channels, or of a server that speaks its protocol.
+
+    Args:
+        app_id, key, secret: as the hub shows them.
+        cluster: such as 'eu', or the address of a hub of one's own: 'http://192.168.1.5:6001'.
+        host, port: a hub of one's own, instead of cluster.
+        tls: True, False, or an ssl.SSLContext with a certificate authority of one's own.
+    """
+
+    def __init__(self, app_id: str, key: str, secret: str, cluster: Optional[str] = None, *,
+                 host: Optional[str] = None, port: Optional[int] = None, tls: Tls = True) -> None:
+        if cluster and '://' in cluster:
+            host, port, tls = _read_address(cluster, tls)
+        if not (host or cluster):
+            raise ValueError('the hub is not known: cluster= or host= is needed')
+        self.app_id, self.key = str(app_id), key
+        self._secret = secret.encode()
+        self.tls = tls
+        port = port or (443 if tls else 80)
+        self._socket_host = '%s:%d' % (host or 'ws-%s.pusher.com' % cluster, port)
+        self._http_host = '%s:%d' % (host or 'api-%s.pusher.com' % cluster, port)
+        self._clock_offset = 0.0
+        self._opener = urllib.request.build_opener(
+            _NoRedirect, urllib.request.HTTPSHandler(context=self.ssl_context))
+
+    @property
+    def ssl_context(self) -> Optional[ssl.SSLContext]:
+        """None for the default one."""
+        return self.tls if isinstance(self.tls, ssl.SSLContext) else None
+
+    @property
+    def socket_url(self) -> str:
+        """The address of the hub's WebSocket."""
+        return '%s://%s/app/%s?protocol=7&client=chapi-python&version=%s' % (
+            'wss' if self.tls else 'ws', self._socket_host, self.key, VERSION)
+
+    # -- signatures
+
+    def sign(self, text: str) -> str:
+        """HMAC-SHA256 with the secret, in hexadecimal."""
+        return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
+
+    def channel_auth(self, socket_id: str, channel: str) -> str:
+        """The proof that a private channel may be subscribed."""
+        return '%s:%s' % (self.key, self.sign('%s:%s' % (socket_id, channel)))
+
+    def signed_target(self, method: str, path: str, body: bytes = b'',
+                      query: Optional[Mapping[str, str]] = None, now: Optional[float] = None) -> str:
+        """The target of an HTTP request, signed; now in seconds since 1970, None for the clock."""
+        now = time.time() + self._clock_offset if now is None else now
+        parameters = dict(query or {}, auth_key=self.key, auth_timestamp=str(int(now)), auth_version='1.0')
+        if body:
+            parameters['body_md5'] = hashlib.md5(body).hexdigest()
+        text = '&'.join('%s=%s' % item for item in sorted(parameters.items()))
+        return '%s?%s&auth_signature=%s' % (path, text, self.sign('\n'.join((method, path, text))))
+
+    # -- publishing
+
+    def publish(self, channel: str, event: str, data: List[str], socket_id: Optional[str] = None) -> None:
+        """Publishes one event for each text in data; blocks until the hub has them.
+
+        Never tries again by itself. socket_id is the connection that does not get them back.
+
+        Raises:
+            HubDown: the hub cannot be reached (ran: no), or its answer did not come (ran: unknown).
+            Unauthenticated, FailedPrecondition, TooLarge, RateLimited: the hub refused it.
+        """
+        for i in range(0, len(data), BATCH_MAX):
+            self._publish_some(channel, event, data[i:i + BATCH_MAX], socket_id)
+
+    def _publish_some(self, channel: str, event: str, data: List[str], socket_id: Optional[str]) -> None:
+        entries: List[Dict[str, Any]] = [{'name': event, 'channel': channel, 'data': d} for d in data]
+        if socket_id:
+            for entry in entries:
+                entry['socket_id'] = socket_id
+        if len(entries) > 1:
+            self._post('batch_events', {'batch': entries})
+            return
+        entries[0]['channels'] = [entries[0].pop('channel')]
+        self._post('events', entries[0])
+
+    def _post(self, what: str, value: Any) -> None:
+        body = json.dumps(value, ensure_ascii=False, separators=(',', ':')).encode()
+        status, text, date = self._send(what, body)
+        if status == 401 and self._is_clock_wrong(date):
+            status, text, date = self._send(what, body)
+        if status != 200:
+            raise _refusal(status, text)
+
+    def _send(self, what: str, body: bytes) -> Tuple[int, str, Optional[str]]:
+        """(status, text, date); some servers write the status into the body of a 200."""
+        target = self.signed_target('POST', '/apps/%s/%s' % (self.app_id, what), body)
+        request = urllib.request.Request(
+            '%s://%s%s' % ('https' if self.tls else 'http', self._http_host, target), body,
+            {'Content-Type': 'application/json', 'X-Pusher-Library': 'chapi-python ' + VERSION})
+        try:
+            with self._opener.open(request, timeout=PUBLISH_TIMEOUT) as answer:
+                return _status_within(answer.read(1 << 16))
+        except urllib.error.HTTPError as e:
+            with e:
+                return e.code, e.read(TEXT_MAX).decode(errors='replace'), e.headers.get('Date')
+        except urllib.error.URLError as e:
+            raise HubDown('the hub cannot be reached: %s' % e.reason,
+                          ran='no' if isinstance(e.reason, NOT_SENT) else 'unknown') from e
+        except (OSError, http.client.HTTPException) as e:
+            raise HubDown('the hub did not answer: %s' % (e or type(e).__name__), ran='unknown') from e
+
+    def _is_clock_wrong(self, date: Optional[str]) -> bool:
+        """Takes the hub's time if ours differs: small machines start with 1970."""
+        try:
+            offset = email.utils.parsedate_to_datetime(date or '').timestamp() - time.time()
+        except (TypeError, ValueError):
+            return False
+        if abs(offset - self._clock_offset) < CLOCK_SKEW:
+            return False
+        self._clock_offset = offset
+        return True
+
+
+def _read_address(address: str, tls: Tls) -> Tuple[str, Optional[int], Tls]:
+    """host, port and tls of 'http://HOST:PORT' or 'https://HOST:PORT'."""
+    url = urllib.parse.urlsplit(address)
+    if url.scheme not in ('http', 'https') or not url.hostname or url.path.strip('/'):
+        raise ValueError('%r is no address of a hub: http://HOST:PORT is' % address)
+    return url.hostname, url.port, tls if url.scheme == 'https' else False
+
+
+def _status_within(body: bytes) -> Tuple[int, str, Optional[str]]:
+    text = body.decode(errors='replace')
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return 200, text, None
+    if isinstance(answer, dict) and 'error' in answer:
+        code = answer.get('code')
+        return code if isinstance(code, int) else 400, str(answer['error']), None
+    return 200, text, None
+
+
+def _refusal(status: int, text: str) -> Error:
+    message = 'the hub does not take the event: %d %s' % (status, ' '.join(text[:TEXT_MAX].split()))
+    if status == 401:
+        return Unauthenticated(message)
+    if status == 413:
+        return TooLarge(message)
+    if status == 429:
+        return RateLimited(message)
+    if status >= 500:
+        return HubDown(message, ran='unknown')
+    return FailedPrecondition(message)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Records too large for one event of the hub, in parts."""
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from typing import Any, Dict, List, Optional
+
+EVENT_MAX = 10240           # bytes of data that a hub takes
+RECORD_MAX = 1 << 20        # bytes of JSON text of a record
+PARTS_MAX = 1024
+SLICE = EVENT_MAX - 320     # the rest is for the other fields; of base64, so a multiple of 4
+
+
+def split(number: str, text: str) -> List[str]:
+    """The parts, as JSON texts, of the record with that id."""
+    plain = text.encode()
+    packed = zlib.compress(plain)
+    encoding, packed = ('zlib', packed) if len(packed) < len(plain) else ('json', plain)
+    data = base64.b64encode(packed).decode()
+    slices = [data[i:i + SLICE] for i in range(0, len(data), SLICE)]
+    head = {'id': number, 'parts': len(slices), 'encoding': encoding, 'sha256': _digest(plain)}
+    return [json.dumps(dict(head, part=i, data=s), separators=(',', ':')) for i, s in enumerate(slices)]
+
+
+def _digest(plain: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(plain).digest()).decode()
+
+
+class Assembly:
+    """The parts of one record, which come in any order and more than once."""
+
+    def __init__(self) -> None:
+        self._head: Any = None
+        self._slices: Dict[int, str] = {}
+
+    def add(self, part: Dict[str, Any]) -> Optional[str]:
+        """The record's JSON text when this was the last part missing, else None.
+
+        Raises ValueError for parts that contradict each other or make no record.
+        """
+        head = (part.get('parts'), part.get('sha256'), part.get('encoding'))
+        index, data = part.get('part'), part.get('data')
+        n = head[0]
+        if not (isinstance(n, int) and isinstance(index, int) and 0 <= index < n <= PARTS_MAX) or \
+                not isinstance(data, str):
+            raise ValueError('a part without its fields')
+        if self._head not in (None, head):
+            raise ValueError('parts of two different records')
+        self._head = head
+        self._slices[index] = data
+        return self._join() if len(self._slices) == n else None
+
+    def _join(self) -> str:
+        _, digest, encoding = self._head
+        plain = b''.join(base64.b64decode(self._slices[i]) for i in range(len(self._slices)))
+        if encoding == 'zlib':
+            plain = _inflate(plain)
+        if len(plain) > RECORD_MAX or _digest(plain) != digest:
+            raise ValueError('parts that make no record')
+        return plain.decode()
+
+
+def _inflate(data: bytes) -> bytes:
+    """Stops at the limit: a small text can stand for a huge one."""
+    try:
+        return zlib.decompressobj().decompress(data, RECORD_MAX + 1)
+    except zlib.error as e:
+        raise ValueError('parts that cannot be inflated: %s' % e) from e

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: MIT
+"""Calls over the hub: requests are published through its HTTP API, responses come over a WebSocket."""
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import logging
+import os
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Sequence, Set
+
+from . import parts
+from .app import App
+from .errors import ApiNotFound, ConnectionLost, DeadlineExceeded, InvalidArgument, TooLarge
+from .hub import Hub
+from .pusher import Handlers
+from .records import Response
+from .transport import Progress
+from .values import from_json, to_json
+from .workers import Workers
+
+ANSWER_WAIT = 2.0       # seconds beyond the call's timeout: its answer has a way to go
+PUBLISHERS = 4          # requests to the hub's HTTP API at a time
+POLL = 1.0              # seconds between questions whether a function is there
+ASK_TIMEOUT = 10.0
+log = logging.getLogger('chapi')
+
+
+def default_channel(channel: Optional[str]) -> str:
+    """The argument, else $CHAPI_CHANNEL, else the one that the older library used."""
+    return channel or os.environ.get('CHAPI_CHANNEL') or 'chapi'
+
+
+@dataclass
+class _Waiting:
+    """A call whose answer has not come yet."""
+    answer: asyncio.Future[Response]
+    on_progress: Optional[Progress]
+    assembly: parts.Assembly
+
+
+class RemoteTransport:
+    """See `Transport`. connect_timeout: how long a call waits for the hub, in seconds."""
+
+    def __init__(self, app: App, channel: str, label: str, handlers: Handlers, connect_timeout: float) -> None:
+        self._hub = Hub(app, channel, self._take_event)
+        self._label = label
+        self._handlers = handlers
+        self._connect_timeout = connect_timeout
+        self._publishers: Optional[Workers] = None
+        self._waiting: Dict[str, _Waiting] = {}
+        self._cancels: Set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        self._publishers = self._publishers or Workers(PUBLISHERS, 'chapi-publisher')
+        self._hub.start()
+
+    async def stop(self) -> None:
+        for waiting in self._waiting.values():
+            if not waiting.answer.done():
+                waiting.answer.set_exception(ConnectionLost('the client was stopped'))
+        if self._cancels:
+            await asyncio.wait(self._cancels, timeout=self._connect_timeout)
+        await self._hub.stop()
+        if self._publishers is not None:
+            self._publishers.stop()
+            self._publishers = None
+
+    async def wait_ready(self, timeout: Optional[float]) -> None:
+        self.start()
+        await self._hub.wait(timeout)
+
+    async def wait_apis(self, apis: Sequence[str]) -> None:
+        for api in apis:
+            while not await self._is_there(api):
+                await asyncio.sleep(POLL)
+
+    async def _is_there(self, api: str) -> bool:
+        response = await self.perform('chapi.describe', {'name': api}, uuid.uuid4().hex, ASK_TIMEOUT, None, None)
+        return not isinstance(response.error, ApiNotFound)
+
+    async def send(self, api: str, params: Any, number: str, timeout: float, to: Optional[str]) -> None:
+        await self._publish_request(self._record(api, params, number, timeout, to))
+
+    async def request(self, api: str, params: Dict[str, Any], number: str) -> None:
+        await self._publish_request({**self._record(api, params, number, None, None), 'echo': True})
+
+    async def perform(self, api: str, params: Any, number: str, timeout: float, to: Optional[str],
+                      on_progress: Optional[Progress]) -> Response:
+        if number in self._waiting:
+            raise InvalidArgument('a call with id %s waits already' % number)
+        record = self._record(api, params, number, timeout, to)
+        if on_progress is not None:
+            record['progress'] = True
+        waiting = _Waiting(asyncio.get_running_loop().create_future(), on_progress, parts.Assembly())
+        self._waiting[number] = waiting
+        try:
+            await self._publish_request(record)
+            return await asyncio.wait_for(waiting.answer, timeout + ANSWER_WAIT)
+        except asyncio.TimeoutError:
+            raise DeadlineExceeded('no answer came over the hub in time') from None
+        except asyncio.CancelledError:
+            self._cancel(number)
+            raise
+        finally:
+            del self._waiting[number]
+
+    # -- out
+
+    def _record(self, api: str, params: Any, number: str, timeout: Optional[float],
+                to: Optional[str]) -> Dict[str, Any]:
+        record = {'id': number, 'api': api, 'params': params, 'request_time': time.time(), 'caller': self._label}
+        if timeout is not None:
+            record['timeout_ms'] = max(1, int(timeout * 1000))
+        if to is not None:
+            record['to'] = to
+        return record
+
+    async def _publish_request(self, record: Dict[str, Any]) -> None:
+        try:
+            text = to_json(record)
+            size = len(text.encode())
+        except (TypeError, ValueError) as e:
+            raise InvalidArgument('params that JSON cannot express: %s' % e) from e
+        if size > parts.RECORD_MAX:
+            raise TooLarge('a request of %d bytes; at most %d go over a hub' % (size, parts.RECORD_MAX),
+                           details={'size': size, 'limit': parts.RECORD_MAX})
+        await self.wait_ready(self._connect_timeout)
+        if size > parts.EVENT_MAX:
+            await self._publish('request-part', parts.split(record['id'], text))
+        else:
+            await self._publish('request', [text])
+
+    async def _publish(self, event: str, data: List[str]) -> None:
+        """What we publish does not come back to us, unless a handler wants to see it."""
+        assert self._publishers is not None
+        socket_id = None if self._handlers.of_requests else self._hub.socket_id
+        await asyncio.wrap_future(self._publishers.submit(functools.partial(
+            self._hub.app.publish, self._hub.channel, event, data, socket_id)))
+
+    def _cancel(self, number: str) -> None:
+        task = asyncio.ensure_future(self._publish('cancel', [to_json({'id': number})]))
+        self._cancels.add(task)
+        task.add_done_callback(self._cancel_done)
+
+    def _cancel_done(self, task: asyncio.Task[None]) -> None:
+        self._cancels.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.warning('a call could not be cancelled: %s', task.exception())
+
+    # -- in
+
+    def _take_event(self, event: str, data: Any) -> None:
+        text = data if isinstance(data, str) else json.dumps(data)
+        if event == 'request':
+            self._handlers.hand_out(self._handlers.of_requests, text)
+        elif event == 'response':
+            self._take_response(text)
+        elif event in ('response-part', 'progress'):
+            self._take_piece(event, text)
+
+    def _find(self, record: Any) -> Optional[_Waiting]:
+        """The call that a record is about, if it is ours and not answered."""
+        waiting = self._waiting.get(str(record.get('id'))) if isinstance(record, dict) else None
+        return None if waiting is None or waiting.answer.done() else waiting
+
+    def _take_response(self, text: str) -> None:
+        self._handlers.hand_out(self._handlers.of_responses, text)
+        try:
+            record = json.loads(text)
+            waiting = self._find(record)
+            if waiting is not None:
+                waiting.answer.set_result(Response.from_record(from_json(text)))
+        except (TypeError, ValueError) as e:
+            log.warning('a response that cannot be read: %s', e)
+
+    def _take_piece(self, event: str, text: str) -> None:
+        """A part of a response, or progress: looked at if the call is ours."""
+        try:
+            piece = json.loads(text)
+            waiting = self._find(piece)
+            if waiting is None:
+                return
+            if event == 'progress':
+                if waiting.on_progress is not None:
+                    waiting.on_progress(from_json(text).get('value'))
+                return
+            whole = waiting.assembly.add(piece)
+        except (TypeError, ValueError) as e:
+            log.warning('a piece of a response that cannot be read: %s', e)
+        else:
+            if whole is not None:
+                self._take_response(whole)

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""What a client needs of the way to a gateway; `local` and `remote` are the two ways."""
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Optional, Protocol, Sequence
+
+from .records import Response
+
+Progress = Callable[[Any], None]
+
+
+class Transport(Protocol):
+    """Times are in seconds. Errors on the way are raised; an error of the call is in its response."""
+
+    def start(self) -> None:
+        """Begins to connect, in the background. A second call does nothing."""
+
+    async def stop(self) -> None:
+        """Ends the connection for good; calls under way get ConnectionLost."""
+
+    async def wait_ready(self, timeout: Optional[float]) -> None:
+        """Waits until requests can be sent and their answers received."""
+
+    async def wait_apis(self, apis: Sequence[str]) -> None:
+        """Waits until there are functions of all these names."""
+
+    async def send(self, api: str, params: Any, number: str, timeout: float, to: Optional[str]) -> None:
+        """Sends a request without waiting for its answer."""
+
+    async def perform(self, api: str, params: Any, number: str, timeout: float, to: Optional[str],
+                      on_progress: Optional[Progress]) -> Response:
+        """A whole call. When the task is cancelled, so is the call."""
+
+    async def request(self, api: str, params: Dict[str, Any], number: str) -> None:
+        """Sends a request whose response goes to the handlers of raw events."""
