@@ -84,7 +84,7 @@ static struct late *late_free(struct late *late)
 {
 	if (!late)
 		return NULL;
-	lws_sul_schedule(lws_get_context(late->session->wsi), 0, &late->timer, NULL, LWS_SET_TIMER_USEC_CANCEL);
+	lws_sul_cancel(&late->timer);
 	list_del(&late->link);
 	buf_deinit(&late->text);
 	free(late);
