@@ -93,15 +93,15 @@ def may_unshare():
 
 
 def installation(folder):
-    """As typed, in a copy of the sources, where ./check asks for it; else from the build at hand."""
-    if os.environ.get('CHAPI_README') != 'whole':
-        return 'make -C "$builddir" install >"$folder/install.log" 2>&1; ldconfig'
+    """As typed, in a copy of the sources."""
     copy = os.path.join(folder, 'copy')
     shutil.copytree(top_srcdir, copy, symlinks=True,
                     ignore=shutil.ignore_patterns('build', '.git', 'autom4te.cache', 'configure'))
     return 'cd "$folder/copy"; export MAKEFLAGS=-j2\n{\n%s} >"$folder/install.log" 2>&1\n' % shell('install')
 
 
+@pytest.mark.skipif(os.environ.get('CHAPI_README') != 'whole',
+                    reason='builds and installs once more: CHAPI_README=whole asks for it, as ./check does')
 def test_every_command_of_the_readme_runs(folder, need):
     need('unshare', 'socat', 'cc', 'pkg-config')
     if not may_unshare():
