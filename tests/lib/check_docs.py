@@ -256,7 +256,7 @@ def file_problems():
 
 def link_problems():
     """Paths in the tree that documents name."""
-    for path in ('README.md', 'doc/architecture.md', 'doc/chapi-remote.md', 'doc/hacking.md'):
+    for path in ('README.md', 'doc/architecture.md', 'doc/hacking.md'):
         text = read(path)
         for name in re.findall(r'(?<![\w/.$-])'
                                r'((?:doc|gateway|libchapi-ipc|clients|tests)/[\w./-]*\w)', text):
