@@ -4,8 +4,9 @@
 #
 # From make: top_srcdir, top_builddir, PYTHON3. By hand: run.sh [PYTEST-ARGUMENT...] in a build
 # folder. CHAPI_TESTS_HUBS="chapi-hub soketi" chooses hubs; SOKETI_DIR is where setup.sh installed
-# soketi and the official clients. CHAPI_TESTS=threads runs those in which the gateway has threads,
-# CHAPI_TESTS=unit none. Without Python, pytest or msgpack all is skipped, aloud.
+# soketi and the official clients: the tests then run in its venv, where all is that they can use.
+# CHAPI_TESTS=threads runs those in which the gateway has threads, CHAPI_TESTS=unit none. Without
+# Python, pytest or msgpack all is skipped, aloud.
 here=$(cd "$(dirname "$0")" && pwd)
 : "${top_srcdir:=$(cd "$here/../.." && pwd)}" "${top_builddir:=$PWD}"
 export top_srcdir top_builddir
@@ -17,7 +18,7 @@ skip_all() {
 
 # The first interpreter that has what the tests need.
 find_python() {
-    for python in "${PYTHON3:-python3}" /usr/bin/python3 "${SOKETI_DIR:-/nonexistent}/venv/bin/python3"; do
+    for python in "${SOKETI_DIR:-/nonexistent}/venv/bin/python3" "${PYTHON3:-python3}" /usr/bin/python3; do
         "$python" -c '
 import sys, pytest, msgpack
 sys.exit(sys.version_info < (3, 9))' 2>/dev/null && return
@@ -42,4 +43,7 @@ find_python
 PYTHONDONTWRITEBYTECODE=1
 PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH}
 export PYTHONDONTWRITEBYTECODE PYTHONPATH
-exec "$python" -m pytest -q -p lib.tap -c "$here/pytest.ini" --rootdir "$here" "${@:-$here}"
+case ${1-} in
+    '' | -*) set -- "$@" "$here" ;;    # options only: of all tests
+esac
+exec "$python" -m pytest -q -p lib.tap -c "$here/pytest.ini" --rootdir "$here" "$@"

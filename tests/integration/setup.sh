@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs what the integration tests try the gateway against, and what Debian does not have: an
-# independent hub (soketi), the official clients for Node and for Python.
+# independent hub (soketi), the official clients for Node and for Python, and what clients/python can
+# use: the newest websockets in venv, the oldest that it has to do with in websockets-10.4.
 #
 #   tests/integration/setup.sh DIR
 #
@@ -74,7 +75,8 @@ find_python() {
 
 install_python() {
     list=$here/requirements.txt
-    if done_before python "$list" && "$dir/venv/bin/python3" -c 'import pytest, msgpack' 2>/dev/null; then
+    old=websockets-10.4
+    if done_before python "$list" && [ -d "$dir/$old" ] && "$dir/venv/bin/python3" -c 'import pytest, msgpack' 2>/dev/null; then
         say "Python packages are there"
         return
     fi
@@ -88,6 +90,8 @@ install_python() {
         say "installing $module for Python too, as the system has none"
         quietly pip.log "$dir/venv/bin/python3" -m pip install --disable-pip-version-check -q "$module"
     done
+    quietly pip.log "$dir/venv/bin/python3" -m pip install --disable-pip-version-check -q --no-deps \
+        --upgrade --target "$dir/$old" "websockets==${old#*-}"
     remember python "$list"
 }
 
