@@ -155,8 +155,10 @@ static const struct command *find_command(const char *name)
 }
 
 /* Hidden: what a shell's completion asks for. */
-static int complete(void)
+static int complete(struct ctl *ctl, char *const *args, int n)
 {
+	if (n > 0)
+		return ctl_complete(ctl, args, n);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		puts(commands[i].name);
 	return 0;
@@ -188,7 +190,7 @@ static int run(struct ctl *ctl, int argc, char **argv)
 	if (argc == 0)
 		return cli_usage("the COMMAND is missing");
 	if (strcmp(argv[0], "complete") == 0)
-		return complete();
+		return complete(ctl, argv + 1, argc - 1);
 	if (!command)
 		return cli_usage("\"%s\" is no COMMAND", argv[0]);
 	return run_command(ctl, command, argc, argv);

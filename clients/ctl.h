@@ -30,6 +30,7 @@ struct ctl {
  */
 typedef int (*ctl_fn)(struct ctl *ctl, char *const *args, int n);
 
+int ctl_complete(struct ctl *ctl, char *const *args, int n);	/* ctl_complete.c */
 int ctl_describe(struct ctl *ctl, char *const *args, int n);	/* ctl_list.c */
 int ctl_doctor(struct ctl *ctl, char *const *args, int n);	/* ctl_doctor.c */
 int ctl_drain(struct ctl *ctl, char *const *args, int n);	/* ctl_names.c */

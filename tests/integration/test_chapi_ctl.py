@@ -511,6 +511,22 @@ def test_each_command_has_help(chapi_ctl, command):
     assert chapi_ctl(command, '-h').stdout == result.stdout
 
 
+def test_completion_of_commands_names_and_params(ctl, gateway):
+    with gateway.connect() as client:
+        client.ask('register', 'door.open', {'params': {'type': 'object', 'properties': {
+            'angle': {'type': 'number'}, 'who': {'type': 'string'}, 'two words': {}}}})
+        client.ask('register', 'window')
+        assert set(COMMANDS) <= set(ctl('complete').split())
+        assert ctl('complete', 'names') == 'door.open\nwindow\n'
+        assert sorted(ctl('complete', 'params', 'door.open').split('\n')) == ['', 'angle', 'who']
+        assert ctl('complete', 'params', 'nobody') == ''
+
+
+def test_completion_without_a_gateway_is_silent(folder):
+    result = run([program('chapi-ctl'), '-s', folder + '/nobody.sock', 'complete', 'names'])
+    assert (result.returncode, result.stdout, result.stderr) == (0, '', '')
+
+
 def test_version(chapi_ctl):
     assert re.match(r'chapi-ctl \d', chapi_ctl('--version').stdout)
     assert chapi_ctl('-V').stdout == chapi_ctl('list', '-V').stdout
