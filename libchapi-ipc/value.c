@@ -10,7 +10,8 @@
  * A MessagePack container begins with its count, which JSON tells at the end: one byte is
  * left for it, and the content is moved once if more are needed.
  *
- * The pieces of JSON (strings, numbers) are json.c's, those of MessagePack mp.c's.
+ * The pieces of JSON (strings, numbers) are json.c's, those of MessagePack mp.c's, base64 is
+ * base64.c's.
  */
 #include "libchapi-ipc/value.h"
 
@@ -22,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "libchapi-ipc/base64.h"
 #include "libchapi-ipc/json.h"
 #include "libchapi-ipc/mp.h"
 
@@ -393,78 +395,6 @@ static int keys_close(struct conv *c)
 	keys[0] = *twin;
 	c->n_keys++;
 	return inexpressible(c, "the key stands there twice");
-}
-
-/* ---- base64 ------------------------------------------------------------------------------- */
-
-static const char base64_digits[] =
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static size_t base64_len(size_t len)
-{
-	return (len + 2) / 3 * 4;
-}
-
-static uint8_t *base64_write(uint8_t *w, const uint8_t *p, size_t len)
-{
-	for (; len > 0; p += MIN(len, 3), len -= MIN(len, 3)) {
-		uint32_t v = (uint32_t)p[0] << 16;
-
-		if (len > 1)
-			v |= (uint32_t)p[1] << 8;
-		if (len > 2)
-			v |= p[2];
-		*w++ = (uint8_t)base64_digits[v >> 18];
-		*w++ = (uint8_t)base64_digits[v >> 12 & 63];
-		*w++ = len > 1 ? (uint8_t)base64_digits[v >> 6 & 63] : '=';
-		*w++ = len > 2 ? (uint8_t)base64_digits[v & 63] : '=';
-	}
-	return w;
-}
-
-static int base64_digit(uint8_t c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* In place. Padding has to be there, and the bits that it leaves over have to be zero. */
-static bool base64_decode(uint8_t *p, size_t len, size_t *ret_len)
-{
-	size_t pad = 0, i;
-	uint8_t *w = p;
-	uint32_t v = 0;
-
-	if (len % 4 != 0)
-		return false;
-	while (pad < 2 && pad < len && p[len - 1 - pad] == '=')
-		pad++;
-	for (i = 0; i < len - pad; i++) {
-		int digit = base64_digit(p[i]);
-
-		if (digit < 0)
-			return false;
-		v = v << 6 | (uint32_t)digit;
-		if (i % 4 != 3)
-			continue;
-		*w++ = (uint8_t)(v >> 16);
-		*w++ = (uint8_t)(v >> 8);
-		*w++ = (uint8_t)v;
-		v = 0;
-	}
-	if (pad == 1) {
-		*w++ = (uint8_t)(v >> 10);
-		*w++ = (uint8_t)(v >> 2);
-	} else if (pad == 2) {
-		*w++ = (uint8_t)(v >> 4);
-	}
-	*ret_len = (size_t)(w - p);
-	return pad == 0 || (v & (pad == 1 ? 3 : 15)) == 0;
 }
 
 /* ---- times -------------------------------------------------------------------------------- */
