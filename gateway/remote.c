@@ -216,7 +216,8 @@ static void take_request(struct remote *r, struct remote_call **call, const char
 		begin_call(r, call, now);
 }
 
-static void request_came(struct remote *r, struct span channel, struct span text, const struct now *now)
+static void request_came(struct remote *r, struct span channel, struct span text,
+			 const struct now *now)
 {
 	CLEANUP(remote_call_unrefp) struct remote_call *call = NULL;
 	struct record_request *request;
@@ -242,7 +243,8 @@ static void request_came(struct remote *r, struct span channel, struct span text
 }
 
 /* An answer of somebody else is nothing to us, unless it bears our name. */
-static void response_came(struct remote *r, struct span text)
+static void response_came(struct remote *r, struct span channel UNUSED, struct span text,
+			  const struct now *now UNUSED)
 {
 	CLEANUP(buf_deinit) struct buf gateway = BUF_NULL;
 	CLEANUP(buf_deinit) struct buf instance = BUF_NULL;
@@ -279,21 +281,59 @@ static bool takes_client_events(const char *channel)
 	return begins_with(channel, "private-") && !begins_with(channel, "private-encrypted-");
 }
 
+enum { EVENT_REQUEST, EVENT_RESPONSE };
+
+/* What is done about an event. */
+static const struct {
+	bool of_clients;	/* a WebSocket client may send it, as client-NAME */
+	void (*came)(struct remote *r, struct span channel, struct span payload,
+		     const struct now *now);
+} events[REMOTE_EVENTS] = {
+	[EVENT_REQUEST] = { true, request_came },
+	[EVENT_RESPONSE] = { false, response_came },
+};
+
+static bool strip_client(struct span *event)
+{
+	static const char prefix[] = "client-";
+	const size_t len = sizeof(prefix) - 1;
+
+	if (event->len < len || memcmp(event->p, prefix, len) != 0)
+		return false;
+	*event = span_of(event->p + len, event->len - len);
+	return true;
+}
+
+/* Which one it is, REMOTE_EVENTS: none of ours. */
+static size_t find_event(const struct remote *r, const char *channel, struct span event)
+{
+	bool of_client = strip_client(&event);
+	size_t i;
+
+	if (of_client && !takes_client_events(channel))
+		return REMOTE_EVENTS;
+	for (i = 0; i < REMOTE_EVENTS; i++)
+		if (span_is(event, r->event_names[i]) && (events[i].of_clients || !of_client))
+			break;
+	return i;
+}
+
+static void name_events(struct remote *r)
+{
+	snprintf(r->event_names[EVENT_REQUEST], REMOTE_EVENT_LEN_MAX, "%s", r->config.request_event);
+	snprintf(r->event_names[EVENT_RESPONSE], REMOTE_EVENT_LEN_MAX, "%s", r->config.response_event);
+}
+
 void remote_event(struct remote *r, struct span channel, struct span event, struct span payload,
 		  const struct now *now)
 {
 	const char *name = find_channel(r, channel);
+	size_t i = name ? find_event(r, name, event) : REMOTE_EVENTS;
 
-	if (!name)
+	if (i == REMOTE_EVENTS)
 		r->status.n_ignored++;
-	else if (span_is(event, r->config.request_event))
-		request_came(r, span_str(name), payload, now);
-	else if (span_is(event, r->client_request_event) && takes_client_events(name))
-		request_came(r, span_str(name), payload, now);
-	else if (span_is(event, r->config.response_event))
-		response_came(r, payload);
 	else
-		r->status.n_ignored++;
+		events[i].came(r, span_str(name), payload, now);
 }
 
 /* ---- life ------------------------------------------------------------------------------- */
@@ -364,7 +404,7 @@ int remote_new(const struct remote_config *config, struct router *router, const 
 	r->router = router;
 	r->ops = *ops;
 	r->data = data;
-	snprintf(r->client_request_event, sizeof(r->client_request_event), "client-%s", config->request_event);
+	name_events(r);
 	list_init(&r->publishing);
 	r->party.ops = &remote_party_ops;
 	r->party.origin = PARTY_REMOTE;

@@ -12,6 +12,9 @@
 #include "gateway/record.h"
 #include "gateway/remote.h"
 
+#define REMOTE_EVENTS 2			/* that are understood */
+#define REMOTE_EVENT_LEN_MAX 224	/* with the NUL; without "client-" */
+
 struct remote_slot;
 
 /* A call that runs, or whose answer is being published: what its answer needs. */
@@ -41,7 +44,7 @@ struct remote {
 	struct router *router;
 	struct remote_ops ops;
 	void *data;
-	char client_request_event[256];	/* as a WebSocket client has to name it; "" if that is too long */
+	char event_names[REMOTE_EVENTS][REMOTE_EVENT_LEN_MAX];	/* by the table in remote.c */
 	struct remote_slot *slots;
 	uint32_t n_slots;
 	uint32_t first_free;
