@@ -15,6 +15,7 @@ from lib.limits import LIMIT
 from lib.process import Daemons, program
 from lib.pusher_client import Remote
 
+pytest_plugins = ['lib.python_client']
 TEST_LIMIT = int(LIMIT * 9)
 
 

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""The Python package's remote client against somebody who plays the gateway, or the hub."""
+import asyncio
+import json
+import os
+
+import pytest
+
+from lib.limits import LIMIT, wait_until
+from lib.python_client import chapi, in_thread, needs_websockets, remote_client
+from lib.pusher_client import payload
+from chapi import parts
+
+pytestmark = needs_websockets
+
+
+@pytest.fixture
+def played(hub, channel, remote):
+    """A client, and somebody on its channel who plays the gateway."""
+    with remote_client(hub, channel) as client:
+        client.wait_ready(timeout=LIMIT)
+        yield client, remote
+
+
+def take_request(remote):
+    return payload(remote.client.wait_event('request'))
+
+
+def test_large_request_and_response_travel_in_parts(played):
+    client, remote = played
+    value = os.urandom(60000).hex()     # twice what one batch of events carries when it is not packed
+    wait = in_thread(client.call, 'echo', v=value)
+    assembly, text = parts.Assembly(), None
+    while text is None:
+        text = assembly.add(payload(remote.client.wait_event('request-part')))
+    record = json.loads(text)
+    assert record['params'] == {'v': value}
+    pieces = parts.split(record['id'], json.dumps({'id': record['id'], 'api': 'echo', 'result': value, 'error': None}))
+    assert len(pieces) > 3
+    for piece in pieces[::-1] + pieces[:1]:
+        assert len(piece) <= parts.EVENT_MAX
+        remote.send(piece, 'response-part')
+    assert wait() == value
+
+
+def test_remote_progress_and_cancel(played):
+    client, remote = played
+    seen = []
+    wait = in_thread(client.call, 'f', on_progress=seen.append)
+    record = take_request(remote)
+    assert record['progress'] is True
+    remote.send({'id': record['id'], 'seq': 0, 'value': 'half'}, 'progress')
+    wait_until(lambda: seen, 'progress')
+    remote.send({'id': record['id'], 'api': 'f', 'result': 1, 'error': None}, 'response')
+    assert (wait(), seen) == (1, ['half'])
+
+    async def cancel():
+        hub = remote.hub
+        async with chapi.AsyncClient(hub.app_id, hub.key, hub.secret, channel=remote.channel, host=hub.host,
+                                     port=hub.port, tls=False) as other:
+            call = asyncio.ensure_future(other.call('g'))
+            number = (await asyncio.to_thread(take_request, remote))['id']
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+        return number
+    number = asyncio.run(cancel())
+    assert payload(remote.client.wait_event('cancel')) == {'id': number}
+
+
+def test_remote_call_runs_out_of_time_when_nobody_answers(played, monkeypatch):
+    client, _ = played
+    monkeypatch.setattr('chapi.remote.ANSWER_WAIT', 0.05)
+    with pytest.raises(chapi.DeadlineExceeded) as e:
+        client.call('f', timeout=0.05)
+    assert e.value.ran == 'unknown'
+
+
+def test_answers_of_others_and_nonsense_are_passed_over(played):
+    client, remote = played
+    wait = in_thread(client.perform, 'f', {}, id='mine')
+    assert take_request(remote)['id'] == 'mine'
+    for text in ('no JSON', '[]', '{"id":["x"]}', '{"id":"other","result":1,"error":null}'):
+        remote.send(text, 'response')
+    remote.send('{"id":"mine","part":7,"parts":2,"data":""}', 'response-part')
+    remote.send({'id': 'mine', 'api': 'f', 'result': 2, 'error': None, 'cached': True}, 'response')
+    response = wait()
+    assert (response.result, response.cached) == (2, True)
+
+
+def test_repeat_of_an_id_is_sent_with_that_id(played):
+    """What a repeat means is the gateway's affair; here it must not be changed on the way."""
+    client, remote = played
+    for n in range(2):
+        wait = in_thread(client.perform, 'f', {'n': 1}, id='same')
+        record = take_request(remote)
+        assert (record['id'], record['params']) == ('same', {'n': 1})
+        remote.send({'id': 'same', 'api': 'f', 'result': n, 'error': None}, 'response')
+        assert wait().result == n
+
+
+def test_lost_connection_and_silent_hub(fake_hub):
+    """Cut without a word, the client subscribes again; what it does not know it ignores."""
+    with remote_client(fake_hub, 'private-x', connect_timeout=LIMIT) as client:
+        client.wait_ready(timeout=LIMIT)
+        fake_hub.drop()
+        fake_hub.wait_subscribed('private-x', after=1)
+        for frame in ('[]', '{"event":"pusher:error","data":{"code":4200,"message":"x"}}', '{"event":"what"}'):
+            fake_hub.send_raw(frame)
+        wait = in_thread(client.call, 'f')
+        record = fake_hub.wait_published()[2]
+        fake_hub.send_event('private-x', 'response', {'id': record['id'], 'api': 'f', 'result': 5, 'error': None})
+        assert wait() == 5
+        assert fake_hub.refused == []
+
+
+@pytest.mark.parametrize('answer, error, ran', [
+    (('500 No', '<html>'), chapi.HubDown, 'unknown'), (('413 Large', 'too large'), chapi.TooLarge, 'no'),
+    (('200 OK', '{"error":"quota","code":403}'), chapi.FailedPrecondition, 'no'),
+    (('302 Found\r\nLocation: http://127.0.0.1:1/', ''), chapi.FailedPrecondition, 'no'), (('429 Slow', ''), chapi.RateLimited, 'no')])
+def test_refusals_of_the_hub(fake_hub, answer, error, ran):
+    with remote_client(fake_hub, 'chapi') as client:
+        client.wait_ready(timeout=LIMIT)
+        fake_hub.answers.append(answer)
+        with pytest.raises(error) as e:
+            client.call('f')
+        assert (type(e.value), e.value.ran) == (error, ran)

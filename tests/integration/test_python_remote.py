@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""The Python package over the hubs, to a real gateway."""
+import json
+import threading
+
+import pytest
+
+from lib.limits import LIMIT
+from lib.python_client import add, chapi, needs_websockets, remote_client
+
+pytestmark = needs_websockets
+
+
+def test_remote_call(hub, channel, remote_gateway, serve):
+    def fail():
+        raise ValueError('no')
+    serve(remote_gateway, add=add, fail=fail, who=lambda: chapi.current_call().request.caller, same=lambda v: v)
+    with remote_client(hub, channel, name='phone') as client:
+        client.wait_ready('add', timeout=LIMIT)
+        assert client.call('add', a=1, b=2) == 3
+        assert client.call('who') == 'claimed:phone'
+        for value in (b'\x00\xff', {'$bin': 'x'}, 'Zürich ✓', 1.5, None):
+            assert client.call('same', v=value) == value
+        with pytest.raises(chapi.ApiError) as e:
+            client.call('fail')
+        assert e.value.details['code'] == 'ValueError'
+        with pytest.raises(chapi.ApiNotFound):
+            client.call('nobody.has.this')
+        with pytest.raises(chapi.DeadlineExceeded):
+            client.wait_ready('nobody.has.this', timeout=0.2)
+
+
+def test_handlers_of_a_remote_client_see_its_requests(hub, channel, remote_gateway):
+    seen, came = [], threading.Event()
+    with remote_client(hub, channel) as client:
+        client.add_request_handler(lambda data: (seen.append(json.loads(data)), came.set()))
+        client.call('chapi.echo', a=1)
+        assert came.wait(LIMIT)
+    assert (seen[0]['api'], seen[0]['params']) == ('chapi.echo', {'a': 1})
+
+
+def test_remote_client_survives_a_restart_of_the_hub(own_hub, channel, start_gateway):
+    own_hub.start()
+    gateway = start_gateway(own_hub, channel).wait_up()
+    with remote_client(own_hub, channel, connect_timeout=LIMIT) as client:
+        for n in range(2):
+            assert client.call('chapi.echo', n=n) == {'n': n}
+            own_hub.stop()
+            gateway.wait_not_up()
+            own_hub.start()
+            gateway.wait_up()
+        assert client.call('chapi.echo', n=9) == {'n': 9}
+
+
+def test_wrong_secret_is_an_error_that_says_so(hub):
+    for channel in ('private-chapi-x', 'chapi'):
+        with remote_client(hub, channel, secret='wrong') as client:
+            with pytest.raises(chapi.Unauthenticated) as e:
+                client.call('f')
+            assert e.value.ran == 'no'
+
+
+def test_hub_that_is_not_there_is_an_error(own_hub):
+    own_hub.start()
+    own_hub.stop()
+    with remote_client(own_hub, 'chapi', connect_timeout=0.2) as client:
+        with pytest.raises(chapi.HubDown) as e:
+            client.call('f')
+        assert e.value.ran == 'no'
+
+
+def test_app_that_the_hub_does_not_know_is_refused(hub):
+    client = chapi.Client('1', 'nobodys-key', 'secret', host=hub.host, port=hub.port, tls=False)
+    with pytest.raises(chapi.FailedPrecondition, match='4001'):
+        client.call('f')
+    client.stop()

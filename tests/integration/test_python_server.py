@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""The Python package's servers: names, their options and states, handlers, life with the gateway."""
+import json
+import os
+import sys
+import threading
+
+import pytest
+
+from lib.gateway import Gateway
+from lib.limits import LIMIT, wait_until
+from lib.process import Daemon
+from lib.python_client import add, chapi, package_environment
+
+def test_docstring_and_hints_become_the_description(server, gateway):
+    server.register('add', add, tags=['math'])
+    record = gateway.ask('describe', 'add')
+    assert (record['summary'], record['description'], record['tags']) == ('Adds two numbers.', 'Whole ones.', ['math'])
+    assert record['params'] == {'type': 'object', 'required': ['a'], 'properties': {
+        'a': {'type': 'integer'}, 'b': {'type': 'integer', 'default': 1}}}
+    assert record['result'] == {'type': 'integer'}
+
+
+def test_names_change_while_the_server_runs(server, local):
+    server.register('f', lambda: 'old', timeout_ms=1000)
+    assert local.call('f') == 'old'
+    server.update('f', lambda: 'new', summary='better')
+    assert local.call('f') == 'new'
+    assert server.apis()['f']['summary'] == 'better' and server.apis()['f']['state'] == 'active'
+    server.pause('f')
+    with pytest.raises(chapi.Paused):
+        local.call('f')
+    server.resume('f')
+    assert local.call('f') == 'new'
+    with pytest.raises(chapi.ApiExists):
+        server.register('f', lambda: None)
+    server.unregister('f')
+    with pytest.raises(chapi.ApiNotFound):
+        local.call('f')
+    with pytest.raises(chapi.ApiNotFound):
+        server.unregister('f')
+    assert server.apis() == {}
+
+
+def test_name_of_another_process_is_refused(server, gateway):
+    server.register('f', lambda: 1)
+    with chapi.Server(socket=gateway.socket_path) as other:
+        with pytest.raises(chapi.ApiExists):
+            other.register('f', lambda: 2)
+        assert other.apis() == {}
+    late = chapi.Server(socket=gateway.socket_path)
+    late.register('f', lambda: 3)
+    with pytest.raises(chapi.ApiExists):
+        late.run()
+
+
+def test_name_taken_by_another_process_is_shown_as_revoked(server, gateway):
+    server.register('f', lambda: 1)
+    with chapi.Server(socket=gateway.socket_path) as other:
+        other.register('f', lambda: 2, policy='replace')
+        wait_until(lambda: server.apis()['f']['state'] == 'revoked', 'the server to be told')
+
+
+def test_handlers_of_a_server_see_requests_and_responses(gateway, local):
+    seen, came = [], threading.Event()
+    server = chapi.Server(socket=gateway.socket_path)
+    server.register('add', add)
+    server.add_request_handler(lambda data: seen.append(('request', json.loads(data))))
+    server.add_response_handler(lambda data: (seen.append(('response', json.loads(data))), came.set()))
+    server.start(timeout=LIMIT)
+    local.call('add', a=1)
+    assert came.wait(LIMIT)
+    server.stop()
+    (_, request), (_, response) = [s for s in seen if s[1]['api'] == 'add']
+    assert request['params'] == response['params'] == {'a': 1}
+    assert (response['result'], response['error'], request['id']) == (2, None, response['id'])
+
+
+def test_wait_ready_waits_for_names(gateway, server, local):
+    timer = threading.Timer(0.05, server.register, ('late', lambda: 1))
+    timer.start()
+    local.wait_ready('late', timeout=LIMIT)
+    assert local.call('late') == 1
+    timer.join()
+    with pytest.raises(chapi.DeadlineExceeded):
+        local.wait_ready('never', timeout=0.05)
+
+
+def test_no_gateway_is_an_error_that_says_where(folder):
+    path = os.path.join(folder, 'nobody.sock')
+    with chapi.Client(socket=path, connect_timeout=0.1) as client:
+        with pytest.raises(chapi.ConnectionLost, match=path) as e:
+            client.call('f')
+    assert e.value.ran == 'no'
+    with pytest.raises(chapi.ConnectionLost):
+        chapi.Server(socket=path).start(timeout=0.1)
+
+
+def test_restart_of_the_gateway_is_survived(daemons, start_gateway):
+    gateway = start_gateway()
+    begun = threading.Event()
+    server = chapi.Server(socket=gateway.socket_path)
+    server.register('f', lambda: 'here')
+    server.register('hang', lambda: begun.set() or chapi.current_call().wait_cancelled(LIMIT))
+    server.register('rest', lambda: 1)
+    server.start(timeout=LIMIT, worker_num=2)
+    server.pause('rest')
+    with chapi.Client(socket=gateway.socket_path) as client:
+        lost = []
+
+        def hang():
+            try:
+                client.call('hang')
+            except chapi.Error as e:
+                lost.append(e)
+        thread = threading.Thread(target=hang)
+        thread.start()
+        assert begun.wait(LIMIT)
+        gateway.kill()
+        thread.join(LIMIT)
+        assert [(type(e), e.ran) for e in lost] == [(chapi.ConnectionLost, 'unknown')]
+        gateway.start()
+        client.wait_ready('f', timeout=LIMIT)
+        assert client.call('f') == 'here'
+        client.wait_ready('rest', timeout=LIMIT)
+        wait_until(lambda: server.apis()['rest']['state'] != 'offline', 'all names to be back')
+        with pytest.raises(chapi.Paused):
+            client.call('rest')
+    gateway.status = 0
+    server.stop()
+
+
+def test_server_may_start_before_the_gateway(daemons, folder, start_gateway):
+    gateway = Gateway(folder)
+    server = chapi.Server(socket=gateway.socket_path)
+    server.register('f', lambda: 'here')
+    thread = threading.Thread(target=server.start, kwargs={'timeout': LIMIT})
+    thread.start()
+    daemons.start(gateway)
+    thread.join(LIMIT)
+    with chapi.Client(socket=gateway.socket_path) as client:
+        assert client.call('f') == 'here'
+    server.stop()
+
+
+def test_keyboard_interrupt_ends_the_server_cleanly(daemons, gateway, write_program):
+    path = write_program('server.py', '''
+        from chapi import Server
+        server = Server()
+        server.register('f', lambda: 1)
+        server.run(worker_num=2)
+        print('ended')
+    ''')
+    server = daemons.start(Daemon('server', [sys.executable, path], env=package_environment(gateway)))
+    gateway.ask('wait', ['f'], {'timeout_ms': int(LIMIT * 1000)})
+    server.send_signal(2)
+    assert server.wait() == 0
+    assert server.log() == 'ended'
