@@ -23,6 +23,7 @@ static const char help[] =
 	"\n"
 	"  -d, --data JSON     all params at once; \"-\" reads them from standard input\n"
 	"  -t, --timeout TIME  how long to wait: 500ms, 5s, 2m (default: the API's own)\n"
+	"      --to NAME       call it at the gateway NAME, over the hub\n"
 	"      --json          print the record of the call, whether it failed or not\n"
 	"  -s, --socket PATH   the gateway's socket (default: $CHAPI_SOCKET, then\n"
 	"                      $XDG_RUNTIME_DIR/chapi/gw.sock, then /run/chapi/gw.sock)\n"
@@ -39,7 +40,7 @@ static const char help[] =
 
 struct options {
 	struct cli_common common;
-	const char *data;
+	const char *data, *to;
 	int64_t timeout_ms;
 	bool json;
 };
@@ -47,6 +48,7 @@ struct options {
 static const struct cli_option options[] = {
 	{ "data", 'd', CLI_TEXT, offsetof(struct options, data) },
 	{ "timeout", 't', CLI_TIME, offsetof(struct options, timeout_ms) },
+	{ "to", '\0', CLI_TEXT, offsetof(struct options, to) },
 	{ "json", '\0', CLI_FLAG, offsetof(struct options, json) },
 };
 
@@ -74,7 +76,8 @@ static int finish(const struct options *o, const char *api, const chapi_reply *r
 static int call(const struct options *o, const char *api, const void *params, size_t len)
 {
 	const struct chapi_call_options call_options = {
-		.size = sizeof(call_options), .timeout_ms = o->timeout_ms, .full = o->json,
+		.size = sizeof(call_options), .timeout_ms = o->timeout_ms, .to = o->to,
+		.full = o->json,
 	};
 	chapi_conn *conn CLEANUP(cli_close) = NULL;
 	chapi_reply *reply CLEANUP(free_reply) = NULL;
