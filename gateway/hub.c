@@ -538,6 +538,7 @@ static struct remote_limits remote_limits_of(const struct config *config)
 	return (struct remote_limits){
 		.answer_unknown = config->answer_unknown,
 		.max_calls = config->max_calls,
+		.max_rate = config->max_rate,
 		.answer_store_ms = config->answer_store_time_ms,
 		.answer_store_bytes = config->answer_store_bytes,
 	};
@@ -770,10 +771,11 @@ static void put_remote(const struct hub *hub, struct buf *out)
 
 	remote_status(hub->remote, &status);
 	mp_put_str(out, "remote");
-	mp_put_map(out, 4);
+	mp_put_map(out, 5);
 	put_number(out, "requests", status.n_requests);
 	put_number(out, "responses", status.n_responses);
 	put_number(out, "ignored", status.n_ignored);
+	put_number(out, "limited", status.n_limited);
 	put_number(out, "running", status.n_running);
 }
 

@@ -19,6 +19,7 @@
 
 #define WAIT_MOST_MS 600000	/* however long a caller says that it waits */
 #define NO_SLOT UINT32_MAX
+#define RETRY_AFTER_MS 1000	/* what a caller is advised to wait for the end of other calls */
 
 struct remote_slot {
 	struct remote_call *call;	/* NULL: free */
@@ -198,10 +199,38 @@ static void begin_call(struct remote *r, struct remote_call **call, const struct
 	}
 }
 
+/* True: it has been refused. */
+static bool is_too_often(struct remote *r, struct remote_call *call, const struct now *now)
+{
+	uint64_t wait_ms;
+	char why[120];
+
+	if (bucket_take(&r->bucket, r->config.limits.max_rate, now->ms, &wait_ms))
+		return false;
+	snprintf(why, sizeof(why), "more requests than the %u a second that remote callers may make "
+		 "(max_rate); try again later", r->config.limits.max_rate);
+	remote_refuse_limited(r, call, why, wait_ms, now);
+	return true;
+}
+
+static bool are_too_many(struct remote *r, struct remote_call *call, const struct now *now)
+{
+	char why[120];
+
+	if (r->status.n_running < r->config.limits.max_calls)
+		return false;
+	snprintf(why, sizeof(why), "%u calls of remote callers run already (max_calls); try again later",
+		 r->config.limits.max_calls);
+	remote_refuse_limited(r, call, why, RETRY_AFTER_MS, now);
+	return true;
+}
+
 /* wrong: NULL, or what is wrong with the request. */
 static void take_request(struct remote *r, struct remote_call **call, const char *wrong, const struct now *now)
 {
 	if (has_id(*call) && remote_repeat(r, *call, now))
+		return;
+	if (is_too_often(r, *call, now))
 		return;
 	if (wrong)
 		remote_refuse(r, *call, CHAPI_ERR_INVALID_ARGUMENT, wrong, now);
@@ -210,9 +239,7 @@ static void take_request(struct remote *r, struct remote_call **call, const char
 			      "reply_to: this gateway answers on the channel of the request only; leave it out", now);
 	else if (is_restarted(r, *call))
 		remote_refuse_restarted(r, *call, now);
-	else if (r->status.n_running >= r->config.limits.max_calls)
-		remote_refuse_busy(r, *call, now);
-	else
+	else if (!are_too_many(r, *call, now))
 		begin_call(r, call, now);
 }
 

@@ -16,7 +16,8 @@ struct remote;
 /* What can be set while it runs. */
 struct remote_limits {
 	bool answer_unknown;
-	unsigned int max_calls;
+	unsigned int max_calls;			/* at once */
+	unsigned int max_rate;			/* new requests a second; 0: no limit */
 	uint64_t answer_store_ms;		/* how long an answer is kept for who asks again */
 	size_t answer_store_bytes;		/* of all of them */
 };
@@ -50,6 +51,7 @@ struct remote_status {
 	uint64_t n_requests, n_responses;
 	uint64_t n_ignored;		/* events not understood, not for us, or that could not be answered */
 	uint64_t n_name_conflicts;	/* answers of another gateway that has our name; 0: none seen */
+	uint64_t n_limited;		/* requests beyond a limit: not run, and told if they had an id */
 	unsigned int n_running;
 };
 

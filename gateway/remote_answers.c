@@ -11,7 +11,6 @@
 
 #include "libchapi-ipc/mp.h"
 
-#define RETRY_AFTER_MS 1000	/* what a refused caller is advised to wait */
 #define STATUS_TOO_LARGE 413
 
 /* ---- answers ---------------------------------------------------------------------------- */
@@ -199,22 +198,19 @@ void remote_refuse(struct remote *r, struct remote_call *call, int code, const c
 }
 
 /* Who cannot be told apart from others gets no refusal: an id is what asks for one. */
-void remote_refuse_busy(struct remote *r, struct remote_call *call, const struct now *now)
+void remote_refuse_limited(struct remote *r, struct remote_call *call, const char *why,
+			   uint64_t retry_after_ms, const struct now *now)
 {
 	CLEANUP(buf_deinit) struct buf details = BUF_NULL;
 	struct failure failure = { .code = CHAPI_ERR_RATE_LIMITED, .ran = CHAPI_RAN_NO };
-	char message[120];
 
-	if (call->request.id.len == 0) {
-		r->status.n_ignored++;
+	r->status.n_limited++;
+	if (call->request.id.len == 0)
 		return;
-	}
-	snprintf(message, sizeof(message), "%u calls of remote callers run already; try again later",
-		 r->config.limits.max_calls);
-	failure.message = span_str(message);
+	failure.message = span_str(why);
 	mp_put_map(&details, 1);
 	mp_put_str(&details, "retry_after_ms");
-	mp_put_uint(&details, RETRY_AFTER_MS);
+	mp_put_uint(&details, retry_after_ms);
 	if (!buf_error(&details))
 		failure.details = buf_span(&details);
 	refuse(r, call, &failure, now);

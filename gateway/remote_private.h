@@ -8,6 +8,7 @@
 #ifndef CHAPI_REMOTE_PRIVATE_H
 #define CHAPI_REMOTE_PRIVATE_H
 
+#include "gateway/bucket.h"
 #include "gateway/outcome.h"
 #include "gateway/record.h"
 #include "gateway/remote.h"
@@ -50,6 +51,7 @@ struct remote {
 	uint32_t first_free;
 	struct list publishing;		/* calls whose answers are */
 	struct outcomes *outcomes;
+	struct bucket bucket;		/* of new requests */
 	struct remote_status status;
 };
 
@@ -62,7 +64,9 @@ void remote_forget(struct remote *remote, struct remote_call *call);
 /* Answers that need no router. */
 void remote_refuse(struct remote *remote, struct remote_call *call, int code, const char *message,
 		   const struct now *now);
-void remote_refuse_busy(struct remote *remote, struct remote_call *call, const struct now *now);
+/* Beyond a limit: why, and when to come again. One without an id is counted only. */
+void remote_refuse_limited(struct remote *remote, struct remote_call *call, const char *why,
+			   uint64_t retry_after_ms, const struct now *now);
 void remote_refuse_restarted(struct remote *remote, struct remote_call *call, const struct now *now);
 /* Does what has to be done for a request whose id is known. False: it is not, so this is a new one. */
 bool remote_repeat(struct remote *remote, struct remote_call *call, const struct now *now);

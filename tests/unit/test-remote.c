@@ -474,16 +474,60 @@ static void test_request_beyond_max_calls_is_refused(void **state UNUSED)
 	assert_int_equal(w.n_published, 0);
 	request_comes(&w, "{\"id\":\"b\",\"api\":\"x\"}");
 	assert_published(&w, 1, "{\"id\":\"b\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"rate_limited\","
-				"\"message\":\"3 calls of remote callers run already; try again later\",\"ran\":\"no\","
+				"\"message\":\"3 calls of remote callers run already (max_calls); try again later\",\"ran\":\"no\","
 				"\"details\":{\"retry_after_ms\":1000}}," NO_TIMES "," GATEWAY "}");
 	request_comes(&w, "{\"api\":\"x\"}");
 	assert_int_equal(w.n_published, 1);
-	assert_int_equal(status_of(&w).n_ignored, 1);
+	assert_int_equal(status_of(&w).n_ignored, 0);
+	assert_int_equal(status_of(&w).n_limited, 2);
 	assert_int_equal(w.router.n_calls, defaults.limits.max_calls);
 	answer_call(&w, 1);
 	request_comes(&w, "{\"api\":\"x\"}");
 	assert_int_equal(w.router.n_calls, defaults.limits.max_calls + 1);
 	assert_int_equal(status_of(&w).n_running, defaults.limits.max_calls);
+	world_deinit(&w);
+}
+
+static void test_request_beyond_max_rate_is_refused(void **state UNUSED)
+{
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.limits.max_calls = 100;
+	config.limits.max_rate = 1;
+	world_init_config(&w, &config);
+	id_comes(&w, "a");
+	id_comes(&w, "b");
+	assert_int_equal(w.n_published, 0);
+	id_comes(&w, "c");
+	assert_int_equal(w.n_published, 1);
+	assert_says(&w, "\"id\":\"c\"");
+	assert_says(&w, "\"code\":\"rate_limited\"");
+	assert_says(&w, "\"ran\":\"no\"");
+	assert_says(&w, "\"details\":{\"retry_after_ms\":1000}");
+	request_comes(&w, "{\"api\":\"x\"}");
+	assert_int_equal(w.n_published, 1);
+	request_comes(&w, "{\"id\":\"d\",\"api\":\"x\",\"to\":\"another\"}");
+	assert_int_equal(w.n_published, 1);
+	assert_int_equal(status_of(&w).n_limited, 2);
+	assert_int_equal(w.router.n_calls, 2);
+	world_deinit(&w);
+}
+
+/* Nothing is run for it, and its caller needs the answer. */
+static void test_repeat_is_answered_beyond_max_rate_too(void **state UNUSED)
+{
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.limits.max_rate = 1;
+	world_init_config(&w, &config);
+	id_comes(&w, "a");
+	answer_call(&w, 0);
+	id_comes(&w, "b");
+	id_comes(&w, "a");
+	assert_int_equal(w.n_published, 2);
+	assert_says(&w, "\"cached\":true");
 	world_deinit(&w);
 }
 
@@ -1033,6 +1077,8 @@ int main(void)
 		cmocka_unit_test(test_request_that_is_wrong_is_refused),
 		cmocka_unit_test(test_request_for_an_answer_elsewhere_is_refused),
 		cmocka_unit_test(test_request_beyond_max_calls_is_refused),
+		cmocka_unit_test(test_request_beyond_max_rate_is_refused),
+		cmocka_unit_test(test_repeat_is_answered_beyond_max_rate_too),
 		cmocka_unit_test(test_unknown_name_is_answered_unless_set_otherwise),
 		cmocka_unit_test(test_answer_that_fits_exactly_is_published),
 		cmocka_unit_test(test_error_that_is_too_large_keeps_what_is_known_of_the_run),
