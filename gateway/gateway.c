@@ -10,7 +10,8 @@
  * last call has its answer and the hub and the callers have taken them, or when stop_timeout is over,
  * what is left is cancelled and the loop ends.
  *
- * Room is left for the service manager: READY belongs where "ready" is logged.
+ * The service manager is told "ready" when the local socket serves, whatever the hub is doing; the
+ * state of the hub is the status line.
  */
 #include <config.h>	/* _GNU_SOURCE, PACKAGE_VERSION */
 
@@ -27,6 +28,8 @@
 #include "gateway/doctor.h"
 #include "gateway/hub.h"
 #include "gateway/listener.h"
+#include "gateway/notify.h"
+#include "gateway/passed.h"
 #include "gateway/peer.h"
 #include "gateway/reload.h"
 #include "gateway/rights.h"
@@ -48,6 +51,7 @@ struct gateway {
 	unsigned int peers_max;			/* connections, by the open-file limit */
 	struct listener *listener;
 	struct hub *hub;			/* NULL: local calls only */
+	struct notify *notify;			/* NULL: no service manager */
 	struct event *stop_signals[2], *hangup;
 	struct event *deadline;
 	uint64_t deadline_ms;			/* what the timer is set to; UINT64_MAX: not set */
@@ -143,6 +147,7 @@ static void on_stop(evutil_socket_t sig, short what, void *data)
 		return;
 	}
 	log_info("gateway", "stopping on signal %d", (int)sig);
+	notify_stopping(g->notify);
 	g->stopping = true;
 	g->listener = listener_free(g->listener);
 	router_stop(g->router, turn_now(&g->turn));
@@ -175,8 +180,10 @@ static int reload(void *data, struct buf *out, char *why, size_t why_len)
 {
 	struct gateway *g = data;
 
+	notify_reloading(g->notify);
 	if (reload_config(g->options, g->config, out, why, why_len) != 0) {
 		log_error("config", "all stays as it was: %s", why);
+		notify_ready(g->notify);
 		return -1;
 	}
 	set_limits(g);
@@ -199,6 +206,7 @@ static void finish_reload(struct gateway *g)
 		router_set_policy(g->router, policy, turn_now(&g->turn));
 	else
 		log_error("config", "no memory for the rules of [policy]; the old ones hold");
+	notify_ready(g->notify);
 }
 
 static void on_hangup(evutil_socket_t sig, short what, void *data)
@@ -282,10 +290,20 @@ static int publish(void *data, struct span channel, struct span event, struct sp
 	return hub_publish(g->hub, channel, event, text, id);
 }
 
+/* For `systemctl status`. */
+static void tell_status(struct gateway *g, const char *state, const char *reason)
+{
+	char text[400];
+
+	snprintf(text, sizeof(text), "Hub %s: %s%s%s", g->config->host, state, *reason ? ": " : "", reason);
+	notify_status(g->notify, text);
+}
+
 static void on_hub_changed(void *data, const char *state, const char *reason)
 {
 	struct gateway *g = data;
 
+	tell_status(g, state, reason);
 	router_hub_changed(g->router, state, reason, turn_now(&g->turn));
 }
 
@@ -369,29 +387,43 @@ static int make_base(struct gateway *g)
 	return g->deadline && g->stop_limit ? add_signals(g) : -ENOMEM;
 }
 
-/* 0, or the status to end with; the trouble has been logged. */
-static int make_listener(struct gateway *g)
+static int make_listener(struct gateway *g, int passed, struct listener_fault *fault)
 {
 	const struct config *c = g->config;
 	struct listener_config lc = {
-		.path = c->socket, .mode = c->socket_mode, .group = c->socket_group, .make_dir = g->options->user,
+		.path = c->socket, .mode = c->socket_mode, .group = c->socket_group,
+		.make_dir = g->options->user, .passed = passed,
 	};
-	struct listener_fault fault;
-	int r = listener_new(g->base, &lc, on_connection, g, &g->listener, &fault);
 
+	return listener_new(g->base, &lc, on_connection, g, &g->listener, fault);
+}
+
+/* 0, or the status to end with; the trouble has been logged. */
+static int open_socket(struct gateway *g)
+{
+	struct listener_fault fault;
+	struct passed_fault no_use;
+	int passed, r = passed_socket(&passed, &no_use);
+
+	if (r > 0) {
+		log_error("socket", "%s", no_use.text);
+		return STATUS_UNAVAILABLE;
+	}
 	if (r == 0)
-		return 0;
+		r = make_listener(g, passed, &fault);
 	if (r < 0)
-		log_error("socket", "%s: %s", c->socket, strerror(-r));
-	else
+		log_error("socket", "%s: %s", g->config->socket, strerror(-r));
+	else if (r > 0)
 		log_error("socket", "%s", fault.text);
-	return r < 0 ? STATUS_INTERNAL : STATUS_UNAVAILABLE;
+	return r == 0 ? 0 : r < 0 ? STATUS_INTERNAL : STATUS_UNAVAILABLE;
 }
 
 static int make_parts(struct gateway *g)
 {
 	int r = make_base(g);
 
+	if (r == 0)
+		r = notify_new(g->base, &g->notify);
 	if (r == 0)
 		r = make_router(g);
 	if (r == 0)
@@ -404,6 +436,15 @@ static const struct hub_handler hub_handler = {
 	.changed = on_hub_changed,
 };
 
+static int start_hub(struct gateway *g)
+{
+	if (g->config->pusher)
+		return hub_new(g->base, g->config, g->router, &hub_handler, g, &g->hub);
+	log_info("gateway", "no [pusher] section: serving local calls only");
+	notify_status(g->notify, "Local calls only: no [pusher] section");
+	return 0;
+}
+
 /* The local socket first: whatever the hub is doing, local calls are served. */
 static int start(struct gateway *g)
 {
@@ -413,18 +454,16 @@ static int start(struct gateway *g)
 		log_error("gateway", "cannot start: %s", strerror(-r));
 		return STATUS_INTERNAL;
 	}
-	status = make_listener(g);
+	status = open_socket(g);
 	if (status != 0)
 		return status;
-	if (g->config->pusher)
-		r = hub_new(g->base, g->config, g->router, &hub_handler, g, &g->hub);
-	else
-		log_info("gateway", "no [pusher] section: serving local calls only");
+	r = start_hub(g);
 	if (r != 0) {
 		log_error("hub", "cannot start: %s", r < 0 ? strerror(-r) : "refused");
 		return STATUS_INTERNAL;
 	}
 	log_info("gateway", "ready: socket %s", g->config->socket);
+	notify_ready(g->notify);
 	return 0;
 }
 
@@ -461,6 +500,7 @@ static void stop(struct gateway *g)
 	hub_free(g->hub);
 	peers_free(g->peers);
 	router_free(g->router);
+	notify_free(g->notify);
 	free_event(g->deadline);
 	free_event(g->stop_limit);
 	free_event(g->hangup);

@@ -195,6 +195,9 @@ static int make_socket(struct listener *l, const struct listener_config *config,
 
 	if (r != 0)
 		return r;
+	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (l->fd < 0)
+		return -errno;
 	memcpy(copy, addr.sun_path, sizeof(copy));
 	dir = dirname(copy);
 	if (config->make_dir)
@@ -204,6 +207,22 @@ static int make_socket(struct listener *l, const struct listener_config *config,
 	if (r == 0)
 		r = replace_stale(&addr, fault);
 	return r == 0 ? bind_and_listen(l, &addr, config, fault) : r;
+}
+
+/* The file, its rights and its removal are the service manager's business. Where it is has to be
+ * known to the clients, so a difference is said. */
+static int take_passed(struct listener *l, const struct listener_config *config)
+{
+	struct sockaddr_un addr = { 0 };
+	socklen_t len = sizeof(addr) - 1;	/* so that a path always ends */
+
+	if (getsockname(config->passed, (struct sockaddr *)&addr, &len) < 0)
+		return -errno;
+	if (strcmp(addr.sun_path, config->path) != 0)
+		log_warn("socket", "the service manager listens at %s, and [gateway] socket is %s",
+			 LOG_TEXT(span_str(addr.sun_path)), config->path);
+	l->fd = config->passed;
+	return 0;
 }
 
 /* ---- accepting --------------------------------------------------------------------------- */
@@ -276,14 +295,14 @@ int listener_new(struct event_base *base, const struct listener_config *config, 
 	l->path = strdup(config->path);
 	if (!l->path)
 		return -ENOMEM;
-	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (l->fd < 0)
-		return -errno;
-	r = make_socket(l, config, ret_fault);
+	r = config->passed >= 0 ? take_passed(l, config) : make_socket(l, config, ret_fault);
 	if (r == 0)
 		r = add_events(l);
-	if (r != 0)
+	if (r != 0) {
+		if (l->fd == config->passed)
+			l->fd = -1;
 		return r;
+	}
 	*ret_listener = l;
 	l = NULL;
 	return 0;

@@ -89,6 +89,7 @@ class Daemon:
         self.cwd = cwd
         self.secrets = list(secrets)
         self.end_status = status        # what it has to end with; None: anything
+        self.pass_fds = ()              # descriptors that it inherits
         self.process = None
         self.lines = []
         self.changed = threading.Condition()
@@ -97,7 +98,7 @@ class Daemon:
     def start(self):
         self.process = subprocess.Popen(
             self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=self.env, cwd=self.cwd, preexec_fn=die_with_parent)
+            env=self.env, cwd=self.cwd, preexec_fn=die_with_parent, pass_fds=self.pass_fds)
         self.pump = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
         self.pump.start()
         return self
