@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+# Stage of ./check --long: the demo and the whole check, on machines that have nothing.
+for suite in bookworm trixie; do
+    count "demo and check on a fresh $suite" "$top/tests/fresh.sh" "$suite"
+done

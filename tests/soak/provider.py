@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""The functions that the soak's callers ask for, and how often each request ran."""
+import heapq
+import random
+import threading
+import time
+
+
+class Provider(threading.Thread):
+    """A local connection that holds soak.*; runs[id] is how often that request was handed to it."""
+
+    def __init__(self, gateway, seed):
+        super().__init__(daemon=True)
+        self.client = gateway.connect()
+        self.random = random.Random(seed)
+        self.runs = {}
+        self.later = []             # (when, request, result, error)
+        self.is_ending = False
+        for name in ('echo', 'slow', 'fail'):
+            self.client.ask('register', 'soak.' + name)
+
+    def twice(self):
+        return [number for number, n in self.runs.items() if n != 1]
+
+    def begin(self, request):
+        _, _, name, (params, meta) = request
+        self.runs[meta['call']] = self.runs.get(meta['call'], 0) + 1
+        if name == 'soak.fail':
+            self.client.answer(request, error={'message': params['n']})
+        elif name == 'soak.slow':
+            heapq.heappush(self.later, (time.monotonic() + self.random.uniform(0.05, 1.5), request[1], params))
+        else:
+            self.client.answer(request, params)
+
+    def answer_due(self):
+        while self.later and self.later[0][0] <= time.monotonic():
+            _, number, result = heapq.heappop(self.later)
+            self.client.answer(number, result)
+
+    def run(self):
+        while not self.is_ending:
+            try:
+                self.begin(self.client.wait_request(limit=0.05))
+            except TimeoutError:
+                pass
+            self.answer_due()
+        self.client.close()

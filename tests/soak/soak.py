@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A gateway, a hub that has a fault each second, a provider, and remote callers that ask until they know.
+
+    soak.py            in a build folder; top_srcdir and top_builddir as for the integration tests
+
+$CHAPI_SOAK_S is how long (600 s; 20 will do while one works on it), $CHAPI_SOAK_SEED makes a run's
+choices those of another. Prints figures; ends with 0 if all of this holds:
+
+    every request with an id has exactly one outcome at its caller; no function ran twice for one
+    id; what the gateway uses of memory and descriptors is flat.
+
+What is asked is in callers.py and provider.py, what goes wrong in faults.py.
+"""
+import os
+import shutil
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'integration'))
+
+from callers import Caller                                              # noqa: E402
+from faults import Faults, World                                        # noqa: E402
+from figures import Watch, n_fds                                        # noqa: E402
+from lib.gateway import Gateway                                         # noqa: E402
+from lib.hubs import FaultyHub                                          # noqa: E402
+from lib.limits import wait_until                                       # noqa: E402
+from lib.process import is_sanitized                                    # noqa: E402
+from provider import Provider                                           # noqa: E402
+
+N_CALLERS = 8
+STORE_S = 90            # how long answers are kept: longer than a caller's patience
+GROWTH_MAX_KIB = 1024   # between the first and the last third, when the store is full
+EARLY_GROWTH_MAX_KIB = 8192
+FDS_SPARE = 4           # kept connections of HTTP: publish_connections
+
+TIMING = {'backoff_least': '50ms', 'backoff_most': '500ms', 'backoff_reset': '2s', 'handshake': '2s',
+          'subscribe': '1s', 'probe': '1s', 'publish_timeout': '2s', 'proof_of_life': '2s'}
+
+
+class Soak:
+    def __init__(self, folder, duration_s, seed):
+        self.duration_s = duration_s
+        self.seed = seed
+        self.channel = 'private-chapi-soak'
+        self.hub = FaultyHub(folder).start()
+        self.gateway = Gateway(folder, self.hub, self.channel,
+                               pusher={'ping_interval': '500ms', 'pong_timeout': '1s'},
+                               remote={'answer_store_time': '%ds' % STORE_S},
+                               timing=TIMING).start().wait_up()
+        self.provider = Provider(self.gateway, seed)
+        self.callers = [Caller(self.hub, self.channel, '%s-%d' % (seed, n)) for n in range(N_CALLERS)]
+        self.world = World(self.hub, self.gateway, seed)
+        self.watch = Watch(self.gateway)
+        self.faults = Faults(self.world)
+        self.problems = []
+
+    def run(self):
+        self.provider.start()
+        for caller in self.callers:
+            caller.start()
+        wait_until(lambda: all(c.outcomes for c in self.callers), 'the callers to begin', 30)
+        self.fds_before = n_fds(self.gateway.pid)
+        self.watch.start()
+        self.faults.play(self.duration_s)
+        for caller in self.callers:
+            caller.is_ending = True
+        for caller in self.callers:
+            caller.join(90)
+        self.watch.end()
+        self.gateway.wait_up(30)
+        self.fds_after = n_fds(self.gateway.pid)
+        self.status = self.gateway.ask('status')['hub']
+        self.provider.is_ending = True
+        self.provider.join(10)
+
+    # -- what has to hold
+
+    def check(self, is_so, problem):
+        if not is_so:
+            self.problems.append(problem)
+
+    def check_callers(self):
+        for caller in self.callers:
+            self.check(not caller.is_alive(), 'a caller does not end')
+            self.problems.extend(caller.faults)
+        self.check(self.sum('requests') > self.duration_s, 'hardly anything was asked')
+        self.check(not self.provider.twice(), 'ran more than once: %s' % ' '.join(self.provider.twice()[:5]))
+
+    def check_memory(self):
+        if is_sanitized():
+            return      # they keep what was freed
+        warm = self.duration_s > 2 * STORE_S
+        first, last = self.watch.medians(1, STORE_S if warm else 0)
+        most = GROWTH_MAX_KIB if warm else EARLY_GROWTH_MAX_KIB
+        self.check(last - first <= most, 'memory grows: from %d to %d KiB' % (first, last))
+        self.check(self.fds_after <= self.fds_before + FDS_SPARE,
+                   'descriptors grow: from %d to %d' % (self.fds_before, self.fds_after))
+
+    # -- figures
+
+    def sum(self, name):
+        return sum(c.n[name] for c in self.callers)
+
+    def report(self):
+        known = sum(o is not None for c in self.callers for o in c.outcomes.values())
+        print('%d s, seed %s, %d callers' % (self.duration_s, self.seed, N_CALLERS))
+        print('requests %d, outcomes %d, repeats %d, asked again later %d' % (
+            self.sum('requests'), known, self.sum('repeats'), self.sum('not_now')))
+        print('responses %d, of them the same again %d, marked as cached %d' % (
+            self.sum('responses'), self.sum('again'), self.sum('cached')))
+        print('runs %d, of one id more than once %d; longest wait for an outcome %.1f s' % (
+            len(self.provider.runs), len(self.provider.twice()), max(c.longest_s for c in self.callers)))
+        print('callers: connections %d, HTTP errors %d' % (self.sum('connections'), self.sum('http_errors')))
+        publisher = self.status['publisher']
+        print('gateway: connections %d; published %d, repeated %d, failed %d, requests of HTTP %d; proofs missed %d' % (
+            self.status['connects'], publisher['published'], publisher['repeated'], publisher['failed'],
+            publisher['requests'], self.status['proof_of_life']['missed']))
+        warm_s = STORE_S if self.duration_s > 2 * STORE_S else 0
+        print('gateway: RSS %d KiB in the first third, %d in the last, %d at most; descriptors %d, %d, %d at most' % (
+            self.watch.medians(1, warm_s) + (self.watch.most(1), self.fds_before, self.fds_after,
+                                             self.watch.most(2))))
+        print('faults: ' + ', '.join('%s %d' % item for item in sorted(self.faults.counts.items()) if item[1]))
+
+    def stop(self):
+        self.gateway.stop()
+        self.hub.stop()
+
+
+def main():
+    duration_s = int(os.environ.get('CHAPI_SOAK_S', '600'))
+    seed = os.environ.get('CHAPI_SOAK_SEED') or os.urandom(4).hex()
+    folder = tempfile.mkdtemp(prefix='chapi-soak-')
+    soak = Soak(folder, duration_s, seed)
+    try:
+        soak.run()
+        soak.check_callers()
+        soak.check_memory()
+        soak.report()
+        soak.stop()
+    except Exception as e:
+        soak.problems.append('%s: %s' % (type(e).__name__, e))
+    for problem in soak.problems[:20]:
+        print('PROBLEM: ' + problem)
+    if soak.problems:
+        print('the end of the log of chapi-gw:\n' + soak.gateway.log()[-8000:])
+    shutil.rmtree(folder, ignore_errors=True)
+    return 1 if soak.problems else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
