@@ -53,6 +53,17 @@ static void print_publisher(const json_t *publisher)
 	table_print_field("publishing", text);
 }
 
+static void print_conflict(const json_t *conflict)
+{
+	char text[200];
+
+	if (!json_is_object(conflict))
+		return;
+	snprintf(text, sizeof(text), "another gateway (instance %s) answers by this name too, seen %lld times",
+		 ctl_text(conflict, "instance"), ctl_integer(conflict, "seen"));
+	table_print_field("name conflict", text);
+}
+
 static void print_hub(const json_t *hub)
 {
 	char text[100];
@@ -73,6 +84,7 @@ static void print_hub(const json_t *hub)
 		 ctl_integer(hub, "connects"));
 	table_print_field("subscribed", text);
 	print_publisher(json_object_get(hub, "publisher"));
+	print_conflict(json_object_get(json_object_get(hub, "remote"), "name_conflict"));
 }
 
 static void print_calls(const json_t *status)

@@ -99,13 +99,31 @@ static void check_publishing(const struct hub *hub, struct buf *out)
 	put_check(out, &check);
 }
 
+static void check_name(const struct config *config, const struct hub *hub, struct buf *out)
+{
+	struct check check = {
+		.name = "name",
+		.hint = "two gateways of one name take each other's requests: change 'name' in section "
+			"[gateway] of one of them",
+	};
+	struct hub_health health;
+
+	hub_health(hub, &health);
+	check.ok = !health.name_conflict;
+	snprintf(check.text, sizeof(check.text), check.ok ? "'%s'; nobody else was seen to use it" :
+		 "'%s'; another gateway answers by it too (name_conflict)", config->name);
+	put_check(out, &check);
+}
+
 void doctor_put(const struct config *config, const struct hub *hub, const struct now *now,
 		struct buf *out)
 {
-	mp_put_array(out, hub ? 4 : 3);
+	mp_put_array(out, hub ? 5 : 3);
 	check_socket(config, out);
 	check_clock(now, out);
 	check_hub(config, hub, out);
-	if (hub)
-		check_publishing(hub, out);
+	if (!hub)
+		return;
+	check_publishing(hub, out);
+	check_name(config, hub, out);
 }

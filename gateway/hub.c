@@ -32,6 +32,8 @@
 #include "libchapi-ipc/mp.h"
 
 #define CLIENT_NAME "chapi-gw"
+#define CONFLICT_QUIET_MS 600000	/* two gateways of one name are logged once in this time */
+#define CONFLICT_FRESH_MS 3600000	/* for so long one that was seen is trouble */
 #define PROXY_PORT 3128		/* if the setting names none */
 
 /* Whose publication has to be told of. */
@@ -58,6 +60,7 @@ struct hub {
 	const struct hub_handler *handler;
 	void *handler_data;
 	struct list publications;
+	struct list progress;
 
 	char *path;			/* of the WebSocket, with the query */
 	char *proxy_host, *proxy_auth;	/* NULL: none */
@@ -65,6 +68,7 @@ struct hub {
 	unsigned int turn;		/* which of the addresses is next */
 	bool opened;			/* the connection at hand was */
 	char logged[400];		/* the trouble that the log has been told of */
+	uint64_t conflict_logged_ms;	/* 0: never */
 	uint64_t n_dropped;		/* events that found no place in the publisher's queue */
 };
 
@@ -93,7 +97,8 @@ static struct now read_now(void)
 /* After anything that happened to the channel or the proof. */
 static void arm_timer(struct hub *hub)
 {
-	uint64_t next_ms = MIN(channel_next_ms(hub->channel), proof_next_ms(&hub->proof));
+	uint64_t next_ms = MIN(MIN(channel_next_ms(hub->channel), proof_next_ms(&hub->proof)),
+			       remote_next_ms(hub->remote));
 	uint64_t now_ms = read_now().ms, ms;
 	struct timeval tv;
 
@@ -187,6 +192,7 @@ static void on_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
 
 	channel_tick(hub->channel, now_ms);
 	tick_proof(hub, now_ms);
+	remote_tick(hub->remote, now_ms);
 	arm_timer(hub);
 }
 
@@ -297,6 +303,20 @@ static void op_send(void *data, struct span frame)
 		log_warn("hub", "a frame cannot be sent: %s", strerror(-r));
 }
 
+/* Each takes requests that are meant for the other. */
+static void log_conflict(struct hub *hub, uint64_t now_ms)
+{
+	struct remote_status status;
+
+	remote_status(hub->remote, &status);
+	if (status.n_name_conflicts == 0 || status.conflict_ms != now_ms ||
+	    (hub->conflict_logged_ms > 0 && now_ms - hub->conflict_logged_ms < CONFLICT_QUIET_MS))
+		return;
+	hub->conflict_logged_ms = now_ms;
+	log_warn("hub", "another gateway (instance %s) answers as '%s' too: give one of them another name",
+		 status.conflict, hub->config->name);
+}
+
 static void op_event(void *data, struct span channel, struct span event, struct span payload)
 {
 	struct now now = read_now();
@@ -307,6 +327,7 @@ static void op_event(void *data, struct span channel, struct span event, struct 
 		return;
 	}
 	remote_event(hub->remote, channel, event, payload, &now);
+	log_conflict(hub, now.ms);
 }
 
 static void log_up(const struct hub *hub)
@@ -387,9 +408,53 @@ static const struct channel_ops channel_ops = {
 
 /* ---- what the remote side wants ------------------------------------------------------------------ */
 
+/* Progress of a remote call, on its way. */
+struct hub_progress {
+	struct list link;
+	struct hub *hub;
+	void *of;
+};
+
+static void progress_free(struct hub_progress *progress)
+{
+	list_del(&progress->link);
+	free(progress);
+}
+
 static void on_answer_published(void *data, unsigned int status, const char *error UNUSED)
 {
 	remote_published(data, status);
+}
+
+static void on_progress_published(void *data, unsigned int status UNUSED, const char *error UNUSED)
+{
+	struct hub_progress *progress = data;
+	struct hub *hub = progress->hub;
+
+	remote_progress_published(progress->of);
+	progress_free(progress);
+	arm_timer(hub);
+}
+
+/* Answers go before: where they have to wait, progress is left out. */
+static bool publish_progress(struct hub *hub, const struct outbox_event *event, void *of)
+{
+	struct hub_progress *progress;
+	struct outbox_status status;
+
+	publisher_status(hub->publisher, &status);
+	if (status.pause != OUTBOX_RUNNING || status.bytes_waiting > hub->config->publish_queue / 2)
+		return false;
+	progress = malloc(sizeof(*progress));
+	if (!progress)
+		return false;
+	*progress = (struct hub_progress){ .hub = hub, .of = of };
+	list_init(&progress->link);
+	list_add_tail(&hub->progress, &progress->link);
+	if (publisher_publish(hub->publisher, event, on_progress_published, progress) == 0)
+		return true;
+	progress_free(progress);
+	return false;
 }
 
 /* Our own connection does not get it: it would come back to us, and count. */
@@ -404,8 +469,11 @@ static bool op_publish(void *data, const struct remote_publication *publication)
 		.has_id = publication->has_id,
 		.deadline_ms = MAX(publication->deadline_ms, read_now().ms),
 	};
-	int r = publisher_publish(hub->publisher, &event, on_answer_published, publication->answer);
+	int r;
 
+	if (publication->progress_of)
+		return publish_progress(hub, &event, publication->progress_of);
+	r = publisher_publish(hub->publisher, &event, on_answer_published, publication->answer);
 	if (r == 0)
 		return true;
 	if (hub->n_dropped++ == 0)
@@ -414,7 +482,15 @@ static bool op_publish(void *data, const struct remote_publication *publication)
 	return false;
 }
 
-static const struct remote_ops remote_ops = { .publish = op_publish };
+static void op_progress_waits(void *data)
+{
+	arm_timer(data);
+}
+
+static const struct remote_ops remote_ops = {
+	.publish = op_publish,
+	.progress_waits = op_progress_waits,
+};
 
 /* ---- events of local processes --------------------------------------------------------------------- */
 
@@ -619,6 +695,7 @@ int hub_new(struct event_base *base, const struct config *config, struct router 
 	hub->handler = handler;
 	hub->handler_data = data;
 	list_init(&hub->publications);
+	list_init(&hub->progress);
 	r = build(hub, router);
 	if (r < 0) {
 		hub_free(hub);
@@ -633,6 +710,7 @@ int hub_new(struct event_base *base, const struct config *config, struct router 
 struct hub *hub_free(struct hub *hub)
 {
 	struct publication *publication;
+	struct hub_progress *progress;
 	struct proof_ticket *ticket, *tmp;
 	struct now now = read_now();
 
@@ -644,6 +722,8 @@ struct hub *hub_free(struct hub *hub)
 	publisher_free(hub->publisher);
 	while ((publication = list_first(&hub->publications, struct publication, link)))
 		publication_free(publication);
+	while ((progress = list_first(&hub->progress, struct hub_progress, link)))
+		progress_free(progress);
 	channel_free(hub->channel);
 	clockwatch_free(hub->clockwatch);
 	list_for_each_safe(ticket, tmp, &hub->proof_tickets, struct proof_ticket, link)
@@ -765,18 +845,33 @@ static void put_proof(const struct hub *hub, struct buf *out)
 	put_number(out, "missed", proof->n_missed);
 }
 
+static void put_conflict(const struct remote_status *status, struct buf *out)
+{
+	mp_put_str(out, "name_conflict");
+	if (status->n_name_conflicts == 0) {
+		mp_put_nil(out);
+		return;
+	}
+	mp_put_map(out, 3);
+	put_text(out, "instance", status->conflict);
+	put_number(out, "seen", status->n_name_conflicts);
+	put_number(out, "age_ms", read_now().ms - status->conflict_ms);
+}
+
 static void put_remote(const struct hub *hub, struct buf *out)
 {
 	struct remote_status status;
 
 	remote_status(hub->remote, &status);
 	mp_put_str(out, "remote");
-	mp_put_map(out, 5);
+	mp_put_map(out, 7);
 	put_number(out, "requests", status.n_requests);
 	put_number(out, "responses", status.n_responses);
 	put_number(out, "ignored", status.n_ignored);
 	put_number(out, "limited", status.n_limited);
 	put_number(out, "running", status.n_running);
+	put_number(out, "progress_dropped", status.n_progress_dropped);
+	put_conflict(&status, out);
 }
 
 static void put_wait(const struct hub *hub, const struct channel_status *status, struct buf *out)
@@ -821,13 +916,17 @@ void hub_health(const struct hub *hub, struct hub_health *ret_health)
 {
 	struct outbox_status publishing;
 	struct channel_status status;
+	struct remote_status remote;
 
 	channel_status(hub->channel, &status);
 	publisher_status(hub->publisher, &publishing);
+	remote_status(hub->remote, &remote);
 	*ret_health = (struct hub_health){
 		.state = state_names[status.state],
 		.up = status.state == CHANNEL_UP,
 		.reason = status.reason,
+		.name_conflict = remote.n_name_conflicts > 0 &&
+				 read_now().ms - remote.conflict_ms < CONFLICT_FRESH_MS,
 	};
 	snprintf(ret_health->publish_error, sizeof(ret_health->publish_error), "%s", publishing.last_error);
 }

@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/text.h"
+
 #define WAIT_MOST_MS 600000	/* however long a caller says that it waits */
 #define NO_SLOT UINT32_MAX
 #define RETRY_AFTER_MS 1000	/* what a caller is advised to wait for the end of other calls */
@@ -34,6 +36,9 @@ struct remote_call *remote_call_unref(struct remote_call *call)
 	if (!call || --call->refs > 0)
 		return NULL;
 	list_del(&call->link);
+	list_del(&call->progressing);
+	list_del(&call->progress_sent);
+	buf_deinit(&call->progress);
 	record_request_deinit(&call->request);
 	free(call);
 	return NULL;
@@ -53,13 +58,15 @@ static int remote_call_new(struct remote *r, struct span channel, struct remote_
 	call->refs = 1;
 	call->remote = r;
 	list_init(&call->link);
+	list_init(&call->progressing);
+	list_init(&call->progress_sent);
 	record_request_init(&call->request);
 	call->channel = channel;
 	*ret_call = call;
 	return 0;
 }
 
-static uint64_t add_call(struct remote *r, struct remote_call *call)
+static void add_call(struct remote *r, struct remote_call *call)
 {
 	uint32_t i = r->first_free;
 	struct remote_slot *slot = &r->slots[i];
@@ -68,20 +75,24 @@ static uint64_t add_call(struct remote *r, struct remote_call *call)
 	slot->call = call;
 	slot->n_uses++;
 	r->status.n_running++;
-	return (uint64_t)slot->n_uses << 32 | i;
+	call->token = (uint64_t)slot->n_uses << 32 | i;
 }
 
 /* NULL: no such call, any more. */
-static struct remote_call *take_call(struct remote *r, uint64_t token)
+static struct remote_slot *find_slot(struct remote *r, uint64_t token)
 {
 	uint32_t i = (uint32_t)token;
-	struct remote_call *call;
-	struct remote_slot *slot;
 
-	if (i >= r->n_slots)
-		return NULL;
-	slot = &r->slots[i];
-	if (!slot->call || slot->n_uses != token >> 32)
+	return i < r->n_slots && r->slots[i].call && r->slots[i].n_uses == token >> 32 ? &r->slots[i] : NULL;
+}
+
+static struct remote_call *take_call(struct remote *r, uint64_t token)
+{
+	struct remote_slot *slot = find_slot(r, token);
+	uint32_t i = (uint32_t)token;
+	struct remote_call *call;
+
+	if (!slot)
 		return NULL;
 	call = slot->call;
 	slot->call = NULL;
@@ -97,6 +108,8 @@ static void on_response(struct party *party, uint64_t token, const struct party_
 	struct remote_call *call = take_call(r, token);
 	bool unknown = response->failure && response->failure->code == CHAPI_ERR_API_NOT_FOUND;
 
+	if (call)
+		remote_end_progress(r, call);
 	if (!call || (unknown && !r->config.limits.answer_unknown)) {
 		r->status.n_ignored++;
 		if (call)
@@ -110,8 +123,13 @@ static void on_response(struct party *party, uint64_t token, const struct party_
 		remote_call_unref(call);
 }
 
-static void on_progress(struct party *party UNUSED, uint64_t token UNUSED, struct span value UNUSED)
+static void on_progress(struct party *party, uint64_t token, struct span value)
 {
+	struct remote *r = container_of(party, struct remote, party);
+	struct remote_slot *slot = find_slot(r, token);
+
+	if (slot)
+		remote_take_progress(r, slot->call, value);
 }
 
 /* It holds no names, so nothing is ever asked of it, and it watches nothing. */
@@ -145,16 +163,18 @@ static void start_call(struct remote *r, struct remote_call *call, const struct 
 		if (buf_error(&caller))
 			buf_clear(&caller);	/* a label is not worth failing for */
 	}
+	add_call(r, call);
 	call->starting = true;
 	router_call(r->router, &r->party,
 		    &(struct router_call){
-			    .token = add_call(r, call),
+			    .token = call->token,
 			    .api = buf_span(&request->api),
 			    .params = buf_span(&request->params),
 			    .call = buf_span(&request->id),
 			    .caller = buf_span(&caller),
 			    .request_time = isnan(request->request_time) ? 0 : request->request_time,
 			    .timeout_ms = request->timeout_ms,
+			    .progress = request->progress && request->id.len > 0,
 		    },
 		    now);
 	call->starting = false;
@@ -271,7 +291,7 @@ static void request_came(struct remote *r, struct span channel, struct span text
 
 /* An answer of somebody else is nothing to us, unless it bears our name. */
 static void response_came(struct remote *r, struct span channel UNUSED, struct span text,
-			  const struct now *now UNUSED)
+			  const struct now *now)
 {
 	CLEANUP(buf_deinit) struct buf gateway = BUF_NULL;
 	CLEANUP(buf_deinit) struct buf instance = BUF_NULL;
@@ -279,9 +299,15 @@ static void response_came(struct remote *r, struct span channel UNUSED, struct s
 	r->status.n_ignored++;
 	if (record_response_origin(text, &gateway, &instance))
 		return;
-	if (span_is(buf_span(&gateway), r->config.name) &&
-	    !span_is(buf_span(&instance), router_instance(r->router)))
-		r->status.n_name_conflicts++;
+	if (!span_is(buf_span(&gateway), r->config.name) ||
+	    span_is(buf_span(&instance), router_instance(r->router)))
+		return;
+	r->status.n_name_conflicts++;
+	r->status.conflict_ms = now->ms;
+	if (!text_is_printable_ascii(buf_span(&instance)))
+		buf_clear(&instance);
+	snprintf(r->status.conflict, sizeof(r->status.conflict), "%.*s", (int)instance.len,
+		 instance.len ? (const char *)buf_data(&instance) : "");
 }
 
 /* The channel as the config has it: its text outlives the event. */
@@ -308,7 +334,7 @@ static bool takes_client_events(const char *channel)
 	return begins_with(channel, "private-") && !begins_with(channel, "private-encrypted-");
 }
 
-enum { EVENT_REQUEST, EVENT_RESPONSE };
+enum { EVENT_REQUEST, EVENT_CANCEL, EVENT_RESPONSE };
 
 /* What is done about an event. */
 static const struct {
@@ -317,6 +343,7 @@ static const struct {
 		     const struct now *now);
 } events[REMOTE_EVENTS] = {
 	[EVENT_REQUEST] = { true, request_came },
+	[EVENT_CANCEL] = { true, remote_cancel },
 	[EVENT_RESPONSE] = { false, response_came },
 };
 
@@ -348,6 +375,7 @@ static size_t find_event(const struct remote *r, const char *channel, struct spa
 static void name_events(struct remote *r)
 {
 	snprintf(r->event_names[EVENT_REQUEST], REMOTE_EVENT_LEN_MAX, "%s", r->config.request_event);
+	snprintf(r->event_names[EVENT_CANCEL], REMOTE_EVENT_LEN_MAX, "%s", REMOTE_CANCEL_EVENT);
 	snprintf(r->event_names[EVENT_RESPONSE], REMOTE_EVENT_LEN_MAX, "%s", r->config.response_event);
 }
 
@@ -433,6 +461,8 @@ int remote_new(const struct remote_config *config, struct router *router, const 
 	r->data = data;
 	name_events(r);
 	list_init(&r->publishing);
+	list_init(&r->progressing);
+	list_init(&r->progress_sent);
 	r->party.ops = &remote_party_ops;
 	r->party.origin = PARTY_REMOTE;
 	snprintf(r->party.caller, sizeof(r->party.caller), "remote");
@@ -450,6 +480,8 @@ struct remote *remote_free(struct remote *r, const struct now *now)
 	router_remove(r->router, &r->party, now);
 	for (uint32_t i = 0; i < r->n_slots; i++)
 		remote_call_unref(r->slots[i].call);
+	list_for_each_safe(call, tmp, &r->progress_sent, struct remote_call, progress_sent)
+		remote_progress_published(call);
 	list_for_each_safe(call, tmp, &r->publishing, struct remote_call, link)
 		remote_call_unref(call);
 	outcomes_free(r->outcomes);

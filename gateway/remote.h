@@ -4,7 +4,8 @@
  * responses go out as events.
  *
  * Pure: publishing is a function it is given. Records are record.h, the connection is
- * channel.h. chapi-remote(7).
+ * channel.h. While a call runs, its caller may cancel it and is told of its progress.
+ * chapi-remote(7).
  */
 #ifndef CHAPI_REMOTE_H
 #define CHAPI_REMOTE_H
@@ -12,6 +13,9 @@
 #include "gateway/router.h"
 
 struct remote;
+
+#define REMOTE_CANCEL_EVENT "cancel"
+#define REMOTE_PROGRESS_EVENT "progress"
 
 /* What can be set while it runs. */
 struct remote_limits {
@@ -33,24 +37,31 @@ struct remote_config {
 	uint64_t seed[4];			/* secret: see outcome.h */
 };
 
-/* An answer to be published; everything in it is borrowed. */
+/* An answer, or progress, to be published; everything in it is borrowed. */
 struct remote_publication {
 	struct span channel, event;
 	struct span payload;		/* text, the event's data */
 	bool has_id;			/* its caller knows a repeat by it */
 	uint64_t deadline_ms;		/* until when the caller said it waits; 0: it did not say */
-	void *answer;			/* for remote_published() */
+	void *answer;			/* for remote_published(); NULL: of progress */
+	void *progress_of;		/* for remote_progress_published(); NULL: it is an answer */
 };
 
 struct remote_ops {
-	/* False: it cannot be. Else remote_published() follows, later, unless the remote side is freed before. */
+	/* False: it cannot be. Else remote_published() or remote_progress_published() follows, later,
+	 * unless the remote side is freed before. */
 	bool (*publish)(void *data, const struct remote_publication *publication);
+	/* There is progress to be published: look at remote_next_ms() soon. */
+	void (*progress_waits)(void *data);
 };
 
 struct remote_status {
 	uint64_t n_requests, n_responses;
 	uint64_t n_ignored;		/* events not understood, not for us, or that could not be answered */
+	uint64_t n_progress_dropped;	/* not published: newer came, the answer came, or no room */
 	uint64_t n_name_conflicts;	/* answers of another gateway that has our name; 0: none seen */
+	char conflict[65];		/* the instance of the last one; "" */
+	uint64_t conflict_ms;		/* when it was seen */
 	uint64_t n_limited;		/* requests beyond a limit: not run, and told if they had an id */
 	unsigned int n_running;
 };
@@ -70,6 +81,10 @@ void remote_event(struct remote *remote, struct span channel, struct span event,
 		  const struct now *now);
 /* What became of a publication; status: of HTTP as the hub meant it, 0 if none came. */
 void remote_published(void *answer, unsigned int status);
+void remote_progress_published(void *progress_of);
+uint64_t remote_next_ms(const struct remote *remote);	/* when to call tick; UINT64_MAX: never */
+/* Publishes progress that is due. */
+void remote_tick(struct remote *remote, uint64_t now_ms);
 void remote_status(const struct remote *remote, struct remote_status *ret_status);
 
 #endif

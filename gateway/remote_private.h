@@ -4,6 +4,7 @@
  *
  *     remote.c          events in, calls that run, life
  *     remote_answers.c  answers out: of a function, of the gateway, and those given once more
+ *     remote_notes.c    between the two: cancel in, progress out
  */
 #ifndef CHAPI_REMOTE_PRIVATE_H
 #define CHAPI_REMOTE_PRIVATE_H
@@ -13,7 +14,7 @@
 #include "gateway/record.h"
 #include "gateway/remote.h"
 
-#define REMOTE_EVENTS 2			/* that are understood */
+#define REMOTE_EVENTS 3			/* that are understood */
 #define REMOTE_EVENT_LEN_MAX 224	/* with the NUL; without "client-" */
 
 struct remote_slot;
@@ -27,6 +28,7 @@ struct remote_call {
 	struct span channel;		/* where it came from; of the config */
 	uint64_t arrived_ms;
 	uint64_t deadline_ms;		/* 0: none was named */
+	uint64_t token;			/* the router's, while it runs */
 	bool starting;			/* start_call() holds it */
 	bool answered;			/* meanwhile */
 	struct outcome_key key;		/* if it has an id */
@@ -37,6 +39,13 @@ struct remote_call {
 	enum chapi_ran ran;
 	size_t size;
 	bool substituted;		/* it is that other one */
+
+	/* Of its progress. */
+	struct list progressing;	/* there is some that waits */
+	struct list progress_sent;	/* an event is under way */
+	struct buf progress;		/* the latest value, JSON */
+	uint32_t n_progress;		/* events so far */
+	uint64_t progress_at_ms;	/* not before */
 };
 
 struct remote {
@@ -50,6 +59,8 @@ struct remote {
 	uint32_t n_slots;
 	uint32_t first_free;
 	struct list publishing;		/* calls whose answers are */
+	struct list progressing;	/* calls with progress that waits */
+	struct list progress_sent;	/* calls with progress under way */
 	struct outcomes *outcomes;
 	struct bucket bucket;		/* of new requests */
 	struct remote_status status;
@@ -59,6 +70,11 @@ struct remote_call *remote_call_unref(struct remote_call *call);	/* NULL is fine
 
 /* The answer of a call that the router had. */
 void remote_answer(struct remote *remote, struct remote_call *call, const struct party_response *response);
+/* An event "cancel" has come. */
+void remote_cancel(struct remote *remote, struct span channel, struct span text, const struct now *now);
+/* Its provider says something, one MessagePack value; it is over. */
+void remote_take_progress(struct remote *remote, struct remote_call *call, struct span value);
+void remote_end_progress(struct remote *remote, struct remote_call *call);
 /* There will be no answer, and it did not run: a later try may. */
 void remote_forget(struct remote *remote, struct remote_call *call);
 /* Answers that need no router. */

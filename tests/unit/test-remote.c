@@ -38,6 +38,7 @@ struct handed {
 	size_t params_len;
 	double request_time;
 	int64_t timeout_ms;
+	bool progress;
 };
 
 struct router {
@@ -45,6 +46,7 @@ struct router {
 	const struct party_response *answer_at_once;	/* NULL: later */
 	struct handed calls[CALLS_MAX];
 	size_t n_calls;
+	uint64_t cancelled;		/* token; 0: nothing was */
 };
 
 void router_add(struct router *router, struct party *party, const struct now *now UNUSED)
@@ -69,6 +71,12 @@ bool router_is_idempotent(const struct router *router UNUSED, struct span api)
 	return span_is(api, "idempotent");
 }
 
+void router_cancel(struct router *router, struct party *from, uint64_t token, const struct now *now UNUSED)
+{
+	assert_ptr_equal(from, router->party);
+	router->cancelled = token;
+}
+
 static void copy_text(char ret[100], struct span text)
 {
 	snprintf(ret, 100, "%.*s", (int)text.len, text.len ? (const char *)text.p : "");
@@ -86,6 +94,7 @@ void router_call(struct router *router, struct party *from, const struct router_
 		.params_len = call->params.len,
 		.request_time = call->request_time,
 		.timeout_ms = call->timeout_ms,
+		.progress = call->progress,
 	};
 	if (router->answer_at_once)
 		from->ops->response(from, call->token, router->answer_at_once);
@@ -106,7 +115,8 @@ struct world {
 	struct buf payload;
 	bool has_id;
 	uint64_t deadline_ms;
-	void *answer;
+	void *answer, *progress_of;
+	unsigned int n_waits;		/* how often it was told that progress waits */
 	bool full;			/* takes nothing */
 };
 
@@ -126,10 +136,18 @@ static bool on_publish(void *data, const struct remote_publication *p)
 	w->has_id = p->has_id;
 	w->deadline_ms = p->deadline_ms;
 	w->answer = p->answer;
+	w->progress_of = p->progress_of;
 	return true;
 }
 
-static const struct remote_ops ops = { .publish = on_publish };
+static void on_progress_waits(void *data)
+{
+	struct world *w = data;
+
+	w->n_waits++;
+}
+
+static const struct remote_ops ops = { .publish = on_publish, .progress_waits = on_progress_waits };
 
 static const struct remote_config defaults = {
 	.name = "pi",
@@ -1055,6 +1073,185 @@ static void test_answer_that_finds_no_place_is_not_counted(void **state UNUSED)
 	world_deinit(&w);
 }
 
+/* ---- cancel and progress ---------------------------------------------------------------- */
+
+static void test_cancel_ends_the_call_of_its_id(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	id_comes(&w, "a");
+	id_comes(&w, "b");
+	event_comes(&w, PRIVATE, "cancel", "{\"id\":\"b\"}");
+	assert_int_equal(w.router.cancelled, w.router.calls[1].token);
+	w.router.cancelled = 0;
+	event_comes(&w, PRIVATE, "client-cancel", "{\"id\":\"a\"}");
+	assert_int_equal(w.router.cancelled, w.router.calls[0].token);
+	assert_int_equal(status_of(&w).n_ignored, 0);
+	world_deinit(&w);
+}
+
+static void test_cancel_of_what_does_not_run_is_ignored(void **state UNUSED)
+{
+	static const char *const texts[] = {
+		"{\"id\":\"z\"}", "{\"id\":\"a\"}", "{\"id\":7}", "{}", "[]", "x", "{\"id\":\"\"}",
+	};
+	struct world w;
+
+	world_init(&w);
+	id_comes(&w, "a");
+	answer_call(&w, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		event_comes(&w, PRIVATE, "cancel", texts[i]);
+	assert_int_equal(w.router.cancelled, 0);
+	assert_int_equal(status_of(&w).n_ignored, ARRAY_SIZE(texts));
+	id_comes(&w, "b");
+	event_comes(&w, PUBLIC, "client-cancel", "{\"id\":\"b\"}");
+	assert_int_equal(w.router.cancelled, 0);
+	world_deinit(&w);
+}
+
+static void provider_says(struct world *w, size_t i, const char *text)
+{
+	CLEANUP(buf_deinit) struct buf value = BUF_NULL;
+
+	mp_put_str(&value, text);
+	w->router.party->ops->progress(w->router.party, w->router.calls[i].token, buf_span(&value));
+}
+
+static void world_with_progress(struct world *w)
+{
+	world_init(w);
+	request_comes(w, "{\"id\":\"a\",\"api\":\"x\",\"progress\":true}");
+	assert_true(w->router.calls[0].progress);
+	assert_int_equal(remote_next_ms(w->remote), UINT64_MAX);
+}
+
+/* The nth event was progress. */
+static void assert_progress(const struct world *w, unsigned int n, const char *text)
+{
+	assert_int_equal(w->n_published, n);
+	assert_string_equal(w->event, "progress");
+	assert_int_equal(w->payload.len, strlen(text));
+	assert_memory_equal(buf_data(&w->payload), text, strlen(text));
+}
+
+static void test_progress_is_published_with_its_number(void **state UNUSED)
+{
+	struct world w;
+
+	world_with_progress(&w);
+	provider_says(&w, 0, "half");
+	assert_int_equal(w.n_published, 0);
+	assert_int_equal(w.n_waits, 1);
+	assert_in_range(remote_next_ms(w.remote), 0, now.ms);
+	remote_tick(w.remote, now.ms);
+	assert_progress(&w, 1, "{\"id\":\"a\",\"seq\":0,\"value\":\"half\"}");
+	assert_string_equal(w.channel, PRIVATE);
+	assert_false(w.has_id);
+	remote_progress_published(w.progress_of);
+	provider_says(&w, 0, "nearly");
+	assert_int_equal(remote_next_ms(w.remote), now.ms + 500);
+	remote_tick(w.remote, now.ms + 499);
+	assert_int_equal(w.n_published, 1);
+	remote_tick(w.remote, now.ms + 500);
+	assert_progress(&w, 2, "{\"id\":\"a\",\"seq\":1,\"value\":\"nearly\"}");
+	remote_progress_published(w.progress_of);
+	world_deinit(&w);
+}
+
+static void test_latest_progress_wins(void **state UNUSED)
+{
+	struct world w;
+
+	world_with_progress(&w);
+	provider_says(&w, 0, "1");
+	provider_says(&w, 0, "2");
+	provider_says(&w, 0, "3");
+	remote_tick(w.remote, now.ms);
+	assert_progress(&w, 1, "{\"id\":\"a\",\"seq\":0,\"value\":\"3\"}");
+	assert_int_equal(status_of(&w).n_progress_dropped, 2);
+	/* The hub is slow: nothing follows before it has taken the last. */
+	provider_says(&w, 0, "4");
+	assert_int_equal(remote_next_ms(w.remote), UINT64_MAX);
+	remote_tick(w.remote, now.ms + 5000);
+	assert_int_equal(w.n_published, 1);
+	remote_progress_published(w.progress_of);
+	remote_tick(w.remote, now.ms + 5000);
+	assert_int_equal(w.n_published, 2);
+	world_deinit(&w);
+}
+
+static void test_progress_that_waits_is_dropped_by_the_answer(void **state UNUSED)
+{
+	struct world w;
+
+	world_with_progress(&w);
+	provider_says(&w, 0, "half");
+	answer_call(&w, 0);
+	assert_int_equal(w.n_published, 1);
+	assert_string_equal(w.event, "response");
+	assert_int_equal(remote_next_ms(w.remote), UINT64_MAX);
+	remote_tick(w.remote, now.ms + 1000);
+	provider_says(&w, 0, "too late");
+	remote_tick(w.remote, now.ms + 2000);
+	assert_int_equal(w.n_published, 1);
+	assert_int_equal(status_of(&w).n_progress_dropped, 1);
+	world_deinit(&w);
+}
+
+/* The answer, and the end of the remote side, while an event with progress is under way. */
+static void test_progress_under_way_outlives_its_call(void **state UNUSED)
+{
+	void *progress_of;
+	struct world w;
+
+	world_with_progress(&w);
+	provider_says(&w, 0, "half");
+	remote_tick(w.remote, now.ms);
+	progress_of = w.progress_of;
+	answer_call(&w, 0);
+	remote_published(w.answer, 200);
+	remote_progress_published(progress_of);
+	id_comes(&w, "b");
+	provider_says(&w, 1, "half");
+	remote_tick(w.remote, now.ms);
+	world_deinit(&w);
+}
+
+static void test_progress_that_cannot_be_sent_is_left_out(void **state UNUSED)
+{
+	struct world w;
+
+	world_with_progress(&w);
+	w.full = true;
+	provider_says(&w, 0, "half");
+	remote_tick(w.remote, now.ms);
+	w.full = false;
+	w.router.party->ops->progress(w.router.party, w.router.calls[0].token,
+				      span_of("\xcb\x7f\xf8\0\0\0\0\0\0", 9));	/* NaN */
+	remote_tick(w.remote, now.ms + 1000);
+	assert_int_equal(w.n_published, 0);
+	assert_int_equal(status_of(&w).n_progress_dropped, 2);
+	provider_says(&w, 0, "ok");
+	remote_tick(w.remote, now.ms + 1000);
+	assert_says(&w, "\"seq\":0,");
+	world_deinit(&w);
+}
+
+/* Who cannot tell it apart from that of others does not get it. */
+static void test_progress_needs_to_be_asked_for_and_an_id(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	id_comes(&w, "a");
+	request_comes(&w, "{\"api\":\"x\",\"progress\":true}");
+	assert_false(w.router.calls[0].progress);
+	assert_false(w.router.calls[1].progress);
+	world_deinit(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1102,6 +1299,14 @@ int main(void)
 		cmocka_unit_test(test_repeat_is_answered_beyond_max_calls_too),
 		cmocka_unit_test(test_without_id_nothing_is_a_repeat),
 		cmocka_unit_test(test_repeat_of_what_the_hub_found_too_large_gets_the_answer_that_says_so),
+		cmocka_unit_test(test_cancel_ends_the_call_of_its_id),
+		cmocka_unit_test(test_cancel_of_what_does_not_run_is_ignored),
+		cmocka_unit_test(test_progress_is_published_with_its_number),
+		cmocka_unit_test(test_latest_progress_wins),
+		cmocka_unit_test(test_progress_that_waits_is_dropped_by_the_answer),
+		cmocka_unit_test(test_progress_under_way_outlives_its_call),
+		cmocka_unit_test(test_progress_that_cannot_be_sent_is_left_out),
+		cmocka_unit_test(test_progress_needs_to_be_asked_for_and_an_id),
 	};
 
 	return cmocka_run_group_tests_name("remote", tests, NULL, NULL);
