@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// What programs in TypeScript write: compiled by the tests, never run.
+import { ApiNotFound, ChapiError, connect, type Client, type ServedCall } from 'chapi';
+
+async function provider(client: Client): Promise<void> {
+	const granted = await client.register('add', ({ a, b }: { a: number; b: number }, call: ServedCall) => {
+		call.progress({ done: 0.5 });
+		return call.signal.aborted ? null : a + b;
+	}, { policy: 'share', timeout: 500, tags: ['math'] });
+	const state: 'active' | 'standby' | 'paused' | 'draining' = granted.state;
+	client.on('revoked', (name: string, reason: string) => console.log(name, reason, state));
+}
+
+async function caller(): Promise<number> {
+	const client = await connect({ name: 'types', appKey: 'key' });
+	const call = client.call<number>('add', { a: 1, b: 2 }, { timeout: 100, progress: true, signal: AbortSignal.timeout(5) });
+	for await (const value of call.progress)
+		console.log(value);
+	try {
+		return await call;
+	} catch (e) {
+		if (e instanceof ApiNotFound)
+			return 0;
+		if (e instanceof ChapiError && e.ran === 'no')
+			return -1;
+		throw e;
+	} finally {
+		client.close();
+	}
+}
+
+async function wrong(client: Client): Promise<void> {
+	// @ts-expect-error a policy that there is not
+	await client.register('x', () => 1, { policy: 'steal' });
+	// @ts-expect-error no handler
+	await client.register('x');
+}
+
+export { caller, provider, wrong };
