@@ -237,6 +237,59 @@ def hub_problems():
             yield 'action %s has no example' % name
 
 
+# ---- programs --------------------------------------------------------------------------------
+
+# The page of a program, and the source that has what --help prints.
+PROGRAMS = {
+    'chapi-call.1': 'clients/chapi-call.c',
+    'chapi-ctl.1': 'clients/chapi-ctl.c',
+    'chapi-gw.8': 'gateway/main.c',
+    'chapi-hub.1': 'tests/hub/main.c',
+    'chapi-serve.1': 'clients/chapi-serve.c',
+}
+
+
+def help_text(path):
+    """All literals that stand at the beginning of a line: what is printed for people."""
+    return '\n'.join(found(path, r'^\t[\t ]*"([^\n]*?)(?:\\n)?"'))
+
+
+def program_problems(name, source):
+    page, text = read('doc/' + name), help_text(source)
+    options = set(re.findall(r'^\s+(?:-\w, )?--([a-z][\w-]*)', text, re.M))
+    there = set(re.findall(r'Fl (?:\w , Fl )?(?:\\-|-)([a-z][\w-]+)', page))
+    for option in sorted(options - there):
+        yield 'option --%s is not in the page' % option
+    statuses = re.findall(r'(?:status: |; ?)(\d+) ', ' '.join(text.partition('Exit status')[2].split()))
+    section = re.search(r'^\.Sh EXIT STATUS\n(.*?)(?=^\.Sh |\Z)', page, re.M | re.S)
+    for status in statuses:
+        if section and not re.search(r'^\.It .*\b%s\b|(?:^|; )%s: ' % (status, status), section[1], re.M):
+            yield 'exit status %s is not in the page' % status
+    for command in re.findall(r'^\t\{ "([a-z-]+)", "[^"]*", "', read(source), re.M):
+        if not re.search(r'^\.It .*Ic %s\b' % command, page, re.M):
+            yield 'command %s is not in the page' % command
+    for title in ('EXIT STATUS', 'ENVIRONMENT', 'FILES', 'EXAMPLES', 'SEE ALSO'):
+        if '\n.Sh %s\n' % title not in page:
+            yield 'there is no section %s' % title
+
+
+def check_programs():
+    for name, source in PROGRAMS.items():
+        if os.path.exists(os.path.join(top, 'doc', name)):
+            check('doc/%s is what --help says' % name, program_problems, name, source)
+        else:
+            print('ok - doc/%s # SKIP there is no such page yet' % name)
+
+
+def reference_problems():
+    """Pages of ours that pages name."""
+    pages = {name for name in os.listdir(os.path.join(top, 'doc')) if re.search(r'\.[1-8]$', name)}
+    for page in sorted(pages):
+        for name, number in re.findall(r'^\.Xr (\S+) (\d)', read('doc/' + page), re.M):
+            if 'chapi' in name and '%s.%s' % (name, number) not in pages | set(PROGRAMS):
+                yield 'doc/%s names %s(%s), which is not there' % (page, name, number)
+
+
 # ---- the other documents ---------------------------------------------------------------------
 
 def file_problems():
@@ -279,6 +332,8 @@ def main():
     check('keywords and types of descriptions', keyword_problems)
     check('rights', right_problems)
     check('options and scripts of chapi-hub', hub_problems)
+    check_programs()
+    check('pages that pages name', reference_problems)
     check('files in doc/architecture.md', file_problems)
     check('paths in the documents', link_problems)
 
