@@ -2,8 +2,8 @@
 /*
  * What the run of a command means for the caller: see answer.h.
  *
- * Output that is one JSON value is that value; other text is a text, without its last newline;
- * what is no text is bytes. The details of an error are {status, signal, stdout, stderr}.
+ * Unless the form says otherwise, output that is one JSON value is that value; other text is a
+ * text, without its last newline; what is no text is bytes. The details of an error are {status, signal, stdout, stderr}.
  */
 #include <config.h>	/* _GNU_SOURCE: memrchr */
 
@@ -39,29 +39,50 @@ static int pack_output(msgpack_packer *packer, const char *out, size_t len)
 	return r < 0 ? r : msgpack_pack_str_body(packer, out ? out : "", len);
 }
 
-static void answer_text(chapi_request *request, const char *out, size_t len)
+/* Negative: no memory. */
+static int make_text(const char *out, size_t len, void **ret_value, size_t *ret_len)
 {
 	msgpack_packer packer;
 	msgpack_sbuffer value;
+	int r;
 
 	msgpack_sbuffer_init(&value);
 	msgpack_packer_init(&packer, &value, msgpack_sbuffer_write);
-	if (pack_output(&packer, out, len) < 0)
-		chapi_request_drop(request);
-	else
-		(void)chapi_answer_sbuffer(request, &value);
-	msgpack_sbuffer_destroy(&value);
+	r = pack_output(&packer, out, len);
+	*ret_len = value.size;
+	*ret_value = msgpack_sbuffer_release(&value);
+	return r;
 }
 
-static void answer_output(chapi_request *request, const char *out, size_t len)
+/* Negative: it is not what the form wants (fault says so), or no memory (fault is empty). */
+static int make_value(const char *out, size_t len, const struct answer_form *form,
+		      void **ret_value, size_t *ret_len, char *fault, size_t fault_len)
+{
+	int r;
+
+	*fault = '\0';
+	if (form->text && !utf8_is_valid(out, len)) {
+		snprintf(fault, fault_len, "not UTF-8");
+		return -1;
+	}
+	if (!form->text) {
+		r = chapi_json_to_msgpack(out ? out : "", len, ret_value, ret_len, fault, fault_len);
+		if (r == 0 || form->json)
+			return r;
+	}
+	*fault = '\0';
+	return make_text(out, len, ret_value, ret_len);
+}
+
+void answer_progress(chapi_request *request, const char *line, size_t len,
+		     const struct answer_form *form)
 {
 	void *value CLEANUP(cli_free) = NULL;
+	char fault[200];
 	size_t value_len;
 
-	if (chapi_json_to_msgpack(out ? out : "", len, &value, &value_len, NULL, 0) == 0)
-		(void)chapi_answer(request, value, value_len);
-	else
-		answer_text(request, out, len);
+	if (make_value(line, len, form, &value, &value_len, fault, sizeof(fault)) == 0)
+		(void)chapi_progress(request, value, value_len);
 }
 
 /* ---- errors ---- */
@@ -136,29 +157,56 @@ static void answer_failure(chapi_request *request, const struct command_end *end
 	answer_error(request, end, NULL, message);
 }
 
-void answer_end(chapi_request *request, const struct command_end *end)
+static void answer_output(chapi_request *request, const struct command_end *end,
+			  const struct answer_form *form)
+{
+	void *value CLEANUP(cli_free) = NULL;
+	const char *out = form->last_line ? end->last : end->out;
+	size_t len = form->last_line ? end->last_len : end->out_len, value_len;
+	char fault[200], message[sizeof(fault) + 80];
+
+	if (make_value(out, len, form, &value, &value_len, fault, sizeof(fault)) == 0) {
+		(void)chapi_answer(request, value, value_len);
+		return;
+	}
+	snprintf(message, sizeof(message), "the output is not %s: %s",
+		 form->json ? "JSON" : "text", *fault ? fault : strerror(ENOMEM));
+	answer_error(request, end, "bad_reply", message);
+}
+
+static void answer_late(chapi_request *request, const struct command_end *end,
+			const struct answer_form *form)
+{
+	char own[] = "the command was ended: it took longer than it may";
+	char callers[] = "the command was ended: the caller's time was over";
+
+	answer_error(request, end, form->own_limit ? "timeout" : "cancelled",
+		     form->own_limit ? own : callers);
+}
+
+void answer_end(chapi_request *request, const struct command_end *end,
+		const struct answer_form *form)
 {
 	char message[100];
 
 	switch (end->why) {
 	case COMMAND_BY_ITSELF:
 		if (end->status == 0)
-			answer_output(request, end->out, end->out_len);
+			answer_output(request, end, form);
 		else
 			answer_failure(request, end);
 		return;
 	case COMMAND_TOO_LARGE:
-		snprintf(message, sizeof(message), "the output is larger than %zu bytes",
-			 end->out_len > 0 ? end->out_len - 1 : 0);
+		snprintf(message, sizeof(message), "%s is larger than %zu bytes",
+			 form->last_line ? "a line of the output" : "the output", form->output_max);
 		answer_error(request, end, "too_large", message);
 		return;
 	case COMMAND_LATE:
-		snprintf(message, sizeof(message), "the command was ended: its time was over");
-		answer_error(request, end, "cancelled", message);
+		answer_late(request, end, form);
 		return;
 	case COMMAND_STOPPED:
 		snprintf(message, sizeof(message),
-			 "the command was ended: chapi-serve has to stop");
+			 "the command was ended: it was cancelled, or chapi-serve has to stop");
 		answer_error(request, end, "cancelled", message);
 		return;
 	}
@@ -166,13 +214,21 @@ void answer_end(chapi_request *request, const struct command_end *end)
 
 void answer_not_started(chapi_request *request, const char *command, int error)
 {
-	const struct command_end none = { .status = -1 };
-	bool may_pass = error == EAGAIN || error == EMFILE || error == ENFILE || error == ENOMEM;
 	char message[300];
 
 	snprintf(message, sizeof(message), "%.200s cannot be started: %s", command,
 		 strerror(error));
-	answer_error(request, &none, may_pass ? "busy" : NULL, message);
+	utf8_make_line(message, strlen(message));
+	answer_busy(request, message);
+}
+
+void answer_invalid(chapi_request *request, const char *why)
+{
+	char line[300];
+
+	snprintf(line, sizeof(line), "%s", why);
+	utf8_make_line(line, strlen(line));
+	(void)chapi_answer_error(request, "invalid_argument", line, NULL);
 }
 
 void answer_busy(chapi_request *request, const char *why)

@@ -78,13 +78,14 @@ static const struct cli_option common_options[] = {
 struct table {
 	struct option longs[OPTIONS_MAX + 1];
 	const struct cli_option *rows[OPTIONS_MAX];
+	size_t bases[OPTIONS_MAX];
 	int n;
 	char letters[2 * OPTIONS_MAX + 4];
 };
 
 enum { OPT_ROW = 256 };
 
-static void table_add(struct table *t, const struct cli_option *row)
+static void table_add(struct table *t, const struct cli_option *row, size_t base)
 {
 	bool has_value = row->type != CLI_FLAG;
 	size_t len = strlen(t->letters);
@@ -92,6 +93,7 @@ static void table_add(struct table *t, const struct cli_option *row)
 	if (t->n >= OPTIONS_MAX - 2)
 		abort();
 	t->rows[t->n] = row;
+	t->bases[t->n] = base;
 	t->longs[t->n] = (struct option){ row->name, has_value, NULL, OPT_ROW + t->n };
 	t->n++;
 	if (row->letter)
@@ -105,21 +107,24 @@ static void table_fill(struct table *t, const struct cli *cli)
 	if (!cli->stops_at_argument)
 		memmove(t->letters, t->letters + 1, strlen(t->letters));
 	for (size_t i = 0; i < ARRAY_SIZE(common_options); i++)
-		table_add(t, &common_options[i]);
+		table_add(t, &common_options[i], 0);
 	for (size_t i = 0; i < cli->n_options; i++)
-		table_add(t, &cli->options[i]);
+		table_add(t, &cli->options[i], 0);
+	for (size_t i = 0; i < cli->n_more; i++)
+		table_add(t, &cli->more[i], cli->more_base);
 	t->longs[t->n] = (struct option){ "help", no_argument, NULL, 'h' };
 	t->longs[t->n + 1] = (struct option){ "version", no_argument, NULL, 'V' };
 }
 
-static const struct cli_option *table_find(const struct table *t, int option)
+/* Its row; -1: it is in no table. */
+static int table_find(const struct table *t, int option)
 {
 	if (option >= OPT_ROW)
-		return t->rows[option - OPT_ROW];
+		return option - OPT_ROW;
 	for (int i = 0; i < t->n; i++)
 		if (t->rows[i]->letter == option)
-			return t->rows[i];
-	return NULL;
+			return i;
+	return -1;
 }
 
 bool cli_parse_time(const char *text, int64_t *ret_ms)
@@ -173,35 +178,39 @@ bool cli_parse_size(const char *text, int64_t *ret)
 	return cli_parse_number(digits, &v) && v > 0 && !__builtin_mul_overflow(v, unit, ret);
 }
 
-/* 0, or the status to end with, said already. */
-static int take_value(const struct cli_option *row, const char *value, void *options)
+static const char *set_flag(const char *value, bool *ret)
 {
-	void *member = (char *)options + row->offset;
+	*ret = !value || strcmp(value, "yes") == 0;
+	return *ret || strcmp(value, "no") == 0 ? NULL : "it is yes or no";
+}
 
-	switch (row->type) {
+const char *cli_set(const struct cli_option *option, const char *value, void *options)
+{
+	void *member = (char *)options + option->offset;
+
+	switch (option->type) {
 	case CLI_FLAG:
-		*(bool *)member = true;
-		return 0;
+		return set_flag(value, member);
 	case CLI_TEXT:
 		*(const char **)member = value;
-		return 0;
+		return NULL;
 	case CLI_TIME:
-		if (cli_parse_time(value, member))
-			return 0;
-		return cli_usage("--%s \"%s\": a time has a unit and is above 0: 500ms, 5s, 2m",
-				 row->name, value);
+		return cli_parse_time(value, member)
+			       ? NULL : "a time has a unit and is above 0: 500ms, 5s, 2m";
 	case CLI_NUMBER:
-		if (cli_parse_number(value, member))
-			return 0;
-		return cli_usage("--%s \"%s\": it is a whole number, 0 or more", row->name,
-				 value);
+		return cli_parse_number(value, member) ? NULL : "it is a whole number, 0 or more";
 	case CLI_SIZE:
-		if (cli_parse_size(value, member))
-			return 0;
-		return cli_usage("--%s \"%s\": a size is above 0: 4096, 64K, 4M", row->name,
-				 value);
+		return cli_parse_size(value, member) ? NULL : "a size is above 0: 4096, 64K, 4M";
 	}
-	return 0;
+	return NULL;
+}
+
+/* 0, or the status to end with, said already. */
+static int take_value(const struct table *t, int row, const char *value, void *options)
+{
+	const char *allowed = cli_set(t->rows[row], value, (char *)options + t->bases[row]);
+
+	return allowed ? cli_usage("--%s \"%s\": %s", t->rows[row]->name, value, allowed) : 0;
 }
 
 /* -h, -V, and what getopt has complained of. */
@@ -218,9 +227,8 @@ static int end_early(const struct cli *cli, int option)
 
 int cli_parse(const struct cli *cli, int argc, char **argv, void *options, int *ret_status)
 {
-	const struct cli_option *row;
 	struct table table;
-	int option;
+	int option, row;
 
 	program = cli->program;
 	if (argc > 0)
@@ -229,8 +237,9 @@ int cli_parse(const struct cli *cli, int argc, char **argv, void *options, int *
 	optind = 0;	/* a tool with subcommands parses twice */
 	while ((option = getopt_long(argc, argv, table.letters, table.longs, NULL)) != -1) {
 		row = table_find(&table, option);
-		*ret_status = row ? take_value(row, optarg, options) : end_early(cli, option);
-		if (!row || *ret_status != 0)
+		*ret_status = row >= 0 ? take_value(&table, row, optarg, options)
+				       : end_early(cli, option);
+		if (row < 0 || *ret_status != 0)
 			return CLI_E_END;
 	}
 	*ret_status = 0;

@@ -54,6 +54,9 @@ struct cli {
 	const struct cli_option *options;
 	size_t n_options;
 	bool stops_at_argument;	/* options behind the first argument are somebody else's */
+	/* Further options, whose offsets count from more_base in the tool's options. */
+	const struct cli_option *more;
+	size_t n_more, more_base;
 };
 
 enum { CLI_E_END = 1 };
@@ -63,6 +66,12 @@ enum { CLI_E_END = 1 };
  * end with *ret_status, all has been printed.
  */
 int cli_parse(const struct cli *cli, int argc, char **argv, void *options, int *ret_status);
+
+/*
+ * Sets what an option is for. value: NULL for a flag that is there, else "yes" or "no" for one.
+ * NULL: done; else what is allowed, in words.
+ */
+const char *cli_set(const struct cli_option *option, const char *value, void *options);
 
 /* 500ms, 5s, 2m, 1h; false: it is not that, or 0. */
 bool cli_parse_time(const char *text, int64_t *ret_ms);

@@ -38,6 +38,8 @@ struct command {
 	size_t input_len, input_done;
 	char *output;
 	size_t output_len, output_cap, output_max;
+	bool by_line;
+	size_t last, line;		/* where the last line taken begins, and the next */
 	char errors[2 * ERR_KEPT];	/* the end of it is what counts */
 	size_t errors_len;
 };
@@ -64,7 +66,7 @@ static int make_pipe(int *ret_ours, int *ret_childs, bool child_reads)
 }
 
 /* In the child, up to the command. Returns only if that cannot be started. */
-static void become(char *const *argv, const int fds[COMMAND_FDS], pid_t parent)
+static void become(const struct command_spec *spec, const int fds[COMMAND_FDS], pid_t parent)
 {
 	sigset_t none;
 
@@ -78,7 +80,7 @@ static void become(char *const *argv, const int fds[COMMAND_FDS], pid_t parent)
 	for (int i = 0; i < COMMAND_FDS; i++)
 		if (dup2(fds[i], i) < 0)
 			return;
-	execvp(argv[0], argv);
+	execvpe(spec->argv[0], spec->argv, spec->envp);
 }
 
 /* What the child could not do, as a negative errno; 0: it has become the command. */
@@ -103,7 +105,7 @@ static int wait_for_start(pid_t pid, int report)
 }
 
 /* The other end of report closes when the command begins. */
-static int spawn(char *const *argv, const int fds[COMMAND_FDS], pid_t *ret_pid)
+static int spawn(const struct command_spec *spec, const int fds[COMMAND_FDS], pid_t *ret_pid)
 {
 	pid_t parent = getpid(), pid;
 	int report[2], r;
@@ -113,7 +115,7 @@ static int spawn(char *const *argv, const int fds[COMMAND_FDS], pid_t *ret_pid)
 	pid = fork();
 	r = pid < 0 ? -errno : 0;
 	if (pid == 0) {
-		become(argv, fds, parent);
+		become(spec, fds, parent);
 		_exit(write(report[1], &errno, sizeof(errno)) < 0 ? 126 : 127);
 	}
 	close(report[1]);
@@ -125,7 +127,7 @@ static int spawn(char *const *argv, const int fds[COMMAND_FDS], pid_t *ret_pid)
 	return r;
 }
 
-static int start_child(struct command *c, char *const *argv)
+static int start_child(struct command *c, const struct command_spec *spec)
 {
 	int fds[COMMAND_FDS] = { -1, -1, -1 };
 	int r = make_pipe(&c->in, &fds[STDIN_FILENO], true);
@@ -135,7 +137,7 @@ static int start_child(struct command *c, char *const *argv)
 	if (r == 0)
 		r = make_pipe(&c->err, &fds[STDERR_FILENO], false);
 	if (r == 0)
-		r = spawn(argv, fds, &c->pid);
+		r = spawn(spec, fds, &c->pid);
 	for (int i = 0; i < COMMAND_FDS; i++)
 		close_fd(&fds[i]);
 	return r;
@@ -153,8 +155,9 @@ int command_start(const struct command_spec *spec, struct command **ret_command)
 	*c = (struct command){
 		.in = -1, .out = -1, .err = -1, .status = -1, .due_ms = spec->due_ms,
 		.input = spec->input, .input_len = spec->input_len, .output_max = spec->output_max,
+		.by_line = spec->by_line,
 	};
-	r = start_child(c, spec->argv);
+	r = start_child(c, spec);
 	if (r < 0) {
 		command_free(c);
 		return r;
@@ -292,16 +295,39 @@ static size_t read_some(int *fd, char *p, size_t len)
 	return n > 0 ? (size_t)n : 0;
 }
 
-/* Room for one read, if there may be more: one byte over the limit is seen. */
+/* By line, what has been taken may go; but the last line is the result, and the end is told. */
+static void forget_lines(struct command *c)
+{
+	size_t n = c->output_len < ERR_KEPT ? 0 : c->output_len - ERR_KEPT;
+
+	if (n > c->last)
+		n = c->last;
+	if (n == 0)
+		return;
+	memmove(c->output, c->output + n, c->output_len - n);
+	c->output_len -= n;
+	c->last -= n;
+	c->line -= n;
+}
+
+/* One byte over the limit is seen. By line: the last line, the next, and the end of others. */
+static size_t most_room(const struct command *c)
+{
+	return c->by_line ? 2 * (c->output_max + 1) + ERR_KEPT : c->output_max + 1;
+}
+
+/* Room for one read, if there may be more. */
 static bool make_room(struct command *c)
 {
 	size_t cap = c->output_cap ? 2 * c->output_cap : READ_SIZE;
 	char *p;
 
+	if (c->by_line && c->output_len == c->output_cap)
+		forget_lines(c);
 	if (c->output_len < c->output_cap)
 		return true;
-	if (cap > c->output_max + 1)
-		cap = c->output_max + 1;
+	if (cap > most_room(c))
+		cap = most_room(c);
 	p = cap > c->output_cap ? realloc(c->output, cap) : NULL;
 	if (!p)
 		return false;
@@ -310,13 +336,24 @@ static bool make_room(struct command *c)
 	return true;
 }
 
+static bool has_line(const struct command *c)
+{
+	return c->by_line && c->output_len > c->line &&
+	       memchr(c->output + c->line, '\n', c->output_len - c->line);
+}
+
+static bool is_too_large(const struct command *c)
+{
+	return c->output_len - c->line > c->output_max && !has_line(c);
+}
+
 /* Without memory for more, what is there is as much as is allowed. */
 static void read_output(struct command *c, int64_t now_ms)
 {
 	size_t n;
 
-	while (c->out >= 0) {
-		if (!make_room(c) || c->output_len > c->output_max) {
+	while (c->out >= 0 && !has_line(c)) {
+		if (!make_room(c) || is_too_large(c)) {
 			close_fd(&c->out);
 			c->why = COMMAND_TOO_LARGE;
 			end(c, COMMAND_TOO_LARGE, now_ms);
@@ -373,6 +410,24 @@ void command_step(struct command *c, int64_t now_ms)
 	keep_time(c, now_ms);
 }
 
+bool command_take_line(struct command *c, const char **ret_line, size_t *ret_len)
+{
+	size_t left = c->output_len - c->line, len;
+	const char *line = c->output + c->line, *end;
+
+	if (!c->by_line || left == 0)
+		return false;
+	end = memchr(line, '\n', left);
+	if (!end && !c->over)
+		return false;
+	len = end ? (size_t)(end - line) : left;
+	c->last = c->line;
+	c->line += len + (end != NULL);
+	*ret_line = line;
+	*ret_len = len;
+	return true;
+}
+
 bool command_is_over(const struct command *c)
 {
 	return c->over;
@@ -386,5 +441,7 @@ struct command_end command_end(const struct command *c)
 		.why = c->why, .status = c->status, .signal = c->signal,
 		.out = c->output, .out_len = c->output_len,
 		.err = c->errors + c->errors_len - err_len, .err_len = err_len,
+		.last = c->output ? c->output + c->last : NULL,
+		.last_len = c->output_len - c->last,
 	};
 }

@@ -22,10 +22,12 @@
 
 /* What a command is given. All borrowed, but for the input. */
 struct command_spec {
-	char *const *argv;		/* ends with NULL; the first is looked up in $PATH */
+	char *const *argv;		/* ends with NULL; the first is looked up in our $PATH */
+	char *const *envp;
 	char *input;			/* from malloc(); taken by command_start(), always */
 	size_t input_len;
-	size_t output_max;
+	size_t output_max;		/* with by_line: of one line */
+	bool by_line;			/* output is taken by command_take_line() */
 	int64_t due_ms;			/* then it is ended; COMMAND_NEVER: no limit */
 };
 
@@ -43,6 +45,8 @@ struct command_end {
 	int signal;			/* 0: none */
 	const char *out, *err;		/* of standard error: the end */
 	size_t out_len, err_len;
+	const char *last;		/* with by_line: the last line, else all of out */
+	size_t last_len;
 };
 
 struct command;
@@ -58,6 +62,11 @@ void command_watch(const struct command *command, struct pollfd ret_fds[COMMAND_
 int64_t command_due_ms(const struct command *command);
 /* Reads and writes what can be, looks for the end, keeps the time limits. */
 void command_step(struct command *command, int64_t now_ms);
+/*
+ * The next line of output, without its newline, as soon as it is whole (at the end also what is
+ * left); valid until command_step(). With by_line, lines have to be taken after each step.
+ */
+bool command_take_line(struct command *command, const char **ret_line, size_t *ret_len);
 /* TERM to the group, and KILL if it takes too long; called again: KILL at once. */
 void command_stop(struct command *command, int64_t now_ms);
 

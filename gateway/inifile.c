@@ -13,7 +13,7 @@
 
 #include <ini.h>
 
-#define SECTION_LEN_MAX 32
+#define SECTION_LEN_MAX 128	/* of chapi-serve they are names of APIs */
 
 struct reading {
 	FILE *in;

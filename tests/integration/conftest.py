@@ -7,7 +7,7 @@ import tempfile
 
 import pytest
 
-from lib import hubs
+from lib import hubs, serving
 from lib.certificates import Authority
 from lib.fake_hub import FakeHub
 from lib.gateway import Gateway
@@ -209,6 +209,15 @@ def need():
             if shutil.which(command) is None:
                 pytest.skip(command + ' is missing')
     return check
+
+
+@pytest.fixture
+def serve(gateway, daemons):
+    """serve(NAME, COMMAND..., options=[...]): chapi-serve until the test ends; back when the name is there."""
+    def start(name, *command, options=(), env=None):
+        return serving.start(daemons, gateway, *options, name, *(('--',) + command if command else ()),
+                             names=[name], env=env)
+    return start
 
 
 @pytest.fixture

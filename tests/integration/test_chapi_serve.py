@@ -6,41 +6,9 @@ import signal
 
 import pytest
 
-from lib.ipc import RpcError
+from lib.serving import failure, shell, values
 from lib.limits import wait_until
-from lib.process import Daemon, environment, program, run
-
-
-@pytest.fixture
-def serve(gateway, daemons):
-    """serve(NAME, COMMAND...): runs until the test ends; back when the name is there."""
-    def start(name, *command):
-        daemon = daemons.start(Daemon('chapi-serve', [program('chapi-serve'), name, '--'] + list(command),
-                                      env=environment(CHAPI_SOCKET=gateway.socket_path)))
-        with gateway.connect() as client:
-            wait_until(lambda: client.ask('list', name) or not daemon.is_running(), name + ' to be registered')
-        assert daemon.is_running(), daemon.log()
-        return daemon
-    return start
-
-
-def shell(script):
-    return ['/bin/sh', '-c', script]
-
-
-def failure(client, name, params=None, **options):
-    with pytest.raises(RpcError) as e:
-        client.call(name, params, **options)
-    return e.value
-
-
-def values(thing):
-    """All plain values within, as texts."""
-    if isinstance(thing, dict):
-        return [x for v in thing.values() for x in values(v)]
-    if isinstance(thing, list):
-        return [x for v in thing for x in values(v)]
-    return [thing]
+from lib.process import environment, program, run
 
 
 def test_params_come_as_json_on_standard_input(serve, client):
@@ -133,17 +101,25 @@ def test_output_over_the_limit_is_too_large(serve, client):
     assert client.call('chapi.echo', 1) == 1
 
 
-def test_command_that_cannot_be_started_is_said(gateway, daemons, client):
-    """At the start, or by an error for each call; never in silence."""
-    daemon = daemons.start(Daemon('chapi-serve', [program('chapi-serve'), 'f', '--', '/nowhere/command'],
-                                  env=environment(CHAPI_SOCKET=gateway.socket_path), status=None))
-    wait_until(lambda: client.ask('list', 'f') or not daemon.is_running(), 'f to be registered, or an end')
-    if daemon.is_running():
-        error = failure(client, 'f')
-        assert '/nowhere/command' in str(error.error)
-    else:
-        assert daemon.wait() != 0
-        assert '/nowhere/command' in daemon.log()
+def test_command_that_cannot_be_started_is_said(gateway, client):
+    """At the start already."""
+    for command in ('/nowhere/command', 'no-such-command', '/etc/passwd'):
+        result = run([program('chapi-serve'), 'f', '--', command], env=environment(CHAPI_SOCKET=gateway.socket_path))
+        assert (result.returncode, result.stdout) == (66, '')
+        assert command in result.stderr and client.ask('list', 'f') == []
+
+
+def test_command_that_is_gone_later_has_not_run(serve, client, folder):
+    command = os.path.join(folder, 'command')
+    with open(command, 'w') as f:
+        f.write('#!/bin/sh\necho 1\n')
+    os.chmod(command, 0o755)
+    serve('f', command)
+    assert client.call('f') == 1
+    os.unlink(command)
+    error = failure(client, 'f')
+    assert (error.code, error.ran) == ('busy', 'no')
+    assert command in error.message and 'No such file' in error.message
 
 
 def test_calls_run_side_by_side(serve, connect, folder):

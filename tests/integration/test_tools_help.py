@@ -27,10 +27,21 @@ def tables(source):
 
 
 def in_help(text):
-    """{option: letter or ''} of the lines that begin with one."""
+    """{option: letter or ''} of the lines that begin with one, or with several."""
     found = {}
-    for letter, option in re.findall(r'^  (?:-(\w), |    )--([\w-]+)', text, re.M):
-        found[option] = letter
+    for line in re.findall(r'^  (?:-\w, |    )--.*', text, re.M):
+        options = re.split(r' {2,}', line.strip())[0]
+        for letter, option in re.findall(r'(?:-(\w), )?--([\w-]+)', options):
+            found[option] = letter
+    return found
+
+
+def in_page(tool):
+    """{option: letter or ''} of those that the manual page has an entry for."""
+    found = {}
+    for line in re.findall(r'^\.It (Fl .*)', read('doc', tool + '.1'), re.M):
+        for letter, option in re.findall(r'(?:Fl (\w) , )?Fl \\-([\w-]+)', line):
+            found[option] = letter
     return found
 
 
@@ -39,7 +50,8 @@ def options_of(tool, *command):
     if command:
         row = re.search(r'\{ "%s", .*?OPTIONS\((\w+)\)' % command[0], source, re.S)
         return tables(source)[row.group(1)]
-    return tables(source)['options']
+    more = tables(read('clients', 'services.c'))['service_options'] if tool == 'chapi-serve' else {}
+    return dict(tables(source)['options'], **more)
 
 
 def shown(*argv):
@@ -51,7 +63,12 @@ def shown(*argv):
 TOOLS = [('chapi-ctl', c) for c in SUBCOMMANDS]
 
 
-@pytest.mark.parametrize('tool', TOOLS, ids=' '.join)
+@pytest.mark.parametrize('tool', ['chapi-serve'])
+def test_manual_page_names_the_options_of_the_table(tool):
+    assert in_page(tool) == dict(options_of(tool), **COMMON)
+
+
+@pytest.mark.parametrize('tool', [('chapi-serve',)] + TOOLS, ids=' '.join)
 def test_help_names_the_options_of_the_table(tool):
     assert in_help(shown(*tool)) == dict(options_of(*tool), **COMMON)
 

@@ -256,8 +256,9 @@ static void test_file_faults_have_their_line(void **state UNUSED)
 		{ "[gateway] name = a\n", 1, "a section is written [name], alone on its line" },
 		{ "[gateway] # x\n", 1, "a section is written [name], alone on its line" },
 		{ "[a2345678901234567890123456789012]\n", 1, "unknown section [a2345" },
-		{ "[a23456789012345678901234567890123]\n", 1,
-		  "the section's name is too long, at most 32 bytes" },
+		{ "[a2345678901234567890123456789012345678901234567890123456789012345678901234567"
+		  "8901234567890123456789012345678901234567890123456789]\n", 1,
+		  "the section's name is too long, at most 128 bytes" },
 		{ "[gateway]\nname =\n", 2,
 		  "name = : a value is wanted; leave the line out for the default" },
 		{ "[gateway]\nname = a\x01" "b\n", 2, "control characters are not allowed" },
