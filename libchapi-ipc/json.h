@@ -31,7 +31,9 @@ struct json_fault {
 
 static inline struct json_reader json_reader(struct span s)
 {
-	return (struct json_reader){ .p = s.p, .end = s.p + s.len };
+	const uint8_t *p = s.p ? s.p : (const uint8_t *)"";
+
+	return (struct json_reader){ .p = p, .end = p + s.len };
 }
 
 /* Blanks, one value, blanks: 0, or JSON_E_BAD. ret is the value without the blanks. */

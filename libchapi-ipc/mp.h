@@ -58,7 +58,9 @@ struct mp_reader {
 
 static inline struct mp_reader mp_reader(struct span s)
 {
-	return (struct mp_reader){ .p = s.p, .end = s.p + s.len };
+	const uint8_t *p = s.p ? s.p : (const uint8_t *)"";
+
+	return (struct mp_reader){ .p = p, .end = p + s.len };
 }
 
 static inline struct span mp_rest(const struct mp_reader *r)

@@ -60,3 +60,18 @@ AC_DEFUN([CHAPI_CHECK_MAP], [
   AC_MSG_RESULT([$chapi_map])
   AM_CONDITIONAL([HAVE_VERSION_SCRIPT], [test $chapi_map = yes])
 ])
+
+# CHAPI_CHECK_FUZZER: can the compiler link a fuzz harness?
+AC_DEFUN([CHAPI_CHECK_FUZZER], [
+  AC_MSG_CHECKING([for libFuzzer])
+  chapi_saved=$CFLAGS
+  CFLAGS="$CFLAGS -fsanitize=fuzzer,$enable_sanitizers"
+  AC_LINK_IFELSE([AC_LANG_SOURCE([[#include <stddef.h>
+int LLVMFuzzerTestOneInput(const char *data, size_t len);
+int LLVMFuzzerTestOneInput(const char *data, size_t len) { return data && len > 99; }]])],
+    [AC_MSG_RESULT([yes])],
+    [AC_MSG_RESULT([no])
+     AC_MSG_ERROR([$CC cannot build fuzz harnesses: set CC=clang, and install its run-time library
+(Debian: libclang-rt-dev, or libclang-rt-14-dev for clang 14)])])
+  CFLAGS=$chapi_saved
+])

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fuzz harness: the life of a hub connection, whatever the hub says and when.
+ *
+ * The input is lines. '{' begins a frame; a letter is an event of the edge: o opened, c and a
+ * number closed with that code, t and a number that many ms of time, s and a number start or
+ * stop, r renew. What must hold: connecting and giving up take turns, nothing is sent without a
+ * connection, no channel is asked for twice while an answer is awaited, up means all confirmed,
+ * and there is always a next time unless it is stopped.
+ */
+#undef NDEBUG
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/channel.h"
+#include "gateway/pusher.h"
+#include "libchapi-ipc/json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static const char *const names[] = { "private-a", "private-b.c", "open" };
+
+struct edge {
+	struct channel *channel;
+	uint64_t now_ms;
+	bool connected;			/* connect was called, and nothing has ended it */
+	enum channel_state state;
+	unsigned int asked[3];		/* on this connection */
+};
+
+static void op_connect(void *data)
+{
+	struct edge *e = data;
+
+	assert(!e->connected);
+	e->connected = true;
+	memset(e->asked, 0, sizeof(e->asked));
+}
+
+static void op_disconnect(void *data)
+{
+	struct edge *e = data;
+
+	assert(e->connected);
+	e->connected = false;
+}
+
+static void note_asked(struct edge *e, struct span data)
+{
+	struct span key, value;
+	struct json_reader r;
+	struct buf name = BUF_NULL;
+
+	assert(json_enter_object(data, &r) == 0);
+	while (json_next_member(&r, &key, &value) == 0)
+		if (json_key_is(key, "channel"))
+			assert(json_get_string(value, &name) == 0);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (span_is(buf_span(&name), names[i]))
+			e->asked[i]++;
+	buf_deinit(&name);
+}
+
+static void op_send(void *data, struct span text)
+{
+	struct pusher_frame frame = PUSHER_FRAME_NULL;
+	struct edge *e = data;
+	const char *why;
+
+	assert(e->connected);
+	assert(pusher_parse(text, &frame, &why) == 0);
+	assert(pusher_is_protocol_event(frame.event));
+	if (span_is(frame.event, "pusher:subscribe"))
+		note_asked(e, frame.data);
+	pusher_frame_deinit(&frame);
+}
+
+static void op_event(void *data, struct span channel, struct span event, struct span payload UNUSED)
+{
+	struct edge *e = data;
+
+	assert(e->connected && !pusher_is_protocol_event(event));
+	assert(span_is(channel, names[0]) || span_is(channel, names[1]) || span_is(channel, names[2]));
+}
+
+static void op_state(void *data, enum channel_state state, const char *reason)
+{
+	struct edge *e = data;
+
+	e->state = state;
+	for (; *reason; reason++)
+		assert(*reason >= ' ' && *reason <= '~');
+}
+
+static const struct channel_ops ops = { op_connect, op_disconnect, op_send, op_event, op_state };
+
+static void check(const struct edge *e)
+{
+	struct channel_status s;
+
+	channel_status(e->channel, &s);
+	assert(s.state == e->state);
+	assert(s.n_subscribed <= s.n_wanted && s.n_wanted == ARRAY_SIZE(names));
+	assert((s.state == CHANNEL_UP) == (s.socket_id[0] && s.n_subscribed == s.n_wanted));
+	assert((s.state == CHANNEL_STOPPED) == (channel_next_ms(e->channel) == UINT64_MAX));
+	assert(s.state == CHANNEL_STOPPED || s.state == CHANNEL_UP || s.until_ms >= e->now_ms);
+	if (s.state == CHANNEL_WAITING || s.state == CHANNEL_STOPPED)
+		assert(!e->connected);
+	else
+		assert(e->connected);
+}
+
+/* All that falls due, in its order. */
+static void pass(struct edge *e, uint64_t ms)
+{
+	uint64_t end_ms = e->now_ms + ms, next_ms;
+	int n = 0;
+
+	while ((next_ms = channel_next_ms(e->channel)) <= end_ms && n++ < 200) {
+		e->now_ms = next_ms > e->now_ms ? next_ms : e->now_ms;
+		channel_tick(e->channel, e->now_ms);
+		assert(channel_next_ms(e->channel) > e->now_ms);
+		check(e);
+	}
+	e->now_ms = end_ms;
+	channel_tick(e->channel, e->now_ms);
+}
+
+static void close_it(struct edge *e, unsigned int code, struct span words)
+{
+	if (!e->connected)
+		return;
+	e->connected = false;
+	channel_closed(e->channel, code, words, e->now_ms);
+}
+
+static void play(struct edge *e, struct span line)
+{
+	char number[12] = "";
+	unsigned int n;
+
+	if (line.len > 1)
+		memcpy(number, line.p + 1, line.len - 1 < 8 ? line.len - 1 : 8);
+	n = (unsigned int)strtoul(number, NULL, 10);
+	if (line.p[0] == 'o' && e->connected)
+		channel_opened(e->channel, e->now_ms);
+	else if (line.p[0] == 'c')
+		close_it(e, n % 65536, line);
+	else if (line.p[0] == 't')
+		pass(e, n);
+	else if (line.p[0] == 's' && n > 0)
+		channel_stop(e->channel, e->now_ms);
+	else if (line.p[0] == 's')
+		channel_start(e->channel, e->now_ms);
+	else if (line.p[0] == 'r')
+		channel_renew(e->channel, "for a test", e->now_ms);
+	else
+		channel_frame(e->channel, line, e->now_ms);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	const struct channel_config config = {
+		.key = "key", .secret = "secret", .names = names, .n_names = ARRAY_SIZE(names),
+		.handshake_ms = 15000, .subscribe_ms = 10000, .ping_interval_ms = 30000, .pong_timeout_ms = 20000,
+		.backoff_least_ms = 1000, .backoff_most_ms = 60000, .backoff_reset_ms = 60000,
+		.probe_ms = 900000, .seed = 1,
+	};
+	struct edge e = { .now_ms = 1000, .state = CHANNEL_STOPPED };
+
+	if (channel_new(&config, &ops, &e, &e.channel) != 0)
+		return 0;
+	channel_start(e.channel, e.now_ms);
+	while (len > 0) {
+		const uint8_t *end = memchr(data, '\n', len);
+		size_t n = end ? (size_t)(end - data) : len;
+
+		if (n > 0)
+			play(&e, span_of(data, n));
+		check(&e);
+		n += end != NULL;
+		data += n;
+		len -= n;
+	}
+	channel_free(e.channel);
+	return 0;
+}
