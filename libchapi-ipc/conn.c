@@ -188,12 +188,12 @@ int chapi_connect(const char *path, chapi_conn **ret_conn)
 	return 0;
 }
 
-/* The end of it, once: everybody who waits is told. */
+/*
+ * The end of it, once: everybody who waits is told. All is marked before the first callback
+ * runs, since any of them may wait until the connection is there again.
+ */
 static void conn_lose(chapi_conn *conn, int error)
 {
-	const struct chapi_change change = { .size = sizeof(change), .kind = CHAPI_LOST,
-					     .error = error };
-
 	if (conn->fd < 0)
 		return;
 	conn->error = error;
@@ -205,12 +205,13 @@ static void conn_lose(chapi_conn *conn, int error)
 	buf_deinit(&conn->out);
 	names_lost(conn);
 	monitor_lost(conn);
-	reconnect_plan(conn);
+	reconnect_plan(conn, error);
+	service_lost(conn);
 	client_lost(conn);
 	if (conn->closed)
 		return;
-	service_lost(conn);
-	reconnect_tell(conn, &change);
+	service_tell_lost(conn);
+	reconnect_tell_lost(conn);
 }
 
 chapi_conn *chapi_close(chapi_conn *conn)

@@ -33,6 +33,7 @@ struct reconnect {
 	bool on;
 	bool heard;		/* the gateway said something: the next wait is a short one */
 	bool restoring;		/* something is still to be asked for again */
+	int untold;		/* -CHAPI_ERR_* of a loss that the program does not know of yet */
 	unsigned int n_tries;	/* since the gateway was heard */
 	int64_t since_ms;	/* the connection is there */
 	int64_t due_ms;		/* of the next try */
@@ -183,6 +184,7 @@ void service_refuse(struct chapi_conn *conn, uint32_t id);
 /* Answers what is owed, as far as there is room. */
 void service_pay(struct chapi_conn *conn);
 void service_lost(struct chapi_conn *conn);	/* requests cannot be answered any more */
+void service_tell_lost(struct chapi_conn *conn);	/* the program hears of that */
 void service_orphan(struct chapi_conn *conn);	/* requests lose their connection, for good */
 
 /* ---- monitor.c ---- */
@@ -193,7 +195,9 @@ void monitor_deinit(struct chapi_conn *conn);
 
 /* ---- reconnect.c ---- */
 /* The connection is lost: plans the next try, if there is to be one. */
-void reconnect_plan(struct chapi_conn *conn);
+void reconnect_plan(struct chapi_conn *conn, int error);
+/* Tells the program so, unless it has heard of it. */
+void reconnect_tell_lost(struct chapi_conn *conn);
 /* It will be made again: being without it is no error. */
 bool reconnect_is_on(const struct chapi_conn *conn);
 /* Tries, when it is time. */

@@ -43,7 +43,7 @@ static void plan_next(struct reconnect *reconnect, int64_t now_ms)
 	reconnect->due_ms = now_ms + shortened(MIN(wait_ms, WAIT_MAX_MS));
 }
 
-void reconnect_plan(chapi_conn *conn)
+void reconnect_plan(chapi_conn *conn, int error)
 {
 	struct reconnect *reconnect = &conn->reconnect;
 	int64_t now_ms = conn_clock_ms();
@@ -51,6 +51,7 @@ void reconnect_plan(chapi_conn *conn)
 	if (reconnect->heard || now_ms - reconnect->since_ms >= WAIT_MAX_MS)
 		reconnect->n_tries = 0;
 	reconnect->restoring = true;
+	reconnect->untold = error;
 	plan_next(reconnect, now_ms);
 }
 
@@ -58,6 +59,17 @@ void reconnect_tell(chapi_conn *conn, const struct chapi_change *change)
 {
 	if (conn->reconnect.fn && !conn->closed)
 		conn->reconnect.fn(conn, change, conn->reconnect.data);
+}
+
+/* A callback that came first may have waited until it was made again: no CONNECTED before LOST. */
+void reconnect_tell_lost(chapi_conn *conn)
+{
+	const struct chapi_change change = { .size = sizeof(change), .kind = CHAPI_LOST,
+					     .error = conn->reconnect.untold };
+
+	conn->reconnect.untold = 0;
+	if (change.error != 0)
+		reconnect_tell(conn, &change);
 }
 
 void reconnect_tell_reply(chapi_conn *conn, enum chapi_change_kind ok, enum chapi_change_kind failed,
@@ -82,6 +94,7 @@ void reconnect_process(chapi_conn *conn)
 		return;
 	}
 	reconnect_restore(conn);
+	reconnect_tell_lost(conn);
 	reconnect_tell(conn, &change);
 }
 

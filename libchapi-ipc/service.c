@@ -185,6 +185,12 @@ void service_lost(chapi_conn *conn)
 		request_unhook(request);
 		request->gone = true;
 	}
+}
+
+void service_tell_lost(chapi_conn *conn)
+{
+	chapi_request *request;
+
 	while ((request = list_first(&conn->requests_in_order, chapi_request, order)) &&
 	       request->gone) {
 		list_del(&request->order);

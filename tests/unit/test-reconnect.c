@@ -244,6 +244,47 @@ static void test_requests_of_before_are_over(void **state)
 	gateway_hears(f, "[1,7,null,\"of the new\"]");
 }
 
+/* The end of a call is told first; its callback goes on until the connection is there again. */
+struct answers_late {
+	struct changes changes;
+	chapi_request *old;
+	int n, rc;
+};
+
+static void on_reply_answer_old(chapi_conn *conn, const chapi_reply *reply UNUSED, void *data)
+{
+	struct answers_late *late = data;
+
+	late->n++;
+	while (late->changes.of[CHAPI_CONNECTED] == 0)
+		assert_int_equal(chapi_run_once(conn, LIMIT_MS), 0);
+	assert_int_equal(late->changes.of[CHAPI_LOST], 1);
+	assert_true(chapi_request_is_cancelled(late->old));
+	late->rc = chapi_answer_json(late->old, "\"of the old\"");
+}
+
+static void test_old_requests_are_over_before_calls_are_told(void **state)
+{
+	struct fixture *f = *state;
+	struct answers_late late = { .n = 0 };
+
+	register_f(f, on_request_keep, &late.old);
+	chapi_set_reconnect(f->conn, true, on_change, &late.changes);
+	gateway_say(f, "[0,7,\"f\",[\"old\",{}]]");
+	assert_int_equal(process(f), 0);
+	assert_non_null(late.old);
+	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply_answer_old, &late, NULL), 0);
+	gateway_hears(f, "[0,2,\"call\",[\"a\",{}]]");
+	gateway_leaves(f);
+	while (late.n == 0)
+		assert_int_equal(process(f), 0);
+	assert_int_equal(late.rc, -CHAPI_ERR_GONE);
+	assert_int_equal(late.changes.of[CHAPI_LOST], 1);
+	gateway_accepts(f);
+	gateway_hears(f, "[0,3,\"register\",[\"f\",{}]]");
+	gateway_hears_nothing(f);
+}
+
 /* ---- names ---- */
 
 static void test_names_are_registered_again_as_they_were(void **state)
@@ -474,6 +515,7 @@ int main(void)
 		T(test_calls_say_whether_they_were_sent),
 		T(test_calls_of_before_are_not_taken_for_new_ones),
 		T(test_requests_of_before_are_over),
+		T(test_old_requests_are_over_before_calls_are_told),
 		T(test_names_are_registered_again_as_they_were),
 		T(test_name_that_is_taken_is_told),
 		T(test_names_are_kept_through_a_second_loss),
