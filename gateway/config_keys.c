@@ -252,7 +252,7 @@ const struct config_key config_keys[] = {
 	  .reloadable = true, .help = "Names that one connection can register." },
 	{ "limits", "pinned_per_peer", SIZE(pinned_per_peer, 64 * KIB, 2047 * MIB),
 	  .standard = "16M", .reloadable = true,
-	  .help = "Params and answers in memory, of one connection." },
+	  .help = "Params in memory and output that waits, of one connection." },
 	{ "limits", "pinned_total", SIZE(pinned_total, 64 * KIB, 2047 * MIB), .standard = "64M",
 	  .reloadable = true, .help = "The same of all together." },
 	{ "limits", "output_per_peer", SIZE(output_per_peer, 64 * KIB, 1024 * MIB),

@@ -13,6 +13,7 @@
 #include "gateway/schema.h"
 #include "gateway/text.h"
 
+#define QUEUE_STEPS 400000	/* of work for one name in a row: some milliseconds */
 #define RETRY_LEAST_MS 100
 #define RETRY_MOST_MS 30000
 
@@ -47,14 +48,29 @@ static bool goes_before(const struct holder *a, const struct holder *b)
 	return a->used < b->used;
 }
 
-/* queued: of the calls that wait; those are run by a holder that drains too, if no other is ready. */
-static struct holder *pick(const struct api *api, bool queued)
+/*
+ * Calls that wait are run by whoever is ready. If nobody is, a drain has them run, whoever asked
+ * for it: by the holder that drains, or, if an administrator drains the name, by all.
+ */
+static bool runs_queued(const struct holder *holder, bool anybody_ready)
 {
-	bool drainers = queued && !is_anybody_ready(api);
+	const struct api *api = holder->api;
+
+	if (anybody_ready)
+		return holder_is_ready(holder) && !api->paused;
+	return holder->draining || api->draining;
+}
+
+/* The best of those who may have a call and have room. queued: one of the calls that wait. */
+static struct holder *pick(struct router *router, const struct api *api, bool queued)
+{
+	bool anybody_ready = is_anybody_ready(api);
 	struct holder *holder, *best = NULL;
 
+	router_spend(router, api->n_holders);
 	list_for_each(holder, &api->holders, struct holder, link) {
-		if (holder->paused || (holder->draining && !drainers) || !has_room(holder))
+		if (!(queued ? runs_queued(holder, anybody_ready) : holder_is_ready(holder)) ||
+		    !has_room(holder))
 			continue;
 		if (goes_before(holder, best))
 			best = holder;
@@ -133,7 +149,7 @@ static bool still_fits(struct router *router, const struct call *call, const str
 		return false;
 	}
 	if (call->checked == holder->serial || description.len == 0 ||
-	    schema_match(description, call->params, "params", &fault) == 0)
+	    schema_match(description, call->params, "params", &router->work, &fault) == 0)
 		return true;
 	router_fail(router, ret, CHAPI_ERR_INVALID_ARGUMENT,
 		    "'%s' has a new provider, whom the params do not fit: %s", call->api->name,
@@ -149,7 +165,7 @@ static bool give_out(struct router *router, struct call *call, const struct now 
 	const char *why = NULL;
 	int rc;
 
-	while ((holder = pick(call->api, true))) {
+	while ((holder = pick(router, call->api, true))) {
 		if (!still_fits(router, call, holder, &failure)) {
 			call_finish(router, call, &failure, span_of(NULL, 0), now);
 			return true;
@@ -160,6 +176,8 @@ static bool give_out(struct router *router, struct call *call, const struct now 
 		calls_dequeue(call);
 		if (rc == 0) {
 			calls_forget_copies(call);
+			if (!call->payer)
+				call_uncharge(router, call);
 			return true;
 		}
 		fail_hand_over(router, call, rc, why, &failure);
@@ -169,13 +187,18 @@ static bool give_out(struct router *router, struct call *call, const struct now 
 	return false;
 }
 
-void dispatch_queue(struct router *router, struct api *api, const struct now *now)
+bool dispatch_queue(struct router *router, struct api *api, const struct now *now)
 {
+	uint64_t most = router->work + QUEUE_STEPS;
 	struct call *call;
 
-	while (!api->paused && (call = list_first(&api->queue, struct call, waiting)))
+	while ((call = list_first(&api->queue, struct call, waiting))) {
+		if (router->work > most)
+			return false;
 		if (!give_out(router, call, now))
 			break;
+	}
+	return true;
 }
 
 /* What a call takes on average, as advice when to come again. */
@@ -216,7 +239,7 @@ static enum outcome offer(struct request *q, struct call *call, const struct ask
 	const char *why = NULL;
 	int rc;
 
-	while (call->api->n_queued == 0 && (holder = pick(call->api, false))) {
+	while (call->api->n_queued == 0 && (holder = pick(q->router, call->api, false))) {
 		rc = hand_over(q->router, call, holder, asked->params, asked->caller, q->now, &why);
 		if (rc == 0)
 			return OUTCOME_LATER;
@@ -317,7 +340,7 @@ static bool check_params(struct request *q, const struct asked *asked, const str
 	struct schema_fault fault;
 
 	if (description.len == 0 ||
-	    schema_match(description, asked->params, "params", &fault) == 0)
+	    schema_match(description, asked->params, "params", &q->router->work, &fault) == 0)
 		return true;
 	request_fail(q, CHAPI_ERR_INVALID_ARGUMENT, "%s", fault.text);
 	return false;

@@ -7,11 +7,19 @@
  */
 #include "gateway/router_private.h"
 
+void call_uncharge(struct router *router, struct call *call)
+{
+	if (call->payer)
+		router_uncharge(router, call->payer, call->pinned);
+	else
+		router->pinned -= call->pinned;
+	call->pinned = 0;
+}
+
 static void release(struct router *router, struct call *call)
 {
 	timers_del(&router->timers, &call->deadline);
-	if (call->payer)
-		router_uncharge(router, call->payer, call->pinned);
+	call_uncharge(router, call);
 }
 
 /* Whoever waits for a turn, or for the end of all calls, is looked at when this is done. */
@@ -163,20 +171,41 @@ void call_expire(struct router *router, struct call *call, const struct now *now
 	call_drop(router, call, &failure, now);
 }
 
-/* A call of its own to itself is just over: neither side is there to be told. */
+/* A call to itself: neither side is there any more, but it is counted and shown to monitors. */
+static void end_own(struct router *router, struct call *call, const struct now *now)
+{
+	const struct failure gone = {
+		.code = CHAPI_ERR_PROVIDER_GONE,
+		.ran = CHAPI_RAN_UNKNOWN,
+		.message = span_str("its provider, which was its caller too, has left"),
+	};
+
+	release(router, call);
+	calls_take(router->calls, call);
+	tell(router, call, NULL, &gone, span_of(NULL, 0), now);
+	unsettle(router, call, now);
+	calls_put(router->calls, call);
+}
+
+/* One-way: it goes on. What waits in a queue is still in memory, and so among what all have. */
+static void leave_behind(struct router *router, struct call *call)
+{
+	if (call->state == CALL_QUEUED)
+		call->payer->pinned -= call->pinned;
+	else
+		call_uncharge(router, call);
+	calls_orphan(call);
+}
+
 void calls_drop_made(struct router *router, struct party *party, const struct now *now)
 {
 	struct call *call;
 
 	while ((call = list_first(&party->calls_made, struct call, made))) {
 		if (call->provider == party) {
-			release(router, call);
-			calls_take(router->calls, call);
-			unsettle(router, call, now);
-			calls_put(router->calls, call);
+			end_own(router, call, now);
 		} else if (call->oneway) {
-			router_uncharge(router, party, call->pinned);
-			calls_orphan(call);
+			leave_behind(router, call);
 		} else {
 			call_drop(router, call, NULL, now);
 		}

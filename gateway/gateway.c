@@ -64,8 +64,20 @@ struct gateway {
 
 /* ---- settings -------------------------------------------------------------------------- */
 
-static struct router_limits limits_of(const struct config *c)
+static size_t output_max(const struct config *c)
 {
+	return MAX(c->output_per_peer, 2 * c->max_message);
+}
+
+static unsigned int peers_max(const struct gateway *g)
+{
+	return g->config->peers ? MIN(g->config->peers, g->peers_max) : g->peers_max;
+}
+
+static struct router_limits limits_of(const struct gateway *g)
+{
+	const struct config *c = g->config;
+
 	return (struct router_limits){
 		.calls_per_peer = c->calls_per_peer,
 		.names_per_peer = c->names_per_peer,
@@ -73,6 +85,9 @@ static struct router_limits limits_of(const struct config *c)
 		.pinned_per_peer = c->pinned_per_peer,
 		.pinned_total = c->pinned_total,
 		.max_message = c->max_message,
+		.output_per_peer = output_max(c),
+		.stalled_after_ms = c->stalled_after_ms,
+		.peers = peers_max(g),
 	};
 }
 
@@ -82,9 +97,9 @@ static struct peers_config peers_config_of(const struct gateway *g)
 
 	return (struct peers_config){
 		.max_message = c->max_message,
-		.output_max = MAX(c->output_per_peer, 2 * c->max_message),
+		.output_max = output_max(c),
 		.stalled_after_ms = c->stalled_after_ms,
-		.max = c->peers ? MIN(c->peers, g->peers_max) : g->peers_max,
+		.max = peers_max(g),
 	};
 }
 
@@ -166,7 +181,7 @@ static void end_calls(struct gateway *g)
 
 static void set_limits(struct gateway *g)
 {
-	const struct router_limits limits = limits_of(g->config);
+	const struct router_limits limits = limits_of(g);
 	const struct peers_config peers = peers_config_of(g);
 
 	peers_set_limits(g->peers, &peers);
@@ -322,7 +337,7 @@ static int make_router(struct gateway *g)
 		.version = PACKAGE_VERSION,
 		.app_key = c->pusher ? c->key : NULL,
 		.local_by_default = c->default_visibility == CONFIG_VISIBILITY_LOCAL,
-		.limits = limits_of(c),
+		.limits = limits_of(g),
 		.edge = {
 			.put_hub_status = c->pusher ? put_hub_status : NULL,
 			.publish = c->pusher ? publish : NULL,
@@ -363,10 +378,8 @@ static unsigned int raise_file_limit(void)
 
 static int make_peers(struct gateway *g)
 {
-	struct peers_config config;
+	const struct peers_config config = peers_config_of(g);
 
-	g->peers_max = raise_file_limit();
-	config = peers_config_of(g);
 	return peers_new(g->base, g->router, &g->turn, &config, &g->peers);
 }
 
@@ -422,6 +435,7 @@ static int make_parts(struct gateway *g)
 {
 	int r = make_base(g);
 
+	g->peers_max = raise_file_limit();
 	if (r == 0)
 		r = notify_new(g->base, &g->notify);
 	if (r == 0)

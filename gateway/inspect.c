@@ -207,11 +207,15 @@ static enum outcome list_builtins(struct request *q, struct span pattern)
 	return request_done(q);
 }
 
+#define STEPS_NAME 20		/* to look at a name, and to sort it in */
+#define STEP_BYTES 16		/* of an answer that are put together in one */
+
 /* An answer that its reader would refuse as too large is not sent. */
 static enum outcome check_size(struct request *q)
 {
 	size_t len = q->router->answer.len, most = q->router->config.limits.max_message;
 
+	router_spend(q->router, len / STEP_BYTES);
 	if (len <= most)
 		return request_done(q);
 	buf_clear(&q->router->answer);
@@ -225,6 +229,8 @@ static size_t filter(const struct request *q, struct api **apis, size_t n)
 {
 	size_t kept = 0;
 
+	router_spend(q->router, STEPS_NAME * registry_count(q->router->registry));
+	router_spend_rights(q->router, n);
 	for (size_t i = 0; i < n; i++)
 		if (router_allows(q->router, RIGHT_LIST, q->from, api_name(apis[i])))
 			apis[kept++] = apis[i];
@@ -332,6 +338,9 @@ void inspect_put_limits(struct buf *b, const struct router_limits *limits)
 		{ "pinned_per_peer", limits->pinned_per_peer },
 		{ "pinned_total", limits->pinned_total },
 		{ "max_message", limits->max_message },
+		{ "output_per_peer", limits->output_per_peer },
+		{ "stalled_after_ms", limits->stalled_after_ms },
+		{ "peers", limits->peers },
 	};
 
 	put_figures(b, figures, ARRAY_SIZE(figures));

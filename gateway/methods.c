@@ -71,10 +71,10 @@ static enum outcome check_call_options(struct request *q, const struct call_opti
 				    "(section [pusher])");
 	if (options->to.len > 0)
 		return not_yet(q, "option 'to'");
-	if (options->oneway && (options->progress || options->full))
+	if (options->oneway && options->progress)
 		return request_fail(q, CHAPI_ERR_INVALID_ARGUMENT,
-				    "option 'oneway' asks for no answer: 'progress' and 'full' do not "
-				    "go with it");
+				    "option 'oneway' asks for no answer: 'progress' does not go with "
+				    "it");
 	return OUTCOME_RESULT;
 }
 

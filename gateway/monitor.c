@@ -17,6 +17,7 @@
 #include "gateway/text.h"
 
 #define PATTERNS_MAX 16
+#define STEPS_MONITOR 20	/* to find out whether it wants an event */
 #define EVENT_KEPT 65536	/* memory of an event that is kept for the next */
 
 enum event_kind { EVENT_REQUEST, EVENT_RESPONSE, EVENT_API, EVENT_PEER, EVENT_HUB, EVENT_KINDS };
@@ -49,9 +50,15 @@ struct subject {
 
 enum sight { SIGHT_NONE, SIGHT_HEAD, SIGHT_ALL };
 
+/* A standby does not hold the name yet. */
 static bool is_own(const struct monitor *m, const struct subject *s)
 {
-	return s->caller == m->party || (s->held && api_find_holder(s->held, m->party));
+	const struct holder *holder;
+
+	if (s->caller == m->party)
+		return true;
+	holder = s->held ? api_find_holder(s->held, m->party) : NULL;
+	return holder && !holder->standby;
 }
 
 static enum sight sight_of(const struct monitor *m, const struct subject *s)
@@ -122,26 +129,35 @@ static void send_event(struct monitor *m, const struct buf *event, const struct 
 /* Puts an event together: bodies or not. */
 typedef void (*put_fn)(struct buf *b, const void *what, bool bodies, const struct now *now);
 
-/* At most twice: with bodies, and without. */
+static void forget_event(struct buf *event)
+{
+	buf_clear(event);
+	buf_shrink(event, EVENT_KEPT);
+}
+
+/* Put together once for those who see bodies, and once for those who do not. */
 static void send_all(struct router *router, const struct subject *subject, put_fn put,
 		     const void *what, const struct now *now)
 {
-	int made = -1;
+	struct buf *events = router->events;
+	uint64_t n = 0;
 	struct monitor *m;
 
 	list_for_each(m, &router->monitors, struct monitor, link) {
 		enum sight sight = is_wanted(m, subject) ? sight_of(m, subject) : SIGHT_NONE;
 		bool bodies = sight == SIGHT_ALL && m->bodies;
 
+		n++;
 		if (sight == SIGHT_NONE || !m->party->ops->event)
 			continue;
-		if (made != bodies)
-			put(&router->event, what, bodies, now);
-		made = bodies;
-		send_event(m, &router->event, now);
+		if (events[bodies].len == 0)
+			put(&events[bodies], what, bodies, now);
+		send_event(m, &events[bodies], now);
 	}
-	buf_clear(&router->event);
-	buf_shrink(&router->event, EVENT_KEPT);
+	router_spend(router, STEPS_MONITOR * n);
+	router_spend_rights(router, n);
+	forget_event(&events[0]);
+	forget_event(&events[1]);
 }
 
 /* ---- requests and responses ----------------------------------------------------------- */

@@ -22,11 +22,13 @@
 
 /* ---- what follows --------------------------------------------------------------------- */
 
+/* One that was to be dealt with later is dealt with now: it may be about to go. */
 void router_unsettle(struct router *router, struct api *api)
 {
-	if (!list_empty(&api->unsettled))
-		return;
-	list_add_tail(&router->unsettled, &api_ref(api)->unsettled);
+	if (list_empty(&api->unsettled))
+		api_ref(api);
+	list_del(&api->unsettled);
+	list_add_tail(&router->unsettled, &api->unsettled);
 }
 
 static bool is_anybody_ready(const struct list *holders)
@@ -105,15 +107,26 @@ static void tell_drainers(struct router *router, struct api *api, const struct n
 			drains_done(router, &holder->drains, now);
 }
 
-static void settle(struct router *router, struct api *api, const struct now *now)
+/* False: there is more to do. */
+static bool settle(struct router *router, struct api *api, const struct now *now)
 {
+	bool done = true;
+
 	if (api->listed) {
 		hand_name_over(router, api, now);
-		dispatch_queue(router, api, now);
+		done = dispatch_queue(router, api, now);
 	} else {
 		end_queue(router, api, now);
 	}
 	tell_drainers(router, api, now);
+	return done;
+}
+
+static void leave_for_later(struct router *router, struct api *api)
+{
+	router_unsettle(router, api);
+	list_del(&api->unsettled);
+	list_add_tail(&router->later, &api->unsettled);
 }
 
 void router_settle(struct router *router, const struct now *now)
@@ -122,7 +135,8 @@ void router_settle(struct router *router, const struct now *now)
 
 	while ((api = list_first(&router->unsettled, struct api, unsettled))) {
 		list_del(&api->unsettled);
-		settle(router, api, now);
+		if (!settle(router, api, now))
+			leave_for_later(router, api);
 		api_unref(api);
 	}
 }

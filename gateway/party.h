@@ -99,7 +99,8 @@ struct party {
 	struct list pendings;		/* other requests that are answered later */
 	unsigned int n_registrations, n_calls_made, n_calls_handled, n_abandoned, n_pendings;
 	unsigned int n_awaited;		/* answers that it is owed */
-	size_t pinned;			/* bytes charged to it */
+	size_t pinned;			/* bytes charged to it, without: */
+	size_t output;			/* what it has not taken yet, see router_charge_output() */
 	bool blocked;			/* takes no requests until router_writable() */
 	struct monitor *monitor;	/* NULL: it does not watch */
 	struct list offending;		/* among those to be closed */

@@ -37,6 +37,7 @@
 
 #define READ_LEN ((size_t)128 * 1024)
 #define REST_LEN ((size_t)4096)		/* up to so much is copied to the shared buffer again */
+#define TURN_STEPS 400000		/* of router_work(), by one in a row: some milliseconds */
 #define SPARES_MAX 8			/* output buffers kept for whoever speaks next */
 #define SPARE_LEN ((size_t)64 * 1024)
 #define SCRATCH_KEPT ((size_t)64 * 1024)
@@ -58,7 +59,8 @@ struct peer {
 	enum peer_state state;
 	bool broken;			/* nothing can be sent any more */
 	bool paused;			/* not read until its output has drained */
-	bool backlog;			/* there may be whole messages in `in`, from before a pause */
+	bool overworked;		/* not read until the others have had their turn */
+	bool backlog;			/* there may be whole messages in `in`, from before that */
 	bool writing;			/* waits for writability */
 	bool starved;			/* a request needs its whole output */
 	struct frame_reader reader;
@@ -445,14 +447,32 @@ static void peer_resume(struct peer *p)
 		event_active(&p->readable, EV_READ, 0);
 }
 
+/* Its messages took so long that the others come first now; the end of the turn goes on. */
+static void peer_put_off(struct peer *p)
+{
+	p->overworked = true;
+	p->backlog = true;
+	peer_touch(p);
+}
+
+static void peer_go_on(struct peer *p)
+{
+	if (!p->overworked)
+		return;
+	p->overworked = false;
+	if (p->state == PEER_OPEN && !p->paused)
+		event_active(&p->readable, EV_READ, 0);
+}
+
 /* Handles the whole messages in bytes. Returns how much of them is done with. */
 static size_t take_input(struct peer *p, struct span bytes)
 {
+	uint64_t most = router_work(p->peers->router) + TURN_STEPS;
 	struct frame frame;
 	size_t used = 0;
 	int outcome = 0;
 
-	while (used < bytes.len && p->state == PEER_OPEN && !p->paused) {
+	while (used < bytes.len && p->state == PEER_OPEN && !p->paused && !p->overworked) {
 		outcome = frame_next(&p->reader, bytes.p + used, bytes.len - used, &frame);
 		used += frame.used;
 		if (outcome == FRAME_E_MORE)
@@ -460,6 +480,8 @@ static size_t take_input(struct peer *p, struct span bytes)
 		take_frame(p, outcome, &frame);
 		if (is_slow_caller(p))
 			peer_pause(p);
+		if (router_work(p->peers->router) > most)
+			peer_put_off(p);
 	}
 	return p->state == PEER_OPEN ? used : bytes.len;
 }
@@ -595,9 +617,11 @@ static void on_readable(evutil_socket_t fd, short what, void *data)
 
 	(void)fd;
 	(void)what;
+	if (p->overworked)
+		return;
 	if (p->backlog && !p->paused)
 		take_backlog(p);
-	if (p->state != PEER_OPEN || p->paused)
+	if (p->state != PEER_OPEN || p->paused || p->overworked)
 		return;
 	n = read_more(p, &bytes);
 	if (n > 0)
@@ -636,6 +660,7 @@ static struct peer *peer_free(struct peer *p)
 	list_del(&p->dirty);
 	list_del(&p->leaving);
 	close(p->fd);
+	router_charge_output(p->peers->router, &p->party, 0);
 	buf_deinit(&p->in);
 	buf_deinit(&p->out);
 	free(p->groups);
@@ -767,7 +792,10 @@ static void peer_flush(struct peer *p)
 		peer_leave(p);
 	if (has_room_again(p))
 		router_writable(p->peers->router, &p->party, turn_now(p->peers->turn));
+	if (p->out.len != p->party.output)
+		router_charge_output(p->peers->router, &p->party, p->out.len);
 	peer_resume(p);
+	peer_go_on(p);
 }
 
 void peers_finish_turn(struct peers *peers)

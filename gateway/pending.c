@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "gateway/builtin.h"
-#include "gateway/builtin.h"
 #include "gateway/methods.h"
 #include "gateway/options.h"
 #include "gateway/router_private.h"
@@ -190,14 +189,25 @@ static bool await_missing(struct router *router, struct pending *p)
 }
 
 /* One that was there before may have gone again: all of them have to be there at once. */
+static void finish_ready(struct router *router, struct list *ready, const struct now *now)
+{
+	struct pending *p;
+
+	while ((p = list_first(ready, struct pending, target))) {
+		list_del(&p->target);
+		if (!await_missing(router, p))
+			finish(p, NULL, now);
+	}
+}
+
 void waits_registered(struct router *router, struct span name, const struct now *now)
 {
 	struct list *chain = chain_of(router, name);
 	struct awaited *awaited, *tmp;
 	struct list ready = LIST_INIT(ready);
-	struct pending *p;
 
 	list_for_each_safe(awaited, tmp, chain, struct awaited, link) {
+		router_spend(router, 1);
 		if (!span_equal(span_of(awaited->name, awaited->len), name) ||
 		    !router_allows(router, RIGHT_LIST, awaited->pending->party, name))
 			continue;
@@ -205,11 +215,35 @@ void waits_registered(struct router *router, struct span name, const struct now 
 		if (--awaited->pending->n_missing == 0)
 			list_add_tail(&ready, &awaited->pending->target);
 	}
-	while ((p = list_first(&ready, struct pending, target))) {
-		list_del(&p->target);
-		if (!await_missing(router, p))
-			finish(p, NULL, now);
+	finish_ready(router, &ready, now);
+}
+
+/* Drops the names from the chains that are there by now; true: none is missing any more. */
+static bool look_again(struct router *router, struct pending *p)
+{
+	for (uint32_t i = 0; i < p->n_names; i++) {
+		struct awaited *awaited = &p->names[i];
+
+		if (list_empty(&awaited->link) ||
+		    !is_there(router, p->party, span_of(awaited->name, awaited->len)))
+			continue;
+		list_del(&awaited->link);
+		p->n_missing--;
 	}
+	return p->n_names > 0 && p->n_missing == 0;
+}
+
+void waits_allowed(struct router *router, const struct now *now)
+{
+	struct list ready = LIST_INIT(ready);
+	struct party *party;
+	struct pending *p;
+
+	list_for_each(party, &router->parties, struct party, link)
+		list_for_each(p, &party->pendings, struct pending, link)
+			if (look_again(router, p))
+				list_add_tail(&ready, &p->target);
+	finish_ready(router, &ready, now);
 }
 
 /* The names of an array, or a single one; false: the failure is set. */

@@ -149,6 +149,11 @@ static bool is_allowed_by_default(const struct policy *policy, enum right right,
 	return party->uid == 0 || party->uid == policy->own_uid;
 }
 
+size_t policy_n_rules(const struct policy *policy)
+{
+	return policy->n_rules;
+}
+
 bool policy_allows(const struct policy *policy, enum right right, const struct party *party,
 		   struct span object)
 {

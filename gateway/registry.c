@@ -6,6 +6,8 @@
  * come from outside. It grows as names come and goes back to its first size when the last
  * one goes.
  */
+#include <config.h>	/* _GNU_SOURCE: memmem() */
+
 #include "gateway/registry.h"
 
 #include <errno.h>
@@ -45,28 +47,46 @@ bool name_is_valid(struct span name)
 	return true;
 }
 
-/* Goes back to the last star only: what an earlier one took needs no second look. */
+/* The part up to the next star, or all; what is left begins behind the star. */
+static struct span take_part(struct span *pattern, bool *ret_star)
+{
+	const uint8_t *star = pattern->len ? memchr(pattern->p, '*', pattern->len) : NULL;
+	struct span part = *pattern;
+
+	*ret_star = star != NULL;
+	if (star) {
+		part.len = (size_t)(star - pattern->p);
+		*pattern = span_of(star + 1, pattern->len - part.len - 1);
+	}
+	return part;
+}
+
+static bool begins_with(struct span name, struct span part)
+{
+	return name.len >= part.len && (part.len == 0 || memcmp(name.p, part.p, part.len) == 0);
+}
+
+/* What is between two stars is sought from left to right: the first place is as good as any other. */
 bool name_matches(struct span name, struct span pattern)
 {
-	size_t n = 0, p = 0, star = SIZE_MAX, star_n = 0;
+	bool star;
+	struct span part = take_part(&pattern, &star);
 
-	while (n < name.len) {
-		if (p < pattern.len && pattern.p[p] == '*') {
-			star = p++;
-			star_n = n;
-		} else if (p < pattern.len && pattern.p[p] == name.p[n]) {
-			p++;
-			n++;
-		} else if (star != SIZE_MAX) {
-			p = star + 1;
-			n = ++star_n;
-		} else {
+	if (!star)
+		return span_equal(name, part);
+	if (!begins_with(name, part))
+		return false;
+	name = span_of(name.p + part.len, name.len - part.len);
+	for (part = take_part(&pattern, &star); star; part = take_part(&pattern, &star)) {
+		const uint8_t *at = part.len ? memmem(name.p, name.len, part.p, part.len) : name.p;
+
+		if (!at)
 			return false;
-		}
+		at += part.len;
+		name = span_of(at, name.len - (size_t)(at - name.p));
 	}
-	while (p < pattern.len && pattern.p[p] == '*')
-		p++;
-	return p == pattern.len;
+	return name.len >= part.len &&
+	       begins_with(span_of(name.p + name.len - part.len, part.len), part);
 }
 
 /* ---- the table ------------------------------------------------------------------------ */

@@ -55,13 +55,15 @@ static void router_init(struct router *router, const struct router_config *confi
 	list_init(&router->offenders);
 	list_init(&router->monitors);
 	list_init(&router->unsettled);
+	list_init(&router->later);
 	list_init(&router->publishes);
 	for (size_t i = 0; i < AWAITED_CHAINS; i++)
 		list_init(&router->awaited[i]);
 	router->started_us = now->us;
 	buf_init(&router->answer, 0);
 	buf_init(&router->record, 0);
-	buf_init(&router->event, 0);
+	buf_init(&router->events[0], 0);
+	buf_init(&router->events[1], 0);
 }
 
 int router_new(const struct router_config *config, const struct now *now,
@@ -97,7 +99,8 @@ struct router *router_free(struct router *router)
 	policy_free(router->config.policy);
 	buf_deinit(&router->answer);
 	buf_deinit(&router->record);
-	buf_deinit(&router->event);
+	buf_deinit(&router->events[0]);
+	buf_deinit(&router->events[1]);
 	free((char *)router->config.name);
 	free((char *)router->config.version);
 	free((char *)router->config.app_key);
@@ -175,13 +178,13 @@ enum outcome request_done(struct request *q)
 bool request_charge(struct request *q, size_t n)
 {
 	const struct router_limits *limits = &q->router->config.limits;
+	size_t own = q->from->pinned + q->from->output + n;
 
-	if (q->from->pinned + n > limits->pinned_per_peer) {
+	if (own > limits->pinned_per_peer) {
 		request_fail(q, CHAPI_ERR_BUSY,
 			     "%zu bytes more than the %zu that this connection may keep waiting "
-			     "(pinned_per_peer); wait for answers first",
-			     q->from->pinned + n - limits->pinned_per_peer,
-			     limits->pinned_per_peer);
+			     "(pinned_per_peer); wait for answers first, and read them",
+			     own - limits->pinned_per_peer, limits->pinned_per_peer);
 		return false;
 	}
 	if (q->router->pinned + n > limits->pinned_total) {
@@ -200,6 +203,13 @@ void router_uncharge(struct router *router, struct party *party, size_t n)
 	assert(party->pinned >= n && router->pinned >= n);
 	party->pinned -= n;
 	router->pinned -= n;
+}
+
+void router_charge_output(struct router *router, struct party *party, size_t len)
+{
+	assert(router->pinned >= party->output);
+	router->pinned += len - party->output;
+	party->output = len;
 }
 
 /* ---- rights --------------------------------------------------------------------------- */
@@ -221,11 +231,17 @@ bool request_may(struct request *q, enum right right, struct span object, const 
 	return false;
 }
 
+void router_spend_rights(struct router *router, uint64_t n)
+{
+	router_spend(router, n * (router->config.policy ? policy_n_rules(router->config.policy) : 0));
+}
+
 void router_set_policy(struct router *router, struct policy *policy, const struct now *now)
 {
 	policy_free(router->config.policy);
 	router->config.policy = policy;
 	names_check_rights(router, now);
+	waits_allowed(router, now);
 	router_settle(router, now);
 }
 
@@ -351,13 +367,26 @@ static void request_answer(struct request *q, enum outcome outcome)
 
 uint64_t router_next_ms(const struct router *router)
 {
+	if (!list_empty(&router->later))
+		return 0;
 	return timers_next_ms(&router->timers);
+}
+
+static void take_later(struct router *router)
+{
+	struct api *api;
+
+	while ((api = list_first(&router->later, struct api, unsettled))) {
+		list_del(&api->unsettled);
+		list_add_tail(&router->unsettled, &api->unsettled);
+	}
 }
 
 void router_expire(struct router *router, const struct now *now)
 {
 	struct timer *timer;
 
+	take_later(router);
 	while ((timer = timers_take(&router->timers, now->ms)))
 		if (timer->kind == TIMER_CALL)
 			call_expire(router, container_of(timer, struct call, deadline), now);
@@ -383,6 +412,7 @@ void router_add(struct router *router, struct party *party, const struct now *no
 	party->n_pendings = 0;
 	party->n_awaited = 0;
 	party->pinned = 0;
+	party->output = 0;
 	party->blocked = false;
 	party->monitor = NULL;
 	party->client[0] = '\0';
@@ -740,6 +770,11 @@ void router_unreadable(struct router *router, struct party *from, int type, int6
 }
 
 /* ---- looking in ----------------------------------------------------------------------- */
+
+uint64_t router_work(const struct router *router)
+{
+	return router->work;
+}
 
 const struct router_counters *router_counters(const struct router *router)
 {

@@ -25,6 +25,10 @@ struct router_limits {
 	unsigned int abandoned_per_peer;	/* beyond, the provider is to be closed */
 	size_t pinned_per_peer, pinned_total;
 	size_t max_message;
+	/* The edge's own, to be shown only. */
+	size_t output_per_peer;
+	uint64_t stalled_after_ms;
+	unsigned int peers;
 };
 
 /*
@@ -81,8 +85,18 @@ void router_set_limits(struct router *router, const struct router_limits *limits
 void router_add(struct router *router, struct party *party, const struct now *now);
 /* Answers the callers it leaves waiting, frees its names, drops its calls. Its ops are not called any more. */
 void router_remove(struct router *router, struct party *party, const struct now *now);
+/* So many bytes wait for it to take them. The edge says so whenever that changes, at last, when
+ * the party has gone and they are freed, with 0. */
+void router_charge_output(struct router *router, struct party *party, size_t len);
 /* There is room for requests again, after a PARTY_E_FULL. */
 void router_writable(struct router *router, struct party *party, const struct now *now);
+
+/*
+ * Steps (some 10 ns each) that were spent so far on what takes longer than its bytes show: many
+ * names held against a pattern, a value against a description. Whoever reads messages looks at
+ * it, so that nobody keeps all others waiting.
+ */
+uint64_t router_work(const struct router *router);
 
 /* A message of a local party. Spans need to be valid during the call only. 0 or ROUTER_E_CLOSE. */
 int router_message(struct router *router, struct party *from, const struct message *message,

@@ -35,10 +35,12 @@ struct router {
 	struct timers timers;
 	struct list parties, offenders, monitors;
 	struct list unsettled;		/* names whose holders or calls have changed; references */
+	struct list later;		/* of these, what took too long: at the next turn */
 	struct list awaited[AWAITED_CHAINS];	/* names that are waited for, by hash */
 	struct list publishes;		/* struct pending */
 	unsigned int n_local;		/* parties that are connections */
 	size_t pinned;			/* bytes charged to all parties */
+	uint64_t work;			/* steps done so far, see router_work() */
 	uint64_t started_us;
 	uint64_t n_labels, n_turns, n_publishes;	/* made so far, for the next one */
 	bool stopping;
@@ -46,7 +48,7 @@ struct router {
 	/* Of the answer under way; kept so that nothing is allocated for each. */
 	struct buf answer;		/* a result or details */
 	struct buf record;		/* with the record around it */
-	struct buf event;		/* for monitors */
+	struct buf events[2];		/* for monitors: without bodies, with them */
 	char words[400];		/* a failure's message */
 };
 
@@ -75,6 +77,12 @@ enum outcome {
 
 /* ---- router.c ---- */
 
+/* What takes longer than its bytes show; a step is some 10 ns. */
+static inline void router_spend(struct router *router, uint64_t steps)
+{
+	router->work += steps;
+}
+
 /* Sets the failure: code, with the code's usual "ran"; words for people. */
 enum outcome request_fail(struct request *q, int code, const char *fmt, ...) PRINTF(3, 4);
 enum outcome request_fail_memory(struct request *q);
@@ -97,13 +105,16 @@ void router_uncharge(struct router *router, struct party *party, size_t n);
 
 bool router_allows(const struct router *router, enum right right, const struct party *party,
 		   struct span object);
+/* The work of asking that n times in a row. */
+void router_spend_rights(struct router *router, uint64_t n);
 /* Also sets the failure, permission_denied. doing: "register 'x'" and so on, for people. */
 bool request_may(struct request *q, enum right right, struct span object, const char *doing) MUST_CHECK;
 
 /* ---- names.c ---- */
 
 void router_unsettle(struct router *router, struct api *api);
-/* Every marked name: hands over, gives queued calls out, tells who waits. */
+/* Every marked name: hands over, gives queued calls out, tells who waits. What would keep
+ * others waiting is left to router_expire(), which is called at once then. */
 void router_settle(struct router *router, const struct now *now);
 /* The party holds no names any more. */
 void names_drop(struct router *router, struct party *party, const struct now *now);
@@ -136,8 +147,8 @@ struct asked {
 
 /* Finds the function and hands the call over, or says why not. */
 enum outcome request_call(struct request *q, const struct asked *asked);
-/* Gives queued calls of a name to those who have room. */
-void dispatch_queue(struct router *router, struct api *api, const struct now *now);
+/* Gives queued calls of a name to those who have room. False: there is more to do. */
+bool dispatch_queue(struct router *router, struct api *api, const struct now *now) MUST_CHECK;
 /* Ready to be given new calls? */
 bool holder_is_ready(const struct holder *holder);
 
@@ -146,6 +157,8 @@ bool holder_is_ready(const struct holder *holder);
 /* The call is over; its caller is told if it still waits. */
 void call_finish(struct router *router, struct call *call, const struct failure *failure,
 		 struct span result, const struct now *now);
+/* Its params are in memory no more. */
+void call_uncharge(struct router *router, struct call *call);
 /* Nothing was begun: undoes calls_add() and what was charged, tells nobody. */
 void call_undo(struct router *router, struct call *call);
 /*
@@ -169,6 +182,8 @@ void pendings_drop(struct router *router, struct party *party);
 void pendings_cancel(struct router *router, const struct now *now);
 /* A name is there: who waited for it may go on. */
 void waits_registered(struct router *router, struct span name, const struct now *now);
+/* The rights have changed: a party may see names now that it could not. */
+void waits_allowed(struct router *router, const struct now *now);
 /* Of a name, or of a holder: no call is running any more. */
 void drains_done(struct router *router, struct list *drains, const struct now *now);
 /* Begins to wait for that; one of both, the other is NULL. */

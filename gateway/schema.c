@@ -5,8 +5,8 @@
  * A level of a description is read into a struct node whenever it is needed, nothing is kept from
  * one value to the next. So the work to match a value could grow with its size times that of
  * its description; both may come from somebody who means harm. Hence descriptions have a
- * ceiling, and matching has a budget of steps. Recursion follows the description,
- * which is no deeper than a value may be.
+ * ceiling, large enumerations are looked up (choices.c), and matching has a budget of steps.
+ * Recursion follows the description, which is no deeper than a value may be.
  *
  * Faults say what kind of value it is and never quote it: they are shown to those who may not see
  * params.
@@ -19,14 +19,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "gateway/choices.h"
+#include "gateway/compare.h"
 #include "gateway/text.h"
-#include "libchapi-ipc/mp.h"
 #include "libchapi-ipc/value.h"
 
 #define NAMES_MAX 256			/* of one "properties" or "required" */
-#define BUDGET_LEAST 8000000		/* steps: about a tenth of a second */
+#define BUDGET_LEAST 1000000		/* steps: about a hundredth of a second */
 #define BUDGET_PER_BYTE 4		/* more, for each byte of the value */
-#define STEP_BYTES 16			/* of a description that are read in one */
 #define PLACE_MAX 128
 #define QUOTE_MAX 96
 
@@ -174,76 +174,6 @@ static unsigned int type_find(struct span name)
 	return 0;
 }
 
-/* ---- numbers ----------------------------------------------------------------------------- */
-
-/* Exact: an integer keeps its 64 bits. */
-struct number {
-	bool is_float, negative;
-	double f;		/* is_float */
-	uint64_t u;		/* not negative */
-	int64_t i;		/* negative */
-};
-
-static bool number_read(struct mp_reader *r, struct number *ret)
-{
-	*ret = (struct number){ 0 };
-	if (mp_read_uint(r, &ret->u) == 0)
-		return true;
-	ret->negative = mp_read_int(r, &ret->i) == 0;
-	if (ret->negative)
-		return true;
-	ret->is_float = mp_read_number(r, &ret->f) == 0;
-	return ret->is_float;
-}
-
-static bool number_is_finite(const struct number *n)
-{
-	return !n->is_float || isfinite(n->f);
-}
-
-static bool number_is_whole(const struct number *n)
-{
-	return !n->is_float || floor(n->f) == n->f;
-}
-
-#define ORDER(a, b) (((a) > (b)) - ((a) < (b)))
-
-static int integers_compare(const struct number *a, const struct number *b)
-{
-	if (a->negative != b->negative)
-		return a->negative ? -1 : 1;
-	return a->negative ? ORDER(a->i, b->i) : ORDER(a->u, b->u);
-}
-
-/* Neither side is rounded: the whole part of f is an integer of 64 bits, or it is beyond them. */
-static int integer_compare_float(const struct number *a, double f)
-{
-	double whole = trunc(f);
-	struct number b = { .negative = whole < 0 };
-	int order;
-
-	if (f >= 0x1p64)
-		return -1;
-	if (f < -0x1p63)
-		return 1;
-	if (b.negative)
-		b.i = (int64_t)whole;
-	else
-		b.u = (uint64_t)whole;
-	order = integers_compare(a, &b);
-	return order != 0 ? order : ORDER(whole, f);
-}
-
-/* Both are finite. */
-static int number_compare(const struct number *a, const struct number *b)
-{
-	if (a->is_float && b->is_float)
-		return ORDER(a->f, b->f);
-	if (b->is_float)
-		return integer_compare_float(a, b->f);
-	return a->is_float ? -integer_compare_float(b, a->f) : integers_compare(a, b);
-}
-
 /* ---- one level of a description ---------------------------------------------------------- */
 
 struct node {
@@ -329,11 +259,6 @@ static const char *take_length(struct span value, uint64_t *ret)
 	return NULL;
 }
 
-static bool is_number(enum mp_type type)
-{
-	return type == MP_UINT || type == MP_INT || type == MP_FLOAT;
-}
-
 static const char *take_keyword(const struct keyword *k, struct span value, struct node *node)
 {
 	struct mp_reader r = mp_reader(value);
@@ -358,7 +283,7 @@ static const char *take_keyword(const struct keyword *k, struct span value, stru
 			return "must be an array";
 		break;
 	case KEYWORD_NUMBER:
-		if (!is_number(type))
+		if (!type_is_number(type))
 			return "must be a number";
 	}
 	*(struct span *)at = value;
@@ -533,14 +458,9 @@ int schema_check(struct span schema, const char *what, struct schema_fault *ret_
 
 struct match {
 	struct schema_fault *fault;
-	uint64_t budget;		/* steps that are left; 0: no more */
+	struct steps steps;
+	struct choices choices;		/* of large enumerations */
 };
-
-/* What was between from and to has been read. */
-static void spend(struct match *m, const uint8_t *from, const uint8_t *to)
-{
-	m->budget -= MIN(m->budget, 1 + (uint64_t)(to - from) / STEP_BYTES);
-}
 
 static int refuse_work(struct match *m, const struct place *place)
 {
@@ -552,155 +472,17 @@ static int refuse_broken(struct match *m, const struct place *place)
 	return refuse(m->fault, place, "is no value that can be read");
 }
 
-/* ---- are two values the same? ------------------------------------------------------------ */
-
-static bool is_same(struct match *m, struct mp_reader *a, struct mp_reader *b);
-
-/* A key as text: integers stand for their digits. False: it is neither. */
-static bool key_read(struct mp_reader *r, char digits[24], struct span *ret)
-{
-	uint64_t u;
-	int64_t i;
-
-	if (mp_read_str(r, ret) == 0)
-		return true;
-	if (mp_read_uint(r, &u) == 0)
-		snprintf(digits, 24, "%" PRIu64, u);
-	else if (mp_read_int(r, &i) == 0)
-		snprintf(digits, 24, "%" PRId64, i);
-	else
-		return false;
-	*ret = span_str(digits);
-	return true;
-}
-
-/* Moves on to the value of a key among n; false: there is none. */
-static bool key_seek(struct match *m, struct mp_reader *r, uint32_t n, struct span key)
-{
-	char digits[24];
-	struct span other;
-
-	for (; n > 0 && m->budget > 0; n--) {
-		const uint8_t *from = r->p;
-
-		if (!key_read(r, digits, &other))
-			return false;
-		if (span_equal(other, key))
-			return true;
-		if (mp_skip(r) != 0)
-			return false;
-		spend(m, from, r->p);
-	}
-	return false;
-}
-
-/* The keys of a differ from each other; as there are no more in b, they are those of b then. */
-static bool is_same_map(struct match *m, struct mp_reader *a, struct mp_reader *b)
-{
-	uint32_t n, n_b, left;
-	char digits[24];
-	struct span key;
-
-	if (mp_read_map(a, &n) != 0 || mp_read_map(b, &n_b) != 0 || n != n_b)
-		return false;
-	for (left = n; left > 0; left--) {
-		struct mp_reader at = *b;
-
-		if (!key_read(a, digits, &key) || !key_seek(m, &at, n, key) || !is_same(m, a, &at))
-			return false;
-	}
-	return true;
-}
-
-static bool is_same_array(struct match *m, struct mp_reader *a, struct mp_reader *b)
-{
-	uint32_t n, n_b;
-
-	if (mp_read_array(a, &n) != 0 || mp_read_array(b, &n_b) != 0 || n != n_b)
-		return false;
-	for (; n > 0; n--)
-		if (!is_same(m, a, b))
-			return false;
-	return true;
-}
-
-static bool is_same_number(struct mp_reader *a, struct mp_reader *b)
-{
-	struct number x, y;
-
-	return number_read(a, &x) && number_read(b, &y) && number_is_finite(&x) &&
-	       number_is_finite(&y) && number_compare(&x, &y) == 0;
-}
-
-static bool is_same_ext(struct mp_reader *a, struct mp_reader *b)
-{
-	struct span x, y;
-	int8_t type_x, type_y;
-
-	return mp_read_ext(a, &type_x, &x) == 0 && mp_read_ext(b, &type_y, &y) == 0 &&
-	       type_x == type_y && span_equal(x, y);
-}
-
-static bool is_same_scalar(enum mp_type type, struct mp_reader *a, struct mp_reader *b)
-{
-	struct span x, y;
-	bool v, w;
-
-	switch (type) {
-	case MP_NIL:
-		return mp_read_nil(a) == 0 && mp_read_nil(b) == 0;
-	case MP_BOOL:
-		return mp_read_bool(a, &v) == 0 && mp_read_bool(b, &w) == 0 && v == w;
-	case MP_STR:
-		return mp_read_str(a, &x) == 0 && mp_read_str(b, &y) == 0 && span_equal(x, y);
-	case MP_BIN:
-		return mp_read_bin(a, &x) == 0 && mp_read_bin(b, &y) == 0 && span_equal(x, y);
-	case MP_EXT:
-		return is_same_ext(a, b);
-	default:
-		return is_number(type) && is_same_number(a, b);
-	}
-}
-
-/* a: of the description, so its depth is bounded. Both move on if they are the same. */
-static bool is_same(struct match *m, struct mp_reader *a, struct mp_reader *b)
-{
-	enum mp_type type = mp_peek(a), other = mp_peek(b);
-	const uint8_t *from = a->p;
-	bool same;
-
-	if (m->budget == 0 || (type != other && !(is_number(type) && is_number(other))))
-		return false;
-	if (type == MP_MAP)
-		return is_same_map(m, a, b);
-	if (type == MP_ARRAY)
-		return is_same_array(m, a, b);
-	same = is_same_scalar(type, a, b);
-	spend(m, from, a->p);
-	return same;
-}
+/* ---- enumerations ------------------------------------------------------------------------ */
 
 static int match_choices(struct match *m, const struct node *node, const struct place *place,
 			 const struct mp_reader *value)
 {
-	struct mp_reader choices = mp_reader(node->choices);
-	struct span choice;
-	uint32_t n;
+	bool found = choices_find(&m->choices, &m->steps, node->choices, *value);
 
-	if (mp_read_array(&choices, &n) != 0)
-		return refuse_broken(m, place);
-	for (; n > 0 && m->budget > 0; n--) {
-		struct mp_reader b = *value, a;
-
-		if (mp_read_raw(&choices, &choice) != 0)
-			return refuse_broken(m, place);
-		a = mp_reader(choice);
-		spend(m, choice.p, choice.p + choice.len);
-		if (is_same(m, &a, &b))
-			return 0;
-	}
-	if (m->budget == 0)
+	if (m->steps.left == 0)
 		return refuse_work(m, place);
+	if (found)
+		return 0;
 	return refuse(m->fault, place, "is none of %s", QUOTE_JSON(node->choices));
 }
 
@@ -769,7 +551,7 @@ static const char *kind_find(const struct mp_reader *r, struct kind *ret)
 	enum mp_type type = mp_peek(r);
 
 	*ret = (struct kind){ 0 };
-	if (is_number(type))
+	if (type_is_number(type))
 		return kind_of_number(*r, ret);
 	if (type == MP_STR || type == MP_BIN)
 		return kind_of_bytes(*r, type, ret);
@@ -875,7 +657,7 @@ static int names_next(struct match *m, struct names *names, struct span *ret_nam
 	if (mp_read_str(&names->at, ret_name) != 0 ||
 	    (names->is_map && mp_read_raw(&names->at, ret_schema) != 0))
 		return -1;
-	spend(m, from, names->at.p);
+	steps_spend_bytes(&m->steps, from, names->at.p);
 	return (int)(names->n - names->left--);
 }
 
@@ -885,7 +667,7 @@ static int names_find(struct match *m, struct names *names, struct span key,
 {
 	struct span name;
 
-	for (uint32_t i = 0; i < names->n && m->budget > 0; i++) {
+	for (uint32_t i = 0; i < names->n && m->steps.left > 0; i++) {
 		int index = names_next(m, names, &name, ret_schema);
 
 		if (index < 0 || span_equal(name, key))
@@ -924,7 +706,7 @@ static int match_value(struct match *m, struct span schema, const struct place *
 {
 	struct node node;
 
-	spend(m, schema.p, schema.p + schema.len);
+	steps_spend_bytes(&m->steps, schema.p, schema.p + schema.len);
 	if (node_read(schema, place, &node, m->fault) != 0)
 		return SCHEMA_E_INVALID;
 	return match_node(m, &node, place, r);
@@ -946,7 +728,7 @@ static int match_member(struct match *m, struct names *properties, struct names 
 		return refuse(m->fault, up, "has a key that is no valid UTF-8");
 	described = names_find(m, properties, place.key, &schema);
 	wanted = names_find(m, required, place.key, NULL);
-	if (m->budget == 0)
+	if (m->steps.left == 0)
 		return refuse_work(m, up);
 	seen = described >= 0 && names_see(properties, described);
 	if (wanted >= 0)	/* both are to be marked */
@@ -1003,7 +785,7 @@ static int match_node(struct match *m, const struct node *node, const struct pla
 
 	if (wrong)
 		return refuse(m->fault, place, "%s", wrong);
-	if (m->budget == 0)
+	if (m->steps.left == 0)
 		return refuse_work(m, place);
 	if (match_type(m, node, place, &k) != 0 || match_scalar(m, node, place, &k) != 0)
 		return SCHEMA_E_INVALID;
@@ -1016,14 +798,16 @@ static int match_node(struct match *m, const struct node *node, const struct pla
 	return mp_skip(r) == 0 ? 0 : refuse_broken(m, place);
 }
 
-int schema_match(struct span schema, struct span value, const char *what,
+int schema_match(struct span schema, struct span value, const char *what, uint64_t *work,
 		 struct schema_fault *ret_fault)
 {
-	struct match m = {
-		.fault = ret_fault, .budget = BUDGET_LEAST + BUDGET_PER_BYTE * (uint64_t)value.len,
-	};
+	uint64_t budget = BUDGET_LEAST + BUDGET_PER_BYTE * (uint64_t)value.len;
+	struct match m = { .fault = ret_fault, .steps = { budget } };
 	struct place place = { .key = span_str(what) };
 	struct mp_reader r = mp_reader(value);
+	int rc = match_value(&m, schema, &place, &r);
 
-	return match_value(&m, schema, &place, &r);
+	*work += budget - m.steps.left;
+	choices_deinit(&m.choices);
+	return rc;
 }

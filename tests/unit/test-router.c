@@ -255,6 +255,9 @@ static struct router_limits limits(void)
 		.pinned_per_peer = 16 << 20,
 		.pinned_total = 64 << 20,
 		.max_message = 4 << 20,
+		.output_per_peer = 8 << 20,
+		.stalled_after_ms = 30000,
+		.peers = 1000,
 	};
 }
 
@@ -906,6 +909,64 @@ static void test_drain_by_an_administrator_is_the_whole_name(void **state UNUSED
 	heard(alice, "call 1 door 0");
 }
 
+/* Whoever paused it and whoever drains it: the calls that wait are run, then the drain is done. */
+static void test_drain_by_an_administrator_runs_what_a_provider_paused(void **state UNUSED)
+{
+	holds(alice, "[\"door\",{\"concurrency\":1}]");
+	ask(bob, "call", "[\"door\",1]");
+	ask(bob, "call", "[\"door\",2]");
+	heard(alice, "call 1 door 1");
+	gets(alice, "pause", "[\"door\"]");
+	answer(alice, 1, "0");
+	heard_nothing(alice);
+	ask(root, "drain", "[\"door\"]");
+	heard(alice, "call 2 door 2");
+	heard_nothing(root);
+	answer(alice, 2, "0");
+	heard(bob, "ok 1 0; ok 2 0");
+	heard(root, "ok 1 null");
+	gets(root, "resume", "[\"door\"]");	/* the provider's pause is its own */
+	fails(carol, "call", "[\"door\",3]", "paused");
+	gets(alice, "resume", "[\"door\"]");
+	ask(carol, "call", "[\"door\",4]");
+	heard(alice, "call 3 door 4");
+}
+
+static void test_drain_by_a_provider_runs_what_an_administrator_paused(void **state UNUSED)
+{
+	holds(alice, "[\"door\",{\"concurrency\":1}]");
+	ask(bob, "call", "[\"door\",1]");
+	ask(bob, "call", "[\"door\",2]");
+	heard(alice, "call 1 door 1");
+	gets(root, "pause", "[\"door\"]");
+	answer(alice, 1, "0");
+	heard_nothing(alice);
+	ask(alice, "drain", "[\"door\"]");
+	heard(alice, "call 2 door 2");
+	answer(alice, 2, "0");
+	heard(alice, "ok 2 null");
+	heard(bob, "ok 1 0; ok 2 0");
+}
+
+/* Of sharers the one drains under a pause of the whole name: the queue waits for the other. */
+static void test_drain_by_a_sharer_leaves_a_paused_queue_to_the_other(void **state UNUSED)
+{
+	holds(alice, "[\"door\",{\"policy\":\"share\",\"concurrency\":1}]");
+	holds(bob, "[\"door\",{\"policy\":\"share\",\"concurrency\":1}]");
+	for (int i = 1; i <= 3; i++)
+		ask(dave, "call", "[\"door\",0]");
+	heard(alice, "call 1 door 0");
+	heard(bob, "call 1 door 0");
+	gets(root, "pause", "[\"door\"]");
+	ask(alice, "drain", "[\"door\"]");
+	answer(bob, 1, "0");
+	heard_nothing(bob);
+	answer(alice, 1, "0");
+	heard(alice, "ok 2 null");
+	gets(root, "resume", "[\"door\"]");
+	heard(bob, "call 2 door 0");
+}
+
 static void test_drain_that_times_out_goes_on_draining(void **state UNUSED)
 {
 	holds(alice, "[\"door\"]");
@@ -1180,6 +1241,46 @@ static void test_caller_of_its_own_function_may_leave(void **state UNUSED)
 	heard_nothing(alice);
 }
 
+/* Each call takes long to be held against the heir's description: some have to wait for a later turn. */
+static void test_queued_calls_are_given_out_a_few_in_a_turn(void **state UNUSED)
+{
+	CLEANUP(buf_deinit) struct buf call = BUF_NULL;
+	int turns = 0;
+
+	holds(alice, "[\"door\",{\"concurrency\":1,\"queue\":20}]");
+	holds(bob, "[\"door\",{\"policy\":\"standby\",\"params\":{\"items\":"
+	      "{\"enum\":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]}}}]");
+	for (uint32_t i = 1; i <= 12; i++) {
+		buf_clear(&call);
+		mp_put_array(&call, 4);
+		mp_put_uint(&call, 0);
+		mp_put_uint(&call, i);
+		mp_put_str(&call, "call");
+		mp_put_array(&call, 2);
+		mp_put_str(&call, "door");
+		mp_put_array(&call, 10000);
+		for (int k = 0; k < 10000; k++)
+			mp_put_uint(&call, 15);
+		assert_int_equal(say_bytes(carol, &call), 0);
+	}
+	leave(alice);
+	while (bob->n_handled < 11) {
+		unsigned int before = bob->n_handled;
+
+		assert_true(router_next_ms(world.router) <= world.now.ms);
+		router_expire(world.router, &world.now);
+		assert_in_range(bob->n_handled - before, 1, 3);
+		turns++;
+	}
+	assert_in_range(turns, 3, 11);
+	for (unsigned int i = 1; i <= 11; i++)
+		answer(bob, i, "0");
+	assert_has(text_of(&carol->said), "fail 1 provider_gone unknown");
+	assert_has(text_of(&carol->said), "ok 12 0");
+	buf_clear(&bob->said);
+	buf_clear(&carol->said);
+}
+
 /* ---- who sees what -------------------------------------------------------------------- */
 
 static void test_visibility_local_hides_a_name_from_the_hub_side(void **state UNUSED)
@@ -1304,7 +1405,10 @@ static void test_status_shows_the_gateway(void **state UNUSED)
 	assert_has(status, "{\"name\":\"north\",\"version\":\"1.2.3\",\"protocol\":1,"
 		   "\"instance\":\"0123456789abcdef0123456789abcdef\",\"uptime\":1.5,\"hub\":null,"
 		   "\"peers\":5,\"apis\":1,\"calls\":{\"running\":1,\"queued\":0,\"abandoned\":0}");
-	assert_has(status, "\"calls_per_peer\":4096,\"names_per_peer\":1024");
+	assert_has(status, "\"limits\":{\"calls_per_peer\":4096,\"names_per_peer\":1024,"
+		   "\"abandoned_per_peer\":1024,\"pinned_per_peer\":16777216,"
+		   "\"pinned_total\":67108864,\"max_message\":4194304,\"output_per_peer\":8388608,"
+		   "\"stalled_after_ms\":30000,\"peers\":1000}");
 	assert_has(gets(root, "call", "[\"chapi.status\"]"), "\"peers\":5");
 }
 
@@ -1374,7 +1478,7 @@ static void test_call_options_have_limits(void **state UNUSED)
 		"[7]", "[]", "[\"door\",1,2]", "[\"door\",1,{\"timeout_ms\":0}]",
 		"[\"door\",1,{\"timeout_ms\":-1}]", "[\"door\",1,{\"id\":\"\"}]",
 		"[\"door\",1,{\"full\":1}]", "[\"do or\",1]", "[\"door\",1,{\"oneway\":true,\"progress\":true}]",
-		"[\"door\",1,{\"oneway\":true,\"full\":true}]", "[\"door\",1,{},{}]",
+		"[\"door\",1,{},{}]",
 	};
 
 	holds(alice, "[\"door\",{\"timeout_max_ms\":500}]");
@@ -1575,6 +1679,32 @@ static void test_oneway_that_is_lost_is_counted(void **state UNUSED)
 	buf_clear(&root->said);
 	assert_int_equal(router_counters(world.router)->oneways_lost, 2);
 	heard_nothing(bob);
+}
+
+static void test_oneway_to_oneself_is_lost_when_one_leaves(void **state UNUSED)
+{
+	holds(alice, "[\"door\",{\"concurrency\":1}]");
+	gets(root, "monitor", "[{\"kinds\":[\"response\"]}]");
+	ask(alice, "call", "[\"door\",1,{\"oneway\":true,\"id\":\"running\"}]");
+	ask(alice, "call", "[\"door\",2,{\"oneway\":true,\"id\":\"queued\"}]");
+	leave(alice);
+	assert_has(text_of(&root->said), "\"id\":\"running\",\"api\":\"door\",\"error\":{\"code\":"
+		   "\"provider_gone\"");
+	assert_has(text_of(&root->said), "\"id\":\"queued\",\"api\":\"door\",\"error\":{\"code\":"
+		   "\"provider_gone\"");
+	buf_clear(&root->said);
+	assert_int_equal(router_counters(world.router)->oneways_lost, 2);
+}
+
+static void test_oneway_may_be_full(void **state UNUSED)
+{
+	holds(alice, "[\"door\"]");
+	assert_has(gets(bob, "call", "[\"door\",1,{\"oneway\":true,\"full\":true,\"id\":\"L\"}]"),
+		   "{\"id\":\"L\",\"api\":\"door\",\"result\":null,\"error\":null,");
+	answer(alice, 1, "5");
+	heard_nothing(bob);
+	assert_has(gets(bob, "call", "[\"gate\",1,{\"oneway\":true,\"full\":true}]"),
+		   "\"error\":{\"code\":\"api_not_found\"");
 }
 
 static void test_full_gives_the_whole_record(void **state UNUSED)
@@ -1976,6 +2106,21 @@ static void test_wait_does_not_see_what_may_not_be_listed(void **state UNUSED)
 	heard(dave, "fail 1 deadline_exceeded no; fail 2 deadline_exceeded no");
 }
 
+static void test_wait_ends_when_the_name_may_be_listed(void **state UNUSED)
+{
+	static const struct policy_rule rules[] = { { RIGHT_LIST, SUBJECT_USER, 1000, "*" } };
+
+	set_rules(rules, 1);
+	holds(alice, "[\"a\"]");
+	ask(dave, "wait", "[[\"a\",\"b\"]]");
+	ask(dave, "wait", "[[\"a\"]]");
+	heard_nothing(dave);
+	set_rules(NULL, 0);
+	heard(dave, "ok 2 null");
+	holds(alice, "[\"b\"]");
+	heard(dave, "ok 1 null");
+}
+
 /* ---- monitor -------------------------------------------------------------------------- */
 
 static void test_monitor_with_the_right_sees_all(void **state UNUSED)
@@ -2034,6 +2179,41 @@ static void test_monitor_without_the_right_sees_its_own(void **state UNUSED)
 	buf_clear(&alice->said);
 	answer(bob, 2, "6");
 	assert_has(text_of(&alice->said), "\"result\":6");
+}
+
+/* It does not hold the name before it is its turn. */
+static void test_monitor_without_the_right_sees_nothing_as_a_standby(void **state UNUSED)
+{
+	holds(alice, "[\"door\"]");
+	holds(bob, "[\"door\",{\"policy\":\"standby\"}]");
+	gets(bob, "monitor", "[{\"bodies\":true}]");
+	ask(dave, "call", "[\"door\",\"d\"]");
+	answer(alice, 1, "0");
+	heard_nothing(bob);
+	leave(alice);
+	heard(bob, "granted door");
+	ask(dave, "call", "[\"door\",\"e\"]");
+	assert_has(text_of(&bob->said), "\"params\":\"e\"}; call 1 door \"e\"");
+	buf_clear(&bob->said);
+}
+
+/* Those who see bodies and those who do not, by turns, each get their own. */
+static void test_monitors_with_and_without_bodies_do_not_mix(void **state UNUSED)
+{
+	for (int i = 0; i < 4; i++)
+		gets(&world.edges[i], "monitor", i % 2 ? "[{\"bodies\":true}]" : "[]");
+	for (int i = 0; i < 4; i++)
+		world.edges[i].party.uid = 0;	/* with the right */
+	ask(root, "call", "[\"chapi.echo\",\"secret\"]");
+	for (int i = 0; i < 4; i++) {
+		assert_has(text_of(&world.edges[i].said), "\"kind\":\"response\"");
+		if (i % 2)
+			assert_has(text_of(&world.edges[i].said), "secret");
+		else
+			assert_lacks(text_of(&world.edges[i].said), "secret");
+		buf_clear(&world.edges[i].said);
+	}
+	buf_clear(&root->said);
 }
 
 static void test_monitor_without_the_right_sees_calls_of_unknown_names(void **state UNUSED)
@@ -2221,6 +2401,49 @@ static void test_limit_of_pinned_total(void **state UNUSED)
 	heard_nothing(carol);
 }
 
+static void test_output_that_waits_is_charged(void **state UNUSED)
+{
+	struct router_limits l = limits();
+
+	holds(alice, "[\"door\"]");
+	l.pinned_per_peer = 5000;
+	l.pinned_total = alice->party.pinned + 8000;
+	set_limits(l);
+	router_charge_output(world.router, &bob->party, 4990);
+	fails(bob, "call", "[\"door\",\"more than ten bytes\"]", "busy");
+	assert_has(bob->message, "pinned_per_peer");
+	router_charge_output(world.router, &carol->party, 3000);
+	fails(dave, "call", "[\"door\",\"more than ten bytes\"]", "busy");
+	assert_has(dave->message, "pinned_total");
+	assert_has(gets(root, "status", "[]"), "\"pinned\":");
+	router_charge_output(world.router, &bob->party, 0);
+	ask(dave, "call", "[\"door\",\"more than ten bytes\"]");
+	heard_nothing(dave);
+	leave(carol);	/* what it has not taken is in memory until the edge says that it is not */
+	assert_int_equal(carol->party.output, 3000);
+	router_charge_output(world.router, &carol->party, 0);
+}
+
+/* The caller has gone, its one-way calls have not: those in the queue are in memory. */
+static void test_oneways_that_were_left_behind_are_charged(void **state UNUSED)
+{
+	struct router_limits l = limits();
+
+	holds(alice, "[\"door\",{\"concurrency\":1}]");
+	l.pinned_total = alice->party.pinned + 10;
+	set_limits(l);
+	gets(bob, "call", "[\"door\",\"a\",{\"oneway\":true}]");
+	gets(bob, "call", "[\"door\",\"1234567\",{\"oneway\":true}]");
+	leave(bob);
+	fails(carol, "call", "[\"door\",\"123\"]", "busy");
+	assert_has(carol->message, "pinned_total");
+	heard(alice, "call 1 door \"a\"");
+	answer(alice, 1, "0");
+	heard(alice, "call 2 door \"1234567\"");
+	ask(carol, "call", "[\"door\",\"12345678\"]");
+	heard_nothing(carol);
+}
+
 static void test_refused_registrations_cost_nothing(void **state UNUSED)
 {
 	holds(alice, "[\"door\"]");
@@ -2365,6 +2588,9 @@ int main(void)
 		TEST(test_drain_of_a_holder_hands_the_name_over),
 		TEST(test_drain_of_a_sharer_leaves_the_queue_to_others),
 		TEST(test_drain_by_an_administrator_is_the_whole_name),
+		TEST(test_drain_by_an_administrator_runs_what_a_provider_paused),
+		TEST(test_drain_by_a_provider_runs_what_an_administrator_paused),
+		TEST(test_drain_by_a_sharer_leaves_a_paused_queue_to_the_other),
 		TEST(test_drain_that_times_out_goes_on_draining),
 		TEST(test_drain_ends_when_its_holder_gives_up),
 		TEST(test_drain_ends_with_the_last_queued_call),
@@ -2386,6 +2612,7 @@ int main(void)
 		TEST(test_queued_calls_are_held_against_the_new_params),
 		TEST(test_queued_remote_calls_do_not_reach_a_local_heir),
 		TEST(test_caller_of_its_own_function_may_leave),
+		TEST(test_queued_calls_are_given_out_a_few_in_a_turn),
 		TEST(test_visibility_local_hides_a_name_from_the_hub_side),
 		TEST(test_visibility_has_a_default_that_is_a_setting),
 		TEST(test_call_needs_the_right),
@@ -2413,6 +2640,8 @@ int main(void)
 		TEST(test_progress_of_an_abandoned_call_is_dropped),
 		TEST(test_oneway_is_answered_when_it_is_handed_over),
 		TEST(test_oneway_that_is_lost_is_counted),
+		TEST(test_oneway_to_oneself_is_lost_when_one_leaves),
+		TEST(test_oneway_may_be_full),
 		TEST(test_full_gives_the_whole_record),
 		TEST(test_full_has_the_error_in_it),
 		TEST(test_id_that_is_used_twice_ends_the_connection),
@@ -2449,9 +2678,12 @@ int main(void)
 		TEST(test_wait_refuses_what_makes_no_sense),
 		TEST(test_wait_is_limited_in_number),
 		TEST(test_wait_does_not_see_what_may_not_be_listed),
+		TEST(test_wait_ends_when_the_name_may_be_listed),
 		TEST(test_monitor_with_the_right_sees_all),
 		TEST(test_monitor_without_bodies_has_none),
 		TEST(test_monitor_without_the_right_sees_its_own),
+		TEST(test_monitor_without_the_right_sees_nothing_as_a_standby),
+		TEST(test_monitors_with_and_without_bodies_do_not_mix),
 		TEST(test_monitor_without_the_right_sees_calls_of_unknown_names),
 		TEST(test_monitor_without_the_right_sees_no_builtins_of_others),
 		TEST(test_monitor_of_other_kinds_needs_the_right),
@@ -2464,6 +2696,8 @@ int main(void)
 		TEST(test_limit_of_names_per_peer),
 		TEST(test_limit_of_pinned_per_peer),
 		TEST(test_limit_of_pinned_total),
+		TEST(test_output_that_waits_is_charged),
+		TEST(test_oneways_that_were_left_behind_are_charged),
 		TEST(test_refused_registrations_cost_nothing),
 		TEST(test_stop_lets_running_calls_finish),
 		TEST(test_cancel_all_ends_what_is_left),

@@ -254,12 +254,20 @@ static void test_each_cut_of_a_description_is_refused(void **state)
 
 /* ---- schema_match() -------------------------------------------------------------------------- */
 
+static int match_bufs(const struct buf *schema, const struct buf *value, struct schema_fault *fault)
+{
+	uint64_t work = 0;
+
+	return schema_match(buf_span(schema), buf_span(value), "params", &work, fault);
+}
+
 static int match(const char *schema_json, struct span value, struct schema_fault *fault)
 {
 	CLEANUP(buf_deinit) struct buf schema = value_of(schema_json);
+	uint64_t work = 0;
 
 	assert_is_schema(schema_json);
-	return schema_match(buf_span(&schema), value, "params", fault);
+	return schema_match(buf_span(&schema), value, "params", &work, fault);
 }
 
 static void assert_bytes_fit(const char *schema, struct span value)
@@ -378,8 +386,7 @@ static void test_long_places_are_cut(void **state)
 	mp_put_str(&schema, "null");
 	mp_put_uint(&value, 1);
 	assert_int_equal(schema_check(buf_span(&schema), "params", &fault), 0);
-	assert_int_equal(schema_match(buf_span(&schema), buf_span(&value), "params", &fault),
-			 SCHEMA_E_INVALID);
+	assert_int_equal(match_bufs(&schema, &value, &fault), SCHEMA_E_INVALID);
 	assert_says(&fault, "... is an integer; it must be null");
 	assert_memory_equal(fault.text, "params[\"z\xc3\xa4hler-f", 17);
 }
@@ -570,29 +577,143 @@ static void test_long_choices_are_cut_in_the_fault(void **state)
 	assert_does_not_fit(json, "2", "...");
 }
 
-/* An array of n small values, and as many choices as there is room for, none of which it is. */
+/* {"items":{"enum":[ of n values */
+static void put_items_enum(struct buf *schema, uint32_t n)
+{
+	mp_put_map(schema, 1);
+	mp_put_str(schema, "items");
+	mp_put_map(schema, 1);
+	mp_put_str(schema, "enum");
+	mp_put_array(schema, n);
+}
+
+static void put_keys(struct buf *b, int n, bool backwards)
+{
+	mp_put_map(b, (uint32_t)n);
+	for (int i = 0; i < n; i++) {
+		mp_put_int(b, backwards ? n - 1 - i : i);
+		mp_put_nil(b);
+	}
+}
+
+/* Objects whose keys come in the most awkward order. */
 static void test_work_is_limited(void **state)
 {
 	CLEANUP(buf_deinit) struct buf schema = BUF_NULL, value = BUF_NULL;
 	struct schema_fault fault = { "" };
-	unsigned int n = 4u << 20;
+	unsigned int n = 1000;
+	uint64_t work = 7;
+
+	(void)state;
+	put_items_enum(&schema, 1);
+	put_keys(&schema, 1000, false);
+	mp_put_array(&value, n);
+	for (unsigned int i = 0; i < n; i++)
+		put_keys(&value, 1000, true);
+	assert_int_equal(schema_check(buf_span(&schema), "params", &fault), 0);
+	assert_int_equal(schema_match(buf_span(&schema), buf_span(&value), "params", &work, &fault),
+			 SCHEMA_E_INVALID);
+	assert_says(&fault, "is too large for what its description has to say of it");
+	assert_true(work == 7 + 1000000 + 4 * (uint64_t)value.len);
+}
+
+/* What there is of choices; each is one of an enumeration, as integer, float, text or more. */
+static void put_choice(struct buf *b, int i, bool other_form)
+{
+	switch (i % 5) {
+	case 0:
+		if (other_form)
+			mp_put_double(b, i);
+		else
+			mp_put_int(b, i);
+		break;
+	case 1:
+		mp_put_double(b, i + 0.5);
+		break;
+	case 2:
+		mp_put_map(b, 2);
+		for (int key = 0; key < 2; key++) {
+			mp_put_str(b, (key == 0) == other_form ? "b" : "a");
+			mp_put_int(b, (key == 0) == other_form ? i : -i);
+		}
+		break;
+	case 3:
+		mp_put_array(b, 2);
+		mp_put_int(b, i);
+		mp_put_bool(b, true);
+		break;
+	default:
+		mp_put_array(b, 1);
+		mp_put_bin(b, span_of(&i, sizeof(i)));
+	}
+}
+
+static int match_choice(const struct buf *schema, int first, int n, bool other_form, uint64_t *work)
+{
+	CLEANUP(buf_deinit) struct buf value = BUF_NULL;
+	struct schema_fault fault;
+
+	mp_put_array(&value, (uint32_t)n);
+	for (int i = first; i < first + n; i++)
+		put_choice(&value, i, other_form);
+	*work = 0;
+	return schema_match(buf_span(schema), buf_span(&value), "params", work, &fault);
+}
+
+/* Thousands of choices, and as many values: the work grows with the one and the other, not both. */
+static void test_many_choices_take_little_work(void **state)
+{
+	CLEANUP(buf_deinit) struct buf schema = BUF_NULL;
+	struct schema_fault fault = { "" };
+	uint64_t work;
+
+	(void)state;
+	put_items_enum(&schema, 5000);
+	for (int i = 0; i < 5000; i++)
+		put_choice(&schema, i, false);
+	assert_int_equal(schema_check(buf_span(&schema), "params", &fault), 0);
+	assert_int_equal(match_choice(&schema, 0, 5000, false, &work), 0);
+	assert_true(work < 100000);
+	assert_int_equal(match_choice(&schema, 0, 5000, true, &work), 0);
+	assert_true(work < 100000);
+	for (int i = 5000; i < 5010; i++) {	/* the second and third are looked up in a table */
+		assert_int_equal(match_choice(&schema, i, 1, false, &work), SCHEMA_E_INVALID);
+		assert_int_equal(match_choice(&schema, i - 1, 2, false, &work), SCHEMA_E_INVALID);
+		assert_int_equal(match_choice(&schema, i - 2, 3, true, &work), SCHEMA_E_INVALID);
+	}
+}
+
+/* Two large enumerations that are asked by turns. */
+static void test_each_enumeration_has_its_own_choices(void **state)
+{
+	CLEANUP(buf_deinit) struct buf schema = BUF_NULL, value = BUF_NULL;
+	struct schema_fault fault = { "" };
 
 	(void)state;
 	mp_put_map(&schema, 1);
 	mp_put_str(&schema, "items");
 	mp_put_map(&schema, 1);
-	mp_put_str(&schema, "enum");
-	mp_put_array(&schema, 60001);
-	for (unsigned int i = 0; i < 60000; i++)
-		mp_put_uint(&schema, 1);
-	mp_put_uint(&schema, 2);
-	mp_put_array(&value, n);
-	for (unsigned int i = 0; i < n; i++)
-		mp_put_uint(&value, 2);
+	mp_put_str(&schema, "properties");
+	mp_put_map(&schema, 2);
+	for (int k = 0; k < 2; k++) {
+		mp_put_str(&schema, k == 0 ? "low" : "high");
+		mp_put_map(&schema, 1);
+		mp_put_str(&schema, "enum");
+		mp_put_array(&schema, 1000);
+		for (int i = 0; i < 1000; i++)
+			mp_put_int(&schema, 1000 * k + i);
+	}
+	mp_put_array(&value, 1000);
+	for (int i = 0; i < 1000; i++) {
+		mp_put_map(&value, 2);
+		mp_put_str(&value, "low");
+		mp_put_int(&value, i);
+		mp_put_str(&value, "high");
+		mp_put_int(&value, i < 999 ? 1000 + i : i);
+	}
 	assert_int_equal(schema_check(buf_span(&schema), "params", &fault), 0);
-	assert_int_equal(schema_match(buf_span(&schema), buf_span(&value), "params", &fault),
-			 SCHEMA_E_INVALID);
-	assert_says(&fault, "is too large for what its description has to say of it");
+	assert_int_equal(match_bufs(&schema, &value, &fault), SCHEMA_E_INVALID);
+	assert_says(&fault, "params[999].high is none of");
 }
 
 static void test_large_values_are_fine_where_little_is_said_of_them(void **state)
@@ -606,7 +727,7 @@ static void test_large_values_are_fine_where_little_is_said_of_them(void **state
 	mp_put_array(&value, n);
 	for (unsigned int i = 0; i < n; i++)
 		mp_put_uint(&value, i & 127);
-	assert_int_equal(schema_match(buf_span(&schema), buf_span(&value), "params", &fault), 0);
+	assert_int_equal(match_bufs(&schema, &value, &fault), 0);
 }
 
 int main(void)
@@ -639,6 +760,8 @@ int main(void)
 		cmocka_unit_test(test_faults_do_not_quote_the_value),
 		cmocka_unit_test(test_long_choices_are_cut_in_the_fault),
 		cmocka_unit_test(test_work_is_limited),
+		cmocka_unit_test(test_many_choices_take_little_work),
+		cmocka_unit_test(test_each_enumeration_has_its_own_choices),
 		cmocka_unit_test(test_large_values_are_fine_where_little_is_said_of_them),
 	};
 
