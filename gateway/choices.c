@@ -12,7 +12,8 @@
 
 #include <stdlib.h>
 
-#define FEW 16			/* so many are looked at one by one */
+#define FEW 16			/* so many are looked at one by one, if they are short */
+#define FEW_BYTES 1024
 #define SLOTS_LEAST 256
 
 struct choice {
@@ -153,7 +154,7 @@ bool choices_find(struct choices *choices, struct steps *steps, struct span all,
 	struct choice *mark;
 	uint32_t n;
 
-	if (mp_read_array(&r, &n) != 0 || n <= FEW)
+	if (mp_read_array(&r, &n) != 0 || (n <= FEW && all.len <= FEW_BYTES))
 		return find_slowly(steps, all, &value);
 	mark = find_mark(choices, all.p);
 	if (mark && (mark->hash || add_all(choices, steps, all)))

@@ -3,6 +3,7 @@
 import os
 import resource
 import select
+import signal
 import socket
 
 import pytest
@@ -26,6 +27,37 @@ def test_a_flooding_caller_does_not_starve_another(gateway):
             if request[3][0] == {'mine': True}:
                 break
         assert other.result(number) == {'mine': True}
+
+
+def heavy_lists(provider):
+    """Small questions that make the gateway look at each of its names."""
+    for n in range(1000):
+        provider.ask('register', 'n%d.%s' % (n, 'ab' * 50))
+    return ['list', '*%sc*d*' % ('ab' * 40)]
+
+
+def heavy_calls(provider):
+    """Params of a few bytes that are held against thousands of choices."""
+    choices = ['%05d' % n for n in range(6000)]
+    provider.ask('register', 'f', {'params': {'items': {'enum': choices}}})
+    return ['call', 'f', [choices[-1], choices[-2], 'none of them']]
+
+
+@pytest.mark.parametrize('heavy', [heavy_lists, heavy_calls])
+def test_hard_work_for_one_does_not_keep_another_waiting(gateway, heavy, encoding):
+    """What is asked for is the count of requests that were handled before that of the other."""
+    with gateway.connect() as provider, gateway.connect(encoding) as hard, gateway.connect() as other:
+        method, *params = heavy(provider)
+        before = other.ask('status')['counters']['requests']
+        gateway.send_signal(signal.SIGSTOP)
+        hard.send_raw(b''.join(hard.encode([0, number, method, params]) for number in range(150)))
+        status = other.request('status')
+        gateway.send_signal(signal.SIGCONT)
+        handled = other.result(status)['counters']['requests'] - before
+        assert handled < 75, 'the other had to wait for %d requests' % handled
+        for number in range(150):
+            message = hard.wait_response(number)
+            assert message[2] is None or message[2]['code'] == 'invalid_argument'
 
 
 def test_calls_of_one_connection_are_limited(start_gateway, encoding):
