@@ -25,7 +25,7 @@ static inline const struct now *turn_now(struct turn *turn)
 	clock_gettime(CLOCK_REALTIME, &real);
 	turn->now.us = (uint64_t)mono.tv_sec * 1000000 + (uint64_t)mono.tv_nsec / 1000;
 	turn->now.ms = turn->now.us / 1000;
-	turn->now.unix_s = (double)real.tv_sec + (double)real.tv_nsec / 1e9;
+	turn->now.unix_s = (double)((int64_t)real.tv_sec * 1000000 + real.tv_nsec / 1000) / 1e6;
 	turn->known = true;
 	return &turn->now;
 }

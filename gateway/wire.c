@@ -145,16 +145,34 @@ static int put_error(const uint32_t *id, const struct failure *failure, struct b
 
 /* ---- JSON lines ------------------------------------------------------------------------- */
 
+static void put_number(struct buf *out, uint64_t v)
+{
+	char digits[20];
+
+	buf_put(out, digits, json_format_uint(v, digits));
+}
+
+/* [type,id, */
+static void put_json_head(struct buf *out, int type, uint32_t id)
+{
+	buf_put_str(out, type == MESSAGE_REQUEST ? "[0," : "[1,");
+	put_number(out, id);
+	buf_put_byte(out, ',');
+}
+
 static void put_json_meta(const struct party_request *r, struct buf *out)
 {
-	char time[33];
+	char time[32];
 
-	time[json_format_double(r->request_time, time)] = '\0';
 	buf_put_str(out, "{\"call\":");
 	json_put_string(out, r->call);
-	buf_printf(out, ",\"origin\":\"%s\",\"caller\":", origin_name(r->origin));
+	buf_put_str(out, r->origin == PARTY_REMOTE ? ",\"origin\":\"remote\",\"caller\":"
+						   : ",\"origin\":\"local\",\"caller\":");
 	json_put_string(out, r->caller);
-	buf_printf(out, ",\"request_time\":%s,\"timeout_ms\":%lld", time, (long long)r->timeout_ms);
+	buf_put_str(out, ",\"request_time\":");
+	buf_put(out, time, json_format_double(r->request_time, time));
+	buf_put_str(out, ",\"timeout_ms\":");
+	put_number(out, (uint64_t)MAX(r->timeout_ms, 0));
 	if (r->progress)
 		buf_put_str(out, ",\"progress\":true");
 	if (r->oneway)
@@ -167,7 +185,7 @@ static int put_json_request(const struct party_request *r, struct buf *out, stru
 	size_t len = out->len;
 	int e;
 
-	buf_printf(out, "[0,%lu,", (unsigned long)r->id);
+	put_json_head(out, MESSAGE_REQUEST, r->id);
 	json_put_string(out, r->api);
 	buf_put_str(out, ",[");
 	e = value_to_json(r->params, MP_VALUE_DEPTH_MAX, out, ret_fault);
@@ -204,7 +222,7 @@ static int put_json_error(const uint32_t *id, const struct failure *failure, str
 	size_t len = out->len;
 
 	if (id)
-		buf_printf(out, "[1,%lu,", (unsigned long)*id);
+		put_json_head(out, MESSAGE_RESPONSE, *id);
 	else
 		buf_put_str(out, "[1,null,");
 	put_json_failure(out, failure);
@@ -230,7 +248,8 @@ static int put_json_result(uint32_t id, struct span result, struct buf *out)
 	struct value_fault fault;
 	size_t len = out->len;
 
-	buf_printf(out, "[1,%lu,null,", (unsigned long)id);
+	put_json_head(out, MESSAGE_RESPONSE, id);
+	buf_put_str(out, "null,");
 	if (value_to_json(result, MP_VALUE_DEPTH_MAX, out, &fault) > 0) {
 		buf_truncate(out, len);
 		return put_json_bad_reply(id, &fault, out);

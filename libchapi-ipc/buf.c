@@ -61,7 +61,7 @@ static int buf_grow(struct buf *b, size_t need)
 	return 0;
 }
 
-static int buf_make_room(struct buf *b, size_t n)
+static int make_room(struct buf *b, size_t n)
 {
 	if (n > SIZE_MAX / 2 - b->len)
 		return -ENOMEM;
@@ -77,11 +77,11 @@ static int buf_make_room(struct buf *b, size_t n)
 	return buf_grow(b, MAX(b->len + n, 1));
 }
 
-uint8_t *buf_reserve(struct buf *b, size_t n)
+uint8_t *buf_make_room(struct buf *b, size_t n)
 {
 	if (b->error)
 		return NULL;
-	b->error = buf_make_room(b, n);
+	b->error = make_room(b, n);
 	return b->error ? NULL : b->p + b->off + b->len;
 }
 

@@ -29,7 +29,16 @@ void buf_deinit(struct buf *b);		/* frees the memory; b is empty and usable agai
 
 /* Room for n more bytes; NULL (and the failure remembered) if there is none. What is
  * written there counts after buf_commit(). */
-uint8_t *buf_reserve(struct buf *b, size_t n);
+uint8_t *buf_make_room(struct buf *b, size_t n);
+
+static inline uint8_t *buf_reserve(struct buf *b, size_t n)
+{
+	size_t end = b->off + b->len;
+
+	if (b->p && b->error == 0 && b->cap - end >= n && (b->max == 0 || b->len + n <= b->max))
+		return b->p + end;
+	return buf_make_room(b, n);
+}
 
 static inline void buf_commit(struct buf *b, size_t n)
 {

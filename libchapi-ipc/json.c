@@ -683,6 +683,19 @@ void json_put_string(struct buf *b, struct span text)
 	buf_put_byte(b, '"');
 }
 
+size_t json_format_uint(uint64_t v, char ret[20])
+{
+	char reversed[20];
+	size_t n = 0;
+
+	do
+		reversed[n++] = (char)('0' + v % 10);
+	while ((v /= 10) > 0);
+	for (size_t i = 0; i < n; i++)
+		ret[i] = reversed[n - 1 - i];
+	return n;
+}
+
 /* A float as digits d1 d2 ... dn and the power of ten of d1. */
 struct decimal {
 	unsigned int n;
@@ -708,19 +721,20 @@ static void decimal_trim(struct decimal *d)
 /* The mantissa's digits; unit: the power of ten that its last one stands for. */
 static void decimal_set(struct decimal *d, uint64_t mantissa, int unit)
 {
-	d->n = (unsigned int)snprintf(d->digits, sizeof(d->digits), "%" PRIu64, mantissa);
+	d->n = (unsigned int)json_format_uint(mantissa, d->digits);
 	d->power = unit + (int)d->n - 1;
 }
 
-/* Whole numbers and those with a few places after the point, which are most, need no
- * search: up to 15 digits there is one way only to write a number. */
+/* Whole numbers and those with a few places after the point, which are most, times in
+ * microseconds among them, need no search: as long as the last place stands for more than the
+ * distance of two doubles, no two numbers of so many places are one double. */
 static bool decimal_simple(double v, struct decimal *ret)
 {
 	for (int places = 0; places <= 6; places++) {
 		double scaled = v * tens[places];
 		uint64_t mantissa;
 
-		if (scaled >= 1e15)
+		if (scaled >= 0x1p52)
 			return false;
 		mantissa = (uint64_t)(scaled + 0.5);
 		if (mantissa > 0 && decimal_double(mantissa, -places) == v) {

@@ -66,6 +66,7 @@ size_t json_put_inside(struct buf *b, struct span text);
 /* Shortest digits that read back the same; always with a '.' or an exponent, as it is a
  * float. Finite values only. At most 32 bytes; returns the length. Independent of the locale. */
 size_t json_format_double(double v, char ret[32]);
+size_t json_format_uint(uint64_t v, char ret[20]);	/* decimal digits; their number, no NUL */
 
 /*
  * The pieces that texts are made of, for value.c. Each moves the reader on, or returns

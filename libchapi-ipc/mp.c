@@ -32,7 +32,7 @@ static const uint8_t types[256] = {
 	[0xe0 ... 0xff] = MP_INT,
 };
 
-static uint64_t load_be(const uint8_t *p, unsigned int width)
+static inline uint64_t load_be(const uint8_t *p, unsigned int width)
 {
 	uint64_t v = 0;
 
@@ -41,7 +41,7 @@ static uint64_t load_be(const uint8_t *p, unsigned int width)
 	return v;
 }
 
-static uint8_t *store_be(uint8_t *w, uint64_t v, unsigned int width)
+static inline uint8_t *store_be(uint8_t *w, uint64_t v, unsigned int width)
 {
 	for (unsigned int i = width; i-- > 0; v >>= 8)
 		w[i] = (uint8_t)v;
@@ -280,7 +280,7 @@ static int integer_look(const struct mp_reader *r, uint64_t *ret, bool *ret_nega
 	return 0;
 }
 
-int mp_read_uint(struct mp_reader *r, uint64_t *ret)
+int mp_read_wide_uint(struct mp_reader *r, uint64_t *ret)
 {
 	uint64_t v;
 	bool negative;
@@ -375,7 +375,7 @@ static int body_take(struct mp_reader *r, size_t head, size_t len, struct span *
 	return 0;
 }
 
-int mp_read_str(struct mp_reader *r, struct span *ret)
+int mp_read_long_str(struct mp_reader *r, struct span *ret)
 {
 	size_t head = 1, len;
 	int e;
@@ -420,7 +420,7 @@ static int count_read(struct mp_reader *r, uint8_t fix, uint8_t wide, uint32_t *
 	return 0;
 }
 
-int mp_read_array(struct mp_reader *r, uint32_t *ret_n)
+int mp_read_long_array(struct mp_reader *r, uint32_t *ret_n)
 {
 	return count_read(r, 0x90, 0xdc, ret_n);
 }
@@ -459,9 +459,11 @@ int mp_read_ext(struct mp_reader *r, int8_t *ret_type, struct span *ret)
 
 int mp_read_raw(struct mp_reader *r, struct span *ret)
 {
-	size_t len;
-	int e = mp_length(mp_rest(r), MP_MESSAGE_DEPTH_MAX, &len);
+	size_t len = r->p == r->end ? 0 : fixed_len[*r->p];
+	int e = 0;
 
+	if (len == 0 || len > reader_left(r))
+		e = mp_length(mp_rest(r), MP_MESSAGE_DEPTH_MAX, &len);
 	if (e != 0)
 		return e;
 	*ret = span_of(r->p, len);
@@ -513,7 +515,7 @@ static uint8_t *w_count(uint8_t *w, uint32_t n, uint8_t fix, uint8_t wide)
 	return store_be(w + 1, n, n <= 0xffff ? 2 : 4);
 }
 
-uint8_t *mp_w_array(uint8_t *w, uint32_t n)
+uint8_t *mp_w_long_array(uint8_t *w, uint32_t n)
 {
 	return w_count(w, n, 0x90, 0xdc);
 }
@@ -533,16 +535,21 @@ static uint8_t *w_length(uint8_t *w, size_t len, uint8_t first)
 	return store_be(w + 1, len, 1u << k);
 }
 
-uint8_t *mp_w_uint(uint8_t *w, uint64_t v)
+uint8_t *mp_w_wide_uint(uint8_t *w, uint64_t v)
 {
 	unsigned int k = v <= 0xff ? 0 : v <= 0xffff ? 1 : v <= UINT32_MAX ? 2 : 3;
 
-	if (v <= 0x7f) {
-		*w = (uint8_t)v;
-		return w + 1;
-	}
 	*w = (uint8_t)(0xcc + k);
-	return store_be(w + 1, v, 1u << k);
+	switch (k) {	/* widths that the compiler sees are one store each */
+	case 0:
+		return store_be(w + 1, v, 1);
+	case 1:
+		return store_be(w + 1, v, 2);
+	case 2:
+		return store_be(w + 1, v, 4);
+	default:
+		return store_be(w + 1, v, 8);
+	}
 }
 
 uint8_t *mp_w_int(uint8_t *w, int64_t v)
@@ -568,12 +575,8 @@ uint8_t *mp_w_double(uint8_t *w, double v)
 	return store_be(w + 1, bits, 8);
 }
 
-uint8_t *mp_w_str_head(uint8_t *w, size_t len)
+uint8_t *mp_w_long_str_head(uint8_t *w, size_t len)
 {
-	if (len <= 31) {
-		*w = (uint8_t)(0xa0 | len);
-		return w + 1;
-	}
 	return w_length(w, len, 0xd9);
 }
 

@@ -76,16 +76,52 @@ enum mp_type {
 enum mp_type mp_peek(const struct mp_reader *r);	/* MP_INT: a negative one */
 int mp_read_nil(struct mp_reader *r) MUST_CHECK;
 int mp_read_bool(struct mp_reader *r, bool *ret) MUST_CHECK;
-int mp_read_uint(struct mp_reader *r, uint64_t *ret) MUST_CHECK;	/* any width, signed encodings of a value >= 0 too */
+int mp_read_wide_uint(struct mp_reader *r, uint64_t *ret) MUST_CHECK;
 int mp_read_int(struct mp_reader *r, int64_t *ret) MUST_CHECK;		/* any width; MP_E_BAD beyond int64 */
 int mp_read_number(struct mp_reader *r, double *ret) MUST_CHECK;	/* any integer or float */
-int mp_read_str(struct mp_reader *r, struct span *ret) MUST_CHECK;
+int mp_read_long_str(struct mp_reader *r, struct span *ret) MUST_CHECK;
 int mp_read_bin(struct mp_reader *r, struct span *ret) MUST_CHECK;
-int mp_read_array(struct mp_reader *r, uint32_t *ret_n) MUST_CHECK;
+int mp_read_long_array(struct mp_reader *r, uint32_t *ret_n) MUST_CHECK;
 int mp_read_map(struct mp_reader *r, uint32_t *ret_n) MUST_CHECK;
 int mp_read_ext(struct mp_reader *r, int8_t *ret_type, struct span *ret) MUST_CHECK;
 int mp_read_raw(struct mp_reader *r, struct span *ret) MUST_CHECK;	/* the next value, whole */
 int mp_skip(struct mp_reader *r) MUST_CHECK;
+
+/*
+ * What stands in every envelope is mostly one byte, or a short string: these forms are read in
+ * place, the others by the functions with a longer name, which read the short ones too.
+ */
+
+/* Any width, signed encodings of a value >= 0 too. */
+static inline int MUST_CHECK mp_read_uint(struct mp_reader *r, uint64_t *ret)
+{
+	if (r->p == r->end || *r->p > 0x7f)
+		return mp_read_wide_uint(r, ret);
+	*ret = *r->p++;
+	return 0;
+}
+
+static inline int MUST_CHECK mp_read_array(struct mp_reader *r, uint32_t *ret_n)
+{
+	if (r->p == r->end || (*r->p & 0xf0) != 0x90)
+		return mp_read_long_array(r, ret_n);
+	*ret_n = *r->p++ & 0x0f;
+	return 0;
+}
+
+static inline int MUST_CHECK mp_read_str(struct mp_reader *r, struct span *ret)
+{
+	size_t len;
+
+	if (r->p == r->end || (*r->p & 0xe0) != 0xa0)
+		return mp_read_long_str(r, ret);
+	len = *r->p & 0x1f;
+	if ((size_t)(r->end - r->p) <= len)
+		return MP_E_MORE;
+	*ret = span_of(r->p + 1, len);
+	r->p += 1 + len;
+	return 0;
+}
 
 /* The value of a string key in a map (the last one, if it stands there twice): 0, or
  * MP_E_BAD if map is no map or has no such key. */
@@ -96,13 +132,37 @@ int mp_map_get(struct span map, const char *key, struct span *ret) MUST_CHECK;
  * The most that one can take: *_MAX.
  */
 #define MP_HEAD_MAX 9
-uint8_t *mp_w_array(uint8_t *w, uint32_t n);
+uint8_t *mp_w_long_array(uint8_t *w, uint32_t n);	/* of more than 15 */
 uint8_t *mp_w_map(uint8_t *w, uint32_t n);
-uint8_t *mp_w_uint(uint8_t *w, uint64_t v);
+uint8_t *mp_w_wide_uint(uint8_t *w, uint64_t v);	/* above 127 */
 uint8_t *mp_w_int(uint8_t *w, int64_t v);
 uint8_t *mp_w_double(uint8_t *w, double v);
-uint8_t *mp_w_str_head(uint8_t *w, size_t len);
+uint8_t *mp_w_long_str_head(uint8_t *w, size_t len);	/* of more than 31 */
 uint8_t *mp_w_bin_head(uint8_t *w, size_t len);
+
+static inline uint8_t *mp_w_array(uint8_t *w, uint32_t n)
+{
+	if (n > 15)
+		return mp_w_long_array(w, n);
+	*w = (uint8_t)(0x90 | n);
+	return w + 1;
+}
+
+static inline uint8_t *mp_w_uint(uint8_t *w, uint64_t v)
+{
+	if (v > 0x7f)
+		return mp_w_wide_uint(w, v);
+	*w = (uint8_t)v;
+	return w + 1;
+}
+
+static inline uint8_t *mp_w_str_head(uint8_t *w, size_t len)
+{
+	if (len > 31)
+		return mp_w_long_str_head(w, len);
+	*w = (uint8_t)(0xa0 | len);
+	return w + 1;
+}
 
 /* The same into a buffer. */
 void mp_put_nil(struct buf *b);
