@@ -64,6 +64,8 @@ static const struct command commands[] = {
 	  OPTIONS(list_options), 0, 1, ctl_list },
 	{ "describe", "NAME", "all about one name", "", OPTIONS(json_options), 1, 1, ctl_describe },
 	{ "status", "", "the gateway and its hub", "", OPTIONS(json_options), 0, 0, ctl_status },
+	{ "gateways", "", "the gateways that the hub sees", "", OPTIONS(json_options), 0, 0,
+	  ctl_gateways },
 	{ "stats", "[NAME]", "figures of the gateway, or of a name", "",
 	  OPTIONS(json_options), 0, 1, ctl_stats },
 	{ "monitor", "[PATTERN...]", "what goes on, live",

@@ -34,6 +34,7 @@ int ctl_complete(struct ctl *ctl, char *const *args, int n);	/* ctl_complete.c *
 int ctl_describe(struct ctl *ctl, char *const *args, int n);	/* ctl_list.c */
 int ctl_doctor(struct ctl *ctl, char *const *args, int n);	/* ctl_doctor.c */
 int ctl_drain(struct ctl *ctl, char *const *args, int n);	/* ctl_names.c */
+int ctl_gateways(struct ctl *ctl, char *const *args, int n);	/* ctl_gateways.c */
 int ctl_list(struct ctl *ctl, char *const *args, int n);	/* ctl_list.c */
 int ctl_log_level(struct ctl *ctl, char *const *args, int n);	/* ctl_admin.c */
 int ctl_metrics(struct ctl *ctl, char *const *args, int n);	/* ctl_metrics.c */

@@ -42,6 +42,7 @@ struct subscription {
 	enum subscription_state state;
 	uint64_t until_ms;	/* asked: for an answer; refused: the next try */
 	unsigned int n_refused;	/* on this connection */
+	bool extra;		/* the connection is up without it */
 };
 
 struct channel {
@@ -66,7 +67,8 @@ struct channel {
 	uint64_t pong_until_ms;
 
 	struct subscription *subscriptions;
-	size_t n_subscriptions, n_confirmed;
+	size_t n_subscriptions;
+	size_t n_wanted, n_confirmed;	/* without the extra ones */
 	uint64_t n_connects, n_ignored;
 };
 
@@ -264,7 +266,7 @@ static void subscription_refused(struct channel *c, struct subscription *s, cons
 
 static void check_up(struct channel *c)
 {
-	if (c->n_confirmed < c->n_subscriptions)
+	if (c->n_confirmed < c->n_wanted)
 		return;
 	c->reason[0] = '\0';
 	set_state(c, CHANNEL_UP, "");
@@ -275,6 +277,12 @@ static void subscription_confirmed(struct channel *c, struct subscription *s)
 	if (s->state == SUBSCRIPTION_CONFIRMED)
 		return;
 	s->state = SUBSCRIPTION_CONFIRMED;
+	if (s->extra) {
+		if (c->state == CHANNEL_UP)
+			c->reason[0] = '\0';	/* if any, it was about such a one */
+		c->ops.added(c->data, s->name);
+		return;
+	}
 	c->n_confirmed++;
 	check_up(c);
 }
@@ -545,8 +553,35 @@ static void handle_event(struct channel *c, const struct pusher_frame *frame)
 
 static void add_subscription(struct channel *c, const char *name)
 {
-	if (!find_subscription(c, span_str(name)))
-		c->subscriptions[c->n_subscriptions++] = (struct subscription){ .name = name };
+	if (find_subscription(c, span_str(name)))
+		return;
+	c->subscriptions[c->n_subscriptions++] = (struct subscription){ .name = name };
+	c->n_wanted++;
+}
+
+int channel_add(struct channel *c, const char *name, uint64_t now_ms)
+{
+	struct subscription *subscriptions;
+
+	if (find_subscription(c, span_str(name)))
+		return 0;
+	subscriptions = reallocarray(c->subscriptions, c->n_subscriptions + 1, sizeof(*subscriptions));
+	if (!subscriptions)
+		return -ENOMEM;
+	c->subscriptions = subscriptions;
+	subscriptions += c->n_subscriptions++;
+	*subscriptions = (struct subscription){ .name = name, .extra = true };
+	if (is_established(c))
+		subscribe(c, subscriptions, now_ms);
+	return 0;
+}
+
+bool channel_has(const struct channel *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_subscriptions; i++)
+		if (strcmp(c->subscriptions[i].name, name) == 0)
+			return c->subscriptions[i].state == SUBSCRIPTION_CONFIRMED;
+	return false;
 }
 
 void channel_set_timing(struct channel *c, const struct channel_config *config)
@@ -752,7 +787,7 @@ static struct wait wait_of_subscriptions(const struct channel *c)
 	for (size_t i = 0; i < c->n_subscriptions; i++) {
 		const struct subscription *s = &c->subscriptions[i];
 
-		if (s->state == SUBSCRIPTION_CONFIRMED || s->until_ms >= wait.until_ms)
+		if (s->extra || s->state == SUBSCRIPTION_CONFIRMED || s->until_ms >= wait.until_ms)
 			continue;
 		wait = (struct wait){
 			.what = s->state == SUBSCRIPTION_ASKED ? "the hub to confirm the channel"
@@ -800,6 +835,6 @@ void channel_status(const struct channel *c, struct channel_status *ret_status)
 		.n_connects = c->n_connects,
 		.n_subscribed = c->n_confirmed,
 		.n_ignored = c->n_ignored,
-		.n_wanted = c->n_subscriptions,
+		.n_wanted = c->n_wanted,
 	};
 }

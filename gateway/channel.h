@@ -43,6 +43,8 @@ struct channel_ops {
 	void (*send)(void *data, struct span frame);
 	/* An event for the application: text as in the frame; payload is the data, decoded if it was a string. */
 	void (*event)(void *data, struct span channel, struct span event, struct span payload);
+	/* The hub has confirmed a channel of channel_add(), on this connection. */
+	void (*added)(void *data, const char *name);
 	/* The state has changed, or there is news within it; reason: one line for people (printable
 	 * ASCII), "" if there is nothing to say. */
 	void (*state)(void *data, enum channel_state state, const char *reason);
@@ -53,6 +55,14 @@ int channel_new(const struct channel_config *config, const struct channel_ops *o
 struct channel *channel_free(struct channel *channel);
 /* The times for handshake, subscriptions and waits, of config; a wait that runs goes on as it is. */
 void channel_set_timing(struct channel *channel, const struct channel_config *config);
+
+/*
+ * One channel more, from now on: subscribed to on every connection, but nothing that a
+ * connection has to have to be up. name is borrowed for the life of the channel. 0 or -ENOMEM.
+ */
+int channel_add(struct channel *channel, const char *name, uint64_t now_ms) MUST_CHECK;
+/* Is this one confirmed on this connection? */
+bool channel_has(const struct channel *channel, const char *name);
 
 /* Begins; out of a wait, for a new try to connect or to subscribe, it tries at once. */
 void channel_start(struct channel *channel, uint64_t now_ms);

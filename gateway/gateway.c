@@ -314,6 +314,20 @@ static void tell_status(struct gateway *g, const char *state, const char *reason
 	notify_status(g->notify, text);
 }
 
+static void on_gateways(void *data, uint64_t id, struct span list, const char *error)
+{
+	struct gateway *g = data;
+
+	router_gateways(g->router, id, list, error, turn_now(&g->turn));
+}
+
+static int list_gateways(void *data, uint64_t id)
+{
+	struct gateway *g = data;
+
+	return hub_list_gateways(g->hub, id);
+}
+
 static void on_hub_changed(void *data, const char *state, const char *reason)
 {
 	struct gateway *g = data;
@@ -341,6 +355,7 @@ static int make_router(struct gateway *g)
 		.edge = {
 			.put_hub_status = c->pusher ? put_hub_status : NULL,
 			.publish = c->pusher ? publish : NULL,
+			.list_gateways = c->pusher ? list_gateways : NULL,
 			.reload = reload,
 			.set_log_level = set_log_level,
 			.put_doctor = put_doctor,
@@ -447,6 +462,7 @@ static int make_parts(struct gateway *g)
 
 static const struct hub_handler hub_handler = {
 	.published = on_published,
+	.gateways = on_gateways,
 	.changed = on_hub_changed,
 };
 

@@ -41,6 +41,7 @@ struct transfer {
 	http_fn fn;
 	void *data;
 	struct buf body;
+	size_t body_max;
 	int64_t date;
 	char error[CURL_ERROR_SIZE];
 };
@@ -58,7 +59,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 	struct transfer *t = arg;
 	size_t len = size * n;
 
-	buf_put(&t->body, p, MIN(len, HTTP_BODY_MAX - t->body.len));
+	buf_put(&t->body, p, MIN(len, t->body_max - t->body.len));
 	return len;
 }
 
@@ -324,18 +325,22 @@ static struct transfer *transfer_get(struct http *http)
 }
 
 /* False: out of memory, as far as one can tell. */
-static bool set_request(CURL *easy, const struct http_request *request)
+static bool set_body(CURL *easy, struct span body)
 {
-	struct span body = request->body;
-
-	return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->once ? 1L : 0L) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len) == CURLE_OK &&
+	return curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, body.len ? (const char *)body.p : "") ==
 		       CURLE_OK;
 }
 
-int http_post(struct http *http, const struct http_request *request, http_fn fn, void *data)
+static bool set_request(CURL *easy, const struct http_request *request)
+{
+	return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->once ? 1L : 0L) == CURLE_OK &&
+	       (request->get ? curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK
+			     : set_body(easy, request->body));
+}
+
+int http_send(struct http *http, const struct http_request *request, http_fn fn, void *data)
 {
 	struct transfer *t = transfer_get(http);
 
@@ -343,6 +348,7 @@ int http_post(struct http *http, const struct http_request *request, http_fn fn,
 		return -ENOMEM;
 	t->fn = fn;
 	t->data = data;
+	t->body_max = request->get ? HTTP_GET_BODY_MAX : HTTP_BODY_MAX;
 	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)http->timeout_ms);
 	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->timeout_ms);
 	if (!set_request(t->easy, request) || curl_multi_add_handle(http->multi, t->easy) != CURLM_OK) {

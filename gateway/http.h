@@ -15,7 +15,8 @@
 struct event_base;
 struct http;
 
-#define HTTP_BODY_MAX (16 * 1024)	/* of an answer's body; the rest is read and dropped */
+#define HTTP_BODY_MAX (16 * 1024)	/* of the body of an answer to a POST; the rest is read and dropped */
+#define HTTP_GET_BODY_MAX (1024 * 1024)	/* likewise, to a GET */
 
 struct http_config {
 	const char *ca_file;		/* trusted as well as the system's authorities; NULL: none */
@@ -34,7 +35,7 @@ struct http_response {
 	unsigned int retry_after_s;	/* 0: it did not say */
 };
 
-/* Everything is borrowed for the time of the call, in which http_post() is allowed, http_free() not. */
+/* Everything is borrowed for the time of the call, in which http_send() is allowed, http_free() not. */
 typedef void (*http_fn)(void *data, const struct http_response *response);
 
 /* config is borrowed for the time of the call. */
@@ -47,9 +48,10 @@ struct http_request {
 	const char *url;
 	struct span body;		/* JSON */
 	bool once;			/* never sent twice: on a connection of its own */
+	bool get;			/* GET, without a body; else POST */
 };
 
 /* The request is copied. fn is called once, later; not if this failed. */
-int http_post(struct http *http, const struct http_request *request, http_fn fn, void *data) MUST_CHECK;
+int http_send(struct http *http, const struct http_request *request, http_fn fn, void *data) MUST_CHECK;
 
 #endif

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/beacons.h"
 #include "gateway/channel.h"
 #include "gateway/clockwatch.h"
 #include "gateway/proof.h"
@@ -61,6 +62,8 @@ struct hub {
 	void *handler_data;
 	struct list publications;
 	struct list progress;
+	struct list questions;
+	char *beacon;			/* the channel by which others see us */
 
 	char *path;			/* of the WebSocket, with the query */
 	char *proxy_host, *proxy_auth;	/* NULL: none */
@@ -398,11 +401,17 @@ static void op_state(void *data, enum channel_state state, const char *reason)
 	}
 }
 
+static void op_added(void *data UNUSED, const char *name)
+{
+	log_debug("hub", "subscribed to %s", name);
+}
+
 static const struct channel_ops channel_ops = {
 	.connect = op_connect,
 	.disconnect = op_disconnect,
 	.send = op_send,
 	.event = op_event,
+	.added = op_added,
 	.state = op_state,
 };
 
@@ -537,6 +546,51 @@ int hub_publish(struct hub *hub, struct span channel, struct span event, struct 
 	return r == PUBLISHER_E_FULL ? -ENOBUFS : r;
 }
 
+/* ---- other gateways --------------------------------------------------------------------------- */
+
+/* A question of a local process to the hub, on its way. */
+struct question {
+	struct list link;
+	struct hub *hub;
+	uint64_t id;
+};
+
+static void question_free(struct question *question)
+{
+	list_del(&question->link);
+	free(question);
+}
+
+static void on_listed(void *data, struct span body, const char *error)
+{
+	CLEANUP(buf_deinit) struct buf list = BUF_NULL;
+	struct question *question = data;
+	struct hub *hub = question->hub;
+	uint64_t id = question->id;
+	int r = error ? 0 : beacons_read(body, hub->config->name, &list);
+
+	question_free(question);
+	if (r != 0)
+		error = r < 0 ? "no memory for its answer" : "its answer is no list of channels";
+	hub->handler->gateways(hub->handler_data, id, buf_span(&list), error);
+}
+
+int hub_list_gateways(struct hub *hub, uint64_t id)
+{
+	struct question *question = malloc(sizeof(*question));
+	int r;
+
+	if (!question)
+		return -ENOMEM;
+	*question = (struct question){ .hub = hub, .id = id };
+	list_init(&question->link);
+	list_add_tail(&hub->questions, &question->link);
+	r = publisher_ask(hub->publisher, "channels", BEACONS_QUERY, on_listed, question);
+	if (r < 0)
+		question_free(question);
+	return r;
+}
+
 bool hub_is_idle(const struct hub *hub)
 {
 	struct outbox_status status;
@@ -606,7 +660,13 @@ static int make_channel(struct hub *hub)
 	struct channel_config channel = channel_config_of(hub->config);
 	int r = sign_random(&channel.seed, sizeof(channel.seed));
 
-	return r < 0 ? r : channel_new(&channel, &channel_ops, hub, &hub->channel);
+	if (r == 0)
+		r = channel_new(&channel, &channel_ops, hub, &hub->channel);
+	if (r == 0 && asprintf(&hub->beacon, BEACON_PREFIX "%s" BEACON_SUFFIX, hub->config->name) < 0) {
+		hub->beacon = NULL;
+		r = -ENOMEM;
+	}
+	return r < 0 ? r : channel_add(hub->channel, hub->beacon, read_now().ms);
 }
 
 static struct remote_limits remote_limits_of(const struct config *config)
@@ -696,6 +756,7 @@ int hub_new(struct event_base *base, const struct config *config, struct router 
 	hub->handler_data = data;
 	list_init(&hub->publications);
 	list_init(&hub->progress);
+	list_init(&hub->questions);
 	r = build(hub, router);
 	if (r < 0) {
 		hub_free(hub);
@@ -711,6 +772,7 @@ struct hub *hub_free(struct hub *hub)
 {
 	struct publication *publication;
 	struct hub_progress *progress;
+	struct question *question;
 	struct proof_ticket *ticket, *tmp;
 	struct now now = read_now();
 
@@ -724,6 +786,8 @@ struct hub *hub_free(struct hub *hub)
 		publication_free(publication);
 	while ((progress = list_first(&hub->progress, struct hub_progress, link)))
 		progress_free(progress);
+	while ((question = list_first(&hub->questions, struct question, link)))
+		question_free(question);
 	channel_free(hub->channel);
 	clockwatch_free(hub->clockwatch);
 	list_for_each_safe(ticket, tmp, &hub->proof_tickets, struct proof_ticket, link)
@@ -731,6 +795,7 @@ struct hub *hub_free(struct hub *hub)
 	if (hub->timer)
 		event_free(hub->timer);
 	free(hub->path);
+	free(hub->beacon);
 	free(hub->proxy_host);
 	if (hub->proxy_auth)
 		sign_wipe(hub->proxy_auth, strlen(hub->proxy_auth));

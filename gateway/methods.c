@@ -290,6 +290,7 @@ static const struct method methods[] = {
 	{ "describe", 1, 1, "[name]", method_describe },
 	{ "doctor", 0, 0, "[]", method_doctor },
 	{ "drain", 1, 2, "[name, options?]", method_drain },
+	{ "gateways", 0, 0, "[]", method_gateways },
 	{ "hello", 0, 1, "[{client, version, protocol}?]", method_hello },
 	{ "list", 0, 2, "[pattern?, options?]", method_list },
 	{ "log_level", 1, 1, "[level]", method_log_level },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Requests other than calls that are answered later: waiting for names, for the end of a
- * drain, for the hub to take an event.
+ * drain, for the hub to take an event or to say which gateways are there.
  *
  * A party has a few of them at most, so they are found by going through its own.
  */
@@ -33,7 +33,7 @@ struct pending {
 	struct router *router;
 	struct party *party;
 	uint64_t token;
-	uint64_t id;			/* of an event that is being published */
+	uint64_t id;			/* of an event that is being published, of a question to the hub */
 	struct timer deadline;
 	int64_t timeout_ms;		/* 0: none */
 	const char *late;		/* what is said when it has passed */
@@ -105,13 +105,12 @@ static void pending_free(struct pending *p)
 	free(p);
 }
 
-/* failure NULL: the answer is nil. */
-static void finish(struct pending *p, const struct failure *failure, const struct now *now)
+static void finish_with(struct pending *p, const struct failure *failure, struct span result,
+			const struct now *now)
 {
-	static const uint8_t nil[] = { 0xc0 };
 	const struct party_response response = {
 		.failure = failure,
-		.result = span_of(nil, sizeof(nil)),
+		.result = result,
 		.request_time = now->unix_s,
 		.response_time = now->unix_s,
 	};
@@ -121,6 +120,14 @@ static void finish(struct pending *p, const struct failure *failure, const struc
 
 	pending_free(p);
 	router_answer(router, party, token, false, &response);
+}
+
+/* failure NULL: the answer is nil. */
+static void finish(struct pending *p, const struct failure *failure, const struct now *now)
+{
+	static const uint8_t nil[] = { 0xc0 };
+
+	finish_with(p, failure, span_of(nil, sizeof(nil)), now);
 }
 
 void pending_expire(struct router *router, struct timer *timer, const struct now *now)
@@ -385,21 +392,41 @@ static bool read_data(struct request *q, struct buf *out)
 	return false;
 }
 
+/* One that the edge ends by its id. NULL: the failure is set. */
+static struct pending *pending_at_edge(struct request *q)
+{
+	struct pending *p = pending_new(q, 0);
+
+	if (!p)
+		return NULL;
+	p->id = ++q->router->n_publishes;
+	list_add_tail(&q->router->publishes, &p->target);
+	return p;
+}
+
+/* NULL: there is none. */
+static struct pending *find_at_edge(struct router *router, uint64_t id)
+{
+	struct pending *p;
+
+	list_for_each(p, &router->publishes, struct pending, target)
+		if (p->id == id)
+			return p;
+	return NULL;
+}
+
 static enum outcome publish(struct request *q, struct span channel, struct span event,
 			    const struct buf *data)
 {
 	const struct router_config *config = &q->router->config;
-	struct pending *p = pending_new(q, 0);
+	struct pending *p = pending_at_edge(q);
 	int rc;
 
 	if (!p)
 		return OUTCOME_FAILURE;
-	p->id = ++q->router->n_publishes;
 	rc = config->edge.publish(config->data, channel, event, buf_span(data), p->id);
-	if (rc == 0) {
-		list_add_tail(&q->router->publishes, &p->target);
+	if (rc == 0)
 		return OUTCOME_LATER;
-	}
 	pending_free(p);
 	if (rc == -ENOBUFS)
 		return request_fail(q, CHAPI_ERR_BUSY,
@@ -429,11 +456,41 @@ void router_published(struct router *router, uint64_t id, int code, enum chapi_r
 		      const char *error, const struct now *now)
 {
 	struct failure failure = { .code = code, .ran = ran, .message = span_str(error ? error : "") };
+	struct pending *p = find_at_edge(router, id);
+
+	if (p)
+		finish(p, error ? &failure : NULL, now);
+}
+
+/* ---- gateways ------------------------------------------------------------------------- */
+
+enum outcome method_gateways(struct request *q)
+{
+	const struct router_config *config = &q->router->config;
 	struct pending *p;
 
-	list_for_each(p, &router->publishes, struct pending, target)
-		if (p->id == id) {
-			finish(p, error ? &failure : NULL, now);
-			return;
-		}
+	if (!config->edge.list_gateways)
+		return request_fail(q, CHAPI_ERR_FAILED_PRECONDITION,
+				    "other gateways are seen through the hub, and none is configured "
+				    "here (section [pusher])");
+	p = pending_at_edge(q);
+	if (!p)
+		return OUTCOME_FAILURE;
+	if (config->edge.list_gateways(config->data, p->id) == 0)
+		return OUTCOME_LATER;
+	pending_free(p);
+	return request_fail_memory(q);
+}
+
+void router_gateways(struct router *router, uint64_t id, struct span list, const char *error,
+		     const struct now *now)
+{
+	struct pending *p = find_at_edge(router, id);
+	struct failure failure;
+
+	if (!p)
+		return;
+	if (error)
+		router_fail(router, &failure, CHAPI_ERR_HUB_DOWN, "the hub does not say who is there: %s", error);
+	finish_with(p, error ? &failure : NULL, list, now);
 }

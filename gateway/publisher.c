@@ -44,6 +44,7 @@ struct publisher {
 	struct outbox *outbox;
 	struct event *timer;		/* of the outbox */
 	struct list posts;
+	struct list asks;
 	char *origin;			/* "https://HOST:PORT" */
 	struct target events, batch;
 	char socket_id[65];
@@ -185,15 +186,16 @@ static void on_answer(void *data, const struct http_response *response)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-static int make_url(const struct publisher *p, const struct target *target, struct span body, struct buf *out)
+static int put_url(const struct publisher *p, const char *method, const struct target *target,
+		   const char *query, struct span body, struct buf *out)
 {
 	int64_t unix_s = (int64_t)time(NULL) + outbox_clock_offset_s(p->outbox);
 	const struct config *config = p->config;
 	int r;
 
 	buf_put_str(out, p->origin);
-	r = sign_http("POST", target->signed_path, target->path, NULL, body, config->key, config->secret,
-		      unix_s, out);
+	r = sign_http(method, target->signed_path, target->path, query, body, config->key,
+		      config->secret, unix_s, out);
 	if (r < 0)
 		return r;
 	buf_put_byte(out, '\0');
@@ -211,11 +213,11 @@ static int post_send(struct post *post)
 	outbox_request_put(request, p->socket_id, &body);
 	r = buf_error(&body);
 	if (r == 0)
-		r = make_url(p, outbox_request_is_batch(request) ? &p->batch : &p->events, buf_span(&body),
-			     &url);
+		r = put_url(p, "POST", outbox_request_is_batch(request) ? &p->batch : &p->events, NULL,
+			    buf_span(&body), &url);
 	if (r < 0)
 		return r;
-	return http_post(p->http, &(struct http_request){
+	return http_send(p->http, &(struct http_request){
 		.url = (const char *)buf_data(&url),
 		.body = buf_span(&body),
 		.once = outbox_request_is_once(request),
@@ -304,7 +306,7 @@ void publisher_clock_set(struct publisher *p)
 	arm_timer(p);
 }
 
-/* ---- life ------------------------------------------------------------------------------------ */
+/* ---- what it is made of ----------------------------------------------------------------------- */
 
 static int open_http(struct publisher *p, struct event_base *base)
 {
@@ -374,6 +376,67 @@ static void target_deinit(struct target *target)
 	free(target->signed_path);
 }
 
+/* ---- questions ------------------------------------------------------------------------------- */
+
+struct ask {
+	struct list link;
+	publisher_ask_fn fn;
+	void *data;
+};
+
+static void ask_free(struct ask *ask)
+{
+	list_del(&ask->link);
+	free(ask);
+}
+
+/* Some servers say an error with status 200, in the body: whoever reads that finds nothing in it. */
+static void on_asked(void *data, const struct http_response *response)
+{
+	struct ask *ask = data;
+	char text[300] = "";
+
+	if (response->error)
+		snprintf(text, sizeof(text), "%s", response->error);
+	else if (response->status != 200)
+		snprintf(text, sizeof(text), "the hub answered with status %u", response->status);
+	ask->fn(ask->data, response->body, *text ? text : NULL);
+	ask_free(ask);
+}
+
+static int ask_send(struct publisher *p, struct ask *ask, const struct target *target, const char *query)
+{
+	CLEANUP(buf_deinit) struct buf url = BUF_NULL;
+	int r = put_url(p, "GET", target, query, span_of(NULL, 0), &url);
+
+	return r < 0 ? r : http_send(p->http, &(struct http_request){
+		.url = (const char *)buf_data(&url),
+		.get = true,
+	}, on_asked, ask);
+}
+
+int publisher_ask(struct publisher *p, const char *what, const char *query, publisher_ask_fn fn, void *data)
+{
+	CLEANUP(target_deinit) struct target target = { 0 };
+	struct ask *ask;
+	int r;
+
+	if (!make_target(&target, p->config, what))
+		return -ENOMEM;
+	ask = malloc(sizeof(*ask));
+	if (!ask)
+		return -ENOMEM;
+	*ask = (struct ask){ .fn = fn, .data = data };
+	list_init(&ask->link);
+	list_add_tail(&p->asks, &ask->link);
+	r = ask_send(p, ask, &target, query);
+	if (r < 0)
+		ask_free(ask);
+	return r;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
 static int make_targets(struct publisher *p)
 {
 	const struct config *config = p->config;
@@ -394,6 +457,7 @@ int publisher_new(struct event_base *base, const struct config *config, struct p
 	if (!p)
 		return -ENOMEM;
 	list_init(&p->posts);
+	list_init(&p->asks);
 	p->config = config;
 	p->timer = evtimer_new(base, on_timer, p);
 	r = p->timer ? make_targets(p) : -ENOMEM;
@@ -420,12 +484,15 @@ void publisher_reconfigure(struct publisher *p)
 struct publisher *publisher_free(struct publisher *p)
 {
 	struct post *post, *tmp;
+	struct ask *ask;
 
 	if (!p)
 		return NULL;
 	http_free(p->http);
 	list_for_each_safe(post, tmp, &p->posts, struct post, link)
 		post_free(post);
+	while ((ask = list_first(&p->asks, struct ask, link)))
+		ask_free(ask);
 	outbox_free(p->outbox);
 	if (p->timer)
 		event_free(p->timer);

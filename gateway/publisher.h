@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Events on their way out, with clock and network: signs the requests that outbox.h makes up,
- * has them POSTed, and brings it the answers.
+ * has them POSTed, and brings it the answers. Questions to the hub's HTTP API go the same way.
  *
  * HTTP itself is http.h; what an event says is its caller's business.
  */
@@ -25,6 +25,18 @@ struct publisher *publisher_free(struct publisher *publisher);	/* what waits is 
 /* Takes a copy. fn (may be NULL) is called once, later. 0, PUBLISHER_E_FULL or -ENOMEM: fn is not called. */
 int publisher_publish(struct publisher *publisher, const struct outbox_event *event, outbox_fn fn,
 		      void *data) MUST_CHECK;
+
+/*
+ * What the hub answers to a question. body: JSON, borrowed for the time of the call; error: NULL, or
+ * one line that says why there is none.
+ */
+typedef void (*publisher_ask_fn)(void *data, struct span body, const char *error);
+/*
+ * GET of what: "channels" or "channels/NAME"; query: as for sign_http(), or NULL. fn is called
+ * once, later, unless the publisher is freed before; not if this failed. 0 or a negative errno.
+ */
+int publisher_ask(struct publisher *publisher, const char *what, const char *query, publisher_ask_fn fn,
+		  void *data) MUST_CHECK;
 
 /* Of our connection to the hub, for events that are not to come back; "": there is none. */
 void publisher_set_socket_id(struct publisher *publisher, const char *socket_id);

@@ -46,6 +46,8 @@ struct router_edge {
 	bool (*set_log_level)(void *data, struct span level);
 	/* Appends one array of {check, ok, text, hint}. */
 	void (*put_doctor)(void *data, struct buf *out);
+	/* Asks the hub which gateways it knows; router_gateways(id) follows. 0 or a negative errno. */
+	int (*list_gateways)(void *data, uint64_t id);
 };
 
 struct router_config {
@@ -136,6 +138,9 @@ bool router_is_idempotent(const struct router *router, struct span api);
 /* What became of an event that was to be published. error: NULL, or why the hub has not got it. */
 void router_published(struct router *router, uint64_t id, int code, enum chapi_ran ran, const char *error,
 		      const struct now *now);
+/* list: one MessagePack array of {name, self}; or error: why there is none. */
+void router_gateways(struct router *router, uint64_t id, struct span list, const char *error,
+		     const struct now *now);
 /* For monitors. */
 void router_hub_changed(struct router *router, const char *state, const char *reason, const struct now *now);
 

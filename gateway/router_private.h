@@ -190,6 +190,7 @@ void drains_done(struct router *router, struct list *drains, const struct now *n
 enum outcome pending_drain(struct request *q, struct api *api, struct holder *holder, int64_t timeout_ms);
 enum outcome method_wait(struct request *q);
 enum outcome method_publish(struct request *q);
+enum outcome method_gateways(struct request *q);
 
 /* ---- monitor.c ---- */
 

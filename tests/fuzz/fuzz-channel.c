@@ -93,7 +93,20 @@ static void op_state(void *data, enum channel_state state, const char *reason)
 		assert(*reason >= ' ' && *reason <= '~');
 }
 
-static const struct channel_ops ops = { op_connect, op_disconnect, op_send, op_event, op_state };
+/* None is added here. */
+static void op_added(void *data UNUSED, const char *name UNUSED)
+{
+	abort();
+}
+
+static const struct channel_ops ops = {
+	.connect = op_connect,
+	.disconnect = op_disconnect,
+	.send = op_send,
+	.event = op_event,
+	.added = op_added,
+	.state = op_state,
+};
 
 static void check(const struct edge *e)
 {

@@ -21,6 +21,7 @@
 
 #define PRIVATE "private-sensor.42"
 #define PUBLIC "chapi"
+#define EXTRA "extra"
 /* Of PRIVATE with socket id 1234.5678; see test-sign.c. */
 #define AUTH "aaaabbbbccccddddeeee:f81bf0afb5499963fd811112064e1967ff36af38259d6a1d00f843e6bc92ce05"
 #define ASK_PRIVATE "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"" PRIVATE "\",\"auth\":\"" AUTH "\"}}"
@@ -39,6 +40,7 @@ struct world {
 	enum channel_state state;
 	char reason[400];		/* told with the state */
 	struct buf event;		/* the last: CHANNEL EVENT PAYLOAD */
+	unsigned int n_added;
 };
 
 static void on_connect(void *data)
@@ -90,11 +92,20 @@ static void on_state(void *data, enum channel_state state, const char *reason)
 	snprintf(w->reason, sizeof(w->reason), "%s", reason);
 }
 
+static void on_added(void *data, const char *name)
+{
+	struct world *w = data;
+
+	assert_string_equal(name, EXTRA);
+	w->n_added++;
+}
+
 static const struct channel_ops ops = {
 	.connect = on_connect,
 	.disconnect = on_disconnect,
 	.send = on_send,
 	.event = on_event,
+	.added = on_added,
 	.state = on_state,
 };
 
@@ -1316,6 +1327,64 @@ static void test_start_asks_for_what_was_refused_at_once(void **state UNUSED)
 	assert_sent(&w, "");
 }
 
+/* ---- channels that are not needed to be up ------------------------------------------------- */
+
+#define ASK_EXTRA "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"" EXTRA "\"}}"
+
+static void test_added_channel_is_asked_for_and_told_of(void **state UNUSED)
+{
+	WORLD(w);
+
+	bring_up(&w);
+	buf_clear(&w.sent);
+	assert_int_equal(channel_add(w.channel, EXTRA, w.now), 0);
+	assert_sent(&w, ASK_EXTRA "\n");
+	assert_false(channel_has(w.channel, EXTRA));
+	confirm(&w, EXTRA);
+	assert_int_equal(w.n_added, 1);
+	assert_true(channel_has(w.channel, EXTRA));
+	assert_int_equal(channel_add(w.channel, EXTRA, w.now), 0);
+	assert_sent(&w, "");
+	frame(&w, "{\"event\":\"e\",\"channel\":\"" EXTRA "\",\"data\":\"x\"}");
+	assert_int_equal(w.n_events, 1);
+}
+
+static void test_added_channel_is_subscribed_on_every_connection(void **state UNUSED)
+{
+	WORLD(w);
+
+	assert_int_equal(channel_add(w.channel, EXTRA, w.now), 0);
+	assert_false(channel_has(w.channel, "never heard of"));
+	bring_up(&w);
+	confirm(&w, EXTRA);
+	channel_closed(w.channel, 1006, span_of(NULL, 0), w.now);
+	assert_false(channel_has(w.channel, EXTRA));
+	pass_to_next(&w);
+	buf_clear(&w.sent);
+	establish(&w);
+	assert_non_null(memmem(buf_data(&w.sent), w.sent.len, ASK_EXTRA, strlen(ASK_EXTRA)));
+}
+
+static void test_connection_is_up_without_an_added_channel(void **state UNUSED)
+{
+	struct channel_status status;
+	WORLD(w);
+
+	assert_int_equal(channel_add(w.channel, EXTRA, w.now), 0);
+	bring_up(&w);
+	channel_status(w.channel, &status);
+	assert_int_equal(status.state, CHANNEL_UP);
+	assert_int_equal(status.n_wanted, 2);
+	assert_int_equal(status.n_subscribed, 2);
+	frame(&w, "{\"event\":\"pusher:subscription_error\",\"channel\":\"" EXTRA "\"}");
+	assert_int_equal(w.state, CHANNEL_UP);
+	assert_non_null(strstr(w.reason, EXTRA));
+	pass_to_next(&w);
+	confirm(&w, EXTRA);
+	channel_status(w.channel, &status);
+	assert_string_equal(status.reason, "");
+}
+
 static void test_renew_opens_the_connection_anew_at_once(void **state UNUSED)
 {
 	WORLD(w);
@@ -1660,6 +1729,9 @@ int main(void)
 		cmocka_unit_test(test_wait_differs_from_seed_to_seed),
 		cmocka_unit_test(test_wait_with_endless_settings_does_not_overflow),
 		cmocka_unit_test(test_start_asks_for_what_was_refused_at_once),
+		cmocka_unit_test(test_added_channel_is_asked_for_and_told_of),
+		cmocka_unit_test(test_added_channel_is_subscribed_on_every_connection),
+		cmocka_unit_test(test_connection_is_up_without_an_added_channel),
 		cmocka_unit_test(test_renew_opens_the_connection_anew_at_once),
 		cmocka_unit_test(test_renew_again_and_again_waits_longer),
 		cmocka_unit_test(test_renew_of_what_is_not_up_changes_nothing),
