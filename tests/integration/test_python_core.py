@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What the Python package does without any gateway: signatures, parts, values, messages, hints."""
+import base64
 import json
 import os
 import typing
@@ -7,7 +8,7 @@ import typing
 import pytest
 
 from lib.python_client import chapi
-from chapi import parts, schema, values
+from chapi import crypto, parts, schema, values
 from chapi.app import App
 from chapi.ipc import Messages, read_message
 
@@ -106,3 +107,49 @@ def test_every_code_of_the_protocol_has_a_class():
         error = chapi.Error.from_record({'code': code, 'message': 'm', 'ran': 'unknown'})
         assert type(error) is not chapi.Error and (type(error).code, error.ran) == (code, 'unknown')
     assert type(chapi.Error.from_record({'code': 'of_the_future'})) is chapi.Error
+
+
+# ---- encrypted channels --------------------------------------------------------------------------
+
+needs_nacl = pytest.mark.skipif(crypto.nacl is None, reason='the Python package PyNaCl is missing')
+MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
+NONCE = bytes(range(64, 88))
+
+
+@needs_nacl
+def test_seal_of_an_encrypted_channel():
+    seal = crypto.Seal('private-encrypted-vault_7', MASTER_KEY)
+    data = seal.close('{"t":21.5,"unit":"C"}', NONCE)
+    assert data == ('{"nonce":"QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZX",'
+                    '"ciphertext":"qzymVemMIp4iZregAjJSMvpiMqdghKkb0w/8BC3KK7x6KdlAYQ=="}')
+    assert json.loads(seal.close('', NONCE))['ciphertext'] == 'Bu8boNSjvwUzqRNcsc9Fpg=='
+    assert json.loads(seal.close('Zürich ✓', NONCE))['ciphertext'] == 'qbZsTNlNFWuXtyMxNl40WNuD+vcz1fAVBL9N'
+    assert seal.open(data) == seal.open(json.loads(data)) == '{"t":21.5,"unit":"C"}'
+    assert seal.close('x') != seal.close('x'), 'a nonce serves once'
+
+
+@needs_nacl
+@pytest.mark.parametrize('data', [None, 'x', '[]', '{}', {'nonce': 'AA==', 'ciphertext': 'AA=='}, {
+    'nonce': 'QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZX', 'ciphertext': 'qzymVemMIp4iZregAjJSMvpiMqdghKkb0w/8BC3KK7x6KdlAYA=='}])
+def test_what_was_not_sealed_with_the_key_is_not_opened(data):
+    with pytest.raises(ValueError):
+        crypto.Seal('private-encrypted-vault_7', MASTER_KEY).open(data)
+
+
+@needs_nacl
+def test_sealed_text_fills_an_event_at_most():
+    seal = crypto.Seal('private-encrypted-vault_7', MASTER_KEY)
+    assert parts.EVENT_MAX - 32 < len(seal.close('x' * crypto.text_max(parts.EVENT_MAX))) <= parts.EVENT_MAX
+
+
+@needs_nacl
+@pytest.mark.parametrize('key, words', [(None, 'needed'), ('AAAA', '32 bytes'), (b'x', '32 bytes')])
+def test_wrong_master_key_is_an_error_that_says_so(key, words):
+    with pytest.raises(ValueError, match=words):
+        App('1', 'key', 'secret', 'eu', encryption_master_key=key).publish('private-encrypted-x', 'e', ['{}'])
+
+
+def test_encrypted_channel_without_pynacl_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(crypto, 'nacl', None)
+    with pytest.raises(ImportError, match='pip install'):
+        crypto.Seal('private-encrypted-x', MASTER_KEY)

@@ -125,3 +125,48 @@ def test_refusals_of_the_hub(fake_hub, answer, error, ran):
         with pytest.raises(error) as e:
             client.call('f')
         assert (type(e.value), e.value.ran) == (error, ran)
+
+
+def test_call_is_repeated_when_the_connection_is_back(fake_hub):
+    """What was answered meanwhile is lost: the same id is asked for again, for the time that is left."""
+    with remote_client(fake_hub, 'private-x', connect_timeout=LIMIT) as client:
+        fake_hub.wait_subscribed('private-x')
+        wait = in_thread(client.call, 'f', n=1, timeout=60)
+        first = fake_hub.wait_published()[2]
+        fake_hub.drop()
+        again = fake_hub.wait_published()[2]
+        assert (again['id'], again['params'], again['retry']) == (first['id'], {'n': 1}, '')
+        assert again['timeout_ms'] <= first['timeout_ms'] == 60000
+        fake_hub.send_event('private-x', 'response', {'id': first['id'], 'api': 'f', 'result': 5, 'error': None,
+                                                      'gateway': 'pi', 'instance': 'one'})
+        assert wait() == 5
+        wait = in_thread(client.call, 'f')
+        fake_hub.wait_published()
+        fake_hub.drop()
+        again = fake_hub.wait_published()[2]
+        assert again['retry'] == 'one', 'the instance that was heard of'
+        fake_hub.send_event('private-x', 'response', {'id': again['id'], 'api': 'f', 'result': 6, 'error': None})
+        assert wait() == 6
+
+
+def test_call_is_repeated_once_at_half_of_its_time(played):
+    client, remote = played
+    wait = in_thread(client.call, 'f', timeout=0.5)
+    first = take_request(remote)
+    assert 'retry' not in first
+    again = take_request(remote)
+    assert (again['id'], again['retry']) == (first['id'], '') and 0 < again['timeout_ms'] <= 250
+    assert isinstance(wait(), chapi.DeadlineExceeded)
+    assert [e for e in remote.client.events if e['event'] == 'request'] == []
+
+
+def test_failure_to_ask_again_costs_nothing(fake_hub):
+    with remote_client(fake_hub, 'private-x', connect_timeout=LIMIT) as client:
+        fake_hub.wait_subscribed('private-x')
+        wait = in_thread(client.call, 'f', timeout=60)
+        number = fake_hub.wait_published()[2]['id']
+        fake_hub.answers.append(('500 No', ''))
+        fake_hub.drop()
+        wait_until(lambda: not fake_hub.answers, 'the repeat to be refused')
+        fake_hub.send_event('private-x', 'response', {'id': number, 'api': 'f', 'result': 5, 'error': None})
+        assert wait() == 5

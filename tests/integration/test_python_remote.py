@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from lib.limits import LIMIT
-from lib.python_client import add, chapi, needs_websockets, remote_client
+from lib.limits import LIMIT, wait_until
+from lib.python_client import add, chapi, in_thread, needs_websockets, remote_client
 
 pytestmark = needs_websockets
 
@@ -74,3 +74,69 @@ def test_app_that_the_hub_does_not_know_is_refused(hub):
     with pytest.raises(chapi.FailedPrecondition, match='4001'):
         client.call('f')
     client.stop()
+
+
+class Counter:
+    """A function that counts how often it is run, and waits when told to."""
+
+    def __init__(self):
+        self.n_runs = 0
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def __call__(self):
+        self.n_runs += 1
+        self.begun.set()
+        assert self.go.wait(LIMIT)
+        return self.n_runs
+
+
+def test_repeat_of_an_id_gets_the_first_answer(hub, channel, remote_gateway, serve):
+    count = Counter()
+    count.go.set()
+    serve(remote_gateway, count=count)
+    with remote_client(hub, channel) as client:
+        first = client.perform('count', id='the-same')
+        again = client.perform('count', id='the-same', retry=first.instance)
+        assert (first.result, again.result, first.cached, again.cached) == (1, 1, False, True)
+        other = client.perform('count', id='never-seen', retry='another instance')
+        assert isinstance(other.error, chapi.FailedPrecondition)
+        assert (other.error.ran, other.error.details['reason']) == ('unknown', 'restarted')
+        assert client.perform('count', id='never-seen').result == 2
+
+
+def test_answer_that_a_restart_of_the_hub_lost_is_asked_for_again(own_hub, channel, start_gateway, serve):
+    own_hub.start()
+    gateway = start_gateway(own_hub, channel).wait_up()
+    count = Counter()
+    serve(gateway, count=count)
+    with remote_client(own_hub, channel, connect_timeout=LIMIT) as client:
+        wait = in_thread(client.call, 'count', timeout=60)
+        assert count.begun.wait(LIMIT)
+        own_hub.stop()
+        gateway.wait_not_up()
+        count.go.set()
+        own_hub.start()
+        assert wait() == 1
+        assert count.n_runs == 1
+
+
+def test_restart_of_the_gateway_in_a_call_is_told(own_hub, channel, start_gateway, serve):
+    """The gateway that is back knows nothing of the call, and does not run it again."""
+    own_hub.start()
+    gateway = start_gateway(own_hub, channel).wait_up()
+    count = Counter()
+    server = serve(gateway, count=count)
+    with remote_client(own_hub, channel, connect_timeout=LIMIT) as client:
+        assert client.call('chapi.ping') == 'pong'
+        wait = in_thread(client.call, 'count', timeout=60)
+        assert count.begun.wait(LIMIT)
+        gateway.kill()
+        gateway.start().wait_up()
+        wait_until(lambda: server.apis()['count']['state'] == 'active', 'the server to be back')
+        own_hub.stop()      # so the client loses its connection, and asks again when it is back
+        own_hub.start()
+        error = wait()
+        assert (type(error), error.ran) == (chapi.FailedPrecondition, 'unknown')
+        count.go.set()
+        assert client.call('count', timeout=LIMIT) == 2
+    gateway.end_status = 0

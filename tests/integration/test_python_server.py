@@ -10,7 +10,7 @@ import pytest
 from lib.gateway import Gateway
 from lib.limits import LIMIT, wait_until
 from lib.process import Daemon
-from lib.python_client import add, chapi, package_environment
+from lib.python_client import add, chapi, in_thread, package_environment
 
 def test_docstring_and_hints_become_the_description(server, gateway):
     server.register('add', add, tags=['math'])
@@ -156,3 +156,23 @@ def test_keyboard_interrupt_ends_the_server_cleanly(daemons, gateway, write_prog
     server.send_signal(2)
     assert server.wait() == 0
     assert server.log() == 'ended'
+
+
+def test_drain_waits_for_the_calls_that_came_before(server, local, gateway):
+    begun, go = threading.Event(), threading.Event()
+    server.register('f', lambda: begun.set() or go.wait(LIMIT))
+    call = in_thread(local.call, 'f')
+    assert begun.wait(LIMIT)
+    with pytest.raises(chapi.DeadlineExceeded):
+        server.drain('f', timeout=0.02)
+    drained = in_thread(server.drain, 'f')
+    wait_until(lambda: gateway.ask('describe', 'f')['state'] == 'draining', 'the drain to begin')
+    with chapi.Client(socket=gateway.socket_path) as other:
+        with pytest.raises(chapi.Paused):
+            other.call('f')
+    go.set()
+    assert (call(), drained()) == (True, None)
+    server.resume('f')
+    assert local.call('f') is True
+    with pytest.raises(chapi.ApiNotFound):
+        server.drain('nobody.has.this')

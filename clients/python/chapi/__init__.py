@@ -13,15 +13,16 @@ from .errors import (AnswerLost, ApiError, ApiExists, ApiNotFound, BadMessage, B
                      ConnectionLost, DeadlineExceeded, Error, FailedPrecondition, GatewayNotFound, HubDown, Internal,
                      InvalidArgument, Paused, PermissionDenied, ProviderGone, RateLimited, TooLarge,
                      Unauthenticated, VersionMismatch)
+from .monitor import AsyncMonitor, Monitor
 from .pusher import Pusher
 from .records import Request, Response
 from .server import Server
 from .version import VERSION as __version__
 
 __all__ = [
-    'AnswerLost', 'ApiError', 'ApiExists', 'ApiNotFound', 'AsyncClient', 'AsyncServer', 'BadMessage', 'BadReply',
-    'Busy', 'Call', 'Cancelled', 'Client', 'ConnectionLost', 'DeadlineExceeded', 'Error', 'FailedPrecondition',
-    'GatewayNotFound', 'HubDown', 'Internal', 'InvalidArgument', 'Paused', 'PermissionDenied', 'ProviderGone',
-    'Pusher', 'RateLimited', 'Request', 'Response', 'Server', 'TooLarge', 'Unauthenticated', 'VersionMismatch',
-    '__version__', 'current_call',
+    'AnswerLost', 'ApiError', 'ApiExists', 'ApiNotFound', 'AsyncClient', 'AsyncMonitor', 'AsyncServer', 'BadMessage',
+    'BadReply', 'Busy', 'Call', 'Cancelled', 'Client', 'ConnectionLost', 'DeadlineExceeded', 'Error',
+    'FailedPrecondition', 'GatewayNotFound', 'HubDown', 'Internal', 'InvalidArgument', 'Monitor', 'Paused',
+    'PermissionDenied', 'ProviderGone', 'Pusher', 'RateLimited', 'Request', 'Response', 'Server', 'TooLarge',
+    'Unauthenticated', 'VersionMismatch', '__version__', 'current_call',
 ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
-from .app import App, Tls
+from .app import App, MasterKey, Tls
 from .errors import DeadlineExceeded
 from .local import LocalTransport
+from .monitor import AsyncMonitor, monitor_options
 from .pusher import Handlers, Pusher
 from .records import Response
 from .remote import RemoteTransport, default_channel
@@ -33,24 +34,26 @@ class AsyncClient(Pusher):
         channel: the gateway's channel; None: $CHAPI_CHANNEL, else 'chapi'.
         host, port, tls: a hub of one's own; tls: True, False or an ssl.SSLContext.
         socket: path of the local gateway's socket; None: $CHAPI_SOCKET, else the usual places.
+        encryption_master_key: for a channel private-encrypted-...: 32 bytes, or their base64 text.
         name: a label for people.
         connect_timeout: how long a call waits for the connection, in seconds.
         handlers: those of another object, to be shared.
 
     Raises:
-        ValueError: credentials that are not complete, or an encrypted channel.
-        ImportError: calls over a hub need the package websockets.
+        ValueError: credentials that are not complete, or an encrypted channel without its key.
+        ImportError: calls over a hub need the package websockets, encrypted channels PyNaCl.
     """
 
     def __init__(self, app_id: Optional[str] = None, key: Optional[str] = None, secret: Optional[str] = None,
                  cluster: Optional[str] = None, *, channel: Optional[str] = None, host: Optional[str] = None,
-                 port: Optional[int] = None, tls: Tls = True,
+                 port: Optional[int] = None, tls: Tls = True, encryption_master_key: Optional[MasterKey] = None,
                  socket: Optional[str] = None, name: str = 'client', connect_timeout: float = CONNECT_TIMEOUT,
                  handlers: Optional[Handlers] = None) -> None:
         super().__init__(handlers)
         self._transport: Transport
         if app_id and key and secret:
-            app = App(app_id, key, secret, cluster, host=host, port=port, tls=tls)
+            app = App(app_id, key, secret, cluster, host=host, port=port, tls=tls,
+                      encryption_master_key=encryption_master_key)
             self._transport = RemoteTransport(
                 app, default_channel(channel), name, self._handlers, connect_timeout)
         elif app_id or key or secret:
@@ -115,7 +118,7 @@ class AsyncClient(Pusher):
         return (await self.perform(api, merge_params(params, more), timeout=timeout, on_progress=on_progress)).value()
 
     async def perform(self, api: str, params: Any = None, *, timeout: Optional[float] = None,
-                      to: Optional[str] = None, id: Optional[str] = None,
+                      to: Optional[str] = None, id: Optional[str] = None, retry: Optional[str] = None,
                       on_progress: Optional[Progress] = None) -> Response:
         """Calls a function and returns the whole `Response`, which may hold an error.
 
@@ -123,13 +126,16 @@ class AsyncClient(Pusher):
             api, timeout, on_progress: as of `call`.
             params: any value; None: {}.
             to: the name of the gateway that is meant, for others than the nearest one.
-            id: the call's id, 1 to 64 printable ASCII characters; None: a random one. A gateway
-                that keeps answers does not run a repeated id twice.
+            id: the call's id, 1 to 64 printable ASCII characters; None: a random one. Over the hub
+                a repeated id is not run again: it gets the answer of the first call.
+            retry: this is a repeat over the hub: the `Response.instance` of the gateway that the
+                first try went to, '' if that is not known. A gateway that has started since then
+                answers FailedPrecondition (ran: unknown) instead of running it.
 
         Raises the `Error` that kept the call from being answered at all.
         """
         return await self._transport.perform(api, {} if params is None else params, id or uuid.uuid4().hex,
-                                             TIMEOUT if timeout is None else timeout, to, on_progress)
+                                             TIMEOUT if timeout is None else timeout, to, on_progress, retry)
 
     async def notify(self, api: str, params: Any = None, /, **more: Any) -> None:
         """Calls a function without waiting for it: returns when the request is handed over."""
@@ -143,6 +149,47 @@ class AsyncClient(Pusher):
         number = uuid.uuid4().hex
         await self._transport.request(api, params, number)
         return number
+
+    # -- what else a gateway does
+
+    async def apis(self, pattern: str = '*') -> List[Dict[str, Any]]:
+        """The functions there are, sorted by name: name, summary, state, policy, visibility, ..."""
+        records: List[Dict[str, Any]] = await self.call('chapi.list', {'pattern': pattern})
+        return records
+
+    async def describe(self, name: str) -> Dict[str, Any]:
+        """All about one function: description, params and result too. Raises ApiNotFound."""
+        record: Dict[str, Any] = await self.call('chapi.describe', {'name': name})
+        return record
+
+    async def publish(self, channel: str, event: str, data: Any) -> None:
+        """Publishes an event of one's own through the hub; back when the hub has it.
+
+        A text as data goes out as it is, any other value as JSON. It is never tried again.
+
+        Raises:
+            InvalidArgument: a name that is the hub's own, or data that JSON cannot express.
+            PermissionDenied: the local gateway's policy.
+            HubDown, FailedPrecondition, ...: the hub cannot be reached, or refuses it.
+        """
+        await self._transport.publish(channel, event, data)
+
+    async def monitor(self, kinds: Optional[Sequence[str]] = None, apis: Optional[str] = None,
+                      bodies: bool = False) -> AsyncMonitor:
+        """Watches the gateway of this machine; from the return on, nothing is missed.
+
+            async with await client.monitor(['request', 'response']) as events:
+                async for event in events:
+                    print(event['kind'], event['api'])
+
+        Args:
+            kinds: of 'request', 'response', 'api', 'peer', 'hub'; None: all.
+            apis: a pattern of names, such as 'lights.*'; None: all.
+            bodies: with params and results.
+
+        Raises FailedPrecondition for a client that goes over the hub, and PermissionDenied.
+        """
+        return AsyncMonitor(await self._transport.monitor(monitor_options(kinds, apis, bodies)))
 
 
 def merge_params(params: Any, more: Dict[str, Any]) -> Any:

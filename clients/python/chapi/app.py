@@ -15,6 +15,7 @@ import urllib.parse
 import urllib.request
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
+from .crypto import Seal, is_encrypted
 from .errors import Error, FailedPrecondition, HubDown, RateLimited, TooLarge, Unauthenticated
 from .version import VERSION
 
@@ -24,6 +25,7 @@ TEXT_MAX = 300              # of what a hub says, kept for a message
 CLOCK_SKEW = 300            # seconds: more than this and a 401 may be the clock's fault
 NOT_SENT = (ConnectionRefusedError, socket.gaierror, ssl.SSLError)
 Tls = Union[bool, ssl.SSLContext]
+MasterKey = Union[str, bytes]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -41,10 +43,12 @@ class App:
         cluster: such as 'eu', or the address of a hub of one's own: 'http://192.168.1.5:6001'.
         host, port: a hub of one's own, instead of cluster.
         tls: True, False, or an ssl.SSLContext with a certificate authority of one's own.
+        encryption_master_key: for encrypted channels: 32 bytes, or their base64 text.
     """
 
     def __init__(self, app_id: str, key: str, secret: str, cluster: Optional[str] = None, *,
-                 host: Optional[str] = None, port: Optional[int] = None, tls: Tls = True) -> None:
+                 host: Optional[str] = None, port: Optional[int] = None, tls: Tls = True,
+                 encryption_master_key: Optional[MasterKey] = None) -> None:
         if cluster and '://' in cluster:
             host, port, tls = _read_address(cluster, tls)
         if not (host or cluster):
@@ -52,6 +56,7 @@ class App:
         self.app_id, self.key = str(app_id), key
         self._secret = secret.encode()
         self.tls = tls
+        self.encryption_master_key = encryption_master_key
         port = port or (443 if tls else 80)
         self._socket_host = '%s:%d' % (host or 'ws-%s.pusher.com' % cluster, port)
         self._http_host = '%s:%d' % (host or 'api-%s.pusher.com' % cluster, port)
@@ -95,12 +100,15 @@ class App:
     def publish(self, channel: str, event: str, data: List[str], socket_id: Optional[str] = None) -> None:
         """Publishes one event for each text in data; blocks until the hub has them.
 
-        Never tries again by itself. socket_id is the connection that does not get them back.
+        On an encrypted channel they go out sealed. Never tries again by itself. socket_id is the connection that does not get them back.
 
         Raises:
             HubDown: the hub cannot be reached (ran: no), or its answer did not come (ran: unknown).
             Unauthenticated, FailedPrecondition, TooLarge, RateLimited: the hub refused it.
         """
+        if is_encrypted(channel):
+            seal = Seal(channel, self.encryption_master_key)
+            data = [seal.close(text) for text in data]
         for i in range(0, len(data), BATCH_MAX):
             self._publish_some(channel, event, data[i:i + BATCH_MAX], socket_id)
 

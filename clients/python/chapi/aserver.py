@@ -223,6 +223,16 @@ class AsyncServer(Pusher):
         await self._ask('resume', name)
         api.is_paused = False
 
+    async def drain(self, name: str, timeout: Optional[float] = None) -> None:
+        """Takes no new calls of the name, and returns when those that came before have ended.
+
+        timeout is in seconds; None: no limit. `resume` undoes it. Raises DeadlineExceeded; the
+        name takes no calls then either.
+        """
+        api = self._find(name)
+        api.is_paused = True            # after a reconnect there is nothing left to wait for
+        await self._ask('drain', name, {} if timeout is None else {'timeout_ms': max(1, int(timeout * 1000))})
+
     def apis(self) -> Dict[str, Dict[str, Any]]:
         """The functions by name: options, and `state`: 'active', 'standby', 'revoked' (taken by
         another process) or 'offline' (the gateway does not know of it now)."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import atexit
 import queue
-from typing import Any, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 from .aclient import CONNECT_TIMEOUT, AsyncClient, merge_params
-from .app import Tls
+from .app import MasterKey, Tls
+from .monitor import Monitor
 from .pusher import Handlers, Pusher
 from .records import Response
 from .transport import Progress
@@ -30,14 +31,14 @@ class Client(Pusher):
 
     def __init__(self, app_id: Optional[str] = None, key: Optional[str] = None, secret: Optional[str] = None,
                  cluster: Optional[str] = None, *, channel: Optional[str] = None, host: Optional[str] = None,
-                 port: Optional[int] = None, tls: Tls = True,
+                 port: Optional[int] = None, tls: Tls = True, encryption_master_key: Optional[MasterKey] = None,
                  socket: Optional[str] = None, name: str = 'client',
                  connect_timeout: float = CONNECT_TIMEOUT) -> None:
         handlers = Handlers()
         super().__init__(handlers)
         self._client = AsyncClient(
-            app_id, key, secret, cluster, channel=channel, host=host, port=port, tls=tls, socket=socket,
-            name=name, connect_timeout=connect_timeout, handlers=handlers)
+            app_id, key, secret, cluster, channel=channel, host=host, port=port, tls=tls,
+            encryption_master_key=encryption_master_key, socket=socket, name=name, connect_timeout=connect_timeout, handlers=handlers)
         self._background: Optional[Background] = Background()
         self._background.run(self._client.start())
         atexit.register(self.stop)
@@ -84,17 +85,17 @@ class Client(Pusher):
         return self.perform(api, merged, timeout=timeout, on_progress=on_progress).value()
 
     def perform(self, api: str, params: Any = None, *, timeout: Optional[float] = None,
-                to: Optional[str] = None, id: Optional[str] = None,
+                to: Optional[str] = None, id: Optional[str] = None, retry: Optional[str] = None,
                 on_progress: Optional[Progress] = None) -> Response:
         """Calls a function and returns the whole `Response`, which may hold an error.
 
         Arguments, and what is raised: as of `AsyncClient.perform`.
         """
         if on_progress is None:
-            return self._loop().run(self._client.perform(api, params, timeout=timeout, to=to, id=id))
+            return self._loop().run(self._client.perform(api, params, timeout=timeout, to=to, id=id, retry=retry))
         values: queue.SimpleQueue[Any] = queue.SimpleQueue()
         future = self._loop().start(self._client.perform(
-            api, params, timeout=timeout, to=to, id=id, on_progress=values.put))
+            api, params, timeout=timeout, to=to, id=id, retry=retry, on_progress=values.put))
         future.add_done_callback(lambda _: values.put(_END))
         try:
             for value in iter(values.get, _END):
@@ -114,6 +115,34 @@ class Client(Pusher):
         Returns the request's id. Raises HubDown and the like when the hub does not take it.
         """
         return self._loop().run(self._client.request(api, **params))
+
+    def apis(self, pattern: str = '*') -> List[Dict[str, Any]]:
+        """The functions there are, sorted by name: name, summary, state, policy, visibility, ..."""
+        return self._loop().run(self._client.apis(pattern))
+
+    def describe(self, name: str) -> Dict[str, Any]:
+        """All about one function: description, params and result too. Raises ApiNotFound."""
+        return self._loop().run(self._client.describe(name))
+
+    def publish(self, channel: str, event: str, data: Any) -> None:
+        """Publishes an event of one's own through the hub; back when the hub has it.
+
+        Arguments, and what is raised: as of `AsyncClient.publish`.
+        """
+        self._loop().run(self._client.publish(channel, event, data))
+
+    def monitor(self, kinds: Optional[Sequence[str]] = None, apis: Optional[str] = None,
+                bodies: bool = False) -> Monitor:
+        """Watches the gateway of this machine; from the return on, nothing is missed.
+
+            with client.monitor(['request', 'response']) as events:
+                for event in events:
+                    print(event['kind'], event['api'])
+
+        Arguments, and what is raised: as of `AsyncClient.monitor`.
+        """
+        background = self._loop()
+        return Monitor(background.run(self._client.monitor(kinds, apis, bodies)), background)
 
     def _loop(self) -> Background:
         if self._background is None:

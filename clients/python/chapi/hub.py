@@ -13,6 +13,7 @@ import random
 from typing import Any, Callable, Dict, Optional
 
 from .app import App
+from .crypto import Seal, is_encrypted
 from .errors import Error, FailedPrecondition, HubDown, Unauthenticated
 from .tasks import end_task
 
@@ -42,17 +43,21 @@ class _Lost(Exception):
 
 
 class Hub:
-    """on_event(event, data) gets the channel's events; data as it came, mostly JSON text."""
+    """on_event(event, data) gets the channel's events; data as it came, mostly JSON text.
 
-    def __init__(self, app: App, channel: str, on_event: Callable[[str, Any], None]) -> None:
+    on_up() is called at each subscription.
+    """
+
+    def __init__(self, app: App, channel: str, on_event: Callable[[str, Any], None],
+                 on_up: Callable[[], None]) -> None:
         if websockets is None:
             raise ImportError('the package websockets is needed for calls over a hub: '
                               'pip install chapi[remote]')
-        if channel.startswith('private-encrypted-'):
-            raise ValueError('encrypted channels are not supported')
         self.app = app
         self.channel = channel
         self._on_event = on_event
+        self._on_up = on_up
+        self._seal = Seal(channel, app.encryption_master_key) if is_encrypted(channel) else None
         self._task: Optional[asyncio.Task[None]] = None
         self._settled: Optional[asyncio.Event] = None    # set: subscribed, or never will be
         self._refusal: Optional[Error] = None
@@ -152,6 +157,7 @@ class Hub:
         self.socket_id = socket_id
         self._why_not = 'it went away'
         self._settled.set()
+        self._on_up()
 
     async def _establish(self, ws: Any) -> Any:
         """(socket_id, seconds between pings). Errors before it count as the end of the connection."""
@@ -204,7 +210,16 @@ class Hub:
         elif name == 'pusher:error':
             log.warning('the hub says: %s', event.get('data'))
         elif not name.startswith(('pusher:', 'pusher_internal:')) and event.get('channel') == self.channel:
-            self._on_event(name, event.get('data'))
+            self._hand_on(name, event.get('data'))
+
+    def _hand_on(self, name: str, data: Any) -> None:
+        if self._seal is not None:
+            try:
+                data = self._seal.open(data)
+            except ValueError as e:
+                log.warning('an event on %s that cannot be read: %s', self.channel, e)
+                return
+        self._on_event(name, data)
 
 
 async def _send(ws: Any, event: str, data: Dict[str, Any]) -> None:

@@ -106,6 +106,8 @@ class Connection:
         self._last_number = 0
         self._draining = asyncio.Lock()
         self._is_open = True
+        self.may_read = asyncio.Event()     # cleared: what comes waits at the gateway
+        self.may_read.set()
 
     @classmethod
     async def open(cls, path: str, on_request: RequestHandler,
@@ -178,6 +180,7 @@ class Connection:
         messages = Messages()
         try:
             while True:
+                await self.may_read.wait()
                 data = await self._reader.read(READ_SIZE)
                 if not data:
                     return

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import Any, Dict, List, Optional, Sequence, Set
 
 from .errors import Error
 from .ipc import Connection, Incoming, socket_path
 from .link import Link
+from .monitor import LocalMonitor
 from .pusher import Handlers
 from .records import Response
-from .transport import Progress
+from .transport import EventMonitor, Progress
 from .values import to_json
 
 WAIT_MOST_MS = 24 * 3600 * 1000
@@ -23,7 +25,9 @@ class LocalTransport:
         self._handlers = handlers
         self._connect_timeout = connect_timeout
         self._requests: Set[asyncio.Task[None]] = set()
-        self._link = Link(socket_path(socket), label, None, on_request=self._ignore_request,
+        self._monitors: weakref.WeakSet[LocalMonitor] = weakref.WeakSet()
+        self._path = socket_path(socket)
+        self._link = Link(self._path, label, None, on_request=self._ignore_request,
                           on_notification=self._ignore_notification, on_up=self._watch)
 
     def start(self) -> None:
@@ -32,6 +36,8 @@ class LocalTransport:
     async def stop(self) -> None:
         for task in self._requests:
             task.cancel()
+        for monitor in list(self._monitors):
+            await monitor.stop()
         await self._link.stop()
 
     async def wait_ready(self, timeout: Optional[float]) -> None:
@@ -44,9 +50,18 @@ class LocalTransport:
         await self._ask('call', api, params, {**_options(number, timeout, to), 'oneway': True})
 
     async def perform(self, api: str, params: Any, number: str, timeout: float, to: Optional[str],
-                      on_progress: Optional[Progress]) -> Response:
+                      on_progress: Optional[Progress], retry: Optional[str] = None) -> Response:
         options = {**_options(number, timeout, to), 'full': True, 'progress': on_progress is not None}
         return Response.from_record(await self._ask('call', api, params, options, on_progress=on_progress))
+
+    async def publish(self, channel: str, event: str, data: Any) -> None:
+        await self._ask('publish', channel, event, data)
+
+    async def monitor(self, options: Dict[str, Any]) -> EventMonitor:
+        await self._link.wait(self._connect_timeout)
+        monitor = await LocalMonitor.open(self._path, options)
+        self._monitors.add(monitor)
+        return monitor
 
     async def request(self, api: str, params: Dict[str, Any], number: str) -> None:
         task = asyncio.ensure_future(self._answer_handlers(api, params, number))

@@ -11,16 +11,17 @@ from typing import Any, Dict, List, Optional
 EVENT_MAX = 10240           # bytes of data that a hub takes
 RECORD_MAX = 1 << 20        # bytes of JSON text of a record
 PARTS_MAX = 1024
-SLICE = EVENT_MAX - 320     # the rest is for the other fields; of base64, so a multiple of 4
+HEAD = 320                  # bytes of a part for all fields but its slice
 
 
-def split(number: str, text: str) -> List[str]:
-    """The parts, as JSON texts, of the record with that id."""
+def split(number: str, text: str, limit: int = EVENT_MAX) -> List[str]:
+    """The parts, as JSON texts of at most limit bytes, of the record with that id."""
+    size = (limit - HEAD) // 4 * 4      # of base64
     plain = text.encode()
     packed = zlib.compress(plain)
     encoding, packed = ('zlib', packed) if len(packed) < len(plain) else ('json', plain)
     data = base64.b64encode(packed).decode()
-    slices = [data[i:i + SLICE] for i in range(0, len(data), SLICE)]
+    slices = [data[i:i + size] for i in range(0, len(data), size)]
     head = {'id': number, 'parts': len(slices), 'encoding': encoding, 'sha256': _digest(plain)}
     return [json.dumps(dict(head, part=i, data=s), separators=(',', ':')) for i, s in enumerate(slices)]
 

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Calls over the hub: requests are published through its HTTP API, responses come over a WebSocket."""
+"""Calls over the hub: requests are published through its HTTP API, responses come over a WebSocket.
+
+A hub delivers at most once, and a connection that was lost has lost what went over it meanwhile.
+So a call is repeated, with its id, when the connection is back and when half of its time is gone:
+the gateway does not run it again, and gives once more the answer that it gave already.
+"""
 from __future__ import annotations
 
 import asyncio
@@ -14,18 +19,24 @@ from typing import Any, Dict, List, Optional, Sequence, Set
 
 from . import parts
 from .app import App
-from .errors import ApiNotFound, ConnectionLost, DeadlineExceeded, InvalidArgument, TooLarge
+from .crypto import is_encrypted, text_max
+from .errors import (ApiNotFound, ConnectionLost, DeadlineExceeded, Error, FailedPrecondition, InvalidArgument,
+                     TooLarge)
 from .hub import Hub
 from .pusher import Handlers
 from .records import Response
-from .transport import Progress
+from .tasks import end_task
+from .transport import EventMonitor, Progress
 from .values import from_json, to_json
 from .workers import Workers
 
 ANSWER_WAIT = 2.0       # seconds beyond the call's timeout: its answer has a way to go
 PUBLISHERS = 4          # requests to the hub's HTTP API at a time
+BACK_AGAIN = 2.0        # seconds after the repeat that follows a reconnect: one more
 POLL = 1.0              # seconds between questions whether a function is there
 ASK_TIMEOUT = 10.0
+GATEWAYS_MAX = 64
+RESERVED = ('pusher:', 'pusher_internal:', 'client-')
 log = logging.getLogger('chapi')
 
 
@@ -40,13 +51,16 @@ class _Waiting:
     answer: asyncio.Future[Response]
     on_progress: Optional[Progress]
     assembly: parts.Assembly
+    is_back: asyncio.Event      # the connection was lost, and is there again
 
 
 class RemoteTransport:
     """See `Transport`. connect_timeout: how long a call waits for the hub, in seconds."""
 
     def __init__(self, app: App, channel: str, label: str, handlers: Handlers, connect_timeout: float) -> None:
-        self._hub = Hub(app, channel, self._take_event)
+        self._hub = Hub(app, channel, self._take_event, self._come_back)
+        self._event_max = text_max(parts.EVENT_MAX) if is_encrypted(channel) else parts.EVENT_MAX
+        self._instances: Dict[str, str] = {}    # of the gateways heard of, by name
         self._label = label
         self._handlers = handlers
         self._connect_timeout = connect_timeout
@@ -88,17 +102,32 @@ class RemoteTransport:
     async def request(self, api: str, params: Dict[str, Any], number: str) -> None:
         await self._publish_request({**self._record(api, params, number, None, None), 'echo': True})
 
+    async def publish(self, channel: str, event: str, data: Any) -> None:
+        if event.startswith(RESERVED):
+            raise InvalidArgument('%s: names that begin with %s are not for users' % (event, ', '.join(RESERVED)))
+        try:
+            text = data if isinstance(data, str) else to_json(data)
+        except (TypeError, ValueError) as e:
+            raise InvalidArgument('data that JSON cannot express: %s' % e) from e
+        await self._publish(channel, event, [text], None)
+
+    async def monitor(self, options: Dict[str, Any]) -> EventMonitor:
+        raise FailedPrecondition('only the gateway of this machine can be monitored: Client() without credentials')
+
     async def perform(self, api: str, params: Any, number: str, timeout: float, to: Optional[str],
-                      on_progress: Optional[Progress]) -> Response:
+                      on_progress: Optional[Progress], retry: Optional[str] = None) -> Response:
         if number in self._waiting:
             raise InvalidArgument('a call with id %s waits already' % number)
         record = self._record(api, params, number, timeout, to)
         if on_progress is not None:
             record['progress'] = True
-        waiting = _Waiting(asyncio.get_running_loop().create_future(), on_progress, parts.Assembly())
+        waiting = _Waiting(asyncio.get_running_loop().create_future(), on_progress, parts.Assembly(), asyncio.Event())
         self._waiting[number] = waiting
+        repeating: Optional[asyncio.Task[None]] = None
         try:
-            await self._publish_request(record)
+            await self._publish_request(record if retry is None else {**record, 'retry': retry})
+            waiting.is_back.clear()
+            repeating = asyncio.ensure_future(self._repeat(record, waiting.is_back, timeout))
             return await asyncio.wait_for(waiting.answer, timeout + ANSWER_WAIT)
         except asyncio.TimeoutError:
             raise DeadlineExceeded('no answer came over the hub in time') from None
@@ -107,6 +136,40 @@ class RemoteTransport:
             raise
         finally:
             del self._waiting[number]
+            await end_task(repeating)
+
+    async def _repeat(self, record: Dict[str, Any], is_back: asyncio.Event, timeout: float) -> None:
+        """Asks again when half of the time is gone, and when the connection is back.
+
+        Then it does so twice, as the gateway may have lost its own and needs longer.
+        """
+        now = asyncio.get_running_loop().time
+        half, end = now() + timeout / 2, now() + timeout
+        again = half
+        while True:
+            was_back = await _is_set_before(is_back, again - now())
+            if now() >= end:
+                return
+            is_back.clear()
+            await self._publish_again({**record, 'timeout_ms': max(1, int((end - now()) * 1000)),
+                                       'retry': self._instance(record.get('to'))})
+            again = now() + BACK_AGAIN if was_back else half if half > now() else end
+
+    async def _publish_again(self, record: Dict[str, Any]) -> None:
+        try:
+            await self._publish_request(record)
+        except Error as e:
+            log.warning('%s could not be asked for again: %s', record['api'], e)
+
+    def _instance(self, to: Optional[str]) -> str:
+        """Of the gateway that a request went to; empty if it was not heard of yet."""
+        if to is None and len(self._instances) == 1:
+            return next(iter(self._instances.values()))
+        return self._instances.get(to or '', '')
+
+    def _come_back(self) -> None:
+        for waiting in self._waiting.values():
+            waiting.is_back.set()
 
     # -- out
 
@@ -129,20 +192,24 @@ class RemoteTransport:
             raise TooLarge('a request of %d bytes; at most %d go over a hub' % (size, parts.RECORD_MAX),
                            details={'size': size, 'limit': parts.RECORD_MAX})
         await self.wait_ready(self._connect_timeout)
-        if size > parts.EVENT_MAX:
-            await self._publish('request-part', parts.split(record['id'], text))
+        if size > self._event_max:
+            await self._send('request-part', parts.split(record['id'], text, self._event_max))
         else:
-            await self._publish('request', [text])
+            await self._send('request', [text])
 
-    async def _publish(self, event: str, data: List[str]) -> None:
-        """What we publish does not come back to us, unless a handler wants to see it."""
+    async def _send(self, event: str, data: List[str]) -> None:
+        """What we send on our channel does not come back to us, unless a handler wants to see it."""
+        await self._publish(self._hub.channel, event, data,
+                            None if self._handlers.of_requests else self._hub.socket_id)
+
+    async def _publish(self, channel: str, event: str, data: List[str], socket_id: Optional[str]) -> None:
+        self.start()
         assert self._publishers is not None
-        socket_id = None if self._handlers.of_requests else self._hub.socket_id
         await asyncio.wrap_future(self._publishers.submit(functools.partial(
-            self._hub.app.publish, self._hub.channel, event, data, socket_id)))
+            self._hub.app.publish, channel, event, data, socket_id)))
 
     def _cancel(self, number: str) -> None:
-        task = asyncio.ensure_future(self._publish('cancel', [to_json({'id': number})]))
+        task = asyncio.ensure_future(self._send('cancel', [to_json({'id': number})]))
         self._cancels.add(task)
         task.add_done_callback(self._cancel_done)
 
@@ -171,11 +238,18 @@ class RemoteTransport:
         self._handlers.hand_out(self._handlers.of_responses, text)
         try:
             record = json.loads(text)
+            self._note_instance(record)
             waiting = self._find(record)
             if waiting is not None:
                 waiting.answer.set_result(Response.from_record(from_json(text)))
         except (TypeError, ValueError) as e:
             log.warning('a response that cannot be read: %s', e)
+
+    def _note_instance(self, record: Any) -> None:
+        if isinstance(record, dict) and isinstance(record.get('instance'), str):
+            self._instances[str(record.get('gateway'))] = record['instance']
+            if len(self._instances) > GATEWAYS_MAX:
+                del self._instances[next(iter(self._instances))]
 
     def _take_piece(self, event: str, text: str) -> None:
         """A part of a response, or progress: looked at if the call is ours."""
@@ -194,3 +268,11 @@ class RemoteTransport:
         else:
             if whole is not None:
                 self._take_response(whole)
+
+
+async def _is_set_before(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(event.wait(), max(0, seconds))
+    except asyncio.TimeoutError:
+        return False
+    return True

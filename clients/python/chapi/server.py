@@ -141,6 +141,14 @@ class Server(Pusher):
         """Undoes `pause`."""
         self._do(self._server.resume(name))
 
+    def drain(self, name: str, timeout: Optional[float] = None) -> None:
+        """Takes no new calls of the name, and returns when those that came before have ended.
+
+        timeout is in seconds; None: no limit. `resume` undoes it. Raises DeadlineExceeded; the
+        name takes no calls then either.
+        """
+        self._do(self._server.drain(name, timeout))
+
     def apis(self) -> Dict[str, Dict[str, Any]]:
         """The functions by name: options, and `state`: 'active', 'standby', 'revoked' (taken by
         another process) or 'offline' (the gateway does not know of it now)."""

@@ -9,6 +9,16 @@ from .records import Response
 Progress = Callable[[Any], None]
 
 
+class EventMonitor(Protocol):
+    """Events as they come, until it is stopped."""
+
+    async def next(self) -> Optional[Dict[str, Any]]:
+        """The next event; None after `stop`. Raises ConnectionLost when the gateway has gone."""
+
+    async def stop(self) -> None:
+        """Ends it."""
+
+
 class Transport(Protocol):
     """Times are in seconds. Errors on the way are raised; an error of the call is in its response."""
 
@@ -28,8 +38,14 @@ class Transport(Protocol):
         """Sends a request without waiting for its answer."""
 
     async def perform(self, api: str, params: Any, number: str, timeout: float, to: Optional[str],
-                      on_progress: Optional[Progress]) -> Response:
-        """A whole call. When the task is cancelled, so is the call."""
+                      on_progress: Optional[Progress], retry: Optional[str] = None) -> Response:
+        """A whole call. When the task is cancelled, so is the call. retry: as of `AsyncClient.perform`."""
 
     async def request(self, api: str, params: Dict[str, Any], number: str) -> None:
         """Sends a request whose response goes to the handlers of raw events."""
+
+    async def publish(self, channel: str, event: str, data: Any) -> None:
+        """Publishes an event through the hub; back when the hub has it."""
+
+    async def monitor(self, options: Dict[str, Any]) -> EventMonitor:
+        """Begins to watch the gateway; options as of its method `monitor`."""
