@@ -122,12 +122,12 @@ static void proof_ticket_free(struct proof_ticket *ticket)
 	free(ticket);
 }
 
-static void on_proof_published(void *data, unsigned int status UNUSED, const char *error)
+static void on_proof_published(void *data, const struct outbox_end *end)
 {
 	struct proof_ticket *ticket = data;
 	struct hub *hub = ticket->hub;
 
-	proof_published(&hub->proof, ticket->number, !error, read_now().ms);
+	proof_published(&hub->proof, ticket->number, !end->error, read_now().ms);
 	proof_ticket_free(ticket);
 	arm_timer(hub);
 }
@@ -430,12 +430,12 @@ static void progress_free(struct hub_progress *progress)
 	free(progress);
 }
 
-static void on_answer_published(void *data, unsigned int status, const char *error UNUSED)
+static void on_answer_published(void *data, const struct outbox_end *end)
 {
-	remote_published(data, status);
+	remote_published(data, end->status);
 }
 
-static void on_progress_published(void *data, unsigned int status UNUSED, const char *error UNUSED)
+static void on_progress_published(void *data, const struct outbox_end *end UNUSED)
 {
 	struct hub_progress *progress = data;
 	struct hub *hub = progress->hub;
@@ -509,18 +509,18 @@ static void publication_free(struct publication *p)
 	free(p);
 }
 
-/* Without an answer of the hub nobody knows whether it was sent on. */
-static void on_published(void *data, unsigned int status, const char *error)
+/* Whether it may have been sent on is known to the outbox only: one of its tries may be in doubt. */
+static void on_published(void *data, const struct outbox_end *end)
 {
 	struct publication *p = data;
 	struct hub *hub = p->hub;
 	uint64_t id = p->id;
-	bool refused = status >= 400 && status < 500;
+	bool refused = end->status >= 400 && end->status < 500 && end->status != 408 && end->status != 429;
 
 	publication_free(p);
 	hub->handler->published(hub->handler_data, id,
 				refused ? CHAPI_ERR_FAILED_PRECONDITION : CHAPI_ERR_HUB_DOWN,
-				refused ? CHAPI_RAN_NO : CHAPI_RAN_UNKNOWN, error);
+				end->in_doubt ? CHAPI_RAN_UNKNOWN : CHAPI_RAN_NO, end->error);
 }
 
 int hub_publish(struct hub *hub, struct span channel, struct span event, struct span text, uint64_t id)

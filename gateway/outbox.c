@@ -35,6 +35,7 @@ struct entry {
 	bool has_id, exclude_own;
 	bool alone;			/* not in a batch any more */
 	bool corrected;			/* was signed again after the clock was found wrong */
+	bool in_doubt;			/* one of its tries may have been taken */
 	size_t charged;			/* bytes of the queue's limit */
 	size_t body_len;		/* in a batch; 0 where nobody asks */
 	outbox_fn fn;
@@ -321,6 +322,7 @@ static void again_or_never(const struct turn_out *t, struct entry *e)
 {
 	struct outbox *o = t->o;
 
+	e->in_doubt = true;
 	if (!e->has_id) {
 		entry_fail(o, e, t->verdict->status, "%s; it may have been published, and is not sent again "
 			   "as it has no id", t->verdict->text);
@@ -549,6 +551,11 @@ uint64_t outbox_next_ms(const struct outbox *o)
 static void tell(struct outbox *o, struct entry *e)
 {
 	const char *error = e->error ? e->error : "there is no memory to say why";
+	const struct outbox_end end = {
+		.status = e->status,
+		.error = e->failed ? error : NULL,
+		.in_doubt = e->failed && e->in_doubt,
+	};
 
 	o->status.n_waiting--;
 	o->status.bytes_waiting -= e->charged;
@@ -560,7 +567,7 @@ static void tell(struct outbox *o, struct entry *e)
 	}
 	list_del(&e->link);
 	if (e->fn)
-		e->fn(e->data, e->status, e->failed ? error : NULL);
+		e->fn(e->data, &end);
 	entry_free(e);
 }
 

@@ -40,8 +40,13 @@ enum {
 	OUTBOX_E_FULL = 1,	/* queue full */
 };
 
-/* error: NULL, or one line that says why the hub did not take it; status: HTTP's, 0 if none came. */
-typedef void (*outbox_fn)(void *data, unsigned int status, const char *error);
+/* What became of an event. Borrowed for the time of the call. */
+struct outbox_end {
+	unsigned int status;	/* HTTP's; 0: no answer came */
+	const char *error;	/* NULL: the hub has taken it; else one line that says why not */
+	bool in_doubt;		/* with error: it may have been taken all the same */
+};
+typedef void (*outbox_fn)(void *data, const struct outbox_end *end);
 
 int outbox_new(const struct outbox_config *config, uint64_t now_ms, struct outbox **ret_outbox) MUST_CHECK;
 /* From now on; the seed is not looked at. What is under way goes on as it is. */

@@ -30,14 +30,14 @@ static void check_line(const char *text)
 		assert((uint8_t)*text >= ' ' && *text != 0x7f);
 }
 
-static void on_ended(void *data, unsigned int status, const char *error)
+static void on_ended(void *data, const struct outbox_end *end)
 {
 	struct world *w = data;
 
 	w->n_ended++;
-	assert(error || (status >= 200 && status < 300));
-	if (error)
-		check_line(error);
+	assert(end->error || (end->status >= 200 && end->status < 300 && !end->in_doubt));
+	if (end->error)
+		check_line(end->error);
 }
 
 static void add_events(struct world *w)

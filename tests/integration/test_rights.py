@@ -269,6 +269,23 @@ def test_an_event_that_the_hub_refuses_is_not_sent_again(fake_hub, start_gateway
     assert fake_hub.published.empty()
 
 
+@pytest.mark.parametrize('answers, code, ran', [
+    ([('429 Too Many Requests', '')] * 50, 'hub_down', 'no'),
+    ([('403 Forbidden', 'over quota')] * 50, 'failed_precondition', 'no'),
+    ([('401 Unauthorized', 'Timestamp expired', {'Date': 'Mon, 05 Jan 2026 00:00:00 GMT'})] * 2,
+     'failed_precondition', 'no'),
+    ([('502 Bad Gateway', '')], 'hub_down', 'unknown'),
+], ids=['429', 'quota', 'clock', '502'])
+def test_an_event_that_was_surely_not_taken_is_told_so(fake_hub, start_gateway, answers, code, ran):
+    gateway = start_gateway(fake_hub, 'private-x', timing={
+        'publish_timeout': '200ms', 'publish_grace': '300ms', 'probe': '50ms'}).wait_up()
+    fake_hub.answers = list(answers)
+    with gateway.connect() as client:
+        with pytest.raises(RpcError) as e:
+            client.ask('publish', 'notices', 'news', {'a': 1})
+        assert (e.value.code, e.value.ran) == (code, ran), e.value
+
+
 def test_hub_changes_are_shown_to_monitors(fake_hub, start_gateway):
     gateway = start_gateway(fake_hub, 'private-x').wait_up()
     with gateway.connect() as watcher:

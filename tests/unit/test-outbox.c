@@ -28,6 +28,7 @@ struct world {
 	char taken[200], failed[200];
 	unsigned int status;		/* told last */
 	char error[400];		/* likewise */
+	bool in_doubt;			/* likewise */
 	struct outbox_request *requests[REQUESTS_MAX];
 	unsigned int n_requests;
 	struct buf body;		/* of the request taken last */
@@ -81,14 +82,16 @@ static void append(char *text, char letter)
 	text[len + 1] = '\0';
 }
 
-static void on_end(void *data, unsigned int status, const char *error)
+static void on_end(void *data, const struct outbox_end *end)
 {
+	const char *error = end->error;
 	struct mark *mark = data;
 	struct world *w = mark->world;
 	char again = w->again;
 
 	append(error ? w->failed : w->taken, mark->letter);
-	w->status = status;
+	w->status = end->status;
+	w->in_doubt = end->in_doubt;
 	snprintf(w->error, sizeof(w->error), "%s", error ? error : "");
 	w->again = 0;
 	if (error && again)
@@ -445,8 +448,38 @@ static void test_event_that_waits_beyond_deadline_and_grace_is_given_up(void **s
 	pass(&w, 1);
 	assert_ended(&w, "", "a");
 	assert_told(&w, "it has waited too long: status 403");
+	assert_false(w.in_doubt);
 	assert_int_equal(w.status, 403);
 	assert_empty(&w);
+}
+
+/* What was refused in the end, or waited too long, was surely not taken: unless a try before was in doubt. */
+static void test_doubt_of_one_try_stays(void **state UNUSED)
+{
+	WORLD(w);
+
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	answer(&w, 502, "");
+	assert_comes_again(&w, "a");
+	answer(&w, 413, "");
+	assert_ended(&w, "", "a");
+	assert_true(w.in_doubt);
+
+	add(&w, 'b');
+	assert_takes(&w, "b");
+	answer(&w, 429, "");
+	assert_comes_again(&w, "b");
+	answer(&w, 413, "");
+	assert_ended(&w, "", "ab");
+	assert_false(w.in_doubt);
+
+	add(&w, 'c');
+	assert_takes(&w, "c");
+	no_answer(&w, true);
+	pass(&w, 90000);
+	assert_ended(&w, "", "abc");
+	assert_false(w.in_doubt);
 }
 
 static void test_event_that_comes_too_late_is_given_up_unsent(void **state UNUSED)
@@ -557,6 +590,7 @@ static void check_final(unsigned int status, const char *body, unsigned int mean
 	assert_ended(&w, "", "a");
 	assert_int_equal(w.status, meant);
 	assert_told(&w, words);
+	assert_false(w.in_doubt);
 	assert_int_equal(status_of(&w).n_failed, 1);
 	assert_string_equal(status_of(&w).last_error, w.error);
 	assert_int_equal(status_of(&w).last_status, meant);
@@ -679,6 +713,7 @@ static void check_again(const struct verdict_answer *a, uint64_t least, uint64_t
 	assert_ended(&w, "a", also_without ? "" : "b");
 	if (!also_without) {
 		assert_told(&w, "it may have been published");
+		assert_true(w.in_doubt);
 		return;
 	}
 	assert_comes_again(&w, "b");
@@ -1182,6 +1217,7 @@ int main(void)
 		cmocka_unit_test(test_one_without_id_makes_its_request_one_for_once),
 		cmocka_unit_test(test_queue_is_bounded_by_bytes),
 		cmocka_unit_test(test_event_that_waits_beyond_deadline_and_grace_is_given_up),
+		cmocka_unit_test(test_doubt_of_one_try_stays),
 		cmocka_unit_test(test_event_that_comes_too_late_is_given_up_unsent),
 		cmocka_unit_test(test_deadline_passes_while_the_answer_is_awaited),
 		cmocka_unit_test(test_endless_deadlines_do_not_overflow),
