@@ -55,7 +55,7 @@ struct channel {
 	uint64_t until_ms;	/* waiting: the next try; connecting: the end of patience */
 	unsigned int n_failures;	/* since a connection was healthy */
 	bool opened;
-	char reason[320];	/* of the last trouble */
+	char reason[400];	/* of the last trouble */
 	char hub_says[200];	/* the last pusher:error of this connection */
 	uint64_t hub_said_ms;
 	unsigned int close_code, error_code;	/* the last ones there were */
@@ -112,7 +112,7 @@ static const struct {
 	{ 4006, "the hub cannot read our version; is there a proxy that changes the address?" },
 	{ 4007, "the hub does not speak version 7 of the protocol; use another server" },
 	{ 4008, "the hub got no protocol version; is there a proxy that cuts the address?" },
-	{ 4009, "the hub does not authorise this connection; check key and secret" },
+	{ 4009, "the hub does not authorise this connection; check key and secret_file" },
 	{ 4100, "the hub is over capacity" },
 	{ 4200, "the hub asks for a new connection, as it does when it restarts" },
 	{ 4201, "the hub did not get our pong in time; is the network very slow?" },
@@ -430,6 +430,27 @@ static void keep_hub_says(struct channel *c, const struct pusher_error *error, u
 		snprintf(c->hub_says, sizeof(c->hub_says), "the hub says: %.150s", error->message);
 }
 
+/* 401 and 403 are some servers' own; hosted it is the text alone that says so. */
+static bool is_about_signature(const struct pusher_error *error)
+{
+	return error->code == 4009 || error->code == 401 || error->code == 403 ||
+	       strcasestr(error->message, "signature") || strcasestr(error->message, "auth");
+}
+
+/* By the hub, in its words, which keep_hub_says() has kept; with what to do about it, where that is known. */
+static void subscription_refused_by_hub(struct channel *c, struct subscription *s, const struct pusher_error *error,
+					uint64_t now_ms)
+{
+	char why[sizeof(c->hub_says) + 80];
+
+	if (!is_private(s->name) || !is_about_signature(error)) {
+		subscription_refused(c, s, c->hub_says, now_ms);
+		return;
+	}
+	snprintf(why, sizeof(why), "our signature is not taken, check key and secret_file (%s)", c->hub_says);
+	subscription_refused(c, s, why, now_ms);
+}
+
 static void on_subscription_error(struct channel *c, const struct pusher_frame *frame, uint64_t now_ms)
 {
 	struct subscription *s = find_subscription(c, frame->channel);
@@ -441,7 +462,7 @@ static void on_subscription_error(struct channel *c, const struct pusher_frame *
 	}
 	pusher_parse_error(frame->data, &error);
 	keep_hub_says(c, &error, now_ms);
-	subscription_refused(c, s, c->hub_says, now_ms);
+	subscription_refused_by_hub(c, s, &error, now_ms);
 }
 
 /* "4001: what it means and what to do (the hub's own words)" */
@@ -484,7 +505,7 @@ static void on_late_error(struct channel *c, const struct pusher_frame *frame, c
 	if (s && strstr(error->message, "Existing subscription"))
 		subscription_confirmed(c, s);
 	else if (s)
-		subscription_refused(c, s, c->hub_says, now_ms);
+		subscription_refused_by_hub(c, s, error, now_ms);
 	else if (set_reason(c, "%s", c->hub_says))
 		c->ops.state(c->data, c->state, c->reason);
 }

@@ -652,6 +652,16 @@ static void test_refused_by_error_that_names_it_in_its_text(void **state UNUSED)
 		      "HMAC SHA256 hex digest of 1234.5678:" PRIVATE ", but got 00\"}}", "Invalid signature");
 }
 
+static void test_refused_for_the_signature_names_the_secrets_file(void **state UNUSED)
+{
+	check_refusal("{\"event\":\"pusher:error\",\"data\":{\"code\":null,\"message\":\"Invalid signature: Expected "
+		      "HMAC SHA256 hex digest of 1234.5678:" PRIVATE ", but got 00\"}}",
+		      "our signature is not taken, check key and secret_file (the hub says: Invalid signature");
+	check_refusal("{\"event\":\"pusher:subscription_error\",\"channel\":\"" PRIVATE "\",\"data\":"
+		      "{\"type\":\"AuthError\",\"error\":\"no\",\"status\":401}}",
+		      "check key and secret_file (the hub says 401: no)");
+}
+
 static void test_refused_by_error_in_a_string_that_names_it(void **state UNUSED)
 {
 	check_refusal("{\"event\":\"pusher:error\",\"data\":\"{\\\"code\\\":null,\\\"message\\\":\\\"no, "
@@ -1078,7 +1088,7 @@ CLOSE_TEST(4005, SLOWLY, "4005: the hub does not know this path; check host, por
 CLOSE_TEST(4006, SLOWLY, "4006: ")
 CLOSE_TEST(4007, SLOWLY, "4007: the hub does not speak version 7")
 CLOSE_TEST(4008, SLOWLY, "4008: ")
-CLOSE_TEST(4009, SLOWLY, "4009: the hub does not authorise this connection; check key and secret")
+CLOSE_TEST(4009, SLOWLY, "4009: the hub does not authorise this connection; check key and secret_file")
 CLOSE_TEST(4099, SLOWLY, "4099: the hub refuses")
 CLOSE_TEST(4100, OVER_CAPACITY, "4100: the hub is over capacity")
 CLOSE_TEST(4199, OVER_CAPACITY, "4199: the hub cannot take the connection now")
@@ -1657,6 +1667,7 @@ int main(void)
 		cmocka_unit_test(test_refused_by_internal_subscription_error),
 		cmocka_unit_test(test_refused_by_error_with_channel),
 		cmocka_unit_test(test_refused_by_error_that_names_it_in_its_text),
+		cmocka_unit_test(test_refused_for_the_signature_names_the_secrets_file),
 		cmocka_unit_test(test_refused_by_error_in_a_string_that_names_it),
 		cmocka_unit_test(test_refused_by_error_that_names_nothing_while_one_is_asked),
 		cmocka_unit_test(test_refused_by_error_that_names_nothing_while_two_are_asked),
