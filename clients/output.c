@@ -15,6 +15,7 @@
 #include <jansson.h>
 
 #include "clients/cli.h"
+#include "libchapi-ipc/chapi-ipc-msgpack.h"
 
 /* ---- values ---- */
 
@@ -29,7 +30,7 @@ static size_t obeyed_len(const char *text, size_t len)
 }
 
 /* Escapes those too. What stands between them is written at once. */
-static void print_for_terminal(const char *text, size_t len)
+static void print_for_terminal(FILE *out, const char *text, size_t len)
 {
 	const char *end = text + len, *from = text;
 	size_t n;
@@ -40,25 +41,25 @@ static void print_for_terminal(const char *text, size_t len)
 			text++;
 			continue;
 		}
-		fwrite(from, 1, (size_t)(text - from), stdout);
+		fwrite(from, 1, (size_t)(text - from), out);
 		text += n;
-		printf("\\u%04x", (unsigned char)text[-1]);
+		fprintf(out, "\\u%04x", (unsigned char)text[-1]);
 		from = text;
 	}
-	fwrite(from, 1, (size_t)(end - from), stdout);
+	fwrite(from, 1, (size_t)(end - from), out);
 }
 
-static int print_line(const char *text, size_t len, bool terminal)
+static int print_line(FILE *out, const char *text, size_t len, bool terminal)
 {
 	if (terminal)
-		print_for_terminal(text, len);
+		print_for_terminal(out, text, len);
 	else
-		fwrite(text, 1, len, stdout);
-	putchar('\n');
+		fwrite(text, 1, len, out);
+	putc('\n', out);
 	return 0;
 }
 
-static int print_value(const void *value, size_t len, bool terminal)
+static int print_value(FILE *out, const void *value, size_t len, bool terminal)
 {
 	char *text CLEANUP(cli_free) = NULL;
 	char fault[200];
@@ -72,17 +73,63 @@ static int print_value(const void *value, size_t len, bool terminal)
 		cli_error("the answer cannot be printed as JSON: %s (bad_reply; it ran)", fault);
 		return chapi_exit_status(CHAPI_ERR_BAD_REPLY);
 	}
-	return print_line(text, text_len, terminal);
+	return print_line(out, text, text_len, terminal);
 }
 
 int output_line(const char *text, size_t len)
 {
-	return print_line(text, len, isatty(STDOUT_FILENO));
+	return print_line(stdout, text, len, isatty(STDOUT_FILENO));
 }
 
 int output_value(const void *value, size_t len)
 {
-	return print_value(value, len, isatty(STDOUT_FILENO));
+	return output_value_to(stdout, value, len);
+}
+
+int output_value_to(FILE *out, const void *value, size_t len)
+{
+	return print_value(out, value, len, isatty(fileno(out)));
+}
+
+static int print_raw(FILE *out, const msgpack_object *object, const void *value, size_t len)
+{
+	const msgpack_object_str *text = &object->via.str;
+
+	if (object->type == MSGPACK_OBJECT_BIN) {
+		fwrite(object->via.bin.ptr, 1, object->via.bin.size, out);
+		return 0;
+	}
+	if (object->type != MSGPACK_OBJECT_STR)
+		return output_value_to(out, value, len);
+	fwrite(text->ptr, 1, text->size, out);
+	if (text->size == 0 || text->ptr[text->size - 1] != '\n')
+		putc('\n', out);
+	return 0;
+}
+
+int output_raw_to(FILE *out, const void *value, size_t len)
+{
+	msgpack_unpacked unpacked;
+	int status;
+
+	msgpack_unpacked_init(&unpacked);
+	if (chapi_unpack(value, len, &unpacked) < 0)
+		status = cli_fail("the answer cannot be printed", -CHAPI_ERR_NOMEM);
+	else
+		status = print_raw(out, &unpacked.data, value, len);
+	msgpack_unpacked_destroy(&unpacked);
+	return status;
+}
+
+void output_progress(const void *value, size_t len)
+{
+	char *text CLEANUP(cli_free) = NULL;
+	size_t text_len;
+
+	if (chapi_msgpack_to_json(value, len, false, &text, &text_len, NULL, 0) == 0)
+		print_line(stderr, text, text_len, isatty(STDERR_FILENO));
+	else
+		cli_error("progress that cannot be printed as JSON");
 }
 
 /* ---- errors ---- */
@@ -147,7 +194,7 @@ static bool is_nil(const unsigned char *value, size_t len)
 }
 
 /* The gateway made no record: what is known of the call in the form of one. */
-static int print_failure_record(const char *api, const chapi_reply *reply)
+static int print_failure_record(FILE *out, const char *api, const chapi_reply *reply)
 {
 	json_t *details = details_of(reply), *record;
 	char *text CLEANUP(cli_free) = NULL;
@@ -163,15 +210,16 @@ static int print_failure_record(const char *api, const chapi_reply *reply)
 	json_decref(record);
 	if (text)
 		r = chapi_json_to_msgpack(text, strlen(text), &value, &len, NULL, 0);
-	return r < 0 ? cli_fail("the record cannot be printed", r) : output_value(value, len);
+	return r < 0 ? cli_fail("the record cannot be printed", r)
+		     : output_value_to(out, value, len);
 }
 
-int output_record(const char *api, const chapi_reply *reply)
+int output_record_to(FILE *out, const char *api, const chapi_reply *reply)
 {
 	size_t len;
 	const void *record = chapi_reply_result(reply, &len);
-	int status = is_nil(record, len) ? print_failure_record(api, reply)
-					 : output_value(record, len);
+	int status = is_nil(record, len) ? print_failure_record(out, api, reply)
+					 : output_value_to(out, record, len);
 
 	return status != 0 ? status : chapi_exit_status(chapi_reply_code(reply));
 }

@@ -63,17 +63,17 @@ def shown(*argv):
 TOOLS = [('chapi-ctl', c) for c in SUBCOMMANDS]
 
 
-@pytest.mark.parametrize('tool', ['chapi-serve'])
+@pytest.mark.parametrize('tool', ['chapi-call', 'chapi-serve'])
 def test_manual_page_names_the_options_of_the_table(tool):
     assert in_page(tool) == dict(options_of(tool), **COMMON)
 
 
-@pytest.mark.parametrize('tool', [('chapi-serve',)] + TOOLS, ids=' '.join)
+@pytest.mark.parametrize('tool', [('chapi-call',), ('chapi-serve',)] + TOOLS, ids=' '.join)
 def test_help_names_the_options_of_the_table(tool):
     assert in_help(shown(*tool)) == dict(options_of(*tool), **COMMON)
 
 
-@pytest.mark.parametrize('tool', [('chapi-serve',), ('chapi-ctl',)] + TOOLS, ids=' '.join)
+@pytest.mark.parametrize('tool', [('chapi-call',), ('chapi-serve',), ('chapi-ctl',)] + TOOLS, ids=' '.join)
 def test_help_fits_a_screen(tool):
     lines = shown(*tool).splitlines()
     assert len(lines) <= 24 and max(len(line) for line in lines) <= 80
