@@ -74,8 +74,8 @@ def test_what_there_is_to_call(server, local):
 
 
 @needs_websockets
-def test_remote_client_sees_what_there_is_to_call(hub, channel, remote_gateway, serve):
-    serve(remote_gateway, add=add)
+def test_remote_client_sees_what_there_is_to_call(hub, channel, remote_gateway, python_server):
+    python_server(remote_gateway, add=add)
     with remote_client(hub, channel) as client:
         assert 'add' in [r['name'] for r in client.apis()]
         assert client.describe('add')['summary'] == 'Adds two numbers.'

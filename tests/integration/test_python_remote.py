@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The Python package over the hubs, to a real gateway."""
+import asyncio
 import json
 import threading
 
@@ -11,10 +12,10 @@ from lib.python_client import add, chapi, in_thread, needs_websockets, remote_cl
 pytestmark = needs_websockets
 
 
-def test_remote_call(hub, channel, remote_gateway, serve):
+def test_remote_call(hub, channel, remote_gateway, python_server):
     def fail():
         raise ValueError('no')
-    serve(remote_gateway, add=add, fail=fail, who=lambda: chapi.current_call().request.caller, same=lambda v: v)
+    python_server(remote_gateway, add=add, fail=fail, who=lambda: chapi.current_call().request.caller, same=lambda v: v)
     with remote_client(hub, channel, name='phone') as client:
         client.wait_ready('add', timeout=LIMIT)
         assert client.call('add', a=1, b=2) == 3
@@ -90,10 +91,10 @@ class Counter:
         return self.n_runs
 
 
-def test_repeat_of_an_id_gets_the_first_answer(hub, channel, remote_gateway, serve):
+def test_repeat_of_an_id_gets_the_first_answer(hub, channel, remote_gateway, python_server):
     count = Counter()
     count.go.set()
-    serve(remote_gateway, count=count)
+    python_server(remote_gateway, count=count)
     with remote_client(hub, channel) as client:
         first = client.perform('count', id='the-same')
         again = client.perform('count', id='the-same', retry=first.instance)
@@ -104,11 +105,11 @@ def test_repeat_of_an_id_gets_the_first_answer(hub, channel, remote_gateway, ser
         assert client.perform('count', id='never-seen').result == 2
 
 
-def test_answer_that_a_restart_of_the_hub_lost_is_asked_for_again(own_hub, channel, start_gateway, serve):
+def test_answer_that_a_restart_of_the_hub_lost_is_asked_for_again(own_hub, channel, start_gateway, python_server):
     own_hub.start()
     gateway = start_gateway(own_hub, channel).wait_up()
     count = Counter()
-    serve(gateway, count=count)
+    python_server(gateway, count=count)
     with remote_client(own_hub, channel, connect_timeout=LIMIT) as client:
         wait = in_thread(client.call, 'count', timeout=60)
         assert count.begun.wait(LIMIT)
@@ -120,12 +121,12 @@ def test_answer_that_a_restart_of_the_hub_lost_is_asked_for_again(own_hub, chann
         assert count.n_runs == 1
 
 
-def test_restart_of_the_gateway_in_a_call_is_told(own_hub, channel, start_gateway, serve):
+def test_restart_of_the_gateway_in_a_call_is_told(own_hub, channel, start_gateway, python_server):
     """The gateway that is back knows nothing of the call, and does not run it again."""
     own_hub.start()
     gateway = start_gateway(own_hub, channel).wait_up()
     count = Counter()
-    server = serve(gateway, count=count)
+    server = python_server(gateway, count=count)
     with remote_client(own_hub, channel, connect_timeout=LIMIT) as client:
         assert client.call('chapi.ping') == 'pong'
         wait = in_thread(client.call, 'count', timeout=60)
@@ -140,3 +141,25 @@ def test_restart_of_the_gateway_in_a_call_is_told(own_hub, channel, start_gatewa
         count.go.set()
         assert client.call('count', timeout=LIMIT) == 2
     gateway.end_status = 0
+
+
+def test_progress_and_cancel_reach_over_the_hub(hub, channel, remote_gateway, python_server):
+    told = threading.Event()
+
+    def hang():
+        chapi.current_call().progress({'percent': 50})
+        if chapi.current_call().wait_cancelled(LIMIT):
+            told.set()
+    python_server(remote_gateway, hang=hang)
+
+    async def main():
+        async with chapi.AsyncClient(hub.app_id, hub.key, hub.secret, channel=channel, host=hub.host,
+                                     port=hub.port, tls=False) as client:
+            seen = asyncio.Event()
+            call = asyncio.ensure_future(client.call('hang', on_progress=lambda v: v['percent'] == 50 and seen.set()))
+            await seen.wait()
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            assert await asyncio.to_thread(told.wait, LIMIT)
+    asyncio.run(asyncio.wait_for(main(), LIMIT))

@@ -86,8 +86,8 @@ def local(gateway):
 
 
 @pytest.fixture
-def serve(daemons):
-    """serve(gateway, name=function, ...): a server until the test ends."""
+def python_server(daemons):
+    """python_server(gateway, name=function, ...): a server until the test ends."""
     servers = []
 
     def start(gateway, **functions):
