@@ -48,33 +48,74 @@ struct meta {
 	bool progress, oneway;
 };
 
-static bool map_bool(struct span map, const char *key)
+static void take_text(struct mp_reader value, void *to)
 {
-	struct span value;
-	struct mp_reader r;
-	bool b;
+	struct span text;
 
-	if (mp_map_get(map, key, &value) != 0)
-		return false;
-	r = mp_reader(value);
-	return mp_read_bool(&r, &b) == 0 && b;
+	if (mp_read_str(&value, &text) == 0)
+		*(struct span *)to = text;
 }
 
-static void meta_read_numbers(struct meta *meta, struct span map)
+static void take_bool(struct mp_reader value, void *to)
 {
-	struct span value;
-	struct mp_reader r;
+	bool b;
 
-	meta->timeout_ms = -1;
-	if (mp_map_get(map, "request_time", &value) == 0) {
-		r = mp_reader(value);
-		if (mp_read_number(&r, &meta->time) != 0)
-			meta->time = 0;
-	}
-	if (mp_map_get(map, "timeout_ms", &value) == 0) {
-		r = mp_reader(value);
-		if (mp_read_int(&r, &meta->timeout_ms) != 0)
-			meta->timeout_ms = -1;
+	if (mp_read_bool(&value, &b) == 0)
+		*(bool *)to = b;
+}
+
+static void take_time(struct mp_reader value, void *to)
+{
+	double time;
+
+	if (mp_read_number(&value, &time) == 0)
+		*(double *)to = time;
+}
+
+static void take_ms(struct mp_reader value, void *to)
+{
+	int64_t ms;
+
+	if (mp_read_int(&value, &ms) == 0)
+		*(int64_t *)to = ms;
+}
+
+/* What is of another type than it should be counts as missing. */
+static const struct meta_key {
+	const char *name;
+	void (*take)(struct mp_reader value, void *to);
+	size_t offset;
+} meta_keys[] = {
+	{ "call", take_text, offsetof(struct meta, call) },
+	{ "origin", take_text, offsetof(struct meta, origin) },
+	{ "caller", take_text, offsetof(struct meta, caller) },
+	{ "request_time", take_time, offsetof(struct meta, time) },
+	{ "timeout_ms", take_ms, offsetof(struct meta, timeout_ms) },
+	{ "progress", take_bool, offsetof(struct meta, progress) },
+	{ "oneway", take_bool, offsetof(struct meta, oneway) },
+};
+
+static void meta_take(struct meta *meta, struct span key, struct span value)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(meta_keys); i++)
+		if (span_is(key, meta_keys[i].name)) {
+			meta_keys[i].take(mp_reader(value), (char *)meta + meta_keys[i].offset);
+			return;
+		}
+}
+
+/* Once through the map, as this is done for each request. */
+static void meta_read_map(struct meta *meta, struct mp_reader *r)
+{
+	struct span key, value;
+	uint32_t n;
+
+	if (mp_read_map(r, &n) != 0)
+		return;
+	while (n-- > 0) {
+		if (mp_read_str(r, &key) != 0 || mp_read_raw(r, &value) != 0)
+			return;
+		meta_take(meta, key, value);
 	}
 }
 
@@ -83,19 +124,11 @@ static void meta_read(struct meta *meta, const struct message *message)
 {
 	static const uint8_t nil = NIL;
 	struct mp_reader r = mp_reader(message->params);
-	struct span map;
 
 	*meta = (struct meta){ .api = message->method, .timeout_ms = -1 };
 	if (mp_read_raw(&r, &meta->params) != 0)
 		meta->params = span_of(&nil, 1);
-	if (mp_read_raw(&r, &map) != 0)
-		map = span_of(&nil, 1);
-	meta->call = conn_map_text(map, "call");
-	meta->origin = conn_map_text(map, "origin");
-	meta->caller = conn_map_text(map, "caller");
-	meta->progress = map_bool(map, "progress");
-	meta->oneway = map_bool(map, "oneway");
-	meta_read_numbers(meta, map);
+	meta_read_map(meta, &r);
 }
 
 static chapi_request *request_new(chapi_conn *conn, const struct message *message)
