@@ -7,8 +7,8 @@
  * deadline comes that is earlier; when it fires too early, it is set again.
  *
  * Stopping has two steps: at the signal no new connection and no new call is taken; when the
- * last call has its answer and the hub and the callers have taken them, or when stop_timeout is over,
- * what is left is cancelled and the loop ends.
+ * last call has its answer and the hub and the callers have taken them, the loop ends. When
+ * stop_timeout is over, what is left is cancelled; for those answers there are TELL_S more.
  *
  * The service manager is told "ready" when the local socket serves, whatever the hub is doing; the
  * state of the hub is the status line.
@@ -37,6 +37,7 @@
 #include "gateway/turn.h"
 
 #define ABANDONED_PER_PEER 1024
+#define TELL_S 2		/* for the answers of calls that were cancelled at the end */
 #define FILES_RESERVED 64	/* descriptors that are not local connections */
 
 enum { STATUS_UNAVAILABLE = 69, STATUS_INTERNAL = 70 };
@@ -138,15 +139,22 @@ static void stop_now(struct gateway *g)
 	g->stopped = true;
 }
 
+/* The first time: those who wait are told, for which there is a little more time. */
 static void on_stop_limit(evutil_socket_t fd, short what, void *data)
 {
+	static const struct timeval more = { .tv_sec = TELL_S };
 	struct gateway *g = data;
 
 	(void)fd;
 	(void)what;
+	if (g->ended || event_add(g->stop_limit, &more) < 0) {
+		stop_now(g);
+		return;
+	}
 	log_warn("gateway", "%zu calls are still running; they are cancelled (stop_timeout)",
 		 router_n_calls(g->router));
-	stop_now(g);
+	g->ended = true;
+	router_cancel_all(g->router, turn_now(&g->turn));
 }
 
 /* The second signal is for those who do not want to wait. */
@@ -168,10 +176,15 @@ static void on_stop(evutil_socket_t sig, short what, void *data)
 	router_stop(g->router, turn_now(&g->turn));
 }
 
+static bool is_hub_idle(const struct gateway *g)
+{
+	return !g->hub || hub_is_idle(g->hub);
+}
+
 /* All calls have their answers, also those of the hub's side. What else waits is told now. */
 static void end_calls(struct gateway *g)
 {
-	if (!g->stopping || g->ended || router_n_calls(g->router) > 0 || (g->hub && !hub_is_idle(g->hub)))
+	if (!g->stopping || g->ended || router_n_calls(g->router) > 0 || !is_hub_idle(g))
 		return;
 	g->ended = true;
 	router_cancel_all(g->router, turn_now(&g->turn));
@@ -511,7 +524,7 @@ static int loop(struct gateway *g)
 		finish_reload(g);
 		end_calls(g);
 		peers_finish_turn(g->peers);
-		if (g->ended && peers_are_idle(g->peers))
+		if (g->ended && peers_are_idle(g->peers) && is_hub_idle(g))
 			g->stopped = true;
 	}
 	return 0;

@@ -2,11 +2,14 @@
 """Calls over a hub: the request travels to a local process and its answer goes back."""
 import json
 import os
+import signal
+import threading
 import time
 
 import pytest
 
 from lib.gateway import Provider
+from lib.limits import LIMIT, wait_until
 from lib.pusher_client import Remote, payload
 
 
@@ -304,3 +307,34 @@ def test_gateway_keeps_the_secret_out_of_sight(remote_gateway, hub, remote):
         assert hub.secret.encode() not in f.read()
     assert hub.secret not in json.dumps(remote_gateway.ask('status'))
     assert os.path.exists(remote_gateway.socket_path)
+
+
+# ---- stopping ---------------------------------------------------------------------------------
+
+def test_what_still_runs_at_the_end_is_cancelled(start_gateway, hub, channel, remote):
+    """And the hub is told so before the gateway is gone."""
+    gateway = start_gateway(hub, channel, gateway={'stop_timeout': '50ms'}).wait_up()
+    with gateway.connect() as client:
+        client.ask('register', 'slow', {'concurrency': 1})
+        running = remote.request('slow', 1)
+        client.wait_request()
+        queued = remote.request('slow', 2)
+        wait_until(lambda: client.ask('stats', 'slow')['queued'] == 1, 'the second call to wait')
+        gateway.send_signal(signal.SIGTERM)
+        errors = [remote.response(number)['error'] for number in (running, queued)]
+        assert [(e['code'], e['ran']) for e in errors] == [('cancelled', 'unknown'), ('cancelled', 'no')]
+        assert gateway.wait() == 0
+
+
+def test_a_hub_that_takes_no_answers_does_not_hold_the_end_up(start_gateway, fake_hub, channel):
+    gateway = start_gateway(fake_hub, channel, gateway={'stop_timeout': '50ms'}).wait_up()
+    over = threading.Event()
+    fake_hub.answers.append(lambda sock, body: over.wait(LIMIT))
+    with gateway.connect() as client:
+        client.ask('register', 'slow')
+        fake_hub.send_event(channel, 'request', {'id': 'a', 'api': 'slow', 'params': {}})
+        client.wait_request()
+        gateway.send_signal(signal.SIGTERM)
+        assert gateway.wait() == 0
+    over.set()
+    assert fake_hub.posts
