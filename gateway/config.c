@@ -23,6 +23,7 @@
 
 #include "gateway/config_keys.h"
 #include "gateway/inifile.h"
+#include "gateway/secret.h"
 #include "gateway/sign.h"
 
 #ifndef PACKAGE_SYSCONFDIR
@@ -30,8 +31,6 @@
 #endif
 #define DEFAULT_FILE PACKAGE_SYSCONFDIR "/chapi/chapi-gw.conf"
 #define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
-#define SECRET_LEN_MAX 512
-#define SECRET_FILE_MAX (SECRET_LEN_MAX + 3)	/* with CR, LF, and one that is too many */
 #define KEYS_MAX 128
 
 enum { STATUS_USAGE = 64, STATUS_NO_INPUT = 66, STATUS_INTERNAL = 70, STATUS_CONFIG = 78 };
@@ -568,71 +567,16 @@ static void warn_doubtful(const struct loader *l)
 
 /* ---- the secret -------------------------------------------------------------------------- */
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-}
-
-/* Why a file cannot be used for a secret; NULL: it can. */
-static const char *refuse_file(int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return strerror(errno);
-	if (!S_ISREG(st.st_mode))
-		return "it is no regular file";
-	return st.st_mode & 07 ? "others have a right to it; use: chmod o= FILE" : NULL;
-}
-
-/* Why text is no secret; NULL: it is one, and its line end is gone. */
-static const char *trim_secret(char *text, size_t len)
-{
-	if (len > 0 && text[len - 1] == '\n')
-		len--;
-	if (len > 0 && text[len - 1] == '\r')
-		len--;
-	if (len == 0)
-		return "it is empty";
-	if (len > SECRET_LEN_MAX)
-		return "it is too long for a secret";
-	if (memchr(text, '\n', len))
-		return "it has more than one line";
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] <= ' ' || (unsigned char)text[i] >= 0x7f)
-			return "a secret is one word of printable ASCII characters";
-	text[len] = '\0';
-	return NULL;
-}
-
-/* Unbuffered, so that no copy is left behind. */
-static const char *read_secret(const char *path, char ret[SECRET_FILE_MAX + 1])
-{
-	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	const char *why;
-	size_t len = 0;
-	ssize_t n;
-
-	if (fd < 0)
-		return strerror(errno);
-	why = refuse_file(fd);
-	if (why)
-		return why;
-	while ((n = read(fd, ret + len, SECRET_FILE_MAX - len)) > 0)
-		len += (size_t)n;
-	return n < 0 ? strerror(errno) : trim_secret(ret, len);
-}
-
 static int take_secret(struct loader *l, const struct place *place, const char *path)
 {
-	char text[SECRET_FILE_MAX + 1];
-	const char *why = read_secret(path, text);
+	struct secret secret;
+	const char *why;
+	int r = secret_read(path, &secret, &why);
 
-	if (!why)
-		l->config->secret = strdup(text);
-	explicit_bzero(text, sizeof(text));
-	if (why)
+	if (r == 0)
+		l->config->secret = strdup(secret.text);
+	explicit_bzero(&secret, sizeof(secret));
+	if (r != 0)
 		return fail_at(l, place, "secret file %s: %s", path, why);
 	return l->config->secret ? 0 : fail_memory(l);
 }

@@ -28,6 +28,7 @@
 
 #include <event2/event.h>
 
+#include "gateway/fd.h"
 #include "gateway/log.h"
 
 #define BACKLOG 1024		/* the system cuts it to net.core.somaxconn */
@@ -56,12 +57,6 @@ static int PRINTF(2, 3) unusable(struct listener_fault *fault, const char *fmt, 
 	vsnprintf(fault->text, sizeof(fault->text), fmt, args);
 	va_end(args);
 	return LISTENER_E_UNUSABLE;
-}
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
 }
 
 /* ---- the directory ----------------------------------------------------------------------- */
@@ -98,7 +93,7 @@ static int lock_dir(const char *dir, struct listener_fault *fault, int *ret_fd)
 
 static int try_connect(const struct sockaddr_un *addr)
 {
-	CLEANUP(close_fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	CLEANUP(fd_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return errno;
@@ -187,7 +182,7 @@ static int fill_address(const char *path, struct sockaddr_un *ret, struct listen
 static int make_socket(struct listener *l, const struct listener_config *config,
 		       struct listener_fault *fault)
 {
-	CLEANUP(close_fd) int lock = -1;
+	CLEANUP(fd_close) int lock = -1;
 	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct sockaddr_un addr;
 	const char *dir;
@@ -327,7 +322,7 @@ struct listener *listener_free(struct listener *l)
 	if (l->pause)
 		event_free(l->pause);
 	remove_socket(l);
-	close_fd(&l->fd);
+	fd_close(&l->fd);
 	free(l->path);
 	free(l);
 	return NULL;

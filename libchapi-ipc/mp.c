@@ -32,22 +32,6 @@ static const uint8_t types[256] = {
 	[0xe0 ... 0xff] = MP_INT,
 };
 
-static inline uint64_t load_be(const uint8_t *p, unsigned int width)
-{
-	uint64_t v = 0;
-
-	while (width--)
-		v = v << 8 | *p++;
-	return v;
-}
-
-static inline uint8_t *store_be(uint8_t *w, uint64_t v, unsigned int width)
-{
-	for (unsigned int i = width; i-- > 0; v >>= 8)
-		w[i] = (uint8_t)v;
-	return w + width;
-}
-
 /* ---- scanning ------------------------------------------------------------------------- */
 
 /* What follows a first byte that is not in fixed_len. */
@@ -88,7 +72,7 @@ static inline int head_read(const uint8_t *p, size_t len, struct head *ret)
 		return MP_E_BAD;
 	if (len < 1 + width)
 		return MP_E_MORE;
-	n = load_be(p + 1, width);
+	n = mp_load_be(p + 1, width);
 	if (c >= 0xdc)
 		*ret = (struct head){ .len = 1 + width, .n = c >= 0xde ? 2 * n : n,
 				      .container = true };
@@ -251,7 +235,8 @@ int mp_read_bool(struct mp_reader *r, bool *ret)
 
 /* An integer as 64 bits of two's complement, and whether it is below zero. Stays in place:
  * *ret_len is what to move on by. */
-static int integer_look(const struct mp_reader *r, uint64_t *ret, bool *ret_negative, size_t *ret_len)
+static int integer_look(const struct mp_reader *r, uint64_t *ret, bool *ret_negative,
+			size_t *ret_len)
 {
 	uint8_t c;
 	unsigned int width;
@@ -271,7 +256,7 @@ static int integer_look(const struct mp_reader *r, uint64_t *ret, bool *ret_nega
 	width = 1u << (c & 3);
 	if (reader_left(r) < 1 + width)
 		return MP_E_MORE;
-	v = load_be(r->p + 1, width);
+	v = mp_load_be(r->p + 1, width);
 	*ret_negative = c >= 0xd0 && v >> (8 * width - 1);
 	if (*ret_negative && width < 8)
 		v |= UINT64_MAX << (8 * width);
@@ -322,7 +307,7 @@ static int float_read(struct mp_reader *r, double *ret)
 	width = *r->p == 0xca ? 4 : 8;
 	if (reader_left(r) < 1 + width)
 		return MP_E_MORE;
-	bits = load_be(r->p + 1, width);
+	bits = mp_load_be(r->p + 1, width);
 	if (width == 4) {
 		uint32_t bits32 = (uint32_t)bits;
 		float f;
@@ -362,7 +347,7 @@ static int length_read(const struct mp_reader *r, uint8_t first, size_t *ret_hea
 	if (reader_left(r) < 1 + (1u << k))
 		return MP_E_MORE;
 	*ret_head = 1 + (1u << k);
-	*ret_len = (size_t)load_be(r->p + 1, 1u << k);
+	*ret_len = (size_t)mp_load_be(r->p + 1, 1u << k);
 	return 0;
 }
 
@@ -415,7 +400,7 @@ static int count_read(struct mp_reader *r, uint8_t fix, uint8_t wide, uint32_t *
 	width = *r->p == wide ? 2 : 4;
 	if (reader_left(r) < 1 + width)
 		return MP_E_MORE;
-	*ret_n = (uint32_t)load_be(r->p + 1, width);
+	*ret_n = (uint32_t)mp_load_be(r->p + 1, width);
 	r->p += 1 + width;
 	return 0;
 }
@@ -512,7 +497,7 @@ static uint8_t *w_count(uint8_t *w, uint32_t n, uint8_t fix, uint8_t wide)
 		return w + 1;
 	}
 	*w = n <= 0xffff ? wide : (uint8_t)(wide + 1);
-	return store_be(w + 1, n, n <= 0xffff ? 2 : 4);
+	return mp_w_be(w + 1, n, n <= 0xffff ? 2 : 4);
 }
 
 uint8_t *mp_w_long_array(uint8_t *w, uint32_t n)
@@ -532,7 +517,7 @@ static uint8_t *w_length(uint8_t *w, size_t len, uint8_t first)
 
 	assert(len <= UINT32_MAX);
 	*w = (uint8_t)(first + k);
-	return store_be(w + 1, len, 1u << k);
+	return mp_w_be(w + 1, len, 1u << k);
 }
 
 uint8_t *mp_w_wide_uint(uint8_t *w, uint64_t v)
@@ -542,13 +527,13 @@ uint8_t *mp_w_wide_uint(uint8_t *w, uint64_t v)
 	*w = (uint8_t)(0xcc + k);
 	switch (k) {	/* widths that the compiler sees are one store each */
 	case 0:
-		return store_be(w + 1, v, 1);
+		return mp_w_be(w + 1, v, 1);
 	case 1:
-		return store_be(w + 1, v, 2);
+		return mp_w_be(w + 1, v, 2);
 	case 2:
-		return store_be(w + 1, v, 4);
+		return mp_w_be(w + 1, v, 4);
 	default:
-		return store_be(w + 1, v, 8);
+		return mp_w_be(w + 1, v, 8);
 	}
 }
 
@@ -563,7 +548,7 @@ uint8_t *mp_w_int(uint8_t *w, int64_t v)
 		return w + 1;
 	}
 	*w = (uint8_t)(0xd0 + k);
-	return store_be(w + 1, (uint64_t)v, 1u << k);
+	return mp_w_be(w + 1, (uint64_t)v, 1u << k);
 }
 
 uint8_t *mp_w_double(uint8_t *w, double v)
@@ -572,7 +557,7 @@ uint8_t *mp_w_double(uint8_t *w, double v)
 
 	memcpy(&bits, &v, sizeof(bits));
 	*w = 0xcb;
-	return store_be(w + 1, bits, 8);
+	return mp_w_be(w + 1, bits, 8);
 }
 
 uint8_t *mp_w_long_str_head(uint8_t *w, size_t len)

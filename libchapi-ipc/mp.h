@@ -68,6 +68,15 @@ static inline struct span mp_rest(const struct mp_reader *r)
 	return span_of(r->p, (size_t)(r->end - r->p));
 }
 
+static inline uint64_t mp_load_be(const uint8_t *p, unsigned int width)
+{
+	uint64_t v = 0;
+
+	while (width--)
+		v = v << 8 | *p++;
+	return v;
+}
+
 enum mp_type {
 	MP_NIL, MP_BOOL, MP_UINT, MP_INT, MP_FLOAT, MP_STR, MP_BIN, MP_ARRAY, MP_MAP, MP_EXT,
 	MP_NONE,	/* nothing there, or 0xc1 */
@@ -77,7 +86,8 @@ enum mp_type mp_peek(const struct mp_reader *r);	/* MP_INT: a negative one */
 int mp_read_nil(struct mp_reader *r) MUST_CHECK;
 int mp_read_bool(struct mp_reader *r, bool *ret) MUST_CHECK;
 int mp_read_wide_uint(struct mp_reader *r, uint64_t *ret) MUST_CHECK;
-int mp_read_int(struct mp_reader *r, int64_t *ret) MUST_CHECK;		/* any width; MP_E_BAD beyond int64 */
+/* any width; MP_E_BAD beyond int64 */
+int mp_read_int(struct mp_reader *r, int64_t *ret) MUST_CHECK;
 int mp_read_number(struct mp_reader *r, double *ret) MUST_CHECK;	/* any integer or float */
 int mp_read_long_str(struct mp_reader *r, struct span *ret) MUST_CHECK;
 int mp_read_bin(struct mp_reader *r, struct span *ret) MUST_CHECK;
@@ -162,6 +172,14 @@ static inline uint8_t *mp_w_str_head(uint8_t *w, size_t len)
 		return mp_w_long_str_head(w, len);
 	*w = (uint8_t)(0xa0 | len);
 	return w + 1;
+}
+
+/* The width bytes of v, the highest first. */
+static inline uint8_t *mp_w_be(uint8_t *w, uint64_t v, unsigned int width)
+{
+	for (unsigned int i = width; i-- > 0; v >>= 8)
+		w[i] = (uint8_t)v;
+	return w + width;
 }
 
 /* The same into a buffer. */

@@ -350,7 +350,8 @@ static const struct key *twin_among_few(const uint8_t *base, const struct key *k
 {
 	for (size_t i = 1; i < n; i++)
 		for (size_t j = 0; j < i; j++)
-			if (keys[i].len == keys[j].len && key_compare(base, &keys[i], &keys[j]) == 0)
+			if (keys[i].len == keys[j].len &&
+			    key_compare(base, &keys[i], &keys[j]) == 0)
 				return &keys[i];
 	return NULL;
 }
@@ -494,7 +495,8 @@ static bool instant_parse(struct span s, struct instant *ret)
 	struct date d;
 	unsigned int hour, minute, second;
 
-	if (s.len < 20 || p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' || p[16] != ':')
+	if (s.len < 20 || p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' ||
+	    p[16] != ':')
 		return false;
 	if (!digits_read(p, 4, &d.year) || !digits_read(p + 5, 2, &d.month) ||
 	    !digits_read(p + 8, 2, &d.day) || !digits_read(p + 11, 2, &hour) ||
@@ -526,22 +528,6 @@ static size_t instant_format(const struct instant *t, char ret[48])
 	return len;
 }
 
-static uint64_t load_be(const uint8_t *p, unsigned int width)
-{
-	uint64_t v = 0;
-
-	while (width--)
-		v = v << 8 | *p++;
-	return v;
-}
-
-static uint8_t *store_be(uint8_t *w, uint64_t v, unsigned int width)
-{
-	for (unsigned int i = width; i-- > 0; v >>= 8)
-		w[i] = (uint8_t)v;
-	return w + width;
-}
-
 /* The content of the extension; false if it is none of the three forms. */
 static bool instant_unpack(struct span s, struct instant *ret)
 {
@@ -549,14 +535,15 @@ static bool instant_unpack(struct span s, struct instant *ret)
 
 	switch (s.len) {
 	case 4:
-		*ret = (struct instant){ (int64_t)load_be(s.p, 4), 0 };
+		*ret = (struct instant){ (int64_t)mp_load_be(s.p, 4), 0 };
 		return true;
 	case 8:
-		v = load_be(s.p, 8);
+		v = mp_load_be(s.p, 8);
 		*ret = (struct instant){ (int64_t)(v & 0x3ffffffff), (uint32_t)(v >> 34) };
 		return true;
 	case 12:
-		*ret = (struct instant){ (int64_t)load_be(s.p + 4, 8), (uint32_t)load_be(s.p, 4) };
+		*ret = (struct instant){ (int64_t)mp_load_be(s.p + 4, 8),
+					 (uint32_t)mp_load_be(s.p, 4) };
 		return true;
 	default:
 		return false;
@@ -572,16 +559,16 @@ static uint8_t *instant_pack(uint8_t *w, const struct instant *t)
 		*w++ = 0xc7;
 		*w++ = 12;
 		*w++ = 0xff;
-		return store_be(store_be(w, t->nanoseconds, 4), seconds, 8);
+		return mp_w_be(mp_w_be(w, t->nanoseconds, 4), seconds, 8);
 	}
 	if (t->nanoseconds || seconds >> 32) {
 		*w++ = 0xd7;
 		*w++ = 0xff;
-		return store_be(w, (uint64_t)t->nanoseconds << 34 | seconds, 8);
+		return mp_w_be(w, (uint64_t)t->nanoseconds << 34 | seconds, 8);
 	}
 	*w++ = 0xd6;
 	*w++ = 0xff;
-	return store_be(w, seconds, 4);
+	return mp_w_be(w, seconds, 4);
 }
 
 /* ---- from JSON ---------------------------------------------------------------------------- */
@@ -1123,7 +1110,8 @@ static int to_ext(struct conv *c)
 	if (e != 0)
 		return read_fault(c, e);
 	if (type != -1)
-		return inexpressible(c, "an extension type other than the timestamp has no form in JSON");
+		return inexpressible(c, "an extension type other than the timestamp has no form in "
+					"JSON");
 	if (!instant_unpack(s, &t) || t.nanoseconds > 999999999)
 		return inexpressible(c, "a timestamp is malformed");
 	if (t.seconds < SECONDS_MIN || t.seconds > SECONDS_MAX)
@@ -1175,7 +1163,8 @@ static int to_key(struct conv *c)
 	else if (type == MP_NONE)
 		e = read_fault(c, c->p == c->end ? MP_E_MORE : MP_E_BAD);
 	else
-		e = inexpressible(c, "a key that is neither a string nor an integer has no form in JSON");
+		e = inexpressible(c, "a key that is neither a string nor an integer has no form in "
+				     "JSON");
 	if (e == 0)	/* what is between the quotes */
 		e = key_add(c, start + 1, c->out->len - start - 2);
 	if (e != 0)

@@ -25,15 +25,18 @@ struct value_fault {
 
 /*
  * text: one JSON value, blanks around it allowed. The MessagePack is appended to out. Returns 0,
- * a VALUE_E_*, or -ENOMEM/-ENOBUFS (then out->error is set); what was appended before a failure is taken back.
- * depth_limit: containers in containers, MP_VALUE_DEPTH_MAX for a value.
+ * a VALUE_E_*, or -ENOMEM/-ENOBUFS (then out->error is set); what was appended before a
+ * failure is taken back. depth_limit: containers in containers, MP_VALUE_DEPTH_MAX for a value.
  */
-int value_from_json(struct span text, unsigned int depth_limit, struct buf *out, struct value_fault *ret_fault) MUST_CHECK;
+int value_from_json(struct span text, unsigned int depth_limit, struct buf *out,
+		    struct value_fault *ret_fault) MUST_CHECK;
 
 /* The other way; bytes: exactly one MessagePack value. Compact: no blanks. */
-int value_to_json(struct span bytes, unsigned int depth_limit, struct buf *out, struct value_fault *ret_fault) MUST_CHECK;
+int value_to_json(struct span bytes, unsigned int depth_limit, struct buf *out,
+		  struct value_fault *ret_fault) MUST_CHECK;
 
 /* The same for people: two blanks a level, a blank after colons. */
-int value_to_json_pretty(struct span bytes, unsigned int depth_limit, struct buf *out, struct value_fault *ret_fault) MUST_CHECK;
+int value_to_json_pretty(struct span bytes, unsigned int depth_limit, struct buf *out,
+			 struct value_fault *ret_fault) MUST_CHECK;
 
 #endif

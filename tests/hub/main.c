@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "gateway/log.h"
+#include "gateway/secret.h"
 #include "gateway/sign.h"
-#include "tests/hub/secret.h"
 #include "tests/hub/server.h"
 
 #define TIME_MAX_MS (24 * 3600 * 1000)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file that holds the app's secret: as chapi-gw takes it, so that both can share one.
+ * The file that holds the app's secret: one word, and nobody else has a right to it. chapi-gw and
+ * chapi-hub read it by the same rules, so that both can share one.
  */
-#ifndef CHAPI_HUB_SECRET_H
-#define CHAPI_HUB_SECRET_H
+#ifndef CHAPI_SECRET_H
+#define CHAPI_SECRET_H
 
 #include "libchapi-ipc/common.h"
 
 #define SECRET_LEN_MAX 512
 
 struct secret {
-	/* Room for CR, LF, one that is too many, and NUL. sign_wipe() it after use. */
+	/* Room for CR, LF, one that is too many, and NUL. Wipe it after use. */
 	char text[SECRET_LEN_MAX + 4];
 };
 

@@ -2,18 +2,14 @@
 /*
  * The file that holds the app's secret: see secret.h.
  */
-#include "tests/hub/secret.h"
+#include "gateway/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-}
+#include "gateway/fd.h"
 
 /* Why the file cannot be used for a secret; NULL: it can. */
 static const char *refuse_file(int fd)
@@ -38,6 +34,8 @@ static const char *trim(char *text, size_t len)
 		return "it is empty";
 	if (len > SECRET_LEN_MAX)
 		return "it is too long for a secret";
+	if (memchr(text, '\n', len))
+		return "it has more than one line";
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)text[i] <= ' ' || (unsigned char)text[i] >= 0x7f)
 			return "a secret is one word of printable ASCII characters";
@@ -47,7 +45,7 @@ static const char *trim(char *text, size_t len)
 
 int secret_read(const char *path, struct secret *ret, const char **ret_why)
 {
-	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	size_t len = 0;
 	ssize_t n;
 
