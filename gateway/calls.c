@@ -247,7 +247,8 @@ struct call *calls_get(const struct calls *calls, const struct party *provider, 
 	if (!block)
 		return NULL;
 	call = &block->entries[id & (BLOCK_LEN - 1)];
-	return call->id == id && call->provider == provider && call->state != CALL_FREE ? call : NULL;
+	return call->id == id && call->provider == provider && call->state != CALL_FREE
+		? call : NULL;
 }
 
 /* ---- calls ---------------------------------------------------------------------------- */
@@ -270,8 +271,8 @@ static void leave_caller(struct calls *calls, struct call *call)
 	call->caller->n_awaited--;
 }
 
-int calls_add(struct calls *calls, struct party *payer, uint64_t token, struct api *api, bool oneway,
-	      struct call **ret_call)
+int calls_add(struct calls *calls, struct party *payer, uint64_t token, struct api *api,
+	      bool oneway, struct call **ret_call)
 {
 	struct call *call;
 	int rc = entry_new(calls, &call);

@@ -5,8 +5,8 @@
  * One entry for each call that waits for a provider (queued) or was handed to one and is
  * not answered by it. An entry is found from both sides: by who asked and the number it gave
  * (its token), and by the number that the provider knows it by. It is in the lists of both
- * parties, and counted by its name and by its holder. Keeps count of all this, sends nothing itself:
- * whoever takes an entry out owes the caller the answer.
+ * parties, and counted by its name and by its holder. Keeps count of all this, sends nothing
+ * itself: whoever takes an entry out owes the caller the answer.
  *
  * A call whose caller has its answer already (time over, cancelled, gone) is abandoned: the
  * provider still works on it, so it keeps its number and its place, and is found from that
@@ -69,9 +69,10 @@ struct calls *calls_free(struct calls *calls);	/* none is in flight any more */
  * A new entry of state CALL_QUEUED, in no queue yet, charged to payer. oneway: nobody waits for
  * it. Whoever calls this fills in the rest and starts the deadline. 0, CALLS_E_FULL or -ENOMEM.
  */
-int calls_add(struct calls *calls, struct party *payer, uint64_t token, struct api *api, bool oneway,
-	      struct call **ret_call) MUST_CHECK;
-/* In and out of its name's queue; params and caller_text are copied while it is there. 0 or -ENOMEM. */
+int calls_add(struct calls *calls, struct party *payer, uint64_t token, struct api *api,
+	      bool oneway, struct call **ret_call) MUST_CHECK;
+/* In and out of its name's queue; params and caller_text are copied while it is there. 0 or
+ * -ENOMEM. */
 int calls_enqueue(struct call *call, struct span params, struct span caller_text) MUST_CHECK;
 void calls_dequeue(struct call *call);	/* keeps the copies */
 void calls_forget_copies(struct call *call);	/* the provider has them now */
@@ -97,7 +98,8 @@ void calls_trim(struct calls *calls);
 size_t calls_count(const struct calls *calls);		/* not over, and not abandoned */
 size_t calls_count_queued(const struct calls *calls);	/* of these, without a provider */
 size_t calls_count_abandoned(const struct calls *calls);
-/* The calls that are not over: each in turn, abandoned ones too. NULL: no more. at begins with 0. */
+/* The calls that are not over: each in turn, abandoned ones too. NULL: no more. at begins
+ * with 0. */
 struct call *calls_each(const struct calls *calls, uint32_t *at);
 
 #endif

@@ -22,8 +22,9 @@ struct choices {
 void choices_deinit(struct choices *choices);
 
 /*
- * all: a MessagePack array, the same bytes at the same place each time it is asked for. If the steps are
- * used up, the answer counts for nothing. Without memory for the table it goes through all.
+ * all: a MessagePack array, the same bytes at the same place each time it is asked for. If
+ * the steps are used up, the answer counts for nothing. Without memory for the table it goes
+ * through all.
  */
 bool choices_find(struct choices *choices, struct steps *steps, struct span all,
 		  struct mp_reader value);

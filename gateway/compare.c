@@ -133,7 +133,8 @@ static bool is_same_map(struct steps *steps, struct mp_reader *a, struct mp_read
 	for (left = n; left > 0; left--) {
 		struct mp_reader at = *b;
 
-		if (!key_read(a, digits, &key) || !key_seek(steps, &at, n, key) || !value_is_same(steps, a, &at))
+		if (!key_read(a, digits, &key) || !key_seek(steps, &at, n,
+							    key) || !value_is_same(steps, a, &at))
 			return false;
 	}
 	return true;

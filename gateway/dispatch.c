@@ -327,8 +327,9 @@ static bool may_call(struct request *q, struct span name)
 		return true;
 	if (router_allows(q->router, RIGHT_LIST, q->from, name))
 		request_fail(q, CHAPI_ERR_PERMISSION_DENIED,
-			     "%s may not call '%.*s'; a rule 'call = ...' in [policy] of the gateway's "
-			     "configuration would allow it", q->from->caller, (int)name.len, name.p);
+			     "%s may not call '%.*s'; a rule 'call = ...' in [policy] of the "
+			     "gateway's configuration would allow it", q->from->caller,
+			     (int)name.len, name.p);
 	else
 		refuse_name(q, name);
 	return false;

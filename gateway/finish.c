@@ -56,7 +56,8 @@ static void count(struct router *router, const struct call *call,
 	router->counters.oneways_lost += call->oneway && response->failure;
 }
 
-/* Gives the answer to a call; caller NULL: to monitors only. It is out of all lists by now, or abandoned. */
+/* Gives the answer to a call; caller NULL: to monitors only. It is out of all lists by now,
+ * or abandoned. */
 static void tell(struct router *router, const struct call *call, struct party *caller,
 		 const struct failure *failure, struct span result, const struct now *now)
 {
@@ -142,7 +143,8 @@ static void forget_caller(struct router *router, struct call *call, const struct
 	calls_put(router->calls, call);
 }
 
-void call_drop(struct router *router, struct call *call, struct failure *failure, const struct now *now)
+void call_drop(struct router *router, struct call *call, struct failure *failure,
+	       const struct now *now)
 {
 	if (!failure) {
 		forget_caller(router, call, now);

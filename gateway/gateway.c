@@ -57,7 +57,7 @@ struct gateway {
 	struct event *deadline;
 	uint64_t deadline_ms;			/* what the timer is set to; UINT64_MAX: not set */
 	struct event *stop_limit;		/* the end of stop_timeout */
-	bool reloaded;				/* in this turn: the policy is to be put into force */
+	bool reloaded;				/* the policy is to be put into force */
 	bool stopping;				/* no new calls */
 	bool ended;				/* every request has its answer */
 	bool stopped;				/* the loop is to end */
@@ -162,7 +162,9 @@ static void on_stop(evutil_socket_t sig, short what, void *data)
 {
 	struct gateway *g = data;
 	uint64_t ms = g->config->stop_timeout_ms;
-	struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+	const struct timeval tv = {
+		.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000),
+	};
 
 	(void)what;
 	if (g->stopping || event_add(g->stop_limit, &tv) < 0) {
@@ -203,7 +205,8 @@ static void set_limits(struct gateway *g)
 	log_set_level(g->config->log_level);
 }
 
-/* 0, or -1 and why. The policy follows at the end of the turn: no name is taken inside a request. */
+/* 0, or -1 and why. The policy follows at the end of the turn: no name is taken inside a
+ * request. */
 static int reload(void *data, struct buf *out, char *why, size_t why_len)
 {
 	struct gateway *g = data;
@@ -311,7 +314,8 @@ static void on_published(void *data, uint64_t id, int code, enum chapi_ran ran, 
 	router_published(g->router, id, code, ran, error, turn_now(&g->turn));
 }
 
-static int publish(void *data, struct span channel, struct span event, struct span text, uint64_t id)
+static int publish(void *data, struct span channel, struct span event, struct span text,
+		   uint64_t id)
 {
 	struct gateway *g = data;
 
@@ -323,7 +327,8 @@ static void tell_status(struct gateway *g, const char *state, const char *reason
 {
 	char text[400];
 
-	snprintf(text, sizeof(text), "Hub %s: %s%s%s", g->config->host, state, *reason ? ": " : "", reason);
+	snprintf(text, sizeof(text), "Hub %s: %s%s%s", g->config->host, state, *reason ? ": " : "",
+		 reason);
 	notify_status(g->notify, text);
 }
 

@@ -73,8 +73,8 @@ static enum outcome check_call_options(struct request *q, const struct call_opti
 		return not_yet(q, "option 'to'");
 	if (options->oneway && options->progress)
 		return request_fail(q, CHAPI_ERR_INVALID_ARGUMENT,
-				    "option 'oneway' asks for no answer: 'progress' does not go with "
-				    "it");
+				    "option 'oneway' asks for no answer: 'progress' does not go "
+				    "with it");
 	return OUTCOME_RESULT;
 }
 
@@ -228,7 +228,9 @@ static enum outcome method_describe(struct request *q)
 {
 	struct span name;
 
-	return request_read_text(q, "the name", &name) ? inspect_describe(q, name) : OUTCOME_FAILURE;
+	if (!request_read_text(q, "the name", &name))
+		return OUTCOME_FAILURE;
+	return inspect_describe(q, name);
 }
 
 static enum outcome method_stats(struct request *q)
@@ -237,7 +239,9 @@ static enum outcome method_stats(struct request *q)
 
 	if (q->n_args == 0)
 		return inspect_stats(q);
-	return request_read_text(q, "the name", &name) ? inspect_stats_of(q, name) : OUTCOME_FAILURE;
+	if (!request_read_text(q, "the name", &name))
+		return OUTCOME_FAILURE;
+	return inspect_stats_of(q, name);
 }
 
 /* ---- administration ---------------------------------------------------------------------- */

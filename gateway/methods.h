@@ -26,7 +26,8 @@ void method_names(char *ret, size_t len);
 bool request_read_text(struct request *q, const char *what, struct span *ret) MUST_CHECK;
 /* Options may be left out. Their meaning is checked by the caller. */
 struct option;
-bool request_read_options(struct request *q, const struct option *table, size_t n, void *ret) MUST_CHECK;
+bool request_read_options(struct request *q, const struct option *table, size_t n,
+			  void *ret) MUST_CHECK;
 
 /* inspect.c: what is there, in results of methods and of built-in functions. */
 enum outcome inspect_list(struct request *q, struct span pattern, bool is_long);

@@ -316,7 +316,8 @@ void monitor_peer(struct router *router, const struct party *party, const char *
 		send_all(router, &subject, put_texts, &event, now);
 }
 
-void router_hub_changed(struct router *router, const char *state, const char *reason, const struct now *now)
+void router_hub_changed(struct router *router, const char *state, const char *reason,
+			const struct now *now)
 {
 	const struct subject subject = { .kind = EVENT_HUB, .api = span_str("") };
 	const struct text_event event = { "hub", {

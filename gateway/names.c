@@ -52,7 +52,8 @@ static struct holder *first_standby(const struct api *api, bool need)
 	return need ? list_first(&api->standbys, struct holder, link) : NULL;
 }
 
-/* Holders that can take no calls make way for a standby that can, and become standbys themselves. */
+/* Holders that can take no calls make way for a standby that can, and become standbys
+ * themselves. */
 static void hand_name_over(struct router *router, struct api *api, const struct now *now)
 {
 	struct holder *heir, *holder;
@@ -77,7 +78,8 @@ static void end_queue(struct router *router, struct api *api, const struct now *
 
 	while ((call = list_first(&api->queue, struct call, waiting))) {
 		router_fail(router, &failure, CHAPI_ERR_PROVIDER_GONE,
-			    "the provider of '%s' has left before the call had its turn", api->name);
+			    "the provider of '%s' has left before the call had its turn",
+			    api->name);
 		failure.ran = CHAPI_RAN_NO;
 		call_finish(router, call, &failure, span_of(NULL, 0), now);
 	}
@@ -248,13 +250,14 @@ static bool check_description(struct request *q, struct span description, const 
 	return rc == 0;
 }
 
-/* A limit that was lowered takes a default with it; one that was asked for is not cut in silence. */
+/* A limit that was lowered takes a default with it; one that was asked for is not cut in
+ * silence. */
 static bool check_options(struct request *q, struct api_options *options)
 {
 	if (options->timeout_ms > options->timeout_max_ms && options->timeout_ms != TIMEOUT_MS) {
 		request_fail(q, CHAPI_ERR_INVALID_ARGUMENT,
-			     "option 'timeout_ms' (%lld) is more than 'timeout_max_ms' (%lld); raise "
-			     "that, too", (long long)options->timeout_ms,
+			     "option 'timeout_ms' (%lld) is more than 'timeout_max_ms' (%lld); "
+			     "raise that, too", (long long)options->timeout_ms,
 			     (long long)options->timeout_max_ms);
 		return false;
 	}
@@ -341,7 +344,8 @@ static bool same_terms(const struct api_options *a, const struct api_options *b)
 	       span_equal(a->result, b->result);
 }
 
-static bool check_sharer(struct request *q, const struct api *api, const struct api_options *options)
+static bool check_sharer(struct request *q, const struct api *api,
+			 const struct api_options *options)
 {
 	const struct api_options *theirs = &api_holder(api)->options;
 
@@ -349,8 +353,8 @@ static bool check_sharer(struct request *q, const struct api *api, const struct 
 		return true;
 	if (theirs->policy != API_SHARE)
 		request_fail(q, CHAPI_ERR_FAILED_PRECONDITION,
-			     "'%s' is held under the policy '%s', which does not share it; its holder "
-			     "has to register it with the policy 'share', too", api->name,
+			     "'%s' is held under the policy '%s', which does not share it; its "
+			     "holder has to register it with the policy 'share', too", api->name,
 			     api_policy_names[theirs->policy]);
 	else
 		request_fail(q, CHAPI_ERR_FAILED_PRECONDITION,
@@ -368,15 +372,16 @@ static bool check_other_users(struct request *q, const struct api *api)
 		    router_allows(q->router, RIGHT_ADMIN, q->from, api_name(api)))
 			continue;
 		request_fail(q, CHAPI_ERR_PERMISSION_DENIED,
-			     "'%s' is held by another user (%s); taking or joining it needs the right "
-			     "'admin' for it", api->name, holder->party->caller);
+			     "'%s' is held by another user (%s); taking or joining it needs the "
+			     "right 'admin' for it", api->name, holder->party->caller);
 		return false;
 	}
 	return true;
 }
 
 /* The name is held already: may this party come in under these options? */
-static bool check_holders(struct request *q, const struct api *api, const struct api_options *options)
+static bool check_holders(struct request *q, const struct api *api,
+			  const struct api_options *options)
 {
 	if (api_find_holder(api, q->from))
 		request_fail(q, CHAPI_ERR_API_EXISTS,
@@ -385,8 +390,8 @@ static bool check_holders(struct request *q, const struct api *api, const struct
 	else if (options->policy == API_EXCLUSIVE)
 		request_fail(q, CHAPI_ERR_API_EXISTS,
 			     "'%s' is held by another process (%s); choose another name, stop that "
-			     "one, or register with the policy replace, share or standby", api->name,
-			     api_holder(api)->party->caller);
+			     "one, or register with the policy replace, share or standby",
+			     api->name, api_holder(api)->party->caller);
 	else
 		return check_other_users(q, api) &&
 		       (options->policy != API_SHARE || check_sharer(q, api, options));
@@ -401,11 +406,12 @@ static bool check_register(struct request *q, struct span name, const struct api
 
 	if (builtin_is_reserved(name))
 		request_fail(q, CHAPI_ERR_PERMISSION_DENIED,
-			     "names that begin with 'chapi.' are the gateway's own; choose another");
+			     "names that begin with 'chapi.' are the gateway's own; choose "
+			     "another");
 	else if (q->from->n_registrations >= most)
 		request_fail(q, CHAPI_ERR_BUSY,
-			     "this connection holds %u names, and may hold no more (names_per_peer); "
-			     "give one back, or use another connection", most);
+			     "this connection holds %u names, and may hold no more "
+			     "(names_per_peer); give one back, or use another connection", most);
 	else
 		return request_may(q, RIGHT_REGISTER, name, "register this name") &&
 		       (!api || check_holders(q, api, options));
@@ -579,7 +585,8 @@ static void set_state(struct api *api, struct holder *holder, bool paused, bool 
 	}
 }
 
-static enum outcome change_state(struct request *q, const char *doing, bool paused, const char *action)
+static enum outcome change_state(struct request *q, const char *doing, bool paused,
+				 const char *action)
 {
 	struct holder *holder;
 	struct span name;
@@ -608,7 +615,9 @@ enum outcome method_resume(struct request *q)
 
 enum outcome method_drain(struct request *q)
 {
-	static const struct option table[] = { { "timeout_ms", OPTION_NUMBER, 0, 1, NUMBER_MOST, NULL } };
+	static const struct option table[] = {
+		{ "timeout_ms", OPTION_NUMBER, 0, 1, NUMBER_MOST, NULL },
+	};
 	struct holder *holder;
 	int64_t timeout_ms = 0;
 	enum outcome outcome;

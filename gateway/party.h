@@ -69,16 +69,20 @@ struct party_ops {
 	 * PARTY_E_FULL the edge calls router_writable() as soon as there is room again.
 	 */
 	int (*request)(struct party *to, const struct party_request *request, const char **ret_why);
-	/* The one answer to what this party asked with token (a local party: the id of its message). */
+	/* The one answer to what this party asked with token (a local party: the id of its
+	 * message). */
 	void (*response)(struct party *to, uint64_t token, const struct party_response *response);
 	/* A call that this provider works on is not wanted any more. */
 	void (*cancel)(struct party *to, uint32_t id);
-	/* What its provider says of a call while it works on it: one MessagePack value. May be dropped. */
+	/* What its provider says of a call while it works on it: one MessagePack value. May
+	 * be dropped. */
 	void (*progress)(struct party *to, uint64_t token, struct span value);
-	/* It has become the holder of a name; it holds it no longer (reason: "replaced", "admin", "reload"). */
+	/* It has become the holder of a name; it holds it no longer (reason: "replaced",
+	 * "admin", "reload"). */
 	void (*granted)(struct party *to, struct span name);
 	void (*revoked)(struct party *to, struct span name, const char *reason);
-	/* For a monitor: one MessagePack map. 0, or PARTY_E_FULL, PARTY_E_INEXPRESSIBLE: it was not sent. */
+	/* For a monitor: one MessagePack map. 0, or PARTY_E_FULL, PARTY_E_INEXPRESSIBLE: it
+	 * was not sent. */
 	int (*event)(struct party *to, struct span event);
 };
 

@@ -227,8 +227,8 @@ static int put_too_large(struct peer *p, uint64_t token, const struct party_resp
 	const struct failure failure = {
 		.code = CHAPI_ERR_TOO_LARGE,
 		.ran = CHAPI_RAN_YES,
-		.message = span_str("in this connection's encoding the answer is larger than its output "
-				    "may be (output_per_peer)"),
+		.message = span_str("in this connection's encoding the answer is larger than its "
+				    "output may be (output_per_peer)"),
 	};
 	struct party_response instead = *response;
 
@@ -410,8 +410,8 @@ static void take_frame(struct peer *p, int outcome, const struct frame *frame)
 		peer_leave(p);
 		break;
 	case FRAME_E_UNKNOWN:
-		peer_refuse(p, "a message is an array: MessagePack-RPC, or JSON on a line of its own, "
-			    "such as [0,1,\"list\",[]]");
+		peer_refuse(p, "a message is an array: MessagePack-RPC, or JSON on a line of its "
+			       "own, such as [0,1,\"list\",[]]");
 		peer_leave(p);
 		break;
 	default:
@@ -509,12 +509,14 @@ static bool is_hung_up(const struct peer *p)
 	return poll(&pfd, 1, 0) < 0 || (pfd.revents & (POLLHUP | POLLERR));
 }
 
-/* Half-closed connections are not read any more: whether somebody is still there is asked now and then. */
+/* Half-closed connections are not read any more: whether somebody is still there is asked now
+ * and then. */
 static void watch_asked(struct peers *peers)
 {
 	static const struct timeval second = { .tv_sec = 1 };
 
-	if (!evtimer_pending(&peers->asked_timer, NULL) && evtimer_add(&peers->asked_timer, &second) < 0)
+	if (!evtimer_pending(&peers->asked_timer, NULL) &&
+	    evtimer_add(&peers->asked_timer, &second) < 0)
 		log_error("socket", "no memory to watch half-closed connections");
 }
 
@@ -718,10 +720,12 @@ static void peer_init(struct peer *p, struct peers *peers, int fd)
 /* Its encoding is not known yet: a line of JSON can be read by people at least. */
 static void tell_full(const struct peers *peers, int fd)
 {
-	static const char line[] = "[1,null,{\"code\":\"busy\",\"message\":\"the gateway has as many "
-				   "connections as the setting peers allows\",\"ran\":\"no\"},null]\n";
+	static const char line[] = "[1,null,{\"code\":\"busy\",\"message\":\"the gateway has as "
+				   "many connections as the setting peers allows\","
+				   "\"ran\":\"no\"},null]\n";
 
-	log_warn("socket", "a connection is refused: there are %u already (setting peers)", peers->n);
+	log_warn("socket", "a connection is refused: there are %u already (setting peers)",
+		 peers->n);
 	if (send(fd, line, sizeof(line) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		log_debug("socket", "it could not be told: %s", strerror(errno));
 }

@@ -25,7 +25,8 @@ struct peers_config {
 /* base, router and turn outlive the set. */
 int peers_new(struct event_base *base, struct router *router, struct turn *turn,
 	      const struct peers_config *config, struct peers **ret_peers) MUST_CHECK;
-/* From now on; connections that are there keep the limit of their output. max_message stays as it is. */
+/* From now on; connections that are there keep the limit of their output. max_message stays
+ * as it is. */
 void peers_set_limits(struct peers *peers, const struct peers_config *config);
 bool peers_are_idle(const struct peers *peers);	/* everything that was said has been sent */
 /* Sends what can be sent at once, closes all connections, takes them out of the router. */

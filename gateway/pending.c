@@ -33,7 +33,8 @@ struct pending {
 	struct router *router;
 	struct party *party;
 	uint64_t token;
-	uint64_t id;			/* of an event that is being published, of a question to the hub */
+	/* of an event that is being published, of a question to the hub */
+	uint64_t id;
 	struct timer deadline;
 	int64_t timeout_ms;		/* 0: none */
 	const char *late;		/* what is said when it has passed */
@@ -53,7 +54,8 @@ bool pending_is_known(const struct party *party, uint64_t token)
 	return false;
 }
 
-static void start_timer(struct pending *p, const struct request *q, int64_t timeout_ms, const char *late)
+static void start_timer(struct pending *p, const struct request *q, int64_t timeout_ms,
+			const char *late)
 {
 	p->late = late;
 	p->timeout_ms = timeout_ms;
@@ -70,8 +72,8 @@ static struct pending *pending_new(struct request *q, uint32_t n_names)
 
 	if (q->from->n_pendings >= PENDINGS_MAX) {
 		request_fail(q, CHAPI_ERR_BUSY,
-			     "%d requests of this connection wait already, and no more may; wait for "
-			     "their answers first", PENDINGS_MAX);
+			     "%d requests of this connection wait already, and no more may; wait "
+			     "for their answers first", PENDINGS_MAX);
 		return NULL;
 	}
 	if (!request_charge(q, size))
@@ -82,7 +84,9 @@ static struct pending *pending_new(struct request *q, uint32_t n_names)
 		request_fail_memory(q);
 		return NULL;
 	}
-	*p = (struct pending){ .router = q->router, .party = q->from, .token = q->token, .pinned = size };
+	*p = (struct pending){
+		.router = q->router, .party = q->from, .token = q->token, .pinned = size,
+	};
 	timer_init(&p->deadline);
 	list_init(&p->target);
 	list_add_tail(&q->from->pendings, &p->link);
@@ -284,7 +288,9 @@ static void add_name(struct pending *p, struct span name)
 
 enum outcome method_wait(struct request *q)
 {
-	static const struct option table[] = { { "timeout_ms", OPTION_NUMBER, 0, 1, NUMBER_MOST, NULL } };
+	static const struct option table[] = {
+		{ "timeout_ms", OPTION_NUMBER, 0, 1, NUMBER_MOST, NULL },
+	};
 	struct span names[NAMES_MAX];
 	int64_t timeout_ms = 0;
 	struct pending *p;
@@ -316,7 +322,8 @@ void drains_done(struct router *router UNUSED, struct list *drains, const struct
 		finish(p, NULL, now);
 }
 
-enum outcome pending_drain(struct request *q, struct api *api, struct holder *holder, int64_t timeout_ms)
+enum outcome pending_drain(struct request *q, struct api *api, struct holder *holder,
+			   int64_t timeout_ms)
 {
 	struct pending *p = pending_new(q, 0);
 
@@ -445,8 +452,8 @@ enum outcome method_publish(struct request *q)
 		return OUTCOME_FAILURE;
 	if (!q->router->config.edge.publish)
 		return request_fail(q, CHAPI_ERR_FAILED_PRECONDITION,
-				    "publishing needs the hub, and none is configured here (section "
-				    "[pusher])");
+				    "publishing needs the hub, and none is configured here "
+				    "(section [pusher])");
 	if (buf_error(&data) != 0)
 		return request_fail_memory(q);
 	return publish(q, channel, event, &data);
@@ -455,7 +462,9 @@ enum outcome method_publish(struct request *q)
 void router_published(struct router *router, uint64_t id, int code, enum chapi_ran ran,
 		      const char *error, const struct now *now)
 {
-	struct failure failure = { .code = code, .ran = ran, .message = span_str(error ? error : "") };
+	struct failure failure = {
+		.code = code, .ran = ran, .message = span_str(error ? error : ""),
+	};
 	struct pending *p = find_at_edge(router, id);
 
 	if (p)
@@ -471,8 +480,8 @@ enum outcome method_gateways(struct request *q)
 
 	if (!config->edge.list_gateways)
 		return request_fail(q, CHAPI_ERR_FAILED_PRECONDITION,
-				    "other gateways are seen through the hub, and none is configured "
-				    "here (section [pusher])");
+				    "other gateways are seen through the hub, and none is "
+				    "configured here (section [pusher])");
 	p = pending_at_edge(q);
 	if (!p)
 		return OUTCOME_FAILURE;
@@ -491,6 +500,7 @@ void router_gateways(struct router *router, uint64_t id, struct span list, const
 	if (!p)
 		return;
 	if (error)
-		router_fail(router, &failure, CHAPI_ERR_HUB_DOWN, "the hub does not say who is there: %s", error);
+		router_fail(router, &failure, CHAPI_ERR_HUB_DOWN, "the hub does not say who is "
+								  "there: %s", error);
 	finish_with(p, error ? &failure : NULL, list, now);
 }

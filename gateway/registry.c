@@ -66,7 +66,8 @@ static bool begins_with(struct span name, struct span part)
 	return name.len >= part.len && (part.len == 0 || memcmp(name.p, part.p, part.len) == 0);
 }
 
-/* What is between two stars is sought from left to right: the first place is as good as any other. */
+/* What is between two stars is sought from left to right: the first place is as good as any
+ * other. */
 bool name_matches(struct span name, struct span pattern)
 {
 	bool star;

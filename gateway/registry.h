@@ -41,7 +41,7 @@ struct api {
 	struct list holders;			/* active, the longest-standing first */
 	struct list standbys;			/* first come, first in turn */
 	struct list queue;			/* calls that wait: struct call.waiting */
-	struct list drains;			/* who waits for the end of its calls: struct pending */
+	struct list drains;			/* struct pending: who waits for its end */
 	unsigned int n_holders, n_standbys, n_queued;
 	unsigned int n_running;			/* handed over, by whomever, abandoned ones too */
 	unsigned int n_refs;			/* holders, those taken out too, and calls */
@@ -79,7 +79,8 @@ struct api *registry_find(const struct registry *registry, struct span name);
 
 /* One more holder of a name, which it brings into being. Texts are copied. 0 or -ENOMEM. */
 int registry_add(struct registry *registry, struct span name, struct party *party,
-		 const struct api_options *options, bool standby, struct holder **ret_holder) MUST_CHECK;
+		 const struct api_options *options, bool standby,
+		 struct holder **ret_holder) MUST_CHECK;
 /* It holds the name no longer; who has a reference may still read it. */
 void registry_remove(struct registry *registry, struct holder *holder);
 /* The holder's options from now on; texts are copied. 0 or -ENOMEM. */

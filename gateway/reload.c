@@ -36,7 +36,8 @@ static void on_change(void *data, const char *section, const char *name, bool re
 	if (reloadable)
 		log_info("config", "%s has changed", key);
 	else
-		log_warn("config", "%s has changed, which takes a restart: the old value holds", key);
+		log_warn("config", "%s has changed, which takes a restart: the old value holds",
+			 key);
 }
 
 static void put_keys(struct buf *out, const char *name, const struct keys *keys)

@@ -233,7 +233,9 @@ bool request_may(struct request *q, enum right right, struct span object, const 
 
 void router_spend_rights(struct router *router, uint64_t n)
 {
-	router_spend(router, n * (router->config.policy ? policy_n_rules(router->config.policy) : 0));
+	const struct policy *policy = router->config.policy;
+
+	router_spend(router, n * (policy ? policy_n_rules(policy) : 0));
 }
 
 void router_set_policy(struct router *router, struct policy *policy, const struct now *now)
@@ -245,7 +247,8 @@ void router_set_policy(struct router *router, struct policy *policy, const struc
 	router_settle(router, now);
 }
 
-void router_set_limits(struct router *router, const struct router_limits *limits, bool local_by_default)
+void router_set_limits(struct router *router, const struct router_limits *limits,
+		       bool local_by_default)
 {
 	router->config.limits = *limits;
 	router->config.local_by_default = local_by_default;

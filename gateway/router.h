@@ -38,15 +38,18 @@ struct router_limits {
 struct router_edge {
 	/* Appends one MessagePack map, the state of the hub, to a status. */
 	void (*put_hub_status)(void *data, struct buf *out);
-	/* Sends an event; router_published(id) follows. 0; -ENOBUFS: the queue is full; or -ENOMEM. */
-	int (*publish)(void *data, struct span channel, struct span event, struct span text, uint64_t id);
+	/* Sends an event; router_published(id) follows. 0; -ENOBUFS: the queue is full; or
+	 * -ENOMEM. */
+	int (*publish)(void *data, struct span channel, struct span event, struct span text,
+		       uint64_t id);
 	/* Reads the files again. 0: a map of what has changed is appended; else one line in why. */
 	int (*reload)(void *data, struct buf *out, char *why, size_t why_len);
 	/* false: there is no such level. */
 	bool (*set_log_level)(void *data, struct span level);
 	/* Appends one array of {check, ok, text, hint}. */
 	void (*put_doctor)(void *data, struct buf *out);
-	/* Asks the hub which gateways it knows; router_gateways(id) follows. 0 or a negative errno. */
+	/* Asks the hub which gateways it knows; router_gateways(id) follows. 0 or a negative
+	 * errno. */
 	int (*list_gateways)(void *data, uint64_t id);
 };
 
@@ -58,7 +61,7 @@ struct router_config {
 	char instance[33];		/* random hex */
 	bool local_by_default;		/* visibility of names that say nothing of it */
 	struct router_limits limits;
-	struct policy *policy;		/* the router's from then on; NULL: all may do all (for tests) */
+	struct policy *policy;		/* the router's from then on; NULL: all may do all */
 	struct router_edge edge;
 	void *data;
 };
@@ -74,18 +77,21 @@ enum {
 	ROUTER_E_CLOSE = 1,	/* this party has broken the protocol and has been told: close it */
 };
 
-int router_new(const struct router_config *config, const struct now *now, struct router **ret_router) MUST_CHECK;
+int router_new(const struct router_config *config, const struct now *now,
+	       struct router **ret_router) MUST_CHECK;
 struct router *router_free(struct router *router);	/* all parties are gone before */
 
 /* From now on; names that their holders may not have any more are revoked. Takes policy. */
 void router_set_policy(struct router *router, struct policy *policy, const struct now *now);
 /* What is there already stays, even beyond a limit. */
-void router_set_limits(struct router *router, const struct router_limits *limits, bool local_by_default);
+void router_set_limits(struct router *router, const struct router_limits *limits,
+		       bool local_by_default);
 
 /* A party comes and goes. ops, origin, uid, gid, groups, caller are filled in by the edge before.
  * now: NULL: monitors are not told. */
 void router_add(struct router *router, struct party *party, const struct now *now);
-/* Answers the callers it leaves waiting, frees its names, drops its calls. Its ops are not called any more. */
+/* Answers the callers it leaves waiting, frees its names, drops its calls. Its ops are not
+ * called any more. */
 void router_remove(struct router *router, struct party *party, const struct now *now);
 /* So many bytes wait for it to take them. The edge says so whenever that changes, at last, when
  * the party has gone and they are freed, with 0. */
@@ -108,13 +114,13 @@ int router_message(struct router *router, struct party *from, const struct messa
  * A message over the size limit, of which only type and id are known (-1: not even that): a
  * request is answered with too_large; a response makes its caller's answer too_large, ran yes.
  */
-void router_too_large(struct router *router, struct party *from, int type, int64_t id, uint64_t size,
-		      const struct now *now);
+void router_too_large(struct router *router, struct party *from, int type, int64_t id,
+		      uint64_t size, const struct now *now);
 
 /* A request that could not be converted from the party's encoding: invalid_argument with why; a
  * response likewise: bad_reply for its caller. */
-void router_unreadable(struct router *router, struct party *from, int type, int64_t id, const char *why,
-		       const struct now *now);
+void router_unreadable(struct router *router, struct party *from, int type, int64_t id,
+		       const char *why, const struct now *now);
 
 /* A call of a party that does not speak the local protocol (the hub side). */
 struct router_call {
@@ -128,21 +134,24 @@ struct router_call {
 	bool progress;
 };
 /* The response always comes, possibly before this returns. */
-void router_call(struct router *router, struct party *from, const struct router_call *call, const struct now *now);
+void router_call(struct router *router, struct party *from, const struct router_call *call,
+		 const struct now *now);
 /* It is not wanted any more: cancelled, if it is not over. */
-void router_cancel(struct router *router, struct party *from, uint64_t token, const struct now *now);
+void router_cancel(struct router *router, struct party *from, uint64_t token,
+		   const struct now *now);
 
 /* May this name be called again when it is not known whether the first call ran? */
 bool router_is_idempotent(const struct router *router, struct span api);
 
 /* What became of an event that was to be published. error: NULL, or why the hub has not got it. */
-void router_published(struct router *router, uint64_t id, int code, enum chapi_ran ran, const char *error,
-		      const struct now *now);
+void router_published(struct router *router, uint64_t id, int code, enum chapi_ran ran,
+		      const char *error, const struct now *now);
 /* list: one MessagePack array of {name, self}; or error: why there is none. */
 void router_gateways(struct router *router, uint64_t id, struct span list, const char *error,
 		     const struct now *now);
 /* For monitors. */
-void router_hub_changed(struct router *router, const char *state, const char *reason, const struct now *now);
+void router_hub_changed(struct router *router, const char *state, const char *reason,
+			const struct now *now);
 
 /* Deadlines: when to call router_expire() at the latest (monotonic ms; UINT64_MAX: never). */
 uint64_t router_next_ms(const struct router *router);
@@ -155,7 +164,8 @@ size_t router_n_calls(const struct router *router);
 /* They end with "cancelled", and so does whatever else waits for an answer. */
 void router_cancel_all(struct router *router, const struct now *now);
 
-/* Parties that must be closed by their edge for what they did (too many abandoned calls), one at a time; NULL: none. */
+/* Parties that must be closed by their edge for what they did (too many abandoned calls), one
+ * at a time; NULL: none. */
 struct party *router_next_offender(struct router *router);
 
 const struct router_counters *router_counters(const struct router *router);

@@ -90,7 +90,8 @@ enum outcome request_fail_memory(struct request *q);
 enum outcome request_done(struct request *q);
 enum outcome request_done_nil(struct request *q);
 /* The same for a call that is over later than its request. */
-void router_fail(struct router *router, struct failure *ret, int code, const char *fmt, ...) PRINTF(4, 5);
+void router_fail(struct router *router, struct failure *ret, int code, const char *fmt, ...)
+	PRINTF(4, 5);
 /* Adds to a failure whose details are empty: try again after so many ms. Needs router->answer. */
 void router_retry_after(struct router *router, struct failure *failure, uint64_t ms);
 
@@ -108,7 +109,8 @@ bool router_allows(const struct router *router, enum right right, const struct p
 /* The work of asking that n times in a row. */
 void router_spend_rights(struct router *router, uint64_t n);
 /* Also sets the failure, permission_denied. doing: "register 'x'" and so on, for people. */
-bool request_may(struct request *q, enum right right, struct span object, const char *doing) MUST_CHECK;
+bool request_may(struct request *q, enum right right, struct span object,
+		 const char *doing) MUST_CHECK;
 
 /* ---- names.c ---- */
 
@@ -163,9 +165,11 @@ void call_uncharge(struct router *router, struct call *call);
 void call_undo(struct router *router, struct call *call);
 /*
  * It is not wanted any more: a queued one is over; of a running one its provider is told, and
- * keeps it until it answers. failure: what the caller hears, its ran is set here; NULL: it has left.
+ * keeps it until it answers. failure: what the caller hears, its ran is set here; NULL: it
+ * has left.
  */
-void call_drop(struct router *router, struct call *call, struct failure *failure, const struct now *now);
+void call_drop(struct router *router, struct call *call, struct failure *failure,
+	       const struct now *now);
 void call_expire(struct router *router, struct call *call, const struct now *now);
 /* A party's leaving. */
 void calls_drop_made(struct router *router, struct party *party, const struct now *now);
@@ -187,7 +191,8 @@ void waits_allowed(struct router *router, const struct now *now);
 /* Of a name, or of a holder: no call is running any more. */
 void drains_done(struct router *router, struct list *drains, const struct now *now);
 /* Begins to wait for that; one of both, the other is NULL. */
-enum outcome pending_drain(struct request *q, struct api *api, struct holder *holder, int64_t timeout_ms);
+enum outcome pending_drain(struct request *q, struct api *api, struct holder *holder,
+			   int64_t timeout_ms);
 enum outcome method_wait(struct request *q);
 enum outcome method_publish(struct request *q);
 enum outcome method_gateways(struct request *q);
@@ -200,7 +205,8 @@ void monitor_request(struct router *router, const struct party *from, const stru
 void monitor_response(struct router *router, const struct party *caller,
 		      const struct party_response *response, const struct api *api,
 		      const struct now *now);
-/* action: "registered", "updated", "unregistered", "granted", "revoked", "paused", "resumed", "draining" */
+/* action: "registered", "updated", "unregistered", "granted", "revoked", "paused", "resumed",
+ * "draining" */
 void monitor_api(struct router *router, const struct api *api, const char *action,
 		 const struct party *party, const struct now *now);
 void monitor_peer(struct router *router, const struct party *party, const char *action,

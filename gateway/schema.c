@@ -45,11 +45,16 @@ static struct place place_in(const struct place *up, struct span key)
 	return (struct place){ .up = up, .key = key };
 }
 
+static bool is_plain_char(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '-';
+}
+
 static bool is_plain(struct span key)
 {
 	for (size_t i = 0; i < key.len; i++)
-		if (!(key.p[i] >= 'a' && key.p[i] <= 'z') && !(key.p[i] >= 'A' && key.p[i] <= 'Z') &&
-		    !(key.p[i] >= '0' && key.p[i] <= '9') && key.p[i] != '_' && key.p[i] != '-')
+		if (!is_plain_char(key.p[i]))
 			return false;
 	return key.len > 0;
 }

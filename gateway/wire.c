@@ -180,7 +180,8 @@ static void put_json_meta(const struct party_request *r, struct buf *out)
 	buf_put_byte(out, '}');
 }
 
-static int put_json_request(const struct party_request *r, struct buf *out, struct value_fault *ret_fault)
+static int put_json_request(const struct party_request *r, struct buf *out,
+			    struct value_fault *ret_fault)
 {
 	size_t len = out->len;
 	int e;
@@ -334,8 +335,8 @@ int wire_put_event(enum encoding encoding, struct span event, struct buf *out)
 }
 
 /* reason NULL: none. */
-static int put_notice(enum encoding encoding, const char *method, struct span name, const char *reason,
-		      struct buf *out)
+static int put_notice(enum encoding encoding, const char *method, struct span name,
+		      const char *reason, struct buf *out)
 {
 	size_t len = out->len;
 

@@ -27,7 +27,8 @@ void args_str(struct args_map *map, const char *key, const char *value);
 void args_int(struct args_map *map, const char *key, int64_t value);
 void args_zero(struct args_map *map, const char *key);
 void args_true(struct args_map *map, const char *key, bool value);
-void args_strs(struct args_map *map, const char *key, const char *const *values);	/* up to NULL */
+/* up to NULL */
+void args_strs(struct args_map *map, const char *key, const char *const *values);
 void args_json(struct args_map *map, const char *key, const char *text);
 /* The members of one object more; USAGE if it is none. */
 void args_members(struct args_map *map, const char *text);

@@ -14,7 +14,8 @@
 size_t base64_len(size_t len);	/* of the text that stands for len bytes */
 /* Writes base64_len(len) bytes at w, without a NUL; returns where they end. */
 uint8_t *base64_write(uint8_t *w, const uint8_t *p, size_t len);
-/* In place. False: it is none; padding has to be there, and the bits that it leaves over are zero. */
+/* In place. False: it is none; padding has to be there, and the bits that it leaves over are
+ * zero. */
 bool base64_decode(uint8_t *p, size_t len, size_t *ret_len);
 
 #endif

@@ -18,8 +18,10 @@
 extern "C" {
 #endif
 
-/* chapi_call(), chapi_call_wait(), chapi_method_wait() with what was packed into a buffer (NULL: nothing). */
-static inline int chapi_call_sbuffer(chapi_conn *conn, const char *api, const msgpack_sbuffer *params,
+/* chapi_call(), chapi_call_wait(), chapi_method_wait() with what was packed into a buffer
+ * (NULL: nothing). */
+static inline int chapi_call_sbuffer(chapi_conn *conn, const char *api,
+				     const msgpack_sbuffer *params,
 				     const struct chapi_call_options *options, chapi_reply_fn fn,
 				     void *data, uint32_t *ret_id)
 {

@@ -196,7 +196,7 @@ struct chapi_change {
 	enum chapi_change_kind kind;
 	int error;		/* LOST and FAILED: a negative CHAPI_ERR_*; else 0 */
 	const char *name;	/* of NAME_*; else NULL */
-	const chapi_reply *reply;	/* of *_RESTORED and *_FAILED: the gateway's answer; else NULL */
+	const chapi_reply *reply;	/* of *_RESTORED, *_FAILED: the gateway's answer; or NULL */
 };
 
 /*

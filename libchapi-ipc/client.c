@@ -187,7 +187,7 @@ struct call {
 	uint32_t id;
 	bool full;
 	bool lost;		/* with its connection: is about to be told */
-	uint64_t end;		/* of its request, among the bytes sent since the connection is there */
+	uint64_t end;		/* of its request, among the bytes sent on this connection */
 	chapi_reply_fn fn;
 	void *data;
 	struct waiter *waiter;	/* instead of fn */
@@ -659,7 +659,8 @@ int chapi_method_json(chapi_conn *conn, const char *method, const char *args, ch
 	struct buf memory CLEANUP(buf_deinit) = BUF_NULL;
 	int r = args_from_json(args, &memory);
 
-	return r < 0 ? r : client_ask_raw(conn, method, span_of(memory.p, memory.len), fn, data, ret_id);
+	return r < 0 ? r : client_ask_raw(conn, method, span_of(memory.p, memory.len), fn, data,
+					  ret_id);
 }
 
 int chapi_method_wait(chapi_conn *conn, const char *method, const void *args, size_t len,
@@ -674,5 +675,6 @@ int chapi_method_wait_json(chapi_conn *conn, const char *method, const char *arg
 	struct buf memory CLEANUP(buf_deinit) = BUF_NULL;
 	int r = args_from_json(args, &memory);
 
-	return r < 0 ? r : method_wait(conn, method, span_of(memory.p, memory.len), timeout_ms, ret_reply);
+	return r < 0 ? r : method_wait(conn, method, span_of(memory.p, memory.len), timeout_ms,
+				       ret_reply);
 }

@@ -151,7 +151,8 @@ static size_t utf8_write(uint32_t c, uint8_t ret[4])
 }
 
 /* After "\u". A character beyond U+FFFF comes as two escapes, its surrogates. */
-static int unicode_take(struct json_reader *r, uint8_t ret[4], size_t *ret_len, const char **ret_why)
+static int unicode_take(struct json_reader *r, uint8_t ret[4], size_t *ret_len,
+			const char **ret_why)
 {
 	int32_t c = hex_read(r->p, r->end), low;
 
@@ -169,7 +170,8 @@ static int unicode_take(struct json_reader *r, uint8_t ret[4], size_t *ret_len, 
 	if (low < 0xdc00 || low > 0xdfff)
 		return JSON_E_SURROGATE;
 	r->p += 10;
-	*ret_len = utf8_write(0x10000 + ((uint32_t)(c - 0xd800) << 10) + (uint32_t)(low - 0xdc00), ret);
+	*ret_len = utf8_write(0x10000 + ((uint32_t)(c - 0xd800) << 10) + (uint32_t)(low - 0xdc00),
+			      ret);
 	return 0;
 }
 
@@ -255,7 +257,8 @@ static int exponent_take(struct json_reader *r, struct json_number *n, const cha
 	if (!is_digit(r))
 		return bad(ret_why, "an exponent needs a digit");
 	for (; is_digit(r); r->p++)
-		if (v < INT64_MAX / 100)	/* far beyond any double, whatever digits there are */
+		/* far beyond any double, whatever digits there are */
+		if (v < INT64_MAX / 100)
 			v = v * 10 + (*r->p - '0');
 	n->exponent += negative ? -v : v;
 	return 0;
@@ -419,7 +422,8 @@ struct nest {
 
 /* Opens a container at the reader, up to its first value. *ret_whole: it is empty, hence a
  * whole value. */
-static int nest_open(struct nest *nest, struct json_reader *r, bool *ret_whole, const char **ret_why)
+static int nest_open(struct nest *nest, struct json_reader *r, bool *ret_whole,
+		     const char **ret_why)
 {
 	bool object = *r->p == '{';
 	struct span key;

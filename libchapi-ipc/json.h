@@ -37,24 +37,29 @@ static inline struct json_reader json_reader(struct span s)
 }
 
 /* Blanks, one value, blanks: 0, or JSON_E_BAD. ret is the value without the blanks. */
-int json_text(struct span text, unsigned int depth_limit, struct span *ret, struct json_fault *ret_fault) MUST_CHECK;
+int json_text(struct span text, unsigned int depth_limit, struct span *ret,
+	      struct json_fault *ret_fault) MUST_CHECK;
 
 /* The next value of a reader, whole, checked. */
-int json_read_raw(struct json_reader *r, unsigned int depth_limit, struct span *ret, struct json_fault *ret_fault) MUST_CHECK;
+int json_read_raw(struct json_reader *r, unsigned int depth_limit, struct span *ret,
+		  struct json_fault *ret_fault) MUST_CHECK;
 
 /*
  * Members of an object, elements of an array (text as json_text() or json_read_raw() gave
  * it, hence well formed): enter, then next until JSON_E_END. A key comes as text inside the
  * quotes, not decoded: compare with json_key_is().
  */
-int json_enter_object(struct span object, struct json_reader *ret) MUST_CHECK;	/* JSON_E_TYPE: is none */
-int json_next_member(struct json_reader *r, struct span *ret_key, struct span *ret_value) MUST_CHECK;
+/* JSON_E_TYPE: is none */
+int json_enter_object(struct span object, struct json_reader *ret) MUST_CHECK;
+int json_next_member(struct json_reader *r, struct span *ret_key,
+		     struct span *ret_value) MUST_CHECK;
 int json_enter_array(struct span array, struct json_reader *ret) MUST_CHECK;
 int json_next_element(struct json_reader *r, struct span *ret_value) MUST_CHECK;
 bool json_key_is(struct span raw_key, const char *name);	/* escapes understood */
 
 /* One value: JSON_E_TYPE if it is of another type. */
-int json_get_string(struct span value, struct buf *out) MUST_CHECK;	/* decoded, appended; -ENOMEM too */
+/* decoded, appended; -ENOMEM too */
+int json_get_string(struct span value, struct buf *out) MUST_CHECK;
 int json_get_number(struct span value, double *ret) MUST_CHECK;
 int json_get_bool(struct span value, bool *ret) MUST_CHECK;
 bool json_is_null(struct span value);
@@ -90,7 +95,8 @@ static inline void json_skip_blanks(struct json_reader *r)
 /* At the first byte inside the quotes; passes the closing one. out: gets the text decoded (a
  * failure is remembered there), or NULL. JSON_E_SURROGATE too. */
 int json_take_string(struct json_reader *r, struct buf *out, const char **ret_why) MUST_CHECK;
-int json_take_number(struct json_reader *r, struct json_number *ret, const char **ret_why) MUST_CHECK;
+int json_take_number(struct json_reader *r, struct json_number *ret,
+		     const char **ret_why) MUST_CHECK;
 /* "true" and so on. */
 int json_take_word(struct json_reader *r, const char *word, const char **ret_why) MUST_CHECK;
 /* Infinite if it is too large. */

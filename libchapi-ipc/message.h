@@ -36,7 +36,8 @@ struct message {
  * All spans point into frame. MESSAGE_E_BAD: *ret_why says what is wrong (static text), and
  * has_id and id are set if the id could be read.
  */
-int message_parse(struct span frame, unsigned int depth, struct message *ret, const char **ret_why) MUST_CHECK;
+int message_parse(struct span frame, unsigned int depth, struct message *ret,
+		  const char **ret_why) MUST_CHECK;
 
 static inline bool mp_is_nil(struct span value)
 {
@@ -46,6 +47,7 @@ static inline bool mp_is_nil(struct span value)
 /* Heads; the caller appends the values that follow. */
 void message_put_request(struct buf *b, uint32_t id, const char *method, uint32_t n_params);
 void message_put_notification(struct buf *b, const char *method, uint32_t n_params);
-void message_put_result_head(struct buf *b, uint32_t id);	/* [1, id, nil, ...: one value follows */
+/* [1, id, nil, ...: one value follows */
+void message_put_result_head(struct buf *b, uint32_t id);
 
 #endif

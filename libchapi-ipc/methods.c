@@ -22,7 +22,8 @@ static int ask(chapi_conn *conn, const char *method, const struct buf *args, int
 }
 
 /* One text, or no param. */
-static int ask_about(chapi_conn *conn, const char *method, const char *text, chapi_reply **ret_reply)
+static int ask_about(chapi_conn *conn, const char *method, const char *text,
+		     chapi_reply **ret_reply)
 {
 	struct buf args CLEANUP(buf_deinit) = BUF_NULL;
 
@@ -80,10 +81,12 @@ int chapi_wait(chapi_conn *conn, const char *const *names, size_t n, int64_t tim
 	if (!names || n == 0 || n > UINT16_MAX || timeout_ms < 0 || timeout_ms > INT64_MAX / 2)
 		return -CHAPI_ERR_USAGE;
 	put_wait(&args, names, n, timeout_ms);
-	return ask(conn, "wait", &args, timeout_ms > 0 ? timeout_ms + CLIENT_GRACE_MS : 0, ret_reply);
+	return ask(conn, "wait", &args, timeout_ms > 0 ? timeout_ms + CLIENT_GRACE_MS : 0,
+		   ret_reply);
 }
 
-int chapi_hello(chapi_conn *conn, const struct chapi_hello_options *options, chapi_reply **ret_reply)
+int chapi_hello(chapi_conn *conn, const struct chapi_hello_options *options,
+		chapi_reply **ret_reply)
 {
 	struct args_map map CLEANUP(args_map_deinit) = ARGS_MAP_NULL;
 	struct buf args CLEANUP(buf_deinit) = BUF_NULL;

@@ -131,7 +131,8 @@ static int put_monitor(struct buf *args, const struct chapi_monitor_options *opt
 	return r < 0 ? r : conn_buf_error(args);
 }
 
-static struct monitor *monitor_add(chapi_conn *conn, struct buf *args, chapi_event_fn fn, void *data)
+static struct monitor *monitor_add(chapi_conn *conn, struct buf *args, chapi_event_fn fn,
+				   void *data)
 {
 	struct monitor *monitor = malloc(sizeof(*monitor));
 

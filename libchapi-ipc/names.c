@@ -140,7 +140,8 @@ static int read_change(const struct message *message, char **ret_name, char **re
 	return 0;
 }
 
-static int name_changed(chapi_conn *conn, const struct message *message, enum chapi_name_change change)
+static int name_changed(chapi_conn *conn, const struct message *message,
+			enum chapi_name_change change)
 {
 	char *name, *reason;
 	int r = read_change(message, &name, &reason);
@@ -202,7 +203,8 @@ static void on_registered_again(chapi_conn *conn, const chapi_reply *reply, void
 	if (code == CHAPI_ERR_CONNECTION_LOST)
 		return;
 	if (code == CHAPI_OK) {
-		reconnect_tell_reply(conn, CHAPI_NAME_RESTORED, CHAPI_NAME_FAILED, handler->name, reply);
+		reconnect_tell_reply(conn, CHAPI_NAME_RESTORED, CHAPI_NAME_FAILED, handler->name,
+				     reply);
 		return;
 	}
 	handler_unhook(conn, handler);
@@ -323,7 +325,8 @@ int chapi_register(chapi_conn *conn, const char *name, const struct chapi_api_op
 }
 
 /* A method whose one param is a name. */
-static int ask_about(chapi_conn *conn, const char *method, const char *name, chapi_reply **ret_reply)
+static int ask_about(chapi_conn *conn, const char *method, const char *name,
+		     chapi_reply **ret_reply)
 {
 	struct buf args CLEANUP(buf_deinit) = BUF_NULL;
 	int r;

@@ -72,8 +72,8 @@ void reconnect_tell_lost(chapi_conn *conn)
 		reconnect_tell(conn, &change);
 }
 
-void reconnect_tell_reply(chapi_conn *conn, enum chapi_change_kind ok, enum chapi_change_kind failed,
-			  const char *name, const chapi_reply *reply)
+void reconnect_tell_reply(chapi_conn *conn, enum chapi_change_kind ok,
+			  enum chapi_change_kind failed, const char *name, const chapi_reply *reply)
 {
 	int code = chapi_reply_code(reply);
 	const struct chapi_change change = { .size = sizeof(change),
