@@ -341,16 +341,22 @@ static void take_msgpack(struct peer *p, const struct frame *frame)
 	peer_leave(p);
 }
 
-/* A line that is no message: whoever waits for it is told, if that can be seen. */
-static void line_unreadable(struct peer *p, struct span line, const char *why)
+/*
+ * A line that is no message. What has no form as MessagePack is still seen to be a request, or an
+ * answer, so it costs just that. In what is no JSON an id is a guess: good enough to end the call
+ * that a provider answers so, but nobody is answered by it.
+ */
+static void line_unreadable(struct peer *p, struct span line, int outcome, const char *why)
 {
 	struct peers *peers = p->peers;
+	bool is_fine = outcome == VALUE_E_INEXPRESSIBLE;
 	int type;
 	int64_t id;
+	bool known = wire_line_head(line, &type, &id);
 
-	if (wire_line_head(line, &type, &id))
+	if (known && (is_fine || type == MESSAGE_RESPONSE))
 		router_unreadable(peers->router, &p->party, type, id, why, turn_now(peers->turn));
-	else
+	if (!known || !is_fine)
 		peer_refuse(p, why);
 }
 
@@ -376,9 +382,9 @@ static void take_line(struct peer *p, const struct frame *frame)
 	if (r < 0)
 		peer_close(p, "no memory");
 	else if (r > 0)
-		line_unreadable(p, frame->bytes, fault.text);
+		line_unreadable(p, frame->bytes, r, fault.text);
 	else if (message_parse(buf_span(scratch), depth_of(buf_span(scratch)), &message, &why) != 0)
-		line_unreadable(p, frame->bytes, why);
+		line_unreadable(p, frame->bytes, VALUE_E_SYNTAX, why);
 	else
 		message_deliver(p, &message);
 	buf_clear(scratch);

@@ -2,8 +2,8 @@
 /*
  * Who may do what: see policy.h.
  *
- * Rules allow; what none of them allows is denied, so their order decides nothing yet. They are
- * tried in it all the same: that is what chapi-gw.conf(5) promises.
+ * The first rule that matches decides, and what it says is yes: rules only allow. So it is enough
+ * that one matches, and what none matches is denied.
  */
 #include "gateway/policy.h"
 

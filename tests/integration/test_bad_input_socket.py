@@ -77,12 +77,37 @@ def test_malformed_json_costs_that_line(gateway, bystanders, line):
     with gateway.connect('json') as client:
         client.send_raw(line)
         kind, number, error, result = client.wait_message()
-        assert (kind, result) == (1, None)
-        assert number in (None, 1)
-        assert error['code'] in ('bad_message', 'invalid_argument') and error['ran'] == 'no'
+        assert (kind, number, result) == (1, None, None)
+        assert (error['code'], error['ran']) == ('bad_message', 'no')
         assert error['message']
         assert client.call('chapi.echo', 1) == 1
         assert not client.inbox
+
+
+# What an answer is cut down to, and whether it is JSON at all.
+BAD_ANSWERS = {
+    'not json': ('[1,%d,null,{]\n', False),
+    'cut short': ('[1,%d,null\n', False),
+    'too long': ('[1,%d,null,1,1]\n', False),
+    'no form': ('[1,%d,null,{"$bin":"!"}]\n', True),
+    'keys': ('[1,%d,null,{"a":1,"a":2}]\n', True),
+}
+
+
+@pytest.mark.parametrize('line, is_json', BAD_ANSWERS.values(), ids=BAD_ANSWERS.keys())
+def test_malformed_answer_is_a_bad_reply(gateway, bystanders, line, is_json):
+    """Its caller need not wait; who sent it is told if nobody could read it."""
+    with gateway.connect('json') as provider, gateway.connect() as caller:
+        Provider(provider, 'f')
+        number = caller.request('call', 'f')
+        provider.send_raw((line % provider.wait_request()[1]).encode())
+        with pytest.raises(RpcError) as e:
+            caller.result(number)
+        assert (e.value.code, e.value.ran) == ('bad_reply', 'yes')
+        if not is_json:
+            kind, number, error, _ = provider.wait_message()
+            assert (kind, number, error['code']) == (1, None, 'bad_message')
+        assert provider.quiet()
 
 
 MALFORMED_MSGPACK = {
