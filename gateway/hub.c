@@ -190,12 +190,12 @@ static void tick_proof(struct hub *hub, uint64_t now_ms)
 
 static void on_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
 {
-	uint64_t now_ms = read_now().ms;
+	struct now now = read_now();
 	struct hub *hub = arg;
 
-	channel_tick(hub->channel, now_ms);
-	tick_proof(hub, now_ms);
-	remote_tick(hub->remote, now_ms);
+	channel_tick(hub->channel, now.ms);
+	tick_proof(hub, now.ms);
+	remote_tick(hub->remote, &now);
 	arm_timer(hub);
 }
 
@@ -491,14 +491,14 @@ static bool op_publish(void *data, const struct remote_publication *publication)
 	return false;
 }
 
-static void op_progress_waits(void *data)
+static void op_timer(void *data)
 {
 	arm_timer(data);
 }
 
 static const struct remote_ops remote_ops = {
 	.publish = op_publish,
-	.progress_waits = op_progress_waits,
+	.timer = op_timer,
 };
 
 /* ---- events of local processes --------------------------------------------------------------------- */
@@ -677,6 +677,9 @@ static struct remote_limits remote_limits_of(const struct config *config)
 		.max_rate = config->max_rate,
 		.answer_store_ms = config->answer_store_time_ms,
 		.answer_store_bytes = config->answer_store_bytes,
+		.max_record = config->max_record,
+		.reply_channels = (const char *const *)config->reply_channels,
+		.n_reply_channels = config->n_reply_channels,
 	};
 }
 
@@ -690,6 +693,7 @@ static int make_remote(struct hub *hub, struct router *router)
 		.request_event = config->request_event,
 		.response_event = config->response_event,
 		.max_event_bytes = config->max_event_bytes,
+		.max_body_bytes = publisher_body_max(config),
 		.limits = remote_limits_of(config),
 	};
 	int r = sign_random(remote.seed, sizeof(remote.seed));
@@ -929,12 +933,13 @@ static void put_remote(const struct hub *hub, struct buf *out)
 
 	remote_status(hub->remote, &status);
 	mp_put_str(out, "remote");
-	mp_put_map(out, 7);
+	mp_put_map(out, 8);
 	put_number(out, "requests", status.n_requests);
 	put_number(out, "responses", status.n_responses);
 	put_number(out, "ignored", status.n_ignored);
 	put_number(out, "limited", status.n_limited);
 	put_number(out, "running", status.n_running);
+	put_number(out, "assembling", status.n_assembling);
 	put_number(out, "progress_dropped", status.n_progress_dropped);
 	put_conflict(&status, out);
 }

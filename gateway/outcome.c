@@ -222,21 +222,14 @@ void outcomes_end(struct outcomes *o, struct outcome *outcome, enum chapi_ran ra
 	expire(o, now_ms);
 }
 
-void outcomes_amend(struct outcomes *o, struct span id, struct span answer)
+void outcomes_amend(struct outcomes *o, struct span id, struct span channel, struct span answer)
 {
 	struct outcome *outcome = find(o, id, siphash(o->seed, id));
-	uint8_t *old;
-	size_t channel_len;
 
 	if (!outcome || !outcome->text)
 		return;
-	old = outcome->text;
-	channel_len = outcome->channel_len;
-	outcome->text = NULL;
-	o->bytes -= channel_len + outcome->answer_len;
-	list_del(&outcome->kept);
-	keep(o, outcome, span_of(old, channel_len), answer);
-	free(old);
+	drop_answer(o, outcome);
+	keep(o, outcome, channel, answer);
 }
 
 void outcomes_set_limits(struct outcomes *o, const struct outcomes_limits *limits, uint64_t now_ms)
@@ -273,6 +266,11 @@ struct outcomes *outcomes_free(struct outcomes *o)
 			forget(o, o->chains[i]);
 	free(o);
 	return NULL;
+}
+
+bool outcomes_has(const struct outcomes *o, struct span id)
+{
+	return find(o, id, siphash(o->seed, id));
 }
 
 void *outcomes_running(const struct outcomes *o, struct span id)

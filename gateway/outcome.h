@@ -72,9 +72,10 @@ int outcomes_add(struct outcomes *outcomes, const struct outcome_key *key, void 
  */
 void outcomes_end(struct outcomes *outcomes, struct outcome *outcome, enum chapi_ran ran,
 		  struct span channel, struct span answer, uint64_t now_ms);
-/* Another answer for one that has ended: the hub did not take the first. */
-void outcomes_amend(struct outcomes *outcomes, struct span id, struct span answer);
+/* Another answer for one that has ended: the hub did not take the first, or not there. */
+void outcomes_amend(struct outcomes *outcomes, struct span id, struct span channel, struct span answer);
 
+bool outcomes_has(const struct outcomes *outcomes, struct span id);	/* runs, or has ended */
 /* Who runs under this id: the data of outcomes_add(); NULL: nobody. */
 void *outcomes_running(const struct outcomes *outcomes, struct span id);
 

@@ -196,6 +196,13 @@ static int read_data(struct span value, struct part *p)
 	return r == 0 && p->slice.len == 0 ? PARTS_E_BAD : r;
 }
 
+static int read_to(struct span value, struct part *p)
+{
+	return read_string(value, &p->to);
+}
+
+#define NEEDED 0x3fU	/* which of these fields have to be there */
+
 static const struct {
 	const char *name;
 	int (*read)(struct span value, struct part *p);
@@ -206,6 +213,7 @@ static const struct {
 	{ "sha256", read_digest },
 	{ "encoding", read_encoding },
 	{ "data", read_data },
+	{ "to", read_to },
 };
 
 /* ret_seen: a bit for each field that was there. */
@@ -235,13 +243,14 @@ int part_parse(struct span text, struct part *ret)
 		if (r != 0)
 			return r;
 	}
-	return seen == (1U << ARRAY_SIZE(fields)) - 1 && ret->index < ret->n ? 0 : PARTS_E_BAD;
+	return (seen & NEEDED) == NEEDED && ret->index < ret->n ? 0 : PARTS_E_BAD;
 }
 
 void part_deinit(struct part *p)
 {
 	buf_deinit(&p->id);
 	buf_deinit(&p->slice);
+	buf_deinit(&p->to);
 	*p = (struct part)PART_NULL;
 }
 

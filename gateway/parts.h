@@ -51,6 +51,7 @@ struct part {
 	bool deflated;
 	uint8_t digest[32];	/* SHA-256 of the record's text */
 	struct buf slice;	/* decoded */
+	struct buf to;		/* the gateway that is meant; empty: not said */
 };
 
 #define PART_NULL { 0 }

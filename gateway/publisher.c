@@ -321,6 +321,13 @@ static int open_http(struct publisher *p, struct event_base *base)
 	return http_new(base, &http, &p->http);
 }
 
+size_t publisher_body_max(const struct config *config)
+{
+	if (config->max_request_bytes == 0)
+		return 0;
+	return config->max_request_bytes > 2 * HEAD_LEN ? config->max_request_bytes - HEAD_LEN : HEAD_LEN;
+}
+
 static struct outbox_config outbox_config_of(const struct config *config)
 {
 	struct outbox_config outbox = {
@@ -333,9 +340,7 @@ static struct outbox_config outbox_config_of(const struct config *config)
 		.batch = config->batch,
 	};
 
-	if (config->max_request_bytes > 0)
-		outbox.request_max = config->max_request_bytes > 2 * HEAD_LEN
-			? config->max_request_bytes - HEAD_LEN : HEAD_LEN;
+	outbox.request_max = publisher_body_max(config);
 	return outbox;
 }
 

@@ -46,6 +46,8 @@ void publisher_hub_is_back(struct publisher *publisher);
 void publisher_hurry(struct publisher *publisher);
 void publisher_clock_set(struct publisher *publisher);
 
+/* Of an HTTP request: what max_request_bytes leaves for the body; 0: no limit. */
+size_t publisher_body_max(const struct config *config);
 void publisher_status(const struct publisher *publisher, struct outbox_status *ret_status);
 
 #endif

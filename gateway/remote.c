@@ -6,7 +6,7 @@
  * back is the slot's number together with how often it was used, so that nothing is searched
  * and a stale token finds nothing.
  *
- * The data of every event is opened in remote_event(), nowhere else. A request with an id is
+ * The data of every event has been opened when it comes here (sealed.h). A request with an id is
  * looked up before anything else is made of it: as long as the first one runs, no other answer
  * may go out under that id. Answers are remote_answers.c.
  */
@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/assembly.h"
 #include "gateway/text.h"
 
 #define WAIT_MOST_MS 600000	/* however long a caller says that it waits */
@@ -44,12 +45,12 @@ struct remote_call *remote_call_unref(struct remote_call *call)
 	return NULL;
 }
 
-static void remote_call_unrefp(struct remote_call **call)
+void remote_call_unrefp(struct remote_call **call)
 {
 	*call = remote_call_unref(*call);
 }
 
-static int remote_call_new(struct remote *r, struct span channel, struct remote_call **ret_call)
+int remote_call_new(struct remote *r, struct span channel, struct remote_call **ret_call)
 {
 	struct remote_call *call = calloc(1, sizeof(*call));
 
@@ -61,7 +62,7 @@ static int remote_call_new(struct remote *r, struct span channel, struct remote_
 	list_init(&call->progressing);
 	list_init(&call->progress_sent);
 	record_request_init(&call->request);
-	call->channel = channel;
+	call->channel = call->reply = channel;
 	*ret_call = call;
 	return 0;
 }
@@ -254,39 +255,66 @@ static void take_request(struct remote *r, struct remote_call **call, const char
 		return;
 	if (wrong)
 		remote_refuse(r, *call, CHAPI_ERR_INVALID_ARGUMENT, wrong, now);
-	else if ((*call)->request.reply_to.len > 0)
-		remote_refuse(r, *call, CHAPI_ERR_INVALID_ARGUMENT,
-			      "reply_to: this gateway answers on the channel of the request only; leave it out", now);
 	else if (is_restarted(r, *call))
 		remote_refuse_restarted(r, *call, now);
 	else if (!are_too_many(r, *call, now))
 		begin_call(r, call, now);
 }
 
-static void request_came(struct remote *r, struct span channel, struct span text,
-			 const struct now *now)
+/* Where the answer goes, whatever it will be. NULL, or what is wrong with reply_to. */
+static const char *choose_reply(const struct remote *r, struct remote_call *call)
+{
+	const char *wrong;
+
+	if (call->request.reply_to.len == 0)
+		return NULL;
+	wrong = remote_check_reply(r, call);
+	if (!wrong)
+		call->reply = buf_span(&call->request.reply_to);
+	return wrong;
+}
+
+static void accept_request(struct remote *r, struct remote_call **call, const char *wrong,
+			   const struct now *now)
+{
+	struct record_request *request = &(*call)->request;
+	const char *wrong_reply = choose_reply(r, *call);
+
+	r->status.n_requests++;
+	(*call)->arrived_ms = now->ms;
+	(*call)->key = outcomes_key(r->outcomes, buf_span(&request->id), buf_span(&request->api),
+				    buf_span(&request->params));
+	if (request->timeout_ms > 0)
+		(*call)->deadline_ms = now->ms + (uint64_t)MIN(request->timeout_ms, WAIT_MOST_MS);
+	take_request(r, call, wrong ? wrong : wrong_reply, now);
+}
+
+void remote_request(struct remote *r, struct span channel, struct span text, struct span part_id,
+		    const struct now *now)
 {
 	CLEANUP(remote_call_unrefp) struct remote_call *call = NULL;
-	struct record_request *request;
 	struct value_fault fault;
 	int outcome;
 
-	if (remote_call_new(r, channel, &call))
-		outcome = RECORD_E_NOT_OURS;
-	else
-		outcome = record_request_parse(text, &call->request, &fault);
-	if (outcome < 0 || outcome == RECORD_E_NOT_OURS || !is_for_us(r, &call->request)) {
+	if (remote_call_new(r, channel, &call)) {
 		r->status.n_ignored++;
 		return;
 	}
-	r->status.n_requests++;
-	request = &call->request;
-	call->arrived_ms = now->ms;
-	call->key = outcomes_key(r->outcomes, buf_span(&request->id), buf_span(&request->api),
-				 buf_span(&request->params));
-	if (request->timeout_ms > 0)
-		call->deadline_ms = now->ms + (uint64_t)MIN(request->timeout_ms, WAIT_MOST_MS);
-	take_request(r, &call, outcome == RECORD_E_INVALID ? fault.text : NULL, now);
+	outcome = record_request_parse(text, &call->request, &fault);
+	if (outcome == RECORD_E_NOT_OURS && part_id.len > 0)
+		remote_refuse_record(r, channel, part_id, fault.text, now);
+	else if (outcome < 0 || outcome == RECORD_E_NOT_OURS || !is_for_us(r, &call->request))
+		r->status.n_ignored++;
+	else if (part_id.len > 0 && !span_equal(buf_span(&call->request.id), part_id))
+		remote_refuse_record(r, channel, part_id, "the record in the parts has another id than they", now);
+	else
+		accept_request(r, &call, outcome == RECORD_E_INVALID ? fault.text : NULL, now);
+}
+
+static void request_came(struct remote *r, struct span channel, struct span text,
+			 const struct now *now)
+{
+	remote_request(r, channel, text, span_of(NULL, 0), now);
 }
 
 /* An answer of somebody else is nothing to us, unless it bears our name. */
@@ -310,31 +338,7 @@ static void response_came(struct remote *r, struct span channel UNUSED, struct s
 		 instance.len ? (const char *)buf_data(&instance) : "");
 }
 
-/* The channel as the config has it: its text outlives the event. */
-static const char *find_channel(const struct remote *r, struct span channel)
-{
-	for (size_t i = 0; i < r->config.n_channels; i++)
-		if (span_is(channel, r->config.channels[i]))
-			return r->config.channels[i];
-	return NULL;
-}
-
-static bool begins_with(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-/*
- * Client events count on private channels only: there a subscriber had to show that it knows
- * the secret. Some servers relay them on public channels too, where the app's key, which is
- * no secret, would do, and on encrypted ones, where they come in clear.
- */
-static bool takes_client_events(const char *channel)
-{
-	return begins_with(channel, "private-") && !begins_with(channel, "private-encrypted-");
-}
-
-enum { EVENT_REQUEST, EVENT_CANCEL, EVENT_RESPONSE };
+enum { EVENT_REQUEST, EVENT_REQUEST_PART, EVENT_CANCEL, EVENT_RESPONSE };
 
 /* What is done about an event. */
 static const struct {
@@ -343,6 +347,7 @@ static const struct {
 		     const struct now *now);
 } events[REMOTE_EVENTS] = {
 	[EVENT_REQUEST] = { true, request_came },
+	[EVENT_REQUEST_PART] = { true, remote_request_part },
 	[EVENT_CANCEL] = { true, remote_cancel },
 	[EVENT_RESPONSE] = { false, response_came },
 };
@@ -364,7 +369,7 @@ static size_t find_event(const struct remote *r, const char *channel, struct spa
 	bool of_client = strip_client(&event);
 	size_t i;
 
-	if (of_client && !takes_client_events(channel))
+	if (of_client && !remote_takes_client_events(channel))
 		return REMOTE_EVENTS;
 	for (i = 0; i < REMOTE_EVENTS; i++)
 		if (span_is(event, r->event_names[i]) && (events[i].of_clients || !of_client))
@@ -375,6 +380,8 @@ static size_t find_event(const struct remote *r, const char *channel, struct spa
 static void name_events(struct remote *r)
 {
 	snprintf(r->event_names[EVENT_REQUEST], REMOTE_EVENT_LEN_MAX, "%s", r->config.request_event);
+	snprintf(r->event_names[EVENT_REQUEST_PART], REMOTE_EVENT_LEN_MAX, "%s-part", r->config.request_event);
+	snprintf(r->part_event, REMOTE_EVENT_LEN_MAX, "%s-part", r->config.response_event);
 	snprintf(r->event_names[EVENT_CANCEL], REMOTE_EVENT_LEN_MAX, "%s", REMOTE_CANCEL_EVENT);
 	snprintf(r->event_names[EVENT_RESPONSE], REMOTE_EVENT_LEN_MAX, "%s", r->config.response_event);
 }
@@ -382,7 +389,7 @@ static void name_events(struct remote *r)
 void remote_event(struct remote *r, struct span channel, struct span event, struct span payload,
 		  const struct now *now)
 {
-	const char *name = find_channel(r, channel);
+	const char *name = remote_find_channel(r, channel);
 	size_t i = name ? find_event(r, name, event) : REMOTE_EVENTS;
 
 	if (i == REMOTE_EVENTS)
@@ -430,6 +437,7 @@ int remote_set_limits(struct remote *r, const struct remote_limits *limits, uint
 	if (rc < 0)
 		return rc;
 	r->config.limits = *limits;
+	remote_limit_assemblies(r);
 	outcomes_set_limits(r->outcomes, &store, now_ms);
 	return 0;
 }
@@ -439,6 +447,8 @@ static int make_tables(struct remote *r)
 	const struct outcomes_limits store = store_limits(&r->config.limits);
 	int rc = grow_slots(r, r->config.limits.max_calls);
 
+	if (rc == 0)
+		rc = remote_make_assemblies(r);
 	return rc < 0 ? rc : outcomes_new(&store, r->config.seed, &r->outcomes);
 }
 
@@ -452,6 +462,7 @@ int remote_new(const struct remote_config *config, struct router *router, const 
 	r->first_free = NO_SLOT;
 	r->config = *config;
 	if (make_tables(r) < 0) {
+		assemblies_free(r->assemblies);
 		free(r->slots);
 		free(r);
 		return -ENOMEM;
@@ -483,14 +494,28 @@ struct remote *remote_free(struct remote *r, const struct now *now)
 	list_for_each_safe(call, tmp, &r->progress_sent, struct remote_call, progress_sent)
 		remote_progress_published(call);
 	list_for_each_safe(call, tmp, &r->publishing, struct remote_call, link)
-		remote_call_unref(call);
+		for (unsigned int n = call->n_publishing; n > 0; n--)
+			remote_call_unref(call);
+	assemblies_free(r->assemblies);
 	outcomes_free(r->outcomes);
 	free(r->slots);
 	free(r);
 	return NULL;
 }
 
+uint64_t remote_next_ms(const struct remote *r)
+{
+	return MIN(remote_next_progress_ms(r), assemblies_next_ms(r->assemblies));
+}
+
+void remote_tick(struct remote *r, const struct now *now)
+{
+	remote_tick_progress(r, now->ms);
+	remote_tick_parts(r, now);
+}
+
 void remote_status(const struct remote *r, struct remote_status *ret_status)
 {
 	*ret_status = r->status;
+	ret_status->n_assembling = assemblies_count(r->assemblies);
 }

@@ -24,6 +24,9 @@ struct remote_limits {
 	unsigned int max_rate;			/* new requests a second; 0: no limit */
 	uint64_t answer_store_ms;		/* how long an answer is kept for who asks again */
 	size_t answer_store_bytes;		/* of all of them */
+	size_t max_record;			/* bytes of a request or an answer in parts */
+	const char *const *reply_channels;	/* patterns: where an answer may go; borrowed */
+	size_t n_reply_channels;
 };
 
 /* Everything is borrowed for the life of the remote side. */
@@ -33,6 +36,8 @@ struct remote_config {
 	size_t n_channels;
 	const char *request_event, *response_event;
 	size_t max_event_bytes;			/* of an event's data */
+	size_t max_body_bytes;			/* of an HTTP request with one event; 0: no limit */
+	bool has_key;				/* of the encrypted channels */
 	struct remote_limits limits;
 	uint64_t seed[4];			/* secret: see outcome.h */
 };
@@ -51,8 +56,8 @@ struct remote_ops {
 	/* False: it cannot be. Else remote_published() or remote_progress_published() follows, later,
 	 * unless the remote side is freed before. */
 	bool (*publish)(void *data, const struct remote_publication *publication);
-	/* There is progress to be published: look at remote_next_ms() soon. */
-	void (*progress_waits)(void *data);
+	/* Look at remote_next_ms() soon: there is progress to be published, or something waits. */
+	void (*timer)(void *data);
 };
 
 struct remote_status {
@@ -64,6 +69,7 @@ struct remote_status {
 	uint64_t conflict_ms;		/* when it was seen */
 	uint64_t n_limited;		/* requests beyond a limit: not run, and told if they had an id */
 	unsigned int n_running;
+	unsigned int n_assembling;	/* requests that come in parts */
 };
 
 int remote_new(const struct remote_config *config, struct router *router, const struct remote_ops *ops, void *data,
@@ -83,8 +89,8 @@ void remote_event(struct remote *remote, struct span channel, struct span event,
 void remote_published(void *answer, unsigned int status);
 void remote_progress_published(void *progress_of);
 uint64_t remote_next_ms(const struct remote *remote);	/* when to call tick; UINT64_MAX: never */
-/* Publishes progress that is due. */
-void remote_tick(struct remote *remote, uint64_t now_ms);
+/* Publishes progress that is due; refuses requests whose parts did not all come. */
+void remote_tick(struct remote *remote, const struct now *now);
 void remote_status(const struct remote *remote, struct remote_status *ret_status);
 
 #endif

@@ -2,43 +2,96 @@
 /*
  * The remote side's answers: see remote_private.h.
  *
- * The data of every event is closed in publish(), nowhere else. An answer is kept for who asks
- * again (outcome.h) as the text that is published.
+ * An answer is kept for who asks again (outcome.h) as the text that is published, in one event or
+ * in parts.
  */
 #include "gateway/remote_private.h"
 
 #include <stdio.h>
 
+#include "gateway/parts.h"
 #include "libchapi-ipc/mp.h"
 
+#define STATUS_BAD 400
 #define STATUS_TOO_LARGE 413
+#define STATUS_UNPROCESSABLE 422
 
 /* ---- answers ---------------------------------------------------------------------------- */
 
-/* The call is kept until it is known what became of its answer. */
-static void publish(struct remote *r, struct remote_call *call, const struct buf *record)
+/* One of its events has ended, or was not begun. */
+static void end_event(struct remote_call *call)
 {
-	call->size = record->len;
-	call->refs++;
-	list_add_tail(&r->publishing, &call->link);
-	if (r->ops.publish(r->data, &(struct remote_publication){
-		    .channel = call->channel,
-		    .event = span_str(r->config.response_event),
-		    .payload = buf_span(record),
-		    .has_id = call->request.id.len > 0,
-		    .deadline_ms = call->deadline_ms,
-		    .answer = call,
-	    })) {
-		r->status.n_responses++;
-		return;
-	}
-	list_del(&call->link);
+	if (--call->n_publishing == 0)
+		list_del(&call->link);
 	remote_call_unref(call);
 }
 
-/* The record of a response. False: there is none, or it is too large: *ret_size says which (0: no memory). */
-static bool put_record(struct remote *r, const struct record_request *request, const struct party_response *response,
-		       struct buf *out, size_t *ret_size)
+/* The call is kept until it is known what became of the event. */
+static bool publish_event(struct remote *r, struct remote_call *call, const char *event, struct span payload)
+{
+	call->refs++;
+	if (call->n_publishing++ == 0)
+		list_add_tail(&r->publishing, &call->link);
+	if (r->ops.publish(r->data, &(struct remote_publication){
+		    .channel = call->reply,
+		    .event = span_str(event),
+		    .payload = payload,
+		    .has_id = call->request.id.len > 0,
+		    .deadline_ms = call->deadline_ms,
+		    .answer = call,
+	    }))
+		return true;
+	end_event(call);
+	return false;
+}
+
+/* All of them, or as many as find a place. */
+static bool publish_parts(struct remote *r, struct remote_call *call, struct span record)
+{
+	CLEANUP(parts_deinit) struct parts parts = PARTS_NULL;
+	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
+
+	if (parts_split(buf_span(&call->request.id), record, remote_part_room(r, call->reply), &parts))
+		return false;
+	for (unsigned int i = 0; i < parts.n; i++) {
+		buf_clear(&text);
+		parts_put(&parts, i, &text);
+		if (buf_error(&text) || !publish_event(r, call, r->part_event, buf_span(&text)))
+			return false;
+	}
+	return true;
+}
+
+static void publish(struct remote *r, struct remote_call *call, const struct buf *record)
+{
+	struct span text = buf_span(record);
+
+	call->size = text.len;
+	if (remote_fits(r, call->reply, text) ? publish_event(r, call, r->config.response_event, text)
+					      : publish_parts(r, call, text))
+		r->status.n_responses++;
+}
+
+/* Only a caller that gave an id knows parts. */
+static size_t size_limit(const struct remote *r, const struct remote_call *call)
+{
+	size_t room = remote_room(r, call->reply);
+
+	return call->request.id.len > 0 ? MAX(room, r->config.limits.max_record) : room;
+}
+
+static bool can_go(const struct remote *r, const struct remote_call *call, struct span record)
+{
+	return remote_fits(r, call->reply, record) ||
+	       (call->request.id.len > 0 && record.len <= size_limit(r, call));
+}
+
+/*
+ * The record of a response, for the call's request or for one like it. False: there is none, or
+ * it is too large: *ret_size says which (0: no memory).
+ */
+static bool put_record(struct remote *r, const struct remote_call *call, const struct record_request *request,
+		       const struct party_response *response, struct buf *out, size_t *ret_size)
 {
 	const struct record_gateway gateway = {
 		.gateway = r->config.name,
@@ -50,7 +103,7 @@ static bool put_record(struct remote *r, const struct record_request *request, c
 	if (record_response_put(request, response, &gateway, out))
 		return false;
 	*ret_size = out->len;
-	return out->len <= r->config.max_event_bytes;
+	return can_go(r, call, buf_span(out));
 }
 
 /* What is said in place of an answer that cannot be sent. */
@@ -81,7 +134,7 @@ static void substitute_make(struct substitute *s, enum chapi_ran ran, size_t siz
 		mp_put_uint(&s->details, size);
 	} else if (size) {
 		snprintf(s->message, sizeof(s->message),
-			 "the answer has %zu bytes, more than the %zu that the hub takes", size, limit);
+			 "the answer has %zu bytes, more than the %zu that can be sent", size, limit);
 		mp_put_map(&s->details, 2);
 		mp_put_str(&s->details, "size");
 		mp_put_uint(&s->details, size);
@@ -96,21 +149,28 @@ static void substitute_make(struct substitute *s, enum chapi_ran ran, size_t siz
 }
 
 /* First with the caller's own params and fields, then without: they may be what is too large. */
-static bool put_substitute(struct remote *r, const struct record_request *request,
-			   const struct party_response *response, enum chapi_ran ran, struct buf *out,
-			   size_t size)
+static bool put_substitute(struct remote *r, const struct remote_call *call,
+			   const struct party_response *response, const struct substitute *substitute,
+			   struct buf *out)
 {
-	CLEANUP(substitute_deinit) struct substitute substitute = { 0 };
 	struct party_response short_response = *response;
-	struct record_request bare = *request;
+	struct record_request bare = call->request;
 	size_t ignored;
 
-	substitute_make(&substitute, ran, size, r->config.max_event_bytes);
-	short_response.failure = &substitute.failure;
-	if (put_record(r, request, &short_response, out, &ignored))
+	short_response.failure = &substitute->failure;
+	if (put_record(r, call, &call->request, &short_response, out, &ignored))
 		return true;
 	bare.params_text = bare.extra = (struct buf)BUF_NULL;
-	return put_record(r, &bare, &short_response, out, &ignored);
+	return put_record(r, call, &bare, &short_response, out, &ignored);
+}
+
+static bool put_too_large(struct remote *r, const struct remote_call *call,
+			  const struct party_response *response, struct buf *out, size_t size)
+{
+	CLEANUP(substitute_deinit) struct substitute substitute = { 0 };
+
+	substitute_make(&substitute, call->ran, size, size_limit(r, call));
+	return put_substitute(r, call, response, &substitute, out);
 }
 
 /* What a substitute has in common with the answer. */
@@ -126,7 +186,7 @@ static void keep_said(struct remote_call *call, const struct party_response *res
 static void end_outcome(struct remote *r, struct remote_call *call, struct span record, uint64_t ended_ms)
 {
 	if (call->outcome)
-		outcomes_end(r->outcomes, call->outcome, call->ran, call->channel, record, ended_ms);
+		outcomes_end(r->outcomes, call->outcome, call->ran, call->reply, record, ended_ms);
 	call->outcome = NULL;
 }
 
@@ -144,8 +204,8 @@ void remote_answer(struct remote *r, struct remote_call *call, const struct part
 	size_t size;
 
 	keep_said(call, response);
-	if (!put_record(r, &call->request, response, &record, &size) &&
-	    !put_substitute(r, &call->request, response, call->ran, &record, size)) {
+	if (!put_record(r, call, &call->request, response, &record, &size) &&
+	    !put_too_large(r, call, response, &record, size)) {
 		end_outcome(r, call, span_of(NULL, 0), ended_ms);
 		r->status.n_ignored++;
 		return;
@@ -154,33 +214,70 @@ void remote_answer(struct remote *r, struct remote_call *call, const struct part
 	publish(r, call, &record);
 }
 
+/* In place of an answer that the hub did not take. */
+static void answer_instead(struct remote *r, struct remote_call *call, const struct buf *record)
+{
+	if (call->request.id.len > 0 && call->ran != CHAPI_RAN_NO)
+		outcomes_amend(r->outcomes, buf_span(&call->request.id), call->reply, buf_span(record));
+	publish(r, call, record);
+}
+
 /* The hub takes less than max_event_bytes: whoever waits is told that much. */
 static void answer_too_large(struct remote *r, struct remote_call *call)
 {
 	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
 
-	call->substituted = true;
-	if (!put_substitute(r, &call->request, &call->said, call->ran, &record, call->size))
-		return;
-	if (call->request.id.len > 0 && call->ran != CHAPI_RAN_NO)
-		outcomes_amend(r->outcomes, buf_span(&call->request.id), buf_span(&record));
-	publish(r, call, &record);
+	if (put_too_large(r, call, &call->said, &record, call->size))
+		answer_instead(r, call, &record);
+}
+
+/* The hub does not like the channel of reply_to: that of the request it did. */
+static void answer_there(struct remote *r, struct remote_call *call)
+{
+	CLEANUP(substitute_deinit) struct substitute substitute = {
+		.failure = {
+			.code = CHAPI_ERR_INVALID_ARGUMENT,
+			.ran = call->ran,
+			.message = span_str("reply_to: the hub did not take the answer there"),
+		},
+	};
+	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
+
+	call->reply = call->channel;
+	mp_put_map(&substitute.details, 1);
+	mp_put_str(&substitute.details, "reason");
+	mp_put_str(&substitute.details, "reply_refused");
+	if (!buf_error(&substitute.details))
+		substitute.failure.details = buf_span(&substitute.details);
+	if (put_substitute(r, call, &call->said, &substitute, &record))
+		answer_instead(r, call, &record);
+}
+
+static bool is_refused_for_reply(const struct remote_call *call, unsigned int status)
+{
+	return (status == STATUS_BAD || status == STATUS_UNPROCESSABLE) &&
+	       call->reply.p != call->channel.p;
 }
 
 void remote_published(void *data, unsigned int status)
 {
 	struct remote_call *call = data;
+	bool too_large = status == STATUS_TOO_LARGE;
 
-	list_del(&call->link);
-	if (status == STATUS_TOO_LARGE && !call->substituted)
-		answer_too_large(call->remote, call);
-	remote_call_unref(call);
+	if (!call->substituted && (too_large || is_refused_for_reply(call, status))) {
+		call->substituted = true;
+		if (too_large)
+			answer_too_large(call->remote, call);
+		else
+			answer_there(call->remote, call);
+	}
+	end_event(call);
 }
 
 /* ---- refusals --------------------------------------------------------------------------- */
 
-static void refuse(struct remote *r, struct remote_call *call, const struct failure *failure,
-		   const struct now *now)
+void remote_refuse_failure(struct remote *r, struct remote_call *call, const struct failure *failure,
+			   const struct now *now)
 {
 	remote_answer(r, call, &(struct party_response){
 		.failure = failure,
@@ -194,7 +291,7 @@ void remote_refuse(struct remote *r, struct remote_call *call, int code, const c
 {
 	const struct failure failure = { .code = code, .ran = CHAPI_RAN_NO, .message = span_str(message) };
 
-	refuse(r, call, &failure, now);
+	remote_refuse_failure(r, call, &failure, now);
 }
 
 /* Who cannot be told apart from others gets no refusal: an id is what asks for one. */
@@ -213,7 +310,7 @@ void remote_refuse_limited(struct remote *r, struct remote_call *call, const cha
 	mp_put_uint(&details, retry_after_ms);
 	if (!buf_error(&details))
 		failure.details = buf_span(&details);
-	refuse(r, call, &failure, now);
+	remote_refuse_failure(r, call, &failure, now);
 }
 
 /* With {"reason": REASON}, which programs can match. */
@@ -227,7 +324,7 @@ static void refuse_for(struct remote *r, struct remote_call *call, struct failur
 	mp_put_str(&details, reason);
 	if (!buf_error(&details))
 		failure.details = buf_span(&details);
-	refuse(r, call, &failure, now);
+	remote_refuse_failure(r, call, &failure, now);
 }
 
 void remote_refuse_restarted(struct remote *r, struct remote_call *call, const struct now *now)
@@ -242,22 +339,24 @@ void remote_refuse_restarted(struct remote *r, struct remote_call *call, const s
 
 /* ---- requests that come again ----------------------------------------------------------- */
 
-/* Where the first answer went, whatever the repeat says. */
+/*
+ * Where the first answer went, whatever the repeat says. One that goes in parts stays as it was: so
+ * its parts are those of the first time, and make up for what of them was lost.
+ */
 static void repeat_answer(struct remote *r, struct remote_call *call, const struct outcome *outcome)
 {
 	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
 
+	call->reply = outcome_channel(outcome);
 	record_put_cached(outcome_answer(outcome), &record);
-	if (buf_error(&record) || record.len > r->config.max_event_bytes) {
+	if (buf_error(&record) || !remote_fits(r, call->reply, buf_span(&record))) {
 		buf_clear(&record);
 		buf_put(&record, outcome_answer(outcome).p, outcome_answer(outcome).len);
 	}
-	if (buf_error(&record))
-		return;
 	call->substituted = true;	/* there is no other answer */
-	call->channel = outcome_channel(outcome);
-	publish(r, call, &record);
-	call->channel = span_of(NULL, 0);
+	if (buf_error(&record) == 0)
+		publish(r, call, &record);
+	call->reply = call->channel;
 }
 
 static void refuse_lost(struct remote *r, struct remote_call *call, const struct outcome *outcome,
@@ -269,7 +368,7 @@ static void refuse_lost(struct remote *r, struct remote_call *call, const struct
 		.message = span_str("this request has ended, and its answer is not kept any more"),
 	};
 
-	refuse(r, call, &failure, now);
+	remote_refuse_failure(r, call, &failure, now);
 }
 
 static void refuse_reuse(struct remote *r, struct remote_call *call, const struct now *now)

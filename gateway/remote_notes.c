@@ -48,7 +48,7 @@ void remote_take_progress(struct remote *r, struct remote_call *call, struct spa
 		return;
 	}
 	list_add_tail(&r->progressing, &call->progressing);
-	r->ops.progress_waits(r->data);
+	r->ops.timer(r->data);
 }
 
 void remote_end_progress(struct remote *r, struct remote_call *call)
@@ -63,10 +63,10 @@ static bool publish(struct remote *r, struct remote_call *call, uint64_t now_ms)
 	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
 
 	record_progress_put(buf_span(&call->request.id), call->n_progress, buf_span(&call->progress), &record);
-	if (buf_error(&record) || record.len > r->config.max_event_bytes)
+	if (buf_error(&record) || !remote_fits(r, call->reply, buf_span(&record)))
 		return false;
 	return r->ops.publish(r->data, &(struct remote_publication){
-		.channel = call->channel,
+		.channel = call->reply,
 		.event = span_str(REMOTE_PROGRESS_EVENT),
 		.payload = buf_span(&record),
 		.deadline_ms = now_ms,
@@ -100,7 +100,7 @@ static uint64_t due_ms(const struct remote_call *call)
 	return list_empty(&call->progress_sent) ? call->progress_at_ms : UINT64_MAX;
 }
 
-uint64_t remote_next_ms(const struct remote *r)
+uint64_t remote_next_progress_ms(const struct remote *r)
 {
 	uint64_t next_ms = UINT64_MAX;
 	struct remote_call *call;
@@ -110,7 +110,7 @@ uint64_t remote_next_ms(const struct remote *r)
 	return next_ms;
 }
 
-void remote_tick(struct remote *r, uint64_t now_ms)
+void remote_tick_progress(struct remote *r, uint64_t now_ms)
 {
 	struct remote_call *call, *tmp;
 

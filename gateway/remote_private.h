@@ -5,6 +5,8 @@
  *     remote.c          events in, calls that run, life
  *     remote_answers.c  answers out: of a function, of the gateway, and those given once more
  *     remote_notes.c    between the two: cancel in, progress out
+ *     remote_parts.c    requests that come in parts
+ *     remote_channels.c  which channels count, where answers may go, what an event can carry
  */
 #ifndef CHAPI_REMOTE_PRIVATE_H
 #define CHAPI_REMOTE_PRIVATE_H
@@ -14,18 +16,26 @@
 #include "gateway/record.h"
 #include "gateway/remote.h"
 
-#define REMOTE_EVENTS 3			/* that are understood */
+#define REMOTE_EVENTS 4			/* that are understood */
 #define REMOTE_EVENT_LEN_MAX 224	/* with the NUL; without "client-" */
 
+/* Requests in parts: how many at once, how much of all of them, and until when. */
+#define REMOTE_ASSEMBLY_MAX 16
+#define REMOTE_ASSEMBLY_BYTES ((size_t)4 << 20)
+#define REMOTE_ASSEMBLY_MS 30000
+
+struct assemblies;
 struct remote_slot;
 
 /* A call that runs, or whose answer is being published: what its answer needs. */
 struct remote_call {
 	unsigned int refs;
 	struct list link;		/* among the answers being published */
+	unsigned int n_publishing;	/* events of its answer that are */
 	struct remote *remote;
 	struct record_request request;
 	struct span channel;		/* where it came from; of the config */
+	struct span reply;		/* where its answer and progress go: there, or reply_to */
 	uint64_t arrived_ms;
 	uint64_t deadline_ms;		/* 0: none was named */
 	uint64_t token;			/* the router's, while it runs */
@@ -34,7 +44,7 @@ struct remote_call {
 	struct outcome_key key;		/* if it has an id */
 	struct outcome *outcome;	/* while it runs, if it has an id */
 
-	/* Of the answer: should the hub find it too large, another one says so. */
+	/* Of the answer: should the hub find it too large or not like reply_to, another one says so. */
 	struct party_response said;	/* without what it points to */
 	enum chapi_ran ran;
 	size_t size;
@@ -61,12 +71,38 @@ struct remote {
 	struct list publishing;		/* calls whose answers are */
 	struct list progressing;	/* calls with progress that waits */
 	struct list progress_sent;	/* calls with progress under way */
+	char part_event[REMOTE_EVENT_LEN_MAX];	/* of answers */
 	struct outcomes *outcomes;
+	struct assemblies *assemblies;
 	struct bucket bucket;		/* of new requests */
 	struct remote_status status;
 };
 
+int remote_call_new(struct remote *remote, struct span channel, struct remote_call **ret_call) MUST_CHECK;
 struct remote_call *remote_call_unref(struct remote_call *call);	/* NULL is fine; returns NULL */
+void remote_call_unrefp(struct remote_call **call);
+
+/* A request's text. part_id: of the parts that it came in; empty: it came whole. */
+void remote_request(struct remote *remote, struct span channel, struct span text, struct span part_id,
+		    const struct now *now);
+
+/* An event "request-part" has come; one came in parts, but is no request: why. */
+void remote_request_part(struct remote *remote, struct span channel, struct span text, const struct now *now);
+void remote_refuse_record(struct remote *remote, struct span channel, struct span id, const char *why,
+			  const struct now *now);
+int remote_make_assemblies(struct remote *remote) MUST_CHECK;
+void remote_limit_assemblies(struct remote *remote);	/* those in the config are others now */
+void remote_tick_parts(struct remote *remote, const struct now *now);
+
+/* The channel as the config has it, so that its text outlives the event; NULL: none of ours. */
+const char *remote_find_channel(const struct remote *remote, struct span channel);
+bool remote_takes_client_events(const char *channel);
+/* Why the answer may not go where the request wants it; NULL: it may. */
+const char *remote_check_reply(const struct remote *remote, const struct remote_call *call);
+/* Bytes of text that an event on that channel carries, and a part; does this one fit into one? */
+size_t remote_room(const struct remote *remote, struct span channel);
+size_t remote_part_room(const struct remote *remote, struct span channel);
+bool remote_fits(const struct remote *remote, struct span channel, struct span text);
 
 /* The answer of a call that the router had. */
 void remote_answer(struct remote *remote, struct remote_call *call, const struct party_response *response);
@@ -75,11 +111,15 @@ void remote_cancel(struct remote *remote, struct span channel, struct span text,
 /* Its provider says something, one MessagePack value; it is over. */
 void remote_take_progress(struct remote *remote, struct remote_call *call, struct span value);
 void remote_end_progress(struct remote *remote, struct remote_call *call);
+uint64_t remote_next_progress_ms(const struct remote *remote);
+void remote_tick_progress(struct remote *remote, uint64_t now_ms);
 /* There will be no answer, and it did not run: a later try may. */
 void remote_forget(struct remote *remote, struct remote_call *call);
 /* Answers that need no router. */
 void remote_refuse(struct remote *remote, struct remote_call *call, int code, const char *message,
 		   const struct now *now);
+void remote_refuse_failure(struct remote *remote, struct remote_call *call, const struct failure *failure,
+			   const struct now *now);
 /* Beyond a limit: why, and when to come again. One without an id is counted only. */
 void remote_refuse_limited(struct remote *remote, struct remote_call *call, const char *why,
 			   uint64_t retry_after_ms, const struct now *now);

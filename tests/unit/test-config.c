@@ -1231,8 +1231,8 @@ static void test_keys_without_effect_are_warned_about(void **state UNUSED)
 {
 	WORLD(w);
 
-	load_text(&w, "[timing]\nhandshake = 1s\n[remote]\nmax_record = 20K\n[policy]\ncall = * *\n");
-	assert_contains(w.log, "gw.conf:4: max_record in [remote] has no effect in this version\n");
+	load_text(&w, "[timing]\nhandshake = 1s\n[remote]\ndaily_messages = 5\n[policy]\ncall = * *\n");
+	assert_contains(w.log, "gw.conf:4: daily_messages in [remote] has no effect in this version\n");
 	assert_null(strstr(w.log, "handshake"));
 	assert_null(strstr(w.log, "policy"));
 }

@@ -254,8 +254,8 @@ static void test_answer_can_be_amended(void **state UNUSED)
 	struct outcome *outcome;
 
 	run(o, "a", "{\"result\":1}", START);
-	outcomes_amend(o, span_str("a"), span_str("{}"));
-	outcomes_amend(o, span_str("nobody"), span_str("{}"));
+	outcomes_amend(o, span_str("a"), span_str(CHANNEL), span_str("{}"));
+	outcomes_amend(o, span_str("nobody"), span_str(CHANNEL), span_str("{}"));
 	assert_int_equal(outcomes_bytes(o), strlen(CHANNEL) + 2);
 	assert_int_equal(look_for(o, "a", "1", START, &outcome), REPEAT_OF_ENDED);
 	assert_true(span_is(outcome_answer(outcome), "{}"));

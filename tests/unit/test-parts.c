@@ -121,8 +121,9 @@ static void test_part_is_read(void **state UNUSED)
 	struct part part;
 
 	assert_int_equal(parse(" {\"more\":[{}],\"data\":\"" SLICE "\",\"encoding\":\"zlib\",\"id\":\"a b\","
-			       "\"parts\":16384,\"part\":16383,\"sha256\":\"" DIGEST "\"} ", &part), 0);
+			       "\"to\":\"pi\",\"parts\":16384,\"part\":16383,\"sha256\":\"" DIGEST "\"} ", &part), 0);
 	assert_true(span_is(buf_span(&part.id), "a b"));
+	assert_true(span_is(buf_span(&part.to), "pi"));
 	assert_int_equal(part.index, 16383);
 	assert_int_equal(part.n, 16384);
 	assert_true(part.deflated);

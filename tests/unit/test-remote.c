@@ -140,14 +140,14 @@ static bool on_publish(void *data, const struct remote_publication *p)
 	return true;
 }
 
-static void on_progress_waits(void *data)
+static void on_timer(void *data)
 {
 	struct world *w = data;
 
 	w->n_waits++;
 }
 
-static const struct remote_ops ops = { .publish = on_publish, .progress_waits = on_progress_waits };
+static const struct remote_ops ops = { .publish = on_publish, .timer = on_timer };
 
 static const struct remote_config defaults = {
 	.name = "pi",
@@ -182,6 +182,15 @@ static void world_deinit(struct world *w)
 	w->remote = remote_free(w->remote, &now);
 	assert_null(w->router.party);
 	buf_deinit(&w->payload);
+}
+
+static void tick_at(struct world *w, uint64_t ms)
+{
+	struct now then = now;
+
+	then.unix_s += (double)(ms - now.ms) / 1000;
+	then.ms = ms;
+	remote_tick(w->remote, &then);
 }
 
 static void event_comes(struct world *w, const char *channel, const char *event, const char *payload)
@@ -611,7 +620,7 @@ static void test_answer_that_fits_exactly_is_published(void **state UNUSED)
 	id_comes(&w, "k");
 	answer_large(&w, 2, 1025 - head, NULL);
 	assert_published(&w, 3, "{\"id\":\"k\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"too_large\","
-				"\"message\":\"the answer has 1025 bytes, more than the 1024 that the hub takes\","
+				"\"message\":\"the answer has 1025 bytes, more than the 1024 that can be sent\","
 				"\"ran\":\"yes\",\"details\":{\"size\":1025,\"limit\":1024}}," TIMES "," GATEWAY "}");
 	world_deinit(&w);
 }
@@ -1145,16 +1154,16 @@ static void test_progress_is_published_with_its_number(void **state UNUSED)
 	assert_int_equal(w.n_published, 0);
 	assert_int_equal(w.n_waits, 1);
 	assert_in_range(remote_next_ms(w.remote), 0, now.ms);
-	remote_tick(w.remote, now.ms);
+	tick_at(&w, now.ms);
 	assert_progress(&w, 1, "{\"id\":\"a\",\"seq\":0,\"value\":\"half\"}");
 	assert_string_equal(w.channel, PRIVATE);
 	assert_false(w.has_id);
 	remote_progress_published(w.progress_of);
 	provider_says(&w, 0, "nearly");
 	assert_int_equal(remote_next_ms(w.remote), now.ms + 500);
-	remote_tick(w.remote, now.ms + 499);
+	tick_at(&w, now.ms + 499);
 	assert_int_equal(w.n_published, 1);
-	remote_tick(w.remote, now.ms + 500);
+	tick_at(&w, now.ms + 500);
 	assert_progress(&w, 2, "{\"id\":\"a\",\"seq\":1,\"value\":\"nearly\"}");
 	remote_progress_published(w.progress_of);
 	world_deinit(&w);
@@ -1168,16 +1177,16 @@ static void test_latest_progress_wins(void **state UNUSED)
 	provider_says(&w, 0, "1");
 	provider_says(&w, 0, "2");
 	provider_says(&w, 0, "3");
-	remote_tick(w.remote, now.ms);
+	tick_at(&w, now.ms);
 	assert_progress(&w, 1, "{\"id\":\"a\",\"seq\":0,\"value\":\"3\"}");
 	assert_int_equal(status_of(&w).n_progress_dropped, 2);
 	/* The hub is slow: nothing follows before it has taken the last. */
 	provider_says(&w, 0, "4");
 	assert_int_equal(remote_next_ms(w.remote), UINT64_MAX);
-	remote_tick(w.remote, now.ms + 5000);
+	tick_at(&w, now.ms + 5000);
 	assert_int_equal(w.n_published, 1);
 	remote_progress_published(w.progress_of);
-	remote_tick(w.remote, now.ms + 5000);
+	tick_at(&w, now.ms + 5000);
 	assert_int_equal(w.n_published, 2);
 	world_deinit(&w);
 }
@@ -1192,9 +1201,9 @@ static void test_progress_that_waits_is_dropped_by_the_answer(void **state UNUSE
 	assert_int_equal(w.n_published, 1);
 	assert_string_equal(w.event, "response");
 	assert_int_equal(remote_next_ms(w.remote), UINT64_MAX);
-	remote_tick(w.remote, now.ms + 1000);
+	tick_at(&w, now.ms + 1000);
 	provider_says(&w, 0, "too late");
-	remote_tick(w.remote, now.ms + 2000);
+	tick_at(&w, now.ms + 2000);
 	assert_int_equal(w.n_published, 1);
 	assert_int_equal(status_of(&w).n_progress_dropped, 1);
 	world_deinit(&w);
@@ -1208,14 +1217,14 @@ static void test_progress_under_way_outlives_its_call(void **state UNUSED)
 
 	world_with_progress(&w);
 	provider_says(&w, 0, "half");
-	remote_tick(w.remote, now.ms);
+	tick_at(&w, now.ms);
 	progress_of = w.progress_of;
 	answer_call(&w, 0);
 	remote_published(w.answer, 200);
 	remote_progress_published(progress_of);
 	id_comes(&w, "b");
 	provider_says(&w, 1, "half");
-	remote_tick(w.remote, now.ms);
+	tick_at(&w, now.ms);
 	world_deinit(&w);
 }
 
@@ -1226,15 +1235,15 @@ static void test_progress_that_cannot_be_sent_is_left_out(void **state UNUSED)
 	world_with_progress(&w);
 	w.full = true;
 	provider_says(&w, 0, "half");
-	remote_tick(w.remote, now.ms);
+	tick_at(&w, now.ms);
 	w.full = false;
 	w.router.party->ops->progress(w.router.party, w.router.calls[0].token,
 				      span_of("\xcb\x7f\xf8\0\0\0\0\0\0", 9));	/* NaN */
-	remote_tick(w.remote, now.ms + 1000);
+	tick_at(&w, now.ms + 1000);
 	assert_int_equal(w.n_published, 0);
 	assert_int_equal(status_of(&w).n_progress_dropped, 2);
 	provider_says(&w, 0, "ok");
-	remote_tick(w.remote, now.ms + 1000);
+	tick_at(&w, now.ms + 1000);
 	assert_says(&w, "\"seq\":0,");
 	world_deinit(&w);
 }

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests that come in parts: see remote_private.h.
+ *
+ * What has to be refused before the record is known is refused by the id of its parts, unless
+ * that id is known: then it is a late double, or a repeat of which something got lost, and its
+ * caller has its answer or will get it. Answers in parts are remote_answers.c.
+ */
+#include "gateway/remote_private.h"
+
+#include <stdio.h>
+
+#include "gateway/assembly.h"
+#include "libchapi-ipc/mp.h"
+
+static struct assemblies_limits limits_of(const struct remote_limits *limits)
+{
+	return (struct assemblies_limits){
+		.record_max = limits->max_record,
+		.bytes_max = MAX(REMOTE_ASSEMBLY_BYTES, 4 * limits->max_record),
+		.n_max = REMOTE_ASSEMBLY_MAX,
+		.complete_ms = REMOTE_ASSEMBLY_MS,
+	};
+}
+
+int remote_make_assemblies(struct remote *r)
+{
+	const struct assemblies_limits limits = limits_of(&r->config.limits);
+
+	return assemblies_new(&limits, &r->assemblies);
+}
+
+void remote_limit_assemblies(struct remote *r)
+{
+	const struct assemblies_limits limits = limits_of(&r->config.limits);
+
+	assemblies_set_limits(r->assemblies, &limits);
+}
+
+/* ---- refusals --------------------------------------------------------------------------- */
+
+/* details: {size, limit}, or of limit 0 none. */
+static void refuse(struct remote *r, struct span channel, struct span id, struct failure failure,
+		   size_t size, const struct now *now)
+{
+	CLEANUP(remote_call_unrefp) struct remote_call *call = NULL;
+	CLEANUP(buf_deinit) struct buf details = BUF_NULL;
+
+	if (outcomes_has(r->outcomes, id))
+		return;
+	if (remote_call_new(r, channel, &call)) {
+		r->status.n_ignored++;
+		return;
+	}
+	buf_put(&call->request.id, id.p, id.len);
+	if (size > 0) {
+		mp_put_map(&details, 2);
+		mp_put_str(&details, "size");
+		mp_put_uint(&details, size);
+		mp_put_str(&details, "limit");
+		mp_put_uint(&details, r->config.limits.max_record);
+		failure.details = buf_span(&details);
+	}
+	if (buf_error(&call->request.id) || buf_error(&details))
+		r->status.n_ignored++;
+	else
+		remote_refuse_failure(r, call, &failure, now);
+}
+
+static void refuse_plain(struct remote *r, struct span channel, struct span id, int code,
+			 const char *why, const struct now *now)
+{
+	refuse(r, channel, id, (struct failure){
+		.code = code, .ran = CHAPI_RAN_NO, .message = span_str(why),
+	}, 0, now);
+}
+
+static void refuse_size(struct remote *r, struct span channel, struct span id, size_t size,
+			const struct now *now)
+{
+	char why[160];
+
+	snprintf(why, sizeof(why), "the request has %zu bytes or more, and at most %zu are taken (max_record)",
+		 size, r->config.limits.max_record);
+	refuse(r, channel, id, (struct failure){
+		.code = CHAPI_ERR_TOO_LARGE, .ran = CHAPI_RAN_NO, .message = span_str(why),
+	}, size, now);
+}
+
+/* ---- events ----------------------------------------------------------------------------- */
+
+static void take_part(struct remote *r, struct span channel, const struct part *part,
+		      const struct now *now)
+{
+	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
+	struct span id = buf_span(&part->id);
+	size_t size;
+
+	switch (assemblies_add(r->assemblies, channel, part, now->ms, &record, &size)) {
+	case 0:
+		remote_request(r, channel, buf_span(&record), id, now);
+		break;
+	case ASSEMBLY_WAITS:
+		r->ops.timer(r->data);
+		break;
+	case ASSEMBLY_E_FULL:
+		refuse_plain(r, channel, id, CHAPI_ERR_BUSY,
+			     "too many large requests come at once; try again later", now);
+		break;
+	case ASSEMBLY_E_TOO_LARGE:
+		refuse_size(r, channel, id, size, now);
+		break;
+	case ASSEMBLY_E_BAD:
+		refuse_plain(r, channel, id, CHAPI_ERR_INVALID_ARGUMENT,
+			     "the parts make no record: they are not what sha256 and encoding say", now);
+		break;
+	default:	/* two senders: neither would know whom an answer is for; or no memory */
+		r->status.n_ignored++;
+	}
+}
+
+void remote_request_part(struct remote *r, struct span channel, struct span text, const struct now *now)
+{
+	struct part part = PART_NULL;
+
+	if (part_parse(text, &part) ||
+	    (part.to.len > 0 && !span_is(buf_span(&part.to), r->config.name)))
+		r->status.n_ignored++;
+	else
+		take_part(r, channel, &part, now);
+	part_deinit(&part);
+}
+
+void remote_refuse_record(struct remote *r, struct span channel, struct span id, const char *why,
+			  const struct now *now)
+{
+	refuse_plain(r, channel, id, CHAPI_ERR_INVALID_ARGUMENT, why, now);
+}
+
+void remote_tick_parts(struct remote *r, const struct now *now)
+{
+	CLEANUP(buf_deinit) struct buf id = BUF_NULL;
+	struct span channel;
+
+	while (assemblies_take_late(r->assemblies, now->ms, &id, &channel)) {
+		if (!buf_error(&id))
+			refuse_plain(r, channel, buf_span(&id), CHAPI_ERR_DEADLINE_EXCEEDED,
+				     "not all parts of the request came within 30 s; send it again", now);
+		buf_clear(&id);
+	}
+}
