@@ -23,8 +23,10 @@
 
 #include "gateway/config_keys.h"
 #include "gateway/inifile.h"
+#include "gateway/sealed.h"
 #include "gateway/secret.h"
 #include "gateway/sign.h"
+#include "libchapi-ipc/base64.h"
 
 #ifndef PACKAGE_SYSCONFDIR
 #define PACKAGE_SYSCONFDIR "/etc"
@@ -567,18 +569,18 @@ static void warn_doubtful(const struct loader *l)
 
 /* ---- the secret -------------------------------------------------------------------------- */
 
-static int take_secret(struct loader *l, const struct place *place, const char *path)
+static int take_secret(struct loader *l, const struct place *place, const char *path, char **ret)
 {
 	struct secret secret;
 	const char *why;
 	int r = secret_read(path, &secret, &why);
 
 	if (r == 0)
-		l->config->secret = strdup(secret.text);
+		*ret = strdup(secret.text);
 	explicit_bzero(&secret, sizeof(secret));
 	if (r != 0)
 		return fail_at(l, place, "secret file %s: %s", path, why);
-	return l->config->secret ? 0 : fail_memory(l);
+	return *ret ? 0 : fail_memory(l);
 }
 
 static int load_secret(struct loader *l)
@@ -587,12 +589,72 @@ static int load_secret(struct loader *l)
 	char path[512];
 
 	if (l->config->secret_file)
-		return take_secret(l, place_of(l, "pusher", "secret_file"), l->config->secret_file);
+		return take_secret(l, place_of(l, "pusher", "secret_file"), l->config->secret_file,
+				   &l->config->secret);
 	if (!dir || !*dir)
 		return fail_at(l, &l->pusher, "[pusher] lacks secret_file, and there is no service "
 			       "credential pusher-secret");
 	snprintf(path, sizeof(path), "%s/pusher-secret", dir);
-	return take_secret(l, &l->pusher, path);
+	return take_secret(l, &l->pusher, path, &l->config->secret);
+}
+
+/* ---- the key of encrypted channels -------------------------------------------------------- */
+
+static bool is_master_key(const char *text)
+{
+	uint8_t bytes[sizeof(((struct secret *)0)->text)];
+	size_t len = strlen(text);
+	bool is_one;
+
+	memcpy(bytes, text, len);
+	is_one = base64_decode(bytes, len, &len) && len == SEALED_KEY_LEN;
+	explicit_bzero(bytes, sizeof(bytes));
+	return is_one;
+}
+
+static int take_master_key(struct loader *l, const struct place *place, const char *path)
+{
+	const char *why_not = sealed_why_not();
+
+	if (why_not)
+		return fail_at(l, place, "a key of encrypted channels is set, and they cannot be had: %s",
+			       why_not);
+	if (take_secret(l, place, path, &l->config->master_key) != 0)
+		return -1;
+	return is_master_key(l->config->master_key) ? 0 :
+		fail_at(l, place, "secret file %s: a master key is 32 bytes in base64, 44 characters; make "
+			"one with: openssl rand -base64 32", path);
+}
+
+static int load_master_key(struct loader *l)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	const char *file = l->config->encryption_master_key_file;
+	char path[512];
+
+	if (file)
+		return take_master_key(l, place_of(l, "pusher", "encryption_master_key_file"), file);
+	if (!dir || !*dir)
+		return 0;
+	snprintf(path, sizeof(path), "%s/pusher-master-key", dir);
+	return access(path, F_OK) == 0 ? take_master_key(l, &l->pusher, path) : 0;
+}
+
+static int check_encrypted(struct loader *l)
+{
+	const struct place *place = place_of(l, "remote", "channel");
+	const struct config *c = l->config;
+
+	for (size_t i = 0; i < c->n_channels; i++) {
+		if (c->master_key || !sealed_is_encrypted(span_str(c->channels[i])))
+			continue;
+		if (sealed_why_not())
+			return fail_at(l, place, "channel %s is encrypted, which cannot be had: %s; use a "
+				       "private- one", c->channels[i], sealed_why_not());
+		return fail_at(l, place, "channel %s is encrypted: set encryption_master_key_file, or the "
+			       "service credential pusher-master-key", c->channels[i]);
+	}
+	return 0;
 }
 
 /* ---- the whole --------------------------------------------------------------------------- */
@@ -603,7 +665,9 @@ static int load_hub(struct loader *l)
 		return 0;
 	if (check_pusher(l) != 0 || derive_hosts(l) != 0)
 		return -1;
-	return load_secret(l);
+	if (load_secret(l) != 0 || load_master_key(l) != 0)
+		return -1;
+	return check_encrypted(l);
 }
 
 static int load_all(struct loader *l)
@@ -635,12 +699,17 @@ int config_load(const struct config_options *options, struct config *ret_config,
 	return r;
 }
 
+static void wipe(char *secret)
+{
+	if (secret)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
 void config_deinit(struct config *config)
 {
-	if (config->secret) {
-		explicit_bzero(config->secret, strlen(config->secret));
-		free(config->secret);
-	}
+	wipe(config->secret);
+	wipe(config->master_key);
 	for (size_t i = 0; i < config_n_keys; i++)
 		config_key_clear(&config_keys[i], config);
 	for (size_t i = 0; i < config->n_rules; i++) {
@@ -733,12 +802,18 @@ void config_print_sample(FILE *out)
 
 /* ---- reload ------------------------------------------------------------------------------ */
 
+/* One that was or will be without is told by its section or its file. */
+static bool is_other(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) != 0;
+}
+
 static bool is_secret_changed(const struct config_key *key, const struct config *a,
 			      const struct config *b)
 {
-	if (strcmp(key->name, "secret_file") != 0 || !a->secret || !b->secret)
-		return false;
-	return strcmp(a->secret, b->secret) != 0;
+	if (strcmp(key->name, "secret_file") == 0)
+		return is_other(a->secret, b->secret);
+	return strcmp(key->name, "encryption_master_key_file") == 0 && is_other(a->master_key, b->master_key);
 }
 
 void config_changes(const struct config *old, const struct config *fresh, config_change_fn fn,

@@ -51,6 +51,7 @@ struct config {
 	char *ca_file, *origin, *path_prefix, *proxy;
 	bool sign_with_prefix;
 	char *encryption_master_key_file;
+	char *master_key;		/* of encrypted channels: base64 of SEALED_KEY_LEN bytes, wiped likewise; NULL: none */
 	uint64_t ping_interval_ms, pong_timeout_ms;
 
 	/* [gateway] */
@@ -126,7 +127,7 @@ typedef void (*config_change_fn)(void *data, const char *section, const char *na
  * For a reload: load into a fresh struct, see what differs, take what can be taken.
  *
  * Tells each key whose value is not the same in both, in the order of the table; a right of [policy]
- * is a key; another secret is told as secret_file.
+ * is a key; another secret is told as the key of its file.
  */
 void config_changes(const struct config *old, const struct config *fresh, config_change_fn fn,
 		    void *data);

@@ -20,7 +20,7 @@
 #define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 #define CHANNEL_CHARS NAME_CHARS "_-=@,.;"
 #define CHANNEL_LEN_MAX 164	/* of the hub */
-#define EVENT_LEN_MAX 200	/* likewise */
+#define EVENT_LEN_MAX 188	/* likewise 200: client- and -part may be added */
 #define SOCKET_LEN_MAX 107	/* of the system */
 
 /* ---- checks: NULL, or what is wrong and what is allowed ---------------------------------- */
@@ -86,7 +86,7 @@ static const char *check_proxy(const char *text)
 static const char *check_event(const char *text)
 {
 	if (strlen(text) > EVENT_LEN_MAX)
-		return "an event's name can have at most 200 bytes";
+		return "an event's name can have at most 188 bytes";
 	if (begins(text, "pusher:") || begins(text, "pusher_internal:"))
 		return "names that begin with pusher: belong to the hub";
 	return begins(text, "client-") ?
@@ -100,9 +100,6 @@ static const char *check_channel_kind(const char *text)
 		return "a cache channel would repeat old requests; use a public or private- one";
 	if (begins(text, "presence-"))
 		return "presence channels cannot be used; use a public or private- one";
-	if (begins(text, "private-encrypted-"))
-		return "encrypted channels need encryption_master_key_file and a later version; "
-		       "use a private- one";
 	return NULL;
 }
 
@@ -182,7 +179,7 @@ const struct config_key config_keys[] = {
 	  .help = "HTTP proxy for everything; nothing is taken from the environment." },
 	{ "pusher", "encryption_master_key_file", TEXT(encryption_master_key_file),
 	  .check = check_path, .derived = "the service credential pusher-master-key",
-	  .unused = true, .help = "File with the key of the private-encrypted- channels." },
+	  .help = "File with the key of the private-encrypted- channels: 32 bytes in base64." },
 	{ "pusher", "ping_interval", TIME(ping_interval_ms, 100, 10 * MINUTE), .standard = "30s",
 	  .help = "Ask the hub for a sign of life after such a silence." },
 	{ "pusher", "pong_timeout", TIME(pong_timeout_ms, 100, 5 * MINUTE), .standard = "20s",

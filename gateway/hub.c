@@ -27,9 +27,11 @@
 #include "gateway/publisher.h"
 #include "gateway/remote.h"
 #include "gateway/resolve.h"
+#include "gateway/sealed.h"
 #include "gateway/sign.h"
 #include "gateway/turn.h"
 #include "gateway/ws.h"
+#include "libchapi-ipc/base64.h"
 #include "libchapi-ipc/mp.h"
 
 #define CLIENT_NAME "chapi-gw"
@@ -52,6 +54,7 @@ struct hub {
 	struct channel *channel;
 	struct remote *remote;
 	struct publisher *publisher;
+	struct sealed sealed;
 	struct event *timer;		/* of the channel and the proof */
 	struct clockwatch *clockwatch;
 	struct proof proof;
@@ -72,6 +75,7 @@ struct hub {
 	bool opened;			/* the connection at hand was */
 	char logged[400];		/* the trouble that the log has been told of */
 	uint64_t conflict_logged_ms;	/* 0: never */
+	uint64_t n_unreadable;		/* events of encrypted channels that are not closed with our key */
 	uint64_t n_dropped;		/* events that found no place in the publisher's queue */
 };
 
@@ -320,17 +324,30 @@ static void log_conflict(struct hub *hub, uint64_t now_ms)
 		 status.conflict, hub->config->name);
 }
 
+/* Somebody has another key, or the hub relays what was sent in clear. */
+static void note_unreadable(struct hub *hub, struct span channel)
+{
+	if (hub->n_unreadable++ == 0)
+		log_warn("hub", "an event on %s is not encrypted with our master key, and ignored, as others "
+			 "like it will be", LOG_TEXT(channel));
+}
+
+/* The one place where data of an event is opened. */
 static void op_event(void *data, struct span channel, struct span event, struct span payload)
 {
+	CLEANUP(buf_deinit) struct buf store = BUF_NULL;
 	struct now now = read_now();
 	struct hub *hub = data;
+	struct span text;
 
-	if (span_is(event, PROOF_EVENT)) {
-		proof_event(&hub->proof, payload, now.ms);
-		return;
+	if (sealed_open(&hub->sealed, channel, payload, &store, &text) != 0) {
+		note_unreadable(hub, channel);
+	} else if (span_is(event, PROOF_EVENT)) {
+		proof_event(&hub->proof, text, now.ms);
+	} else {
+		remote_event(hub->remote, channel, event, text, &now);
+		log_conflict(hub, now.ms);
 	}
-	remote_event(hub->remote, channel, event, payload, &now);
-	log_conflict(hub, now.ms);
 }
 
 static void log_up(const struct hub *hub)
@@ -543,7 +560,7 @@ int hub_publish(struct hub *hub, struct span channel, struct span event, struct 
 	if (r == 0)
 		return 0;
 	publication_free(p);
-	return r == PUBLISHER_E_FULL ? -ENOBUFS : r;
+	return r == PUBLISHER_E_FULL ? -ENOBUFS : r == PUBLISHER_E_NO_KEY ? -ENOKEY : r;
 }
 
 /* ---- other gateways --------------------------------------------------------------------------- */
@@ -694,6 +711,7 @@ static int make_remote(struct hub *hub, struct router *router)
 		.response_event = config->response_event,
 		.max_event_bytes = config->max_event_bytes,
 		.max_body_bytes = publisher_body_max(config),
+		.has_key = config->master_key,
 		.limits = remote_limits_of(config),
 	};
 	int r = sign_random(remote.seed, sizeof(remote.seed));
@@ -723,6 +741,23 @@ static void watch_clock(struct hub *hub)
 		log_warn("hub", "whether the clock is set cannot be noticed: %s", strerror(-r));
 }
 
+/* The config has made sure that it is a key. */
+static int make_sealed(struct hub *hub)
+{
+	const char *text = hub->config->master_key;
+	uint8_t key[64];	/* its base64 is decoded in place */
+	size_t len;
+	int r;
+
+	if (!text)
+		return sealed_init(&hub->sealed, NULL);
+	len = MIN(strlen(text), sizeof(key));
+	memcpy(key, text, len);
+	r = base64_decode(key, len, &len) && len == SEALED_KEY_LEN ? sealed_init(&hub->sealed, key) : -EINVAL;
+	sign_wipe(key, sizeof(key));
+	return r;
+}
+
 static int build(struct hub *hub, struct router *router)
 {
 	int r;
@@ -735,7 +770,9 @@ static int build(struct hub *hub, struct router *router)
 	watch_clock(hub);
 	r = make_path(hub);
 	if (r == 0)
-		r = publisher_new(hub->base, hub->config, &hub->publisher);
+		r = make_sealed(hub);
+	if (r == 0)
+		r = publisher_new(hub->base, hub->config, &hub->sealed, &hub->publisher);
 	if (r == 0)
 		r = ws_new(hub->base, &ws_handler, hub, &hub->ws);
 	if (r == 0)
@@ -798,6 +835,7 @@ struct hub *hub_free(struct hub *hub)
 		proof_ticket_free(ticket);
 	if (hub->timer)
 		event_free(hub->timer);
+	sealed_deinit(&hub->sealed);
 	free(hub->path);
 	free(hub->beacon);
 	free(hub->proxy_host);
@@ -933,10 +971,11 @@ static void put_remote(const struct hub *hub, struct buf *out)
 
 	remote_status(hub->remote, &status);
 	mp_put_str(out, "remote");
-	mp_put_map(out, 8);
+	mp_put_map(out, 9);
 	put_number(out, "requests", status.n_requests);
 	put_number(out, "responses", status.n_responses);
 	put_number(out, "ignored", status.n_ignored);
+	put_number(out, "unreadable", hub->n_unreadable);
 	put_number(out, "limited", status.n_limited);
 	put_number(out, "running", status.n_running);
 	put_number(out, "assembling", status.n_assembling);

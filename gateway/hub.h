@@ -30,7 +30,8 @@ struct hub *hub_free(struct hub *hub);	/* never waits for the network */
 void hub_put_status(void *hub, struct buf *out);
 void hub_reconfigure(struct hub *hub);	/* reloadable values in the config are others now */
 void hub_reconnect(struct hub *hub);	/* tries at once if it waits */
-/* An event of a local process's own: never sent twice. 0, -ENOBUFS (the queue is full) or -ENOMEM. */
+/* An event of a local process's own: never sent twice. 0, -ENOBUFS (the queue is full), -ENOKEY
+ * (the channel is encrypted) or -ENOMEM. */
 int hub_publish(struct hub *hub, struct span channel, struct span event, struct span text, uint64_t id) MUST_CHECK;
 /* Which gateways the hub sees. 0 or a negative errno. */
 int hub_list_gateways(struct hub *hub, uint64_t id) MUST_CHECK;

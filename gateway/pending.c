@@ -438,6 +438,9 @@ static enum outcome publish(struct request *q, struct span channel, struct span 
 	if (rc == -ENOBUFS)
 		return request_fail(q, CHAPI_ERR_BUSY,
 				    "too much waits to be published already; try again later");
+	if (rc == -ENOKEY)
+		return request_fail(q, CHAPI_ERR_FAILED_PRECONDITION,
+				    "the channel is encrypted, and this gateway has no encryption_master_key_file");
 	return request_fail_memory(q);
 }
 

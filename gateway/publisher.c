@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "gateway/http.h"
+#include "gateway/sealed.h"
 #include "gateway/sign.h"
 #include "gateway/tls.h"
 #include "gateway/turn.h"
@@ -40,6 +41,7 @@ struct target {
 
 struct publisher {
 	const struct config *config;
+	const struct sealed *sealed;
 	struct http *http;
 	struct outbox *outbox;
 	struct event *timer;		/* of the outbox */
@@ -274,10 +276,16 @@ static void on_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
 	send_waiting(p);
 }
 
+/* The one place where data of an event is closed. */
 int publisher_publish(struct publisher *p, const struct outbox_event *event, outbox_fn fn, void *data)
 {
-	int r = outbox_add(p->outbox, event, fn, data, read_now().ms);
+	CLEANUP(buf_deinit) struct buf store = BUF_NULL;
+	struct outbox_event closed = *event;
+	int r = sealed_close(p->sealed, event->channel, event->payload, &store, &closed.payload);
 
+	if (r != 0)
+		return r < 0 ? r : PUBLISHER_E_NO_KEY;
+	r = outbox_add(p->outbox, &closed, fn, data, read_now().ms);
 	if (r == 0)
 		arm_timer(p);
 	return r;
@@ -454,7 +462,8 @@ static int make_targets(struct publisher *p)
 	return -ENOMEM;
 }
 
-int publisher_new(struct event_base *base, const struct config *config, struct publisher **ret_publisher)
+int publisher_new(struct event_base *base, const struct config *config, const struct sealed *sealed,
+		  struct publisher **ret_publisher)
 {
 	struct publisher *p = calloc(1, sizeof(*p));
 	int r;
@@ -464,6 +473,7 @@ int publisher_new(struct event_base *base, const struct config *config, struct p
 	list_init(&p->posts);
 	list_init(&p->asks);
 	p->config = config;
+	p->sealed = sealed;
 	p->timer = evtimer_new(base, on_timer, p);
 	r = p->timer ? make_targets(p) : -ENOMEM;
 	if (r == 0)

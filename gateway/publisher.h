@@ -13,16 +13,23 @@
 
 struct event_base;
 struct publisher;
+struct sealed;
 
 enum {
 	PUBLISHER_E_FULL = OUTBOX_E_FULL,	/* queue full */
+	PUBLISHER_E_NO_KEY,	/* the channel is encrypted, and there is no key */
 };
 
-int publisher_new(struct event_base *base, const struct config *config, struct publisher **ret_publisher) MUST_CHECK;
+/* config and sealed outlive it. */
+int publisher_new(struct event_base *base, const struct config *config, const struct sealed *sealed,
+		  struct publisher **ret_publisher) MUST_CHECK;
 void publisher_reconfigure(struct publisher *publisher);	/* values in the config are others now */
 struct publisher *publisher_free(struct publisher *publisher);	/* what waits is dropped, callbacks are not called */
 
-/* Takes a copy. fn (may be NULL) is called once, later. 0, PUBLISHER_E_FULL or -ENOMEM: fn is not called. */
+/*
+ * Takes a copy; on an encrypted channel of what only its subscribers can read. fn (may be NULL) is
+ * called once, later. 0; PUBLISHER_E_* or a negative errno: fn is not called.
+ */
 int publisher_publish(struct publisher *publisher, const struct outbox_event *event, outbox_fn fn,
 		      void *data) MUST_CHECK;
 

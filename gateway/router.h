@@ -38,8 +38,8 @@ struct router_limits {
 struct router_edge {
 	/* Appends one MessagePack map, the state of the hub, to a status. */
 	void (*put_hub_status)(void *data, struct buf *out);
-	/* Sends an event; router_published(id) follows. 0; -ENOBUFS: the queue is full; or
-	 * -ENOMEM. */
+	/* Sends an event; router_published(id) follows. 0; -ENOBUFS: the queue is full; -ENOKEY:
+	 * the channel is encrypted; or -ENOMEM. */
 	int (*publish)(void *data, struct span channel, struct span event, struct span text,
 		       uint64_t id);
 	/* Reads the files again. 0: a map of what has changed is appended; else one line in why. */

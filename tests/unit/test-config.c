@@ -866,7 +866,7 @@ static void test_value_texts_that_are_taken(void **state UNUSED)
 		{ "pusher", "proxy", "http://10.0.0.1:3128" },
 		{ "gateway", "name", "pi-kitchen_2.x" }, { "gateway", "name", FIFTY TEN "1234" },
 		{ "remote", "request_event", "my event" },
-		{ "remote", "request_event", HUNDRED HUNDRED },
+		{ "remote", "request_event", HUNDRED FIFTY TEN TEN TEN "12345678" },
 		{ "remote", "channel", "chapi" }, { "remote", "channel", "private-a_b=c@d,e.f;g" },
 		{ "remote", "channel", HUNDRED FIFTY TEN "1234" },
 		{ "remote", "channel", "private-a chapi" },
@@ -903,7 +903,7 @@ static void test_value_texts_that_are_bad(void **state UNUSED)
 		{ "remote", "request_event", "pusher:x", "belong to the hub" },
 		{ "remote", "request_event", "pusher_internal:x", "belong to the hub" },
 		{ "remote", "response_event", "client-x", "give the name without client-" },
-		{ "remote", "response_event", HUNDRED HUNDRED "1", "at most 200 bytes" },
+		{ "remote", "response_event", HUNDRED FIFTY TEN TEN TEN "123456789", "at most 188 bytes" },
 		{ "remote", "channel", HUNDRED FIFTY TEN "12345", "at most 164 characters" },
 		{ "remote", "channel", "private-a/b", "letters, digits and _ - = @ , . ;" },
 		{ "remote", "channel", "private-a k\xc3\xbc", "letters, digits and _ - = @ , . ;" },
@@ -912,7 +912,6 @@ static void test_value_texts_that_are_bad(void **state UNUSED)
 		{ "remote", "channel", "private-encrypted-cache-x", "would repeat old requests" },
 		{ "remote", "channel", "presence-cache-x", "would repeat old requests" },
 		{ "remote", "channel", "presence-x", "presence channels cannot be used" },
-		{ "remote", "channel", "private-encrypted-x", "encryption_master_key_file" },
 		{ "remote", "channel", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17",
 		  "at most 16 are allowed" },
 		{ "remote", "reply_channels", "chapi", "begin with private-" },
@@ -1556,6 +1555,87 @@ static void test_deinit_leaves_nothing(void **state UNUSED)
 	config_deinit(&w.config);
 }
 
+/* ---- the key of encrypted channels --------------------------------------------------------- */
+
+#define MASTER_KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+/* A good [pusher] with the key's file, which has this text; NULL: none is set. */
+static void put_key(struct world *w, const char *key, const char *more)
+{
+	char text[500];
+
+	put_secret(w, "s3cret\n", 0600);
+	if (key)
+		put_bytes(w, "key", span_str(key), 0600);
+	snprintf(text, sizeof(text), "host = 127.0.0.1\ntls = no\n%s%s\n%s", key ? "encryption_master_key_file = " : "",
+		 key ? PATH(w, "key") : "", more);
+	put_hub(w, text);
+}
+
+#ifdef HAVE_LIBSODIUM
+static void test_master_key_is_32_bytes_in_base64(void **state UNUSED)
+{
+	static const char *const wrong[] = {
+		"hush\n", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n", MASTER_KEY "AAAA\n",
+		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n",
+	};
+	WORLD(w);
+
+	put_key(&w, MASTER_KEY "\n", "[remote]\nchannel = private-encrypted-x chapi\n");
+	load_good(&w);
+	assert_string_equal(w.config.master_key, MASTER_KEY);
+	assert_no_warning(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		put_key(&w, wrong[i], "");
+		assert_fault(&w, STATUS_CONFIG, "a master key is 32 bytes in base64, 44 characters; make one "
+			     "with: openssl rand -base64 32");
+	}
+	put_key(&w, MASTER_KEY "\n", "");
+	assert_int_equal(chmod(PATH(&w, "key"), 0604), 0);
+	assert_fault(&w, STATUS_CONFIG, "others have a right to it");
+}
+
+static void test_encrypted_channel_needs_a_key(void **state UNUSED)
+{
+	WORLD(w);
+
+	put_key(&w, NULL, "[remote]\nchannel = chapi private-encrypted-x\n");
+	assert_fault(&w, STATUS_CONFIG, "channel private-encrypted-x is encrypted: set "
+		     "encryption_master_key_file, or the service credential pusher-master-key");
+}
+
+static void test_master_key_as_service_credential(void **state UNUSED)
+{
+	WORLD(w);
+
+	put_key(&w, NULL, "[remote]\nchannel = private-encrypted-x\n");
+	put_bytes(&w, "pusher-master-key", span_str(MASTER_KEY "\n"), 0400);
+	setenv("CREDENTIALS_DIRECTORY", w.folder, 1);
+	load_good(&w);
+	assert_string_equal(w.config.master_key, MASTER_KEY);
+	unsetenv("CREDENTIALS_DIRECTORY");
+}
+#else
+static void test_without_libsodium_nothing_is_encrypted(void **state UNUSED)
+{
+	WORLD(w);
+
+	put_key(&w, NULL, "[remote]\nchannel = chapi private-encrypted-x\n");
+	assert_fault(&w, STATUS_CONFIG, "channel private-encrypted-x is encrypted, which cannot be had: this "
+		     "program was built without libsodium; use a private- one");
+	put_key(&w, MASTER_KEY "\n", "");
+	assert_fault(&w, STATUS_CONFIG, "built without libsodium");
+}
+#endif
+
+static void test_without_a_hub_encrypted_channels_do_not_matter(void **state UNUSED)
+{
+	WORLD(w);
+
+	load_text(&w, "[remote]\nchannel = private-encrypted-x\n");
+	assert_null(w.config.master_key);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1614,6 +1694,14 @@ int main(void)
 		cmocka_unit_test(test_secret_that_is_none),
 		cmocka_unit_test(test_secret_that_others_may_use_is_refused),
 		cmocka_unit_test(test_secret_file_that_cannot_be_read),
+#ifdef HAVE_LIBSODIUM
+		cmocka_unit_test(test_master_key_is_32_bytes_in_base64),
+		cmocka_unit_test(test_encrypted_channel_needs_a_key),
+		cmocka_unit_test(test_master_key_as_service_credential),
+#else
+		cmocka_unit_test(test_without_libsodium_nothing_is_encrypted),
+#endif
+		cmocka_unit_test(test_without_a_hub_encrypted_channels_do_not_matter),
 		cmocka_unit_test(test_secret_from_the_credential),
 		cmocka_unit_test(test_secret_is_not_read_without_a_hub),
 		cmocka_unit_test(test_print_hides_secrets),
