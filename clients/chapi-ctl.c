@@ -46,6 +46,25 @@ static const struct cli_option metrics_options[] = {
 	{ "textfile", '\0', CLI_TEXT, offsetof(struct ctl, textfile) },
 };
 
+static const struct cli_option setup_options[] = {
+	{ "json", '\0', CLI_FLAG, offsetof(struct ctl, json) },
+	{ "app-id", '\0', CLI_TEXT, offsetof(struct ctl, setup.app_id) },
+	{ "key", '\0', CLI_TEXT, offsetof(struct ctl, setup.key) },
+	{ "secret-file", '\0', CLI_TEXT, offsetof(struct ctl, setup.secret_file) },
+	{ "cluster", '\0', CLI_TEXT, offsetof(struct ctl, setup.cluster) },
+	{ "host", '\0', CLI_TEXT, offsetof(struct ctl, setup.host) },
+	{ "port", '\0', CLI_NUMBER, offsetof(struct ctl, setup.port) },
+	{ "no-tls", '\0', CLI_FLAG, offsetof(struct ctl, setup.no_tls) },
+	{ "ca-file", '\0', CLI_TEXT, offsetof(struct ctl, setup.ca_file) },
+	{ "name", '\0', CLI_TEXT, offsetof(struct ctl, setup.name) },
+	{ "legacy", '\0', CLI_FLAG, offsetof(struct ctl, setup.legacy) },
+	{ "user", '\0', CLI_FLAG, offsetof(struct ctl, setup.user) },
+	{ "root", '\0', CLI_TEXT, offsetof(struct ctl, setup.root) },
+	{ "no-check", '\0', CLI_FLAG, offsetof(struct ctl, setup.no_check) },
+	{ "start", '\0', CLI_FLAG, offsetof(struct ctl, setup.start) },
+	{ "no-start", '\0', CLI_FLAG, offsetof(struct ctl, setup.no_start) },
+};
+
 #define OPTIONS(table) table, ARRAY_SIZE(table)
 
 /* help: one line. more: what its own --help says besides. */
@@ -88,6 +107,21 @@ static const struct command commands[] = {
 	{ "metrics", "", "figures for Prometheus; --textfile PATH: into a file",
 	  "      --textfile PATH  write PATH for the node exporter, whole\n",
 	  OPTIONS(metrics_options), 0, 0, ctl_metrics },
+	{ "setup", "", "ask for a hub's credentials, try them, write the files",
+	  "What is not said here is asked, if there is a terminal.\n"
+	  "      --app-id ID, --key KEY  of the app, as the hub's owner shows them\n"
+	  "      --secret-file FILE  its secret; \"-\" reads it from standard input\n"
+	  "      --cluster NAME      of the hosted service, or else:\n"
+	  "      --host HOST, --port N  a server of one's own\n"
+	  "      --no-tls            without encryption\n"
+	  "      --ca-file FILE      certificates to trust in place of the system's\n"
+	  "      --name NAME         of this gateway (default: the host's)\n"
+	  "      --legacy            the older library's channel \"chapi\" too\n"
+	  "      --user              one's own gateway, not the system's\n"
+	  "      --root FOLDER       write below FOLDER, as for an image\n"
+	  "      --no-check          do not try whether the hub takes it\n"
+	  "      --start, --no-start  the service, without a question\n",
+	  OPTIONS(setup_options), 0, 0, ctl_setup },
 	{ "doctor", "", "what is wrong, and what to do about it", "",
 	  OPTIONS(json_options), 0, 0, ctl_doctor },
 	{ "log-level", "LEVEL", "of the gateway: error, warn, info, debug", "",

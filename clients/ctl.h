@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "clients/cli.h"
+#include "clients/setup.h"
 
 /* What the command line said. Each subcommand has some of the options: see its table. */
 struct ctl {
@@ -22,6 +23,7 @@ struct ctl {
 	int64_t count;		/* monitor, ping; 0: not given */
 	int64_t timeout_ms;	/* wait, drain; 0: no limit */
 	const char *textfile;	/* metrics */
+	struct setup setup;
 	chapi_conn *conn;	/* made when somebody asks */
 };
 
@@ -43,6 +45,7 @@ int ctl_pause(struct ctl *ctl, char *const *args, int n);	/* ctl_names.c */
 int ctl_ping(struct ctl *ctl, char *const *args, int n);	/* ctl_status.c */
 int ctl_reload(struct ctl *ctl, char *const *args, int n);	/* ctl_admin.c */
 int ctl_resume(struct ctl *ctl, char *const *args, int n);	/* ctl_names.c */
+int ctl_setup(struct ctl *ctl, char *const *args, int n);	/* ctl_setup.c */
 int ctl_stats(struct ctl *ctl, char *const *args, int n);	/* ctl_status.c */
 int ctl_status(struct ctl *ctl, char *const *args, int n);	/* ctl_status.c */
 int ctl_unregister(struct ctl *ctl, char *const *args, int n);	/* ctl_names.c */
@@ -68,6 +71,12 @@ int ctl_show(struct ctl *ctl, const char *method, json_t *args, void (*print)(co
 /* A value that the subcommand made itself, as --json wants it. */
 int ctl_print_json(const json_t *value);
 int ctl_no_memory(void);
+
+/*
+ * A call of the gateway to itself, through the hub by one of its channels (ctl_trip.c). Negative
+ * CHAPI_ERR_*, and why in words; else 0 and how long it took.
+ */
+int ctl_trip(chapi_conn *conn, const char *channel, int64_t *ret_ms, char *why, size_t why_len);
 
 /* Of an object: text that is there, or ""; numbers or 0. */
 const char *ctl_text(const json_t *object, const char *key);

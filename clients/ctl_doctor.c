@@ -15,12 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "clients/table.h"
-
-#define ROUND_TRIP_MS 10000
 
 enum result { RESULT_FAILED, RESULT_OK, RESULT_SKIPPED };
 
@@ -175,33 +171,6 @@ static void check_subscribed(struct doctor *d, const json_t *hub)
 
 /* ---- a call to oneself ---- */
 
-struct trip {
-	char id[40];
-	bool seen;
-};
-
-static void on_event(chapi_conn *conn, const void *packed, size_t len, void *data)
-{
-	json_t *event CLEANUP(ctl_free_json) = NULL;
-	char *text CLEANUP(cli_free) = NULL;
-	struct trip *trip = data;
-	size_t text_len;
-
-	(void)conn;
-	if (chapi_msgpack_to_json(packed, len, false, &text, &text_len, NULL, 0) == 0)
-		event = json_loads(text, JSON_ALLOW_NUL, NULL);
-	if (strcmp(ctl_text(event, "id"), trip->id) == 0)
-		trip->seen = true;
-}
-
-static int64_t clock_ms(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* The first channel on which the hub itself may read. */
 static const char *choose_channel(const json_t *hub)
 {
@@ -217,36 +186,6 @@ static const char *choose_channel(const json_t *hub)
 	return NULL;
 }
 
-/* Negative CHAPI_ERR_*, and why; else how long it took. */
-static int travel(chapi_conn *conn, const char *channel, int64_t *ret_ms, char *why, size_t why_len)
-{
-	static const char *const kinds[] = { "response", NULL }, *const apis[] = { "chapi.ping", NULL };
-	const struct chapi_monitor_options options = { sizeof(options), kinds, apis, false };
-	chapi_reply *reply CLEANUP(ctl_free_reply) = NULL;
-	chapi_reply *ended CLEANUP(ctl_free_reply) = NULL;
-	int64_t began = clock_ms(CLOCK_MONOTONIC), left;
-	struct trip trip = { .seen = false };
-	char data[100];
-	int r;
-
-	snprintf(trip.id, sizeof(trip.id), "doctor-%llx-%d",
-		 (unsigned long long)clock_ms(CLOCK_REALTIME), (int)getpid());
-	snprintf(data, sizeof(data), "{\"id\":\"%s\",\"api\":\"chapi.ping\"}", trip.id);
-	r = chapi_monitor(conn, &options, on_event, &trip, NULL);
-	if (r == 0)
-		r = chapi_publish_json(conn, channel, "request", data, ROUND_TRIP_MS, &reply);
-	while (r == 0 && !trip.seen) {
-		left = began + ROUND_TRIP_MS - clock_ms(CLOCK_MONOTONIC);
-		r = left <= 0 ? -CHAPI_ERR_DEADLINE_EXCEEDED : chapi_run_once(conn, (int)left);
-	}
-	snprintf(why, why_len, "%s", reply && *chapi_reply_message(reply)
-					     ? chapi_reply_message(reply) : chapi_strerror(r));
-	/* The trip is on our stack: no event may come any more. */
-	(void)chapi_method_wait_json(conn, "monitor", "[{\"kinds\":[\"hub\"]}]", 1000, &ended);
-	*ret_ms = clock_ms(CLOCK_MONOTONIC) - began;
-	return r;
-}
-
 static void check_round_trip(struct doctor *d, const json_t *hub)
 {
 	const char *channel = choose_channel(hub);
@@ -258,7 +197,7 @@ static void check_round_trip(struct doctor *d, const json_t *hub)
 		add(d, "round trip", RESULT_SKIPPED, "all channels are encrypted", "");
 		return;
 	}
-	r = travel(d->ctl->conn, channel, &ms, why, sizeof(why));
+	r = ctl_trip(d->ctl->conn, channel, &ms, why, sizeof(why));
 	if (r == 0)
 		snprintf(text, sizeof(text), "a call to oneself through the hub took %lld ms",
 			 (long long)ms);

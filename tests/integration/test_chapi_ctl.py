@@ -18,7 +18,7 @@ from lib.process import as_ordinary_user, die_with_parent, environment, program,
 
 EX_USAGE, EX_DATAERR, EX_NOUSER, EX_UNAVAILABLE, EX_IOERR, EX_NOPERM = 64, 65, 67, 69, 74, 77
 COMMANDS = ['list', 'describe', 'status', 'gateways', 'stats', 'monitor', 'wait', 'pause', 'resume', 'drain',
-            'unregister', 'ping', 'metrics', 'doctor', 'log-level', 'reload']
+            'unregister', 'ping', 'metrics', 'setup', 'doctor', 'log-level', 'reload']
 
 
 @pytest.fixture

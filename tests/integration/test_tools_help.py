@@ -9,7 +9,7 @@ from lib.process import program, run, top_srcdir
 
 COMMON = {'socket': 's', 'help': 'h', 'version': 'V'}
 SUBCOMMANDS = ['list', 'describe', 'status', 'stats', 'monitor', 'wait', 'pause', 'resume', 'drain', 'unregister',
-               'ping', 'metrics', 'doctor', 'log-level', 'reload']
+               'ping', 'metrics', 'setup', 'doctor', 'log-level', 'reload']
 # Which table of chapi-ctl.c a subcommand has is read from its table of subcommands.
 
 

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chapi-ctl setup: what is set up, and its two halves.
+ *
+ * ctl_setup.c asks and decides the order; setup_try.c finds out whether a hub takes it, before
+ * anything is written; setup_files.c writes.
+ */
+#ifndef CHAPI_CLIENTS_SETUP_H
+#define CHAPI_CLIENTS_SETUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Texts are borrowed; NULL: not said. */
+struct setup {
+	const char *app_id, *key, *secret, *cluster, *host, *ca_file, *name;
+	const char *secret_file;	/* where the secret is read from; "-": standard input */
+	const char *root;		/* before all paths */
+	int64_t port;			/* 0: not said */
+	bool no_tls, legacy;		/* legacy: the older library's channel, too */
+	bool user;			/* of one's own gateway, not the system's */
+	bool no_check, start, no_start;
+};
+
+struct setup_paths {
+	char *settings;			/* drop-in of the gateway's configuration */
+	char *secret;
+	char *unit;			/* drop-in of the service; NULL: with user */
+};
+
+/* 0 or -errno; also -EINVAL: there is no home for a user's files. */
+int setup_find_paths(const struct setup *setup, struct setup_paths *ret_paths);
+void setup_free_paths(struct setup_paths *paths);
+
+/*
+ * The settings as an INI file. secret_file: NULL: the service has it as a credential. channel:
+ * NULL: those that are set up.
+ */
+void setup_put_settings(FILE *out, const struct setup *setup, const char *secret_file,
+			const char *channel);
+/* All files. 0, or the status to end with, said already. */
+int setup_write(const struct setup *setup, const struct setup_paths *paths);
+
+/*
+ * Lets a gateway of its own connect with it, on a channel that nobody else has. 0, or the status
+ * to end with, said already.
+ */
+int setup_try(const struct setup *setup);
+
+#endif
