@@ -51,6 +51,8 @@ struct router_edge {
 	/* Asks the hub which gateways it knows; router_gateways(id) follows. 0 or a negative
 	 * errno. */
 	int (*list_gateways)(void *data, uint64_t id);
+	/* A call has ended; for the log. */
+	void (*call_ended)(void *data, const struct party_response *response);
 };
 
 struct router_config {
