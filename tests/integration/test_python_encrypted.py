@@ -61,3 +61,17 @@ def test_large_request_over_an_encrypted_channel(hub, encrypted_channel):
 def test_channel_needs_its_key(hub):
     with pytest.raises(ValueError, match='encryption_master_key'):
         remote_client(hub, 'private-encrypted-x')
+
+
+def test_real_gateway_on_an_encrypted_channel(hub, encrypted_channel, start_gateway, python_server, folder):
+    path = os.path.join(folder, 'master-key')
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), 'w') as f:
+        f.write(base64.b64encode(KEY).decode())
+    gateway = start_gateway(hub, encrypted_channel, pusher={'encryption_master_key_file': path}).wait_up()
+    python_server(gateway, same=lambda v: v)
+    with remote_client(hub, encrypted_channel, encryption_master_key=KEY) as client:
+        for value in ('Zürich', os.urandom(30000)):
+            assert client.call('same', v=value) == value
+    with remote_client(hub, encrypted_channel, encryption_master_key=os.urandom(32)) as stranger:
+        with pytest.raises(chapi.DeadlineExceeded):
+            stranger.call('same', v=1, timeout=0.05)

@@ -21,9 +21,10 @@ def path(name):
 
 
 @pytest.fixture
-def example(gateway, daemons):
+def example(request, daemons):
     """example(FILE, a name that it registers, ARGUMENT...): runs until the test ends."""
-    def start(name, api, *arguments, at=gateway):
+    def start(name, api, *arguments, at=None):
+        at = at or request.getfixturevalue('gateway')
         daemon = daemons.start(Daemon(name, [sys.executable, path(name), *arguments],
                                       env=package_environment(at), status=None))
         at.ask('wait', [api], {'timeout_ms': int(LIMIT * 1000)})
@@ -122,3 +123,15 @@ def test_flask_app_behind_chapi_serve(gateway):
     assert call('path=/notes') == (200, [note])
     assert call('path=/notes', 'query:={"with": "beer"}') == (200, [])
     assert call('method=POST', 'path=/notes', 'body=no text') == (400, {'error': 'a note needs a text'})
+
+
+@needs_websockets
+def test_last_picture_from_afar(example, start_gateway, hub, channel, folder):
+    gateway = start_gateway(hub, channel).wait_up()
+    example('picture.py', 'camera.last', 'serve', folder, at=gateway)
+    data = jpeg(folder, 'new.jpg', 200000, 0)
+    done = run([sys.executable, path('picture.py'), 'save', folder + '/out', hub.app_id, hub.key, hub.secret,
+                'http://%s:%d' % (hub.host, hub.port), channel], env=package_environment(), limit=LIMIT * 3)
+    assert done.returncode == 0, done.stderr
+    with open(folder + '/out', 'rb') as f:
+        assert f.read() == data

@@ -170,3 +170,19 @@ def test_failure_to_ask_again_costs_nothing(fake_hub):
         wait_until(lambda: not fake_hub.answers, 'the repeat to be refused')
         fake_hub.send_event('private-x', 'response', {'id': number, 'api': 'f', 'result': 5, 'error': None})
         assert wait() == 5
+
+
+def test_part_that_was_lost_comes_with_the_repeat(fake_hub):
+    with remote_client(fake_hub, 'private-x', connect_timeout=LIMIT) as client:
+        fake_hub.wait_subscribed('private-x')
+        wait = in_thread(client.call, 'f', timeout=60)
+        number = fake_hub.wait_published()[2]['id']
+        value = os.urandom(20000).hex()
+        pieces = parts.split(number, json.dumps({'id': number, 'api': 'f', 'result': value, 'error': None}))
+        for piece in pieces[1:]:
+            fake_hub.send_event('private-x', 'response-part', piece)
+        fake_hub.drop()
+        assert fake_hub.wait_published()[2]['id'] == number
+        for piece in pieces[:2]:
+            fake_hub.send_event('private-x', 'response-part', piece)
+        assert wait() == value

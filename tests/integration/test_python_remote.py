@@ -2,6 +2,7 @@
 """The Python package over the hubs, to a real gateway."""
 import asyncio
 import json
+import os
 import threading
 
 import pytest
@@ -163,3 +164,26 @@ def test_progress_and_cancel_reach_over_the_hub(hub, channel, remote_gateway, py
                 await call
             assert await asyncio.to_thread(told.wait, LIMIT)
     asyncio.run(asyncio.wait_for(main(), LIMIT))
+
+
+def test_large_values_both_ways(hub, channel, remote_gateway, python_server):
+    python_server(remote_gateway, same=lambda v: v, size=lambda v: len(v), much=lambda n: os.urandom(n))
+    with remote_client(hub, channel) as client:
+        value = os.urandom(40000)
+        assert client.call('same', v=value) == value
+        assert client.call('size', v='x' * 300000) == 300000
+        with pytest.raises(chapi.TooLarge) as e:
+            client.call('much', n=1 << 20)
+        assert e.value.ran == 'yes'
+        with pytest.raises(chapi.TooLarge) as e:
+            client.call('size', v=os.urandom(1 << 20))
+        assert e.value.ran == 'no'
+
+
+def test_large_answer_that_comes_again(hub, channel, remote_gateway, python_server):
+    """In the parts of the first time, which make up for one that was lost; so it is not marked."""
+    python_server(remote_gateway, much=lambda: os.urandom(30000))
+    with remote_client(hub, channel) as client:
+        first = client.perform('much', id='the-same')
+        again = client.perform('much', id='the-same', retry=first.instance)
+        assert len(first.result) == 30000 and again.result == first.result
