@@ -9,10 +9,11 @@ from .aclient import AsyncClient
 from .aserver import AsyncServer
 from .calls import Call, current_call
 from .client import Client
-from .errors import (AnswerLost, ApiError, ApiExists, ApiNotFound, BadMessage, BadReply, Busy, Cancelled,
-                     ConnectionLost, DeadlineExceeded, Error, FailedPrecondition, GatewayNotFound, HubDown, Internal,
-                     InvalidArgument, Paused, PermissionDenied, ProviderGone, RateLimited, TooLarge,
-                     Unauthenticated, VersionMismatch)
+from .errors import (AnswerLost, ApiError, ApiExists, ApiNotFound, BadMessage, BadReply, Busy,
+                     Cancelled, ConnectionLost, DeadlineExceeded, Error, FailedPrecondition,
+                     GatewayNotFound, HubDown, Internal, InvalidArgument, Paused,
+                     PermissionDenied, ProviderGone, RateLimited, TooLarge, Unauthenticated,
+                     VersionMismatch)
 from .monitor import AsyncMonitor, Monitor
 from .pusher import Pusher
 from .records import Request, Response
@@ -20,9 +21,10 @@ from .server import Server
 from .version import VERSION as __version__
 
 __all__ = [
-    'AnswerLost', 'ApiError', 'ApiExists', 'ApiNotFound', 'AsyncClient', 'AsyncMonitor', 'AsyncServer', 'BadMessage',
-    'BadReply', 'Busy', 'Call', 'Cancelled', 'Client', 'ConnectionLost', 'DeadlineExceeded', 'Error',
-    'FailedPrecondition', 'GatewayNotFound', 'HubDown', 'Internal', 'InvalidArgument', 'Monitor', 'Paused',
-    'PermissionDenied', 'ProviderGone', 'Pusher', 'RateLimited', 'Request', 'Response', 'Server', 'TooLarge',
+    'AnswerLost', 'ApiError', 'ApiExists', 'ApiNotFound', 'AsyncClient', 'AsyncMonitor',
+    'AsyncServer', 'BadMessage', 'BadReply', 'Busy', 'Call', 'Cancelled', 'Client',
+    'ConnectionLost', 'DeadlineExceeded', 'Error', 'FailedPrecondition', 'GatewayNotFound',
+    'HubDown', 'Internal', 'InvalidArgument', 'Monitor', 'Paused', 'PermissionDenied',
+    'ProviderGone', 'Pusher', 'RateLimited', 'Request', 'Response', 'Server', 'TooLarge',
     'Unauthenticated', 'VersionMismatch', '__version__', 'current_call',
 ]

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""AsyncClient: calls functions, through the local gateway or over the hub. The core of `Client` too."""
+"""AsyncClient: calls functions, through the local gateway or over the hub.
+
+The core of `Client` too.
+"""
 from __future__ import annotations
 
 import asyncio
@@ -44,10 +47,13 @@ class AsyncClient(Pusher):
         ImportError: calls over a hub need the package websockets, encrypted channels PyNaCl.
     """
 
-    def __init__(self, app_id: Optional[str] = None, key: Optional[str] = None, secret: Optional[str] = None,
-                 cluster: Optional[str] = None, *, channel: Optional[str] = None, host: Optional[str] = None,
-                 port: Optional[int] = None, tls: Tls = True, encryption_master_key: Optional[MasterKey] = None,
-                 socket: Optional[str] = None, name: str = 'client', connect_timeout: float = CONNECT_TIMEOUT,
+    def __init__(self, app_id: Optional[str] = None, key: Optional[str] = None,
+                 secret: Optional[str] = None, cluster: Optional[str] = None, *,
+                 channel: Optional[str] = None, host: Optional[str] = None,
+                 port: Optional[int] = None, tls: Tls = True,
+                 encryption_master_key: Optional[MasterKey] = None,
+                 socket: Optional[str] = None, name: str = 'client',
+                 connect_timeout: float = CONNECT_TIMEOUT,
                  handlers: Optional[Handlers] = None) -> None:
         super().__init__(handlers)
         self._transport: Transport
@@ -112,13 +118,16 @@ class AsyncClient(Pusher):
 
         Raises:
             ApiError: the function failed.
-            ApiNotFound, InvalidArgument, Busy, DeadlineExceeded, ...: one class for each code, all of
-                them `Error`; its `ran` says whether the function was started.
+            ApiNotFound, InvalidArgument, Busy, DeadlineExceeded, ...: one class for each code,
+                all of them `Error`; its `ran` says whether the function was started.
         """
-        return (await self.perform(api, merge_params(params, more), timeout=timeout, on_progress=on_progress)).value()
+        response = await self.perform(api, merge_params(params, more), timeout=timeout,
+                                      on_progress=on_progress)
+        return response.value()
 
     async def perform(self, api: str, params: Any = None, *, timeout: Optional[float] = None,
-                      to: Optional[str] = None, id: Optional[str] = None, retry: Optional[str] = None,
+                      to: Optional[str] = None, id: Optional[str] = None,
+                      retry: Optional[str] = None,
                       on_progress: Optional[Progress] = None) -> Response:
         """Calls a function and returns the whole `Response`, which may hold an error.
 
@@ -134,8 +143,9 @@ class AsyncClient(Pusher):
 
         Raises the `Error` that kept the call from being answered at all.
         """
-        return await self._transport.perform(api, {} if params is None else params, id or uuid.uuid4().hex,
-                                             TIMEOUT if timeout is None else timeout, to, on_progress, retry)
+        return await self._transport.perform(
+            api, {} if params is None else params, id or uuid.uuid4().hex,
+            TIMEOUT if timeout is None else timeout, to, on_progress, retry)
 
     async def notify(self, api: str, params: Any = None, /, **more: Any) -> None:
         """Calls a function without waiting for it: returns when the request is handed over."""

@@ -86,10 +86,12 @@ class App:
         return '%s:%s' % (self.key, self.sign('%s:%s' % (socket_id, channel)))
 
     def signed_target(self, method: str, path: str, body: bytes = b'',
-                      query: Optional[Mapping[str, str]] = None, now: Optional[float] = None) -> str:
+                      query: Optional[Mapping[str, str]] = None,
+                      now: Optional[float] = None) -> str:
         """The target of an HTTP request, signed; now in seconds since 1970, None for the clock."""
         now = time.time() + self._clock_offset if now is None else now
-        parameters = dict(query or {}, auth_key=self.key, auth_timestamp=str(int(now)), auth_version='1.0')
+        parameters = dict(query or {}, auth_key=self.key, auth_timestamp=str(int(now)),
+                          auth_version='1.0')
         if body:
             parameters['body_md5'] = hashlib.md5(body).hexdigest()
         text = '&'.join('%s=%s' % item for item in sorted(parameters.items()))
@@ -97,10 +99,12 @@ class App:
 
     # -- publishing
 
-    def publish(self, channel: str, event: str, data: List[str], socket_id: Optional[str] = None) -> None:
+    def publish(self, channel: str, event: str, data: List[str],
+                socket_id: Optional[str] = None) -> None:
         """Publishes one event for each text in data; blocks until the hub has them.
 
-        On an encrypted channel they go out sealed. Never tries again by itself. socket_id is the connection that does not get them back.
+        On an encrypted channel they go out sealed. Never tries again by itself. socket_id is the
+        connection that does not get them back.
 
         Raises:
             HubDown: the hub cannot be reached (ran: no), or its answer did not come (ran: unknown).
@@ -112,8 +116,10 @@ class App:
         for i in range(0, len(data), BATCH_MAX):
             self._publish_some(channel, event, data[i:i + BATCH_MAX], socket_id)
 
-    def _publish_some(self, channel: str, event: str, data: List[str], socket_id: Optional[str]) -> None:
-        entries: List[Dict[str, Any]] = [{'name': event, 'channel': channel, 'data': d} for d in data]
+    def _publish_some(self, channel: str, event: str, data: List[str],
+                      socket_id: Optional[str]) -> None:
+        entries: List[Dict[str, Any]] = [
+            {'name': event, 'channel': channel, 'data': d} for d in data]
         if socket_id:
             for entry in entries:
                 entry['socket_id'] = socket_id
@@ -147,7 +153,8 @@ class App:
             raise HubDown('the hub cannot be reached: %s' % e.reason,
                           ran='no' if isinstance(e.reason, NOT_SENT) else 'unknown') from e
         except (OSError, http.client.HTTPException) as e:
-            raise HubDown('the hub did not answer: %s' % (e or type(e).__name__), ran='unknown') from e
+            raise HubDown('the hub did not answer: %s' % (e or type(e).__name__),
+                          ran='unknown') from e
 
     def _is_clock_wrong(self, date: Optional[str]) -> bool:
         """Takes the hub's time if ours differs: small machines start with 1970."""

@@ -86,8 +86,9 @@ class AsyncServer(Pusher):
         handlers: those of another object, to be shared.
     """
 
-    def __init__(self, app_id: Optional[str] = None, key: Optional[str] = None, secret: Optional[str] = None,
-                 cluster: Optional[str] = None, name: str = 'server', *, socket: Optional[str] = None,
+    def __init__(self, app_id: Optional[str] = None, key: Optional[str] = None,
+                 secret: Optional[str] = None, cluster: Optional[str] = None,
+                 name: str = 'server', *, socket: Optional[str] = None,
                  worker_num: int = 1, handlers: Optional[Handlers] = None) -> None:
         super().__init__(handlers)
         self.name = name
@@ -134,7 +135,7 @@ class AsyncServer(Pusher):
             await self.stop()
 
     async def stop(self) -> None:
-        """Ends the connection: all names are free at once, callers still waiting get ProviderGone."""
+        """Ends the connection: all names are free, callers still waiting get ProviderGone."""
         await self._link.stop()
         for running in list(self._running.values()):
             running.cancel()
@@ -173,13 +174,15 @@ class AsyncServer(Pusher):
             raise ApiExists('this server has %s already; use update' % name)
         self._apis[name] = _Api(name, function, {**schema.describe(function), **options})
 
-    async def register(self, name: str, function: Callable[..., Any], **options: Any) -> Dict[str, Any]:
+    async def register(self, name: str, function: Callable[..., Any],
+                       **options: Any) -> Dict[str, Any]:
         """Serves function(**params) under name. The function may be a coroutine.
 
         Args:
             options: policy ('exclusive', 'replace', 'share', 'standby'), concurrency, queue,
-                timeout_ms, timeout_max_ms, visibility ('local', 'remote'), idempotent, version, tags;
-                summary, description, params and result default to what docstring and type hints say.
+                timeout_ms, timeout_max_ms, visibility ('local', 'remote'), idempotent, version,
+                tags; summary, description, params and result default to what docstring and type
+                hints say.
 
         Returns the record of `apis`. Raises ApiExists, PermissionDenied, InvalidArgument, ...
         """
@@ -231,7 +234,8 @@ class AsyncServer(Pusher):
         """
         api = self._find(name)
         api.is_paused = True            # after a reconnect there is nothing left to wait for
-        await self._ask('drain', name, {} if timeout is None else {'timeout_ms': max(1, int(timeout * 1000))})
+        options = {} if timeout is None else {'timeout_ms': max(1, int(timeout * 1000))}
+        await self._ask('drain', name, options)
 
     def apis(self) -> Dict[str, Dict[str, Any]]:
         """The functions by name: options, and `state`: 'active', 'standby', 'revoked' (taken by
@@ -245,7 +249,10 @@ class AsyncServer(Pusher):
 
     async def _ask(self, method: str, *params: Any) -> Any:
         """Before the start there is nobody to be told."""
-        return await (await self._link.wait()).request(method, *params) if self._is_started else None
+        if not self._is_started:
+            return None
+        connection = await self._link.wait()
+        return await connection.request(method, *params)
 
     # -- the connection
 
@@ -254,7 +261,8 @@ class AsyncServer(Pusher):
         for api in self._apis.values():
             api.granted, api.connection = {}, None
         while True:
-            waiting = [a for a in self._apis.values() if a.connection is not connection and not a.is_revoked]
+            waiting = [a for a in self._apis.values()
+                       if a.connection is not connection and not a.is_revoked]
             if not waiting:
                 break
             for api in waiting:
@@ -310,7 +318,8 @@ class AsyncServer(Pusher):
         loop = asyncio.get_running_loop()
 
         def send_progress(value: Any) -> None:
-            loop.call_soon_threadsafe(incoming.connection.notify, 'progress', incoming.number, value)
+            loop.call_soon_threadsafe(
+                incoming.connection.notify, 'progress', incoming.number, value)
         running = _Running(Call(request, send_progress if incoming.meta.get('progress') else None))
         key = (incoming.connection, incoming.number)
         self._running[key] = running
@@ -350,7 +359,8 @@ class AsyncServer(Pusher):
         if incoming.problem is not None:
             raise InvalidArgument('params that Python cannot hold: %s' % incoming.problem)
         if not isinstance(params, dict) or not all(isinstance(key, str) for key in params):
-            raise InvalidArgument('params of %s have to be a map: they are keyword arguments' % api.name)
+            raise InvalidArgument(
+                'params of %s have to be a map: they are keyword arguments' % api.name)
         try:
             inspect.signature(api.function).bind(**params)
         except TypeError as e:

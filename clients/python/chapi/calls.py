@@ -30,7 +30,8 @@ class Call:
     def cancelled(self) -> bool:
         """Whether the caller has gone or its time has passed: nobody waits for the result.
 
-        A function that takes long looks at it now and then. Coroutines need not: they are cancelled.
+        A function that takes long looks at it now and then. Coroutines need not: they are
+        cancelled.
         """
         return self._cancelled.is_set()
 

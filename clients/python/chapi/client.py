@@ -29,16 +29,19 @@ class Client(Pusher):
     Args, and what is raised: as of `AsyncClient`.
     """
 
-    def __init__(self, app_id: Optional[str] = None, key: Optional[str] = None, secret: Optional[str] = None,
-                 cluster: Optional[str] = None, *, channel: Optional[str] = None, host: Optional[str] = None,
-                 port: Optional[int] = None, tls: Tls = True, encryption_master_key: Optional[MasterKey] = None,
+    def __init__(self, app_id: Optional[str] = None, key: Optional[str] = None,
+                 secret: Optional[str] = None, cluster: Optional[str] = None, *,
+                 channel: Optional[str] = None, host: Optional[str] = None,
+                 port: Optional[int] = None, tls: Tls = True,
+                 encryption_master_key: Optional[MasterKey] = None,
                  socket: Optional[str] = None, name: str = 'client',
                  connect_timeout: float = CONNECT_TIMEOUT) -> None:
         handlers = Handlers()
         super().__init__(handlers)
         self._client = AsyncClient(
             app_id, key, secret, cluster, channel=channel, host=host, port=port, tls=tls,
-            encryption_master_key=encryption_master_key, socket=socket, name=name, connect_timeout=connect_timeout, handlers=handlers)
+            encryption_master_key=encryption_master_key, socket=socket, name=name,
+            connect_timeout=connect_timeout, handlers=handlers)
         self._background: Optional[Background] = Background()
         self._background.run(self._client.start())
         atexit.register(self.stop)
@@ -92,7 +95,8 @@ class Client(Pusher):
         Arguments, and what is raised: as of `AsyncClient.perform`.
         """
         if on_progress is None:
-            return self._loop().run(self._client.perform(api, params, timeout=timeout, to=to, id=id, retry=retry))
+            return self._loop().run(self._client.perform(
+                api, params, timeout=timeout, to=to, id=id, retry=retry))
         values: queue.SimpleQueue[Any] = queue.SimpleQueue()
         future = self._loop().start(self._client.perform(
             api, params, timeout=timeout, to=to, id=id, retry=retry, on_progress=values.put))

@@ -46,23 +46,27 @@ class Seal:
 
     def __init__(self, channel: str, master_key: Optional[Union[str, bytes]]) -> None:
         if master_key is None:
-            raise ValueError('%s is an encrypted channel: encryption_master_key= is needed' % channel)
+            raise ValueError(
+                '%s is an encrypted channel: encryption_master_key= is needed' % channel)
         if nacl is None:
             raise ImportError('the package PyNaCl is needed for encrypted channels: '
                               'pip install chapi[encrypted]')
-        self._box = nacl.secret.SecretBox(hashlib.sha256(channel.encode() + _read_key(master_key)).digest())
+        key = hashlib.sha256(channel.encode() + _read_key(master_key)).digest()
+        self._box = nacl.secret.SecretBox(key)
 
     def close(self, text: str, nonce: Optional[bytes] = None) -> str:
         """The data of an event with this text. A nonce is for tests only: each serves once."""
         sealed = self._box.encrypt(text.encode(), nonce)
-        return json.dumps({'nonce': base64.b64encode(sealed.nonce).decode(),
-                           'ciphertext': base64.b64encode(sealed.ciphertext).decode()}, separators=(',', ':'))
+        return json.dumps({
+            'nonce': base64.b64encode(sealed.nonce).decode(),
+            'ciphertext': base64.b64encode(sealed.ciphertext).decode()}, separators=(',', ':'))
 
     def open(self, data: Any) -> str:
         """The text of an event's data. Raises ValueError for what was not sealed with this key."""
         try:
             sealed = json.loads(data) if isinstance(data, str) else data
-            nonce, ciphertext = (base64.b64decode(sealed[k], validate=True) for k in ('nonce', 'ciphertext'))
+            nonce = base64.b64decode(sealed['nonce'], validate=True)
+            ciphertext = base64.b64decode(sealed['ciphertext'], validate=True)
             return self._box.decrypt(ciphertext, nonce).decode()
         except (KeyError, TypeError, ValueError, nacl.exceptions.CryptoError) as e:
             raise ValueError('not sealed with this key: %s' % e) from None

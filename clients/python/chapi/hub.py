@@ -146,7 +146,8 @@ class Hub:
             await asyncio.wait_for(self._subscribe(ws, socket_id), OPEN_TIMEOUT)
             self._come_up(socket_id)
             while True:
-                await self._take(ws, await asyncio.wait_for(self._receive(ws), interval + PONG_WAIT))
+                event = await asyncio.wait_for(self._receive(ws), interval + PONG_WAIT)
+                await self._take(ws, event)
         finally:
             if pinging is not None:
                 pinging.cancel()
@@ -160,14 +161,15 @@ class Hub:
         self._on_up()
 
     async def _establish(self, ws: Any) -> Any:
-        """(socket_id, seconds between pings). Errors before it count as the end of the connection."""
+        """(socket_id, seconds between pings). An error before it counts as the connection's end."""
         while True:
             event = await self._receive(ws)
             data = _protocol_data(event)
             if event['event'] == 'pusher:error':
                 raise _Lost(data.get('code') or 1006, str(data.get('message', '')))
             if event['event'] == 'pusher:connection_established':
-                return str(data['socket_id']), min(PING_MOST, data.get('activity_timeout') or PING_MOST)
+                interval = data.get('activity_timeout') or PING_MOST
+                return str(data['socket_id']), min(PING_MOST, interval)
 
     async def _subscribe(self, ws: Any, socket_id: str) -> None:
         data = {'channel': self.channel}
@@ -179,7 +181,8 @@ class Hub:
             if event['event'] == 'pusher_internal:subscription_succeeded':
                 return
             if event['event'] in REFUSALS:
-                raise Unauthenticated('the hub refuses channel %s: %s' % (self.channel, event.get('data')))
+                raise Unauthenticated(
+                    'the hub refuses channel %s: %s' % (self.channel, event.get('data')))
             await self._take(ws, event)
 
     async def _ping(self, ws: Any, interval: float) -> None:
@@ -197,7 +200,8 @@ class Hub:
             try:
                 event = json.loads(await ws.recv())
             except websockets.ConnectionClosed as e:
-                raise _Lost(*(e.rcvd.code, e.rcvd.reason) if e.rcvd else (1006, 'without a word')) from e
+                code, reason = (e.rcvd.code, e.rcvd.reason) if e.rcvd else (1006, 'without a word')
+                raise _Lost(code, reason) from e
             except ValueError:
                 continue
             if isinstance(event, dict) and isinstance(event.get('event'), str):
@@ -209,7 +213,9 @@ class Hub:
             await _send(ws, 'pusher:pong', {})
         elif name == 'pusher:error':
             log.warning('the hub says: %s', event.get('data'))
-        elif not name.startswith(('pusher:', 'pusher_internal:')) and event.get('channel') == self.channel:
+        elif name.startswith(('pusher:', 'pusher_internal:')):
+            return
+        elif event.get('channel') == self.channel:
             self._hand_on(name, event.get('data'))
 
     def _hand_on(self, name: str, data: Any) -> None:

@@ -76,7 +76,8 @@ class Messages:
 
 def read_message(message: bytes) -> Tuple[List[Any], Optional[str]]:
     """The parts of a message, up to one that cannot be read, and why not."""
-    unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, timestamp=3, max_buffer_size=MESSAGE_MAX)
+    unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, timestamp=3,
+                                max_buffer_size=MESSAGE_MAX)
     unpacker.feed(message)
     parts: List[Any] = []
     try:

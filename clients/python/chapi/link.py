@@ -20,8 +20,9 @@ log = logging.getLogger('chapi')
 class Link:
     """`on_up` is awaited with each new connection, before anybody else gets it."""
 
-    def __init__(self, path: str, client: str, app_key: Optional[str], *, on_request: RequestHandler,
-                 on_notification: NotificationHandler, on_up: Callable[[Connection], Awaitable[None]]) -> None:
+    def __init__(self, path: str, client: str, app_key: Optional[str], *,
+                 on_request: RequestHandler, on_notification: NotificationHandler,
+                 on_up: Callable[[Connection], Awaitable[None]]) -> None:
         self._path = path
         self._hello: Dict[str, Any] = {'client': client, 'version': VERSION, 'protocol': PROTOCOL}
         if app_key:
@@ -30,7 +31,8 @@ class Link:
         self._on_notification = on_notification
         self._on_up = on_up
         self._task: Optional[asyncio.Task[None]] = None
-        self._settled: Optional[asyncio.Event] = None    # set: there is a connection, or never will be
+        # Set: there is a connection, or never will be.
+        self._settled: Optional[asyncio.Event] = None
         self._connection: Optional[Connection] = None
         self._refusal: Optional[Error] = None
         self._why_not = 'not tried yet'
@@ -63,7 +65,8 @@ class Link:
             if not self._settled.is_set():
                 await asyncio.wait_for(self._settled.wait(), timeout)
         except asyncio.TimeoutError:
-            raise ConnectionLost('no gateway at %s: %s' % (self._path, self._why_not), ran='no') from None
+            raise ConnectionLost('no gateway at %s: %s' % (self._path, self._why_not),
+                                 ran='no') from None
         if self._refusal is not None:
             raise self._refusal
         assert self._connection is not None

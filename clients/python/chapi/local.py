@@ -21,7 +21,8 @@ WAIT_MOST_MS = 24 * 3600 * 1000
 class LocalTransport:
     """See `Transport`. connect_timeout: how long a call waits for the gateway, in seconds."""
 
-    def __init__(self, socket: Optional[str], label: str, handlers: Handlers, connect_timeout: float) -> None:
+    def __init__(self, socket: Optional[str], label: str, handlers: Handlers,
+                 connect_timeout: float) -> None:
         self._handlers = handlers
         self._connect_timeout = connect_timeout
         self._requests: Set[asyncio.Task[None]] = set()
@@ -46,13 +47,16 @@ class LocalTransport:
     async def wait_apis(self, apis: Sequence[str]) -> None:
         await self._ask('wait', list(apis), {'timeout_ms': WAIT_MOST_MS})
 
-    async def send(self, api: str, params: Any, number: str, timeout: float, to: Optional[str]) -> None:
+    async def send(self, api: str, params: Any, number: str, timeout: float,
+                   to: Optional[str]) -> None:
         await self._ask('call', api, params, {**_options(number, timeout, to), 'oneway': True})
 
     async def perform(self, api: str, params: Any, number: str, timeout: float, to: Optional[str],
                       on_progress: Optional[Progress], retry: Optional[str] = None) -> Response:
-        options = {**_options(number, timeout, to), 'full': True, 'progress': on_progress is not None}
-        return Response.from_record(await self._ask('call', api, params, options, on_progress=on_progress))
+        options = {**_options(number, timeout, to), 'full': True,
+                   'progress': on_progress is not None}
+        return Response.from_record(await self._ask('call', api, params, options,
+                                                    on_progress=on_progress))
 
     async def publish(self, channel: str, event: str, data: Any) -> None:
         await self._ask('publish', channel, event, data)
@@ -89,7 +93,8 @@ class LocalTransport:
 
     def _ignore_notification(self, method: str, params: List[Any]) -> None:
         if method == 'event' and params[0].get('kind') == 'request':
-            self._handlers.hand_out(self._handlers.of_requests, to_json({'params': None, **params[0]}))
+            self._handlers.hand_out(self._handlers.of_requests,
+                                    to_json({'params': None, **params[0]}))
 
 
 def _options(number: str, timeout: float, to: Optional[str]) -> Dict[str, Any]:

@@ -15,7 +15,8 @@ from .workers import Background
 WAITING_MAX = 1024      # events; then nothing more is read, and the gateway counts what is lost
 
 
-def monitor_options(kinds: Optional[Sequence[str]], apis: Optional[str], bodies: bool) -> Dict[str, Any]:
+def monitor_options(kinds: Optional[Sequence[str]], apis: Optional[str],
+                    bodies: bool) -> Dict[str, Any]:
     """The options of the gateway's method `monitor`."""
     options: Dict[str, Any] = {'bodies': bodies}
     if kinds is not None:
@@ -40,7 +41,8 @@ class LocalMonitor:
         """Raises ConnectionLost when nobody listens at path, and what the gateway refuses."""
         monitor = cls()
         try:
-            monitor._connection = await Connection.open(path, monitor._ignore_request, monitor._take)
+            monitor._connection = await Connection.open(path, monitor._ignore_request,
+                                                        monitor._take)
         except OSError as e:
             raise ConnectionLost('no gateway at %s: %s' % (path, e), ran='no') from e
         monitor._reading = asyncio.ensure_future(monitor._connection.read())
@@ -121,7 +123,7 @@ class AsyncMonitor:
 
 
 class Monitor:
-    """The blocking form of `AsyncMonitor`: an iterator. `stop`, from any thread, ends the iteration."""
+    """The blocking form of `AsyncMonitor`: an iterator, which `stop` ends from any thread."""
 
     def __init__(self, monitor: AsyncMonitor, background: Background) -> None:
         self._monitor = monitor

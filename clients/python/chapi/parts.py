@@ -23,7 +23,8 @@ def split(number: str, text: str, limit: int = EVENT_MAX) -> List[str]:
     data = base64.b64encode(packed).decode()
     slices = [data[i:i + size] for i in range(0, len(data), size)]
     head = {'id': number, 'parts': len(slices), 'encoding': encoding, 'sha256': _digest(plain)}
-    return [json.dumps(dict(head, part=i, data=s), separators=(',', ':')) for i, s in enumerate(slices)]
+    return [json.dumps(dict(head, part=i, data=s), separators=(',', ':'))
+            for i, s in enumerate(slices)]
 
 
 def _digest(plain: bytes) -> str:

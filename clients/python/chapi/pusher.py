@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What servers and clients have in common: handlers of raw events, as the older library had them."""
+"""What servers and clients have in common: handlers of raw events, as in the older library."""
 from __future__ import annotations
 
 import functools
@@ -13,7 +13,7 @@ log = logging.getLogger('chapi')
 
 
 class Handlers:
-    """The handlers of one server or client, and the thread that they run in, one after the other."""
+    """The handlers of one server or client, and the thread that runs them, one after the other."""
 
     def __init__(self) -> None:
         self.of_requests: List[Handler] = []

@@ -32,8 +32,9 @@ class Request:
     @classmethod
     def from_meta(cls, api: str, params: Any, meta: Mapping[str, Any]) -> Request:
         """From what a gateway hands to a provider."""
-        return cls(str(meta.get('call', '')), api, params, meta.get('request_time'), meta.get('timeout_ms'),
-                   str(meta.get('caller', '')), str(meta.get('origin', 'local')))
+        return cls(str(meta.get('call', '')), api, params, meta.get('request_time'),
+                   meta.get('timeout_ms'), str(meta.get('caller', '')),
+                   str(meta.get('origin', 'local')))
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ class Response:
         return cls(str(record.get('id', '')), str(record.get('api', '')), record.get('result'),
                    None if error is None else Error.from_record(error),
                    record.get('request_time'), record.get('response_time'), record.get('queue_ms'),
-                   record.get('run_ms'), str(record.get('gateway', '')), str(record.get('instance', '')),
-                   bool(record.get('cached', False)))
+                   record.get('run_ms'), str(record.get('gateway', '')),
+                   str(record.get('instance', '')), bool(record.get('cached', False)))
 
     def to_record(self) -> Dict[str, Any]:
         """The record as it travels."""

@@ -20,8 +20,8 @@ from typing import Any, Dict, List, Optional, Sequence, Set
 from . import parts
 from .app import App
 from .crypto import is_encrypted, text_max
-from .errors import (ApiNotFound, ConnectionLost, DeadlineExceeded, Error, FailedPrecondition, InvalidArgument,
-                     TooLarge)
+from .errors import (ApiNotFound, ConnectionLost, DeadlineExceeded, Error, FailedPrecondition,
+                     InvalidArgument, TooLarge)
 from .hub import Hub
 from .pusher import Handlers
 from .records import Response
@@ -57,7 +57,8 @@ class _Waiting:
 class RemoteTransport:
     """See `Transport`. connect_timeout: how long a call waits for the hub, in seconds."""
 
-    def __init__(self, app: App, channel: str, label: str, handlers: Handlers, connect_timeout: float) -> None:
+    def __init__(self, app: App, channel: str, label: str, handlers: Handlers,
+                 connect_timeout: float) -> None:
         self._hub = Hub(app, channel, self._take_event, self._come_back)
         self._event_max = text_max(parts.EVENT_MAX) if is_encrypted(channel) else parts.EVENT_MAX
         self._instances: Dict[str, str] = {}    # of the gateways heard of, by name
@@ -93,10 +94,12 @@ class RemoteTransport:
                 await asyncio.sleep(POLL)
 
     async def _is_there(self, api: str) -> bool:
-        response = await self.perform('chapi.describe', {'name': api}, uuid.uuid4().hex, ASK_TIMEOUT, None, None)
+        response = await self.perform('chapi.describe', {'name': api}, uuid.uuid4().hex,
+                                      ASK_TIMEOUT, None, None)
         return not isinstance(response.error, ApiNotFound)
 
-    async def send(self, api: str, params: Any, number: str, timeout: float, to: Optional[str]) -> None:
+    async def send(self, api: str, params: Any, number: str, timeout: float,
+                   to: Optional[str]) -> None:
         await self._publish_request(self._record(api, params, number, timeout, to))
 
     async def request(self, api: str, params: Dict[str, Any], number: str) -> None:
@@ -104,7 +107,8 @@ class RemoteTransport:
 
     async def publish(self, channel: str, event: str, data: Any) -> None:
         if event.startswith(RESERVED):
-            raise InvalidArgument('%s: names that begin with %s are not for users' % (event, ', '.join(RESERVED)))
+            raise InvalidArgument(
+                '%s: names that begin with %s are not for users' % (event, ', '.join(RESERVED)))
         try:
             text = data if isinstance(data, str) else to_json(data)
         except (TypeError, ValueError) as e:
@@ -112,7 +116,8 @@ class RemoteTransport:
         await self._publish(channel, event, [text], None)
 
     async def monitor(self, options: Dict[str, Any]) -> EventMonitor:
-        raise FailedPrecondition('only the gateway of this machine can be monitored: Client() without credentials')
+        raise FailedPrecondition('only the gateway of this machine can be monitored, '
+                                 'by Client() without credentials')
 
     async def perform(self, api: str, params: Any, number: str, timeout: float, to: Optional[str],
                       on_progress: Optional[Progress], retry: Optional[str] = None) -> Response:
@@ -121,7 +126,8 @@ class RemoteTransport:
         record = self._record(api, params, number, timeout, to)
         if on_progress is not None:
             record['progress'] = True
-        waiting = _Waiting(asyncio.get_running_loop().create_future(), on_progress, parts.Assembly(), asyncio.Event())
+        waiting = _Waiting(asyncio.get_running_loop().create_future(), on_progress,
+                           parts.Assembly(), asyncio.Event())
         self._waiting[number] = waiting
         repeating: Optional[asyncio.Task[None]] = None
         try:
@@ -175,7 +181,8 @@ class RemoteTransport:
 
     def _record(self, api: str, params: Any, number: str, timeout: Optional[float],
                 to: Optional[str]) -> Dict[str, Any]:
-        record = {'id': number, 'api': api, 'params': params, 'request_time': time.time(), 'caller': self._label}
+        record = {'id': number, 'api': api, 'params': params, 'request_time': time.time(),
+                  'caller': self._label}
         if timeout is not None:
             record['timeout_ms'] = max(1, int(timeout * 1000))
         if to is not None:
@@ -189,7 +196,8 @@ class RemoteTransport:
         except (TypeError, ValueError) as e:
             raise InvalidArgument('params that JSON cannot express: %s' % e) from e
         if size > parts.RECORD_MAX:
-            raise TooLarge('a request of %d bytes; at most %d go over a hub' % (size, parts.RECORD_MAX),
+            raise TooLarge('a request of %d bytes; at most %d go over a hub'
+                           % (size, parts.RECORD_MAX),
                            details={'size': size, 'limit': parts.RECORD_MAX})
         await self.wait_ready(self._connect_timeout)
         if size > self._event_max:
@@ -198,11 +206,12 @@ class RemoteTransport:
             await self._send('request', [text])
 
     async def _send(self, event: str, data: List[str]) -> None:
-        """What we send on our channel does not come back to us, unless a handler wants to see it."""
+        """What goes out on our channel does not come back, unless a handler wants to see it."""
         await self._publish(self._hub.channel, event, data,
                             None if self._handlers.of_requests else self._hub.socket_id)
 
-    async def _publish(self, channel: str, event: str, data: List[str], socket_id: Optional[str]) -> None:
+    async def _publish(self, channel: str, event: str, data: List[str],
+                       socket_id: Optional[str]) -> None:
         self.start()
         assert self._publishers is not None
         await asyncio.wrap_future(self._publishers.submit(functools.partial(

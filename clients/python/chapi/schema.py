@@ -6,8 +6,8 @@ import inspect
 import typing
 from typing import Any, Callable, Dict, Optional, Tuple
 
-_TYPES = {str: 'string', bool: 'boolean', int: 'integer', float: 'number', bytes: 'binary', type(None): 'null',
-          list: 'array', tuple: 'array', dict: 'object'}
+_TYPES = {str: 'string', bool: 'boolean', int: 'integer', float: 'number', bytes: 'binary',
+          type(None): 'null', list: 'array', tuple: 'array', dict: 'object'}
 SUMMARY_MAX = 256           # bytes that a gateway takes
 DESCRIPTION_MAX = 8192
 
@@ -52,7 +52,8 @@ def _params_schema(function: Callable[..., Any], hints: Dict[str, Any]) -> Optio
         if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
             continue
         if parameter.kind is parameter.POSITIONAL_ONLY:
-            raise TypeError('%s() has positional-only parameters, but params go by name' % function.__name__)
+            raise TypeError(
+                '%s() has positional-only parameters, but params go by name' % function.__name__)
         schema = _schema(hints.get(parameter.name, Any))
         if parameter.default is parameter.empty:
             required.append(parameter.name)

@@ -35,11 +35,13 @@ class Server(Pusher):
         socket: path of the gateway's socket; None: $CHAPI_SOCKET, else the usual places.
     """
 
-    def __init__(self, app_id: Optional[str] = None, key: Optional[str] = None, secret: Optional[str] = None,
-                 cluster: Optional[str] = None, name: str = 'server', *, socket: Optional[str] = None) -> None:
+    def __init__(self, app_id: Optional[str] = None, key: Optional[str] = None,
+                 secret: Optional[str] = None, cluster: Optional[str] = None,
+                 name: str = 'server', *, socket: Optional[str] = None) -> None:
         handlers = Handlers()
         super().__init__(handlers)
-        self._server = AsyncServer(app_id, key, secret, cluster, name, socket=socket, handlers=handlers)
+        self._server = AsyncServer(app_id, key, secret, cluster, name, socket=socket,
+                                   handlers=handlers)
         self._background: Optional[Background] = None
 
     # -- life
@@ -79,7 +81,7 @@ class Server(Pusher):
             raise
 
     def stop(self) -> None:
-        """Ends the connection: all names are free at once, callers still waiting get ProviderGone."""
+        """Ends the connection: all names are free, callers still waiting get ProviderGone."""
         background, self._background = self._background, None
         if background is not None:
             background.run(self._server.stop())
@@ -116,8 +118,9 @@ class Server(Pusher):
 
         Args:
             options: policy ('exclusive', 'replace', 'share', 'standby'), concurrency, queue,
-                timeout_ms, timeout_max_ms, visibility ('local', 'remote'), idempotent, version, tags;
-                summary, description, params and result default to what docstring and type hints say.
+                timeout_ms, timeout_max_ms, visibility ('local', 'remote'), idempotent, version,
+                tags; summary, description, params and result default to what docstring and type
+                hints say.
 
         Returns the record of `apis`. Raises ApiExists, PermissionDenied, InvalidArgument, ...;
         before the start `run` and `start` raise what the gateway refuses.

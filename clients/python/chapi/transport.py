@@ -20,7 +20,7 @@ class EventMonitor(Protocol):
 
 
 class Transport(Protocol):
-    """Times are in seconds. Errors on the way are raised; an error of the call is in its response."""
+    """Times are in seconds. Errors on the way are raised; that of a call is in its response."""
 
     def start(self) -> None:
         """Begins to connect, in the background. A second call does nothing."""
@@ -34,12 +34,13 @@ class Transport(Protocol):
     async def wait_apis(self, apis: Sequence[str]) -> None:
         """Waits until there are functions of all these names."""
 
-    async def send(self, api: str, params: Any, number: str, timeout: float, to: Optional[str]) -> None:
+    async def send(self, api: str, params: Any, number: str, timeout: float,
+                   to: Optional[str]) -> None:
         """Sends a request without waiting for its answer."""
 
     async def perform(self, api: str, params: Any, number: str, timeout: float, to: Optional[str],
                       on_progress: Optional[Progress], retry: Optional[str] = None) -> Response:
-        """A whole call. When the task is cancelled, so is the call. retry: as of `AsyncClient.perform`."""
+        """A whole call; retry as of `AsyncClient.perform`. A task that is cancelled cancels it."""
 
     async def request(self, api: str, params: Dict[str, Any], number: str) -> None:
         """Sends a request whose response goes to the handlers of raw events."""

@@ -39,7 +39,8 @@ def _marked(value: Any) -> Any:
             raise TypeError('a datetime needs a time zone')
         return {'$time': value.astimezone(timezone.utc).isoformat().replace('+00:00', 'Z')}
     if isinstance(value, dict):
-        return {'$' + k if isinstance(k, str) and k.startswith('$') else k: _marked(v) for k, v in value.items()}
+        return {'$' + k if isinstance(k, str) and k.startswith('$') else k: _marked(v)
+                for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_marked(v) for v in value]
     return value
@@ -62,4 +63,5 @@ def _unmarked(value: Any) -> Any:
 def _read_time(text: str) -> datetime:
     """RFC 3339 in UTC; a datetime holds microseconds, so finer digits are cut."""
     whole, _, fraction = text.rstrip('Z').partition('.')
-    return datetime.fromisoformat(whole).replace(microsecond=int((fraction + '000000')[:6]), tzinfo=timezone.utc)
+    microsecond = int((fraction + '000000')[:6])
+    return datetime.fromisoformat(whole).replace(microsecond=microsecond, tzinfo=timezone.utc)

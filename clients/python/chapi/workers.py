@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Threads: those that run functions, and the one that runs the event loop of the blocking classes."""
+"""Threads: those that run functions, and the one with the event loop of the blocking classes."""
 from __future__ import annotations
 
 import asyncio
@@ -71,7 +71,8 @@ class Background:
         """Runs a coroutine in the loop and returns its result. Ctrl-C cancels it."""
         if threading.current_thread() is self._thread:
             coroutine.close()
-            raise RuntimeError('this would wait for itself; use AsyncServer and AsyncClient in coroutines')
+            raise RuntimeError(
+                'this would wait for itself; use AsyncServer and AsyncClient in coroutines')
         future = self.start(coroutine)
         try:
             return future.result()
