@@ -149,7 +149,8 @@ def test_call_is_repeated_when_the_connection_is_back(fake_hub):
         assert wait() == 6
 
 
-def test_call_is_repeated_once_at_half_of_its_time(played):
+def test_call_is_repeated_once_at_half_of_its_time(played, monkeypatch):
+    monkeypatch.setattr('chapi.remote.ANSWER_WAIT', 0.05)
     client, remote = played
     wait = in_thread(client.call, 'f', timeout=0.5)
     first = take_request(remote)

@@ -109,6 +109,8 @@ def test_watch(start, gateway):
         return '["request","chapi.echo",{"a":1}]' in watch.log()
     wait_until(is_told, 'the monitor to tell')
     watch.wait_log('["response","chapi.echo",{"a":1}]')
+    gateway.stop()
+    watch.wait()
 
 
 def test_scripts_are_plain_shell(folder, need):
