@@ -14,7 +14,6 @@
 #include "gateway/text.h"
 
 #define QUEUE_STEPS 400000	/* of work for one name in a row: some milliseconds */
-#define RETRY_LEAST_MS 100
 #define RETRY_MOST_MS 30000
 
 /* ---- who is next ---------------------------------------------------------------------- */
@@ -207,7 +206,7 @@ static uint64_t retry_after_ms(const struct api *api)
 	const struct api_statistics *s = &api->statistics;
 	double ms = s->calls > 0 ? s->run_ms / (double)s->calls : RETRY_MOST_MS / 30.0;
 
-	return (uint64_t)MIN(MAX(ms, (double)RETRY_LEAST_MS), (double)RETRY_MOST_MS);
+	return (uint64_t)MIN(MAX(ms, (double)ROUTER_RETRY_MS), (double)RETRY_MOST_MS);
 }
 
 static enum outcome fail_busy(struct request *q, const struct api *api)
@@ -281,6 +280,7 @@ static bool check_number(struct request *q)
 	request_fail(q, CHAPI_ERR_BUSY,
 		     "%u calls of this connection are unanswered, and no more may be "
 		     "(calls_per_peer); wait for answers first", most);
+	router_retry_after(q->router, &q->failure, ROUTER_RETRY_MS);
 	return false;
 }
 

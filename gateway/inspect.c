@@ -107,25 +107,27 @@ static struct entry entry_of_builtin(const struct builtin *builtin)
 
 #define N_STATISTICS 7
 
-static void put_statistics(struct buf *b, const struct api *api)
+static void put_statistics(struct buf *b, const struct api_statistics *s, unsigned int n_running,
+			   unsigned int n_queued)
 {
-	const struct api_statistics *s = &api->statistics;
-
 	put_key_int(b, "calls", (int64_t)s->calls);
 	put_key_int(b, "failed", (int64_t)s->failed);
-	put_key_int(b, "running", api->n_running);
-	put_key_int(b, "queued", api->n_queued);
+	put_key_int(b, "running", n_running);
+	put_key_int(b, "queued", n_queued);
 	put_key_number(b, "run_ms_average", s->calls > 0 ? s->run_ms / (double)s->calls : 0);
 	put_key_number(b, "run_ms_most", s->run_ms_most);
 	put_key_number(b, "queue_ms_most", s->queue_ms_most);
 }
 
+static void put_statistics_of(struct buf *b, const struct api *api)
+{
+	put_statistics(b, &api->statistics, api->n_running, api->n_queued);
+}
+
 #define N_DETAILS 9
 
-static void put_details(struct buf *b, const struct api *api)
+static void put_details(struct buf *b, const struct api_options *options, unsigned int n_standbys)
 {
-	const struct api_options *options = &api_holder(api)->options;
-
 	put_key_span(b, "description", options->description);
 	put_key_span(b, "version", options->version);
 	mp_put_str(b, "tags");
@@ -139,7 +141,7 @@ static void put_details(struct buf *b, const struct api *api)
 	put_key_int(b, "queue", options->queue);
 	put_key_int(b, "timeout_ms", options->timeout_ms);
 	put_key_int(b, "timeout_max_ms", options->timeout_max_ms);
-	put_key_int(b, "standbys", api->n_standbys);
+	put_key_int(b, "standbys", n_standbys);
 }
 
 static void put_provider(struct buf *b, const struct holder *holder)
@@ -169,8 +171,8 @@ static void put_long(struct buf *b, const struct api *api)
 
 	mp_put_map(b, N_ENTRY + N_STATISTICS + N_DETAILS);
 	put_entry(b, &entry);
-	put_details(b, api);
-	put_statistics(b, api);
+	put_details(b, &api_holder(api)->options, api->n_standbys);
+	put_statistics_of(b, api);
 }
 
 static void put_short(struct buf *b, const struct api *api)
@@ -218,10 +220,11 @@ static enum outcome check_size(struct request *q)
 	router_spend(q->router, len / STEP_BYTES);
 	if (len <= most)
 		return request_done(q);
-	buf_clear(&q->router->answer);
-	return request_fail(q, CHAPI_ERR_TOO_LARGE,
-			    "the list has %zu bytes, a message at most %zu (max_message); "
-			    "ask for a part of it by a pattern", len, most);
+	request_fail(q, CHAPI_ERR_TOO_LARGE,
+		     "the list has %zu bytes, a message at most %zu (max_message); "
+		     "ask for a part of it by a pattern", len, most);
+	router_put_sizes(q->router, &q->failure, len);
+	return OUTCOME_FAILURE;
 }
 
 /* Keeps those that the party may list. */
@@ -278,16 +281,26 @@ static struct api *find_seen(const struct request *q, struct span name)
 	return api;
 }
 
+/* The same fields as of a provider's function: it is called at once, whatever else is going on. */
 static enum outcome describe_builtin(struct request *q, struct span name)
 {
 	const struct builtin *builtin = builtin_find(name, q->from->origin);
+	const struct api_options options = { .idempotent = true };
+	const struct api_statistics none = { 0 };
+	struct buf *b = &q->router->answer;
+	struct entry entry;
 
 	if (!builtin || !router_allows(q->router, RIGHT_LIST, q->from, name))
 		return fail_unknown(q, name);
-	const struct entry entry = entry_of_builtin(builtin);
-
-	mp_put_map(&q->router->answer, N_ENTRY);
-	put_entry(&q->router->answer, &entry);
+	entry = entry_of_builtin(builtin);
+	mp_put_map(b, N_ENTRY + N_DETAILS + N_STATISTICS + 3);
+	put_entry(b, &entry);
+	put_details(b, &options, 0);
+	put_key_value(b, "params", options.params);
+	put_key_value(b, "result", options.result);
+	put_statistics(b, &none, 0, 0);
+	mp_put_str(b, "holders");
+	mp_put_array(b, 0);
 	return request_done(q);
 }
 
@@ -307,10 +320,10 @@ enum outcome inspect_describe(struct request *q, struct span name)
 	options = &api_holder(api)->options;
 	mp_put_map(b, N_ENTRY + N_DETAILS + N_STATISTICS + 3);
 	put_entry(b, &entry);
-	put_details(b, api);
+	put_details(b, options, api->n_standbys);
 	put_key_value(b, "params", options->params);
 	put_key_value(b, "result", options->result);
-	put_statistics(b, api);
+	put_statistics_of(b, api);
 	put_providers(b, api);
 	return check_size(q);
 }
@@ -323,7 +336,7 @@ enum outcome inspect_stats_of(struct request *q, struct span name)
 		return fail_unknown(q, name);
 	mp_put_map(&q->router->answer, 1 + N_STATISTICS);
 	put_key_span(&q->router->answer, "name", name);
-	put_statistics(&q->router->answer, api);
+	put_statistics_of(&q->router->answer, api);
 	return request_done(q);
 }
 
@@ -439,7 +452,7 @@ enum outcome inspect_stats(struct request *q)
 	for (size_t i = 0; i < n; i++) {
 		mp_put_text(b, api_name(apis[i]));
 		mp_put_map(b, N_STATISTICS);
-		put_statistics(b, apis[i]);
+		put_statistics_of(b, apis[i]);
 	}
 	free(apis);
 	return check_size(q);

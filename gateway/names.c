@@ -285,10 +285,18 @@ static void put_texts(struct buf *b, struct span array)
 		mp_put_array(b, 0);
 }
 
+static void put_description(struct buf *b, struct span description)
+{
+	if (description.len > 0)
+		mp_put_raw(b, description);
+	else
+		mp_put_nil(b);
+}
+
 static void put_granted(struct buf *b, struct span name, const char *state,
 			const struct api_options *options)
 {
-	mp_put_map(b, 13);
+	mp_put_map(b, 15);
 	mp_put_str(b, "name");
 	mp_put_text(b, name);
 	mp_put_str(b, "state");
@@ -315,6 +323,10 @@ static void put_granted(struct buf *b, struct span name, const char *state,
 	mp_put_text(b, options->version);
 	mp_put_str(b, "tags");
 	put_texts(b, options->tags);
+	mp_put_str(b, "params");
+	put_description(b, options->params);
+	mp_put_str(b, "result");
+	put_description(b, options->result);
 }
 
 const char *holder_state(const struct holder *holder)

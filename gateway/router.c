@@ -167,6 +167,18 @@ void router_retry_after(struct router *router, struct failure *failure, uint64_t
 		failure->details = buf_span(&router->answer);
 }
 
+void router_put_sizes(struct router *router, struct failure *failure, uint64_t size)
+{
+	buf_clear(&router->answer);
+	mp_put_map(&router->answer, 2);
+	mp_put_str(&router->answer, "size");
+	mp_put_uint(&router->answer, size);
+	mp_put_str(&router->answer, "max_message");
+	mp_put_uint(&router->answer, router->config.limits.max_message);
+	if (buf_error(&router->answer) == 0)
+		failure->details = buf_span(&router->answer);
+}
+
 enum outcome request_done(struct request *q)
 {
 	if (buf_error(&q->router->answer) != 0)
@@ -185,12 +197,14 @@ bool request_charge(struct request *q, size_t n)
 			     "%zu bytes more than the %zu that this connection may keep waiting "
 			     "(pinned_per_peer); wait for answers first, and read them",
 			     own - limits->pinned_per_peer, limits->pinned_per_peer);
+		router_retry_after(q->router, &q->failure, ROUTER_RETRY_MS);
 		return false;
 	}
 	if (q->router->pinned + n > limits->pinned_total) {
 		request_fail(q, CHAPI_ERR_BUSY,
 			     "all connections together keep as much waiting as they may "
 			     "(pinned_total, %zu bytes); try again later", limits->pinned_total);
+		router_retry_after(q->router, &q->failure, ROUTER_RETRY_MS);
 		return false;
 	}
 	q->from->pinned += n;
@@ -748,13 +762,7 @@ void router_too_large(struct router *router, struct party *from, int type, int64
 		      "the %s has %llu bytes, a message at most %zu (max_message); send it in "
 		      "parts, or raise the limit", what, (unsigned long long)size, most);
 	failure.ran = type == MESSAGE_RESPONSE ? CHAPI_RAN_YES : CHAPI_RAN_NO;
-	mp_put_map(&router->answer, 2);
-	mp_put_str(&router->answer, "size");
-	mp_put_uint(&router->answer, size);
-	mp_put_str(&router->answer, "max_message");
-	mp_put_uint(&router->answer, most);
-	if (buf_error(&router->answer) == 0)
-		failure.details = buf_span(&router->answer);
+	router_put_sizes(router, &failure, size);
 	refuse_message(router, from, type, id, &failure, now);
 	forget_answer(router);
 }

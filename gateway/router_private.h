@@ -25,6 +25,7 @@
 #include "libchapi-ipc/mp.h"
 
 #define AWAITED_CHAINS 64
+#define ROUTER_RETRY_MS 100	/* advice when nothing better is known */
 
 enum timer_kind { TIMER_CALL, TIMER_PENDING };
 
@@ -92,7 +93,9 @@ enum outcome request_done_nil(struct request *q);
 /* The same for a call that is over later than its request. */
 void router_fail(struct router *router, struct failure *ret, int code, const char *fmt, ...)
 	PRINTF(4, 5);
-/* Adds to a failure whose details are empty: try again after so many ms. Needs router->answer. */
+/* Adds to a failure whose details are empty: what is too large, and what may be; try again after
+ * so many ms. Needs router->answer. */
+void router_put_sizes(struct router *router, struct failure *failure, uint64_t size);
 void router_retry_after(struct router *router, struct failure *failure, uint64_t ms);
 
 /* The one place where a party is told anything. */

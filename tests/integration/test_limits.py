@@ -96,6 +96,38 @@ def test_what_waits_is_charged_to_who_caused_it(start_gateway):
         assert other.result(number) is None
 
 
+def test_what_a_caller_leaves_behind_is_charged_to_all(start_gateway, encoding):
+    gateway = start_gateway(limits={'pinned_total': '100K'})
+    with gateway.connect(encoding) as provider, gateway.connect(encoding) as other:
+        provider.ask('register', 'f', {'concurrency': 1})
+        with gateway.connect(encoding) as caller:
+            for text in ('small', 'x' * 90000):
+                caller.call('f', text, oneway=True)
+        wait_until(lambda: other.ask('status')['peers'] == 2, 'the caller to be gone')
+        with pytest.raises(RpcError) as e:
+            other.call('f', 'x' * 20000)
+        assert (e.value.code, e.value.ran) == ('busy', 'no')
+        assert e.value.details == {'retry_after_ms': 100}
+        provider.answer(provider.wait_request())
+        provider.wait_request()
+        assert other.ask('status')['pinned'] < 5000
+
+
+def test_output_that_is_not_read_is_charged(start_gateway, encoding):
+    """A socket of its own may hold a part of it, so what is asked for is about the rest."""
+    gateway = start_gateway(limits={'pinned_per_peer': '1M'})
+    with gateway.connect(encoding) as slow, gateway.connect(encoding) as other:
+        for n in range(1, 7):
+            slow.send(0, n, 'call', ['chapi.echo', 'x' * 500000])
+        slow.send(0, 7, 'wait', ['never'])
+        wait_until(lambda: other.ask('status')['pinned'] > 1000000, 'the answers to wait')
+        error = slow.wait_response(7)[2]
+        assert (error['code'], error['ran']) == ('busy', 'no')
+        for n in range(1, 7):
+            assert slow.result(n) == 'x' * 500000
+        assert other.ask('status')['pinned'] < 5000
+
+
 def test_a_provider_that_does_not_read_queues_then_busy(start_gateway):
     """Nobody else is slower, and when it reads again the calls that wait are run."""
     gateway = start_gateway(gateway={'max_message': '64K'}, limits={'output_per_peer': '128K'})

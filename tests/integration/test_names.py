@@ -178,6 +178,23 @@ def test_drain_waits_for_the_last_call_and_runs_the_queue(connect):
     assert provider.result(drain) is None
 
 
+@pytest.mark.parametrize('pauser, drainer', [(0, 1), (1, 0)], ids=['provider pauses', 'administrator pauses'])
+def test_a_drain_runs_what_somebody_else_has_paused(connect, pauser, drainer):
+    provider, caller = connect(), connect()
+    both = [provider, connect()]    # the second holds nothing: an administrator
+    provider.ask('register', 'f', {'concurrency': 1})
+    numbers = [caller.request('call', 'f', {'n': n}) for n in range(2)]
+    request = provider.wait_request()
+    both[pauser].ask('pause', 'f')
+    provider.answer(request, 0)
+    assert caller.result(numbers[0]) == 0
+    assert provider.quiet()
+    drain = both[drainer].request('drain', 'f')
+    serve(provider, 1)
+    assert caller.result(numbers[1]) == 1
+    assert both[drainer].result(drain) is None
+
+
 def test_a_drain_that_takes_too_long_goes_on_until_resume(connect):
     provider, caller = connect(), connect()
     Provider(provider, 'f')

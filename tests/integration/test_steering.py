@@ -142,6 +142,23 @@ def test_a_oneway_call_that_is_lost_is_counted(connect, gateway):
     wait_until(lambda: gateway.ask('status')['counters']['oneways_lost'] == 1, 'the loss to be counted')
 
 
+def test_a_oneway_call_to_oneself_is_lost_with_oneself(connect, gateway):
+    client = connect()
+    Provider(client, 'f')
+    client.call('f', oneway=True)
+    client.wait_request()
+    client.close()
+    wait_until(lambda: gateway.ask('status')['counters']['oneways_lost'] == 1, 'the loss to be counted')
+
+
+def test_oneway_may_be_full(connect):
+    provider, caller = connect(), connect()
+    Provider(provider, 'f')
+    record = caller.call('f', oneway=True, full=True, id='x')
+    assert (record['id'], record['api'], record['result'], record['error']) == ('x', 'f', None, None)
+    assert caller.call('nobody', oneway=True, full=True)['error']['code'] == 'api_not_found'
+
+
 def test_oneway_and_progress_do_not_go_together(client):
     client.ask('register', 'f')
     with pytest.raises(RpcError) as e:

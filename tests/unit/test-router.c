@@ -507,10 +507,17 @@ static void test_exclusive_name_is_taken_once(void **state UNUSED)
 
 static void test_register_reads_all_options(void **state UNUSED)
 {
-	holds(alice, "[\"door\",{\"policy\":\"share\",\"concurrency\":2,\"queue\":3,\"timeout_ms\":4,"
-	      "\"timeout_max_ms\":5,\"visibility\":\"local\",\"idempotent\":true,\"summary\":\"s\","
-	      "\"description\":\"d\",\"version\":\"v\",\"tags\":[\"x\",\"y\"],\"unknown\":1,"
-	      "\"params\":{\"type\":\"object\"},\"result\":{\"type\":\"null\"}}]");
+	static const char options[] =
+		"[\"door\",{\"policy\":\"share\",\"concurrency\":2,\"queue\":3,\"timeout_ms\":4,"
+		"\"timeout_max_ms\":5,\"visibility\":\"local\",\"idempotent\":true,\"summary\":\"s\","
+		"\"description\":\"d\",\"version\":\"v\",\"tags\":[\"x\",\"y\"],\"unknown\":1,"
+		"\"params\":{\"type\":\"object\"},\"result\":{\"type\":\"null\"}}]";
+
+	assert_has(holds(alice, options), "{\"name\":\"door\",\"state\":\"active\","
+		   "\"policy\":\"share\",\"visibility\":\"local\",\"concurrency\":2,\"queue\":3,\"timeout_ms\":4,\"timeout_max_ms\":5,"
+		   "\"idempotent\":true,\"summary\":\"s\",\"description\":\"d\",\"version\":\"v\","
+		   "\"tags\":[\"x\",\"y\"],\"params\":{\"type\":\"object\"},"
+		   "\"result\":{\"type\":\"null\"}}");
 	assert_has(described("door"), "\"summary\":\"s\",\"state\":\"active\",\"policy\":\"share\","
 		   "\"visibility\":\"local\",\"providers\":1,\"description\":\"d\",\"version\":\"v\","
 		   "\"tags\":[\"x\",\"y\"],\"idempotent\":true,\"concurrency\":2,\"queue\":3,"
@@ -1357,6 +1364,7 @@ static void test_list_that_is_too_large_is_refused(void **state UNUSED)
 	l.max_message = 20;
 	set_limits(l);
 	fails(bob, "list", "[]", "too_large");
+	assert_has(text_of(&bob->value), ",\"max_message\":20}");
 	fails(bob, "describe", "[\"door\"]", "too_large");
 }
 
@@ -1373,6 +1381,9 @@ static void test_describe_tells_all(void **state UNUSED)
 		   "\"state\":\"standby\",\"running\":0}]");
 	assert_has(gets(dave, "call", "[\"chapi.describe\",{\"name\":\"door\"}]"), "\"opens\"");
 	assert_has(gets(dave, "describe", "[\"chapi.ping\"]"), "says pong");
+	assert_has(text_of(&dave->value), "\"description\":\"\",\"version\":\"\",\"tags\":[],"
+		   "\"idempotent\":true");
+	assert_has(text_of(&dave->value), "\"params\":null,\"result\":null,\"calls\":0");
 	fails(dave, "describe", "[\"gate\"]", "api_not_found");
 	fails(dave, "describe", "[\"chapi.pong\"]", "api_not_found");
 }
@@ -2339,6 +2350,7 @@ static void test_limit_of_calls_per_peer(void **state UNUSED)
 	ask(bob, "call", "[\"door\",2]");
 	fails(bob, "call", "[\"door\",3]", "busy");
 	assert_has(bob->message, "calls_per_peer");
+	assert_string_equal(text_of(&bob->value), "{\"retry_after_ms\":100}");
 	gets(bob, "call", "[\"chapi.ping\"]");
 	ask(carol, "call", "[\"door\",4]");
 	answer(alice, 1, "0");
@@ -2377,6 +2389,7 @@ static void test_limit_of_pinned_per_peer(void **state UNUSED)
 	set_limits(l);
 	fails(bob, "call", "[\"door\",\"more than ten bytes\"]", "busy");
 	assert_has(bob->message, "pinned_per_peer");
+	assert_string_equal(text_of(&bob->value), "{\"retry_after_ms\":100}");
 	fails(alice, "register", "[\"gate\"]", "busy");
 	fails(bob, "wait", "[[\"x\"]]", "busy");
 	fails(root, "monitor", "[]", "busy");
