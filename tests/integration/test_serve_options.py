@@ -41,7 +41,7 @@ def wait_gone(pid):
         try:
             with open('/proc/%d/stat' % pid) as f:
                 return f.read().rsplit(')', 1)[1].split()[0] in 'ZX'
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return True
     wait_until(is_gone, 'process %d to end' % pid)
 
