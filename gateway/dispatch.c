@@ -275,7 +275,7 @@ static bool check_number(struct request *q)
 {
 	unsigned int most = q->router->config.limits.calls_per_peer;
 
-	if (q->from->n_calls_made < most)
+	if (q->from->n_calls_made + q->from->n_outgoings < most)
 		return true;
 	request_fail(q, CHAPI_ERR_BUSY,
 		     "%u calls of this connection are unanswered, and no more may be "
@@ -362,7 +362,7 @@ static bool check_open(struct request *q, const struct api *api)
 }
 
 /* A label that is unique enough for logs: the instance's beginning and a count, in hex. */
-static struct span make_label(struct request *q)
+struct span request_make_label(struct request *q)
 {
 	static const char digits[] = "0123456789abcdef";
 	uint64_t n = ++q->router->n_labels;
@@ -398,7 +398,7 @@ enum outcome request_call(struct request *q, const struct asked *asked)
 	q->router->counters.calls++;
 	q->router->counters.oneways += asked->oneway;
 	q->response.api = asked->api;
-	q->response.call = asked->label.len > 0 ? asked->label : make_label(q);
+	q->response.call = asked->label.len > 0 ? asked->label : request_make_label(q);
 	q->response.request_time = asked->request_time;
 	if (asked->api.len > API_NAME_MAX)
 		return refuse_name(q, asked->api);

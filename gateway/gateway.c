@@ -28,6 +28,7 @@
 #include "gateway/doctor.h"
 #include "gateway/hub.h"
 #include "gateway/listener.h"
+#include "gateway/others.h"
 #include "gateway/notify.h"
 #include "gateway/passed.h"
 #include "gateway/peer.h"
@@ -343,7 +344,37 @@ static int list_gateways(void *data, uint64_t id)
 {
 	struct gateway *g = data;
 
-	return hub_list_gateways(g->hub, id);
+	return others_list(hub_others(g->hub), id);
+}
+
+static int call_elsewhere(void *data, const struct elsewhere_call *call, const struct now *now,
+			  uint64_t *ret_serial, struct elsewhere_fault *ret_fault)
+{
+	struct gateway *g = data;
+
+	return others_call(hub_others(g->hub), call, now, ret_serial, ret_fault);
+}
+
+/* At the end of all, callers leave after the hub. */
+static bool cancel_elsewhere(void *data, uint64_t serial)
+{
+	struct gateway *g = data;
+
+	return g->hub && others_cancel(hub_others(g->hub), serial);
+}
+
+static void on_elsewhere_answer(void *data, void *call, const struct party_response *response)
+{
+	struct gateway *g = data;
+
+	router_elsewhere_answer(g->router, call, response, turn_now(&g->turn));
+}
+
+static void on_elsewhere_progress(void *data, void *call, struct span value)
+{
+	struct gateway *g = data;
+
+	router_elsewhere_progress(g->router, call, value);
 }
 
 static void on_hub_changed(void *data, const char *state, const char *reason)
@@ -361,18 +392,6 @@ static void put_doctor(void *data, struct buf *out)
 	doctor_put(g->config, g->hub, turn_now(&g->turn), out);
 }
 
-/* Neither params nor results, and of errors the code only: the message may say what was passed. */
-static void on_call_ended(void *data UNUSED, const struct party_response *response)
-{
-	const struct log_call call = {
-		.id = response->call,
-		.api = response->api,
-		.code = response->failure ? chapi_code_name(response->failure->code) : "ok",
-	};
-
-	log_call(LOG_LEVEL_DEBUG, &call);
-}
-
 static int make_router(struct gateway *g)
 {
 	const struct config *c = g->config;
@@ -386,10 +405,11 @@ static int make_router(struct gateway *g)
 			.put_hub_status = c->pusher ? put_hub_status : NULL,
 			.publish = c->pusher ? publish : NULL,
 			.list_gateways = c->pusher ? list_gateways : NULL,
+			.call_elsewhere = c->pusher ? call_elsewhere : NULL,
+			.cancel_elsewhere = c->pusher ? cancel_elsewhere : NULL,
 			.reload = reload,
 			.set_log_level = set_log_level,
 			.put_doctor = put_doctor,
-			.call_ended = on_call_ended,
 		},
 		.data = g,
 	};
@@ -494,6 +514,8 @@ static int make_parts(struct gateway *g)
 static const struct hub_handler hub_handler = {
 	.published = on_published,
 	.gateways = on_gateways,
+	.elsewhere_answer = on_elsewhere_answer,
+	.elsewhere_progress = on_elsewhere_progress,
 	.changed = on_hub_changed,
 };
 
@@ -558,7 +580,7 @@ static void free_event(struct event *event)
 static void stop(struct gateway *g)
 {
 	listener_free(g->listener);
-	hub_free(g->hub);
+	g->hub = hub_free(g->hub);
 	peers_free(g->peers);
 	router_free(g->router);
 	notify_free(g->notify);

@@ -5,6 +5,7 @@
  *     resolve -> ws -> channel -> remote -> router
  *                        remote -> publisher
  *     proof -> publisher ... ws -> channel -> proof
+ *     router -> others -> publisher ... ws -> channel -> others -> router
  *     clockwatch -> channel, publisher
  *
  * The channel decides; this file does what it says: looks the name up for each try, takes
@@ -20,9 +21,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/beacons.h"
 #include "gateway/channel.h"
 #include "gateway/clockwatch.h"
+#include "gateway/others.h"
 #include "gateway/proof.h"
 #include "gateway/publisher.h"
 #include "gateway/remote.h"
@@ -55,6 +56,7 @@ struct hub {
 	struct remote *remote;
 	struct publisher *publisher;
 	struct sealed sealed;
+	struct others *others;		/* other gateways */
 	struct event *timer;		/* of the channel and the proof */
 	struct clockwatch *clockwatch;
 	struct proof proof;
@@ -65,8 +67,6 @@ struct hub {
 	void *handler_data;
 	struct list publications;
 	struct list progress;
-	struct list questions;
-	char *beacon;			/* the channel by which others see us */
 
 	char *path;			/* of the WebSocket, with the query */
 	char *proxy_host, *proxy_auth;	/* NULL: none */
@@ -105,7 +105,7 @@ static struct now read_now(void)
 static void arm_timer(struct hub *hub)
 {
 	uint64_t next_ms = MIN(MIN(channel_next_ms(hub->channel), proof_next_ms(&hub->proof)),
-			       remote_next_ms(hub->remote));
+			       MIN(remote_next_ms(hub->remote), others_next_ms(hub->others)));
 	uint64_t now_ms = read_now().ms, ms;
 	struct timeval tv;
 
@@ -200,6 +200,7 @@ static void on_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
 	channel_tick(hub->channel, now.ms);
 	tick_proof(hub, now.ms);
 	remote_tick(hub->remote, &now);
+	others_tick(hub->others, &now);
 	arm_timer(hub);
 }
 
@@ -344,7 +345,7 @@ static void op_event(void *data, struct span channel, struct span event, struct 
 		note_unreadable(hub, channel);
 	} else if (span_is(event, PROOF_EVENT)) {
 		proof_event(&hub->proof, text, now.ms);
-	} else {
+	} else if (!others_event(hub->others, channel, event, text, &now)) {
 		remote_event(hub->remote, channel, event, text, &now);
 		log_conflict(hub, now.ms);
 	}
@@ -418,9 +419,11 @@ static void op_state(void *data, enum channel_state state, const char *reason)
 	}
 }
 
-static void op_added(void *data UNUSED, const char *name)
+static void op_added(void *data, const char *name)
 {
-	log_debug("hub", "subscribed to %s", name);
+	struct hub *hub = data;
+
+	others_added(hub->others, name);
 }
 
 static const struct channel_ops channel_ops = {
@@ -483,7 +486,7 @@ static bool publish_progress(struct hub *hub, const struct outbox_event *event, 
 	return false;
 }
 
-/* Our own connection does not get it: it would come back to us, and count. */
+/* Our own connection does not get it: it would come back to us, and count. But for what we asked ourselves. */
 static bool op_publish(void *data, const struct remote_publication *publication)
 {
 	struct hub *hub = data;
@@ -491,7 +494,7 @@ static bool op_publish(void *data, const struct remote_publication *publication)
 		.channel = publication->channel,
 		.event = publication->event,
 		.payload = publication->payload,
-		.exclude_own = true,
+		.exclude_own = !others_listens(hub->others, publication->channel),
 		.has_id = publication->has_id,
 		.deadline_ms = MAX(publication->deadline_ms, read_now().ms),
 	};
@@ -565,47 +568,42 @@ int hub_publish(struct hub *hub, struct span channel, struct span event, struct 
 
 /* ---- other gateways --------------------------------------------------------------------------- */
 
-/* A question of a local process to the hub, on its way. */
-struct question {
-	struct list link;
-	struct hub *hub;
-	uint64_t id;
+static void on_listed(void *data, uint64_t id, struct span list, const char *error)
+{
+	struct hub *hub = data;
+
+	hub->handler->gateways(hub->handler_data, id, list, error);
+}
+
+static void on_elsewhere_answer(void *data, void *call, const struct party_response *response)
+{
+	struct hub *hub = data;
+
+	hub->handler->elsewhere_answer(hub->handler_data, call, response);
+}
+
+static void on_elsewhere_progress(void *data, void *call, struct span value)
+{
+	struct hub *hub = data;
+
+	hub->handler->elsewhere_progress(hub->handler_data, call, value);
+}
+
+static void on_others_timer(void *data)
+{
+	arm_timer(data);
+}
+
+static const struct others_handler others_handler = {
+	.listed = on_listed,
+	.answer = on_elsewhere_answer,
+	.progress = on_elsewhere_progress,
+	.timer = on_others_timer,
 };
 
-static void question_free(struct question *question)
+struct others *hub_others(struct hub *hub)
 {
-	list_del(&question->link);
-	free(question);
-}
-
-static void on_listed(void *data, struct span body, const char *error)
-{
-	CLEANUP(buf_deinit) struct buf list = BUF_NULL;
-	struct question *question = data;
-	struct hub *hub = question->hub;
-	uint64_t id = question->id;
-	int r = error ? 0 : beacons_read(body, hub->config->name, &list);
-
-	question_free(question);
-	if (r != 0)
-		error = r < 0 ? "no memory for its answer" : "its answer is no list of channels";
-	hub->handler->gateways(hub->handler_data, id, buf_span(&list), error);
-}
-
-int hub_list_gateways(struct hub *hub, uint64_t id)
-{
-	struct question *question = malloc(sizeof(*question));
-	int r;
-
-	if (!question)
-		return -ENOMEM;
-	*question = (struct question){ .hub = hub, .id = id };
-	list_init(&question->link);
-	list_add_tail(&hub->questions, &question->link);
-	r = publisher_ask(hub->publisher, "channels", BEACONS_QUERY, on_listed, question);
-	if (r < 0)
-		question_free(question);
-	return r;
+	return hub->others;
 }
 
 bool hub_is_idle(const struct hub *hub)
@@ -679,11 +677,7 @@ static int make_channel(struct hub *hub)
 
 	if (r == 0)
 		r = channel_new(&channel, &channel_ops, hub, &hub->channel);
-	if (r == 0 && asprintf(&hub->beacon, BEACON_PREFIX "%s" BEACON_SUFFIX, hub->config->name) < 0) {
-		hub->beacon = NULL;
-		r = -ENOMEM;
-	}
-	return r < 0 ? r : channel_add(hub->channel, hub->beacon, read_now().ms);
+	return r;
 }
 
 static struct remote_limits remote_limits_of(const struct config *config)
@@ -779,6 +773,9 @@ static int build(struct hub *hub, struct router *router)
 		r = make_remote(hub, router);
 	if (r == 0)
 		r = make_channel(hub);
+	if (r == 0)
+		r = others_new(hub->config, router_instance(router), hub->channel, hub->publisher,
+			       &others_handler, hub, &hub->others);
 	return r;
 }
 
@@ -797,7 +794,6 @@ int hub_new(struct event_base *base, const struct config *config, struct router 
 	hub->handler_data = data;
 	list_init(&hub->publications);
 	list_init(&hub->progress);
-	list_init(&hub->questions);
 	r = build(hub, router);
 	if (r < 0) {
 		hub_free(hub);
@@ -813,7 +809,6 @@ struct hub *hub_free(struct hub *hub)
 {
 	struct publication *publication;
 	struct hub_progress *progress;
-	struct question *question;
 	struct proof_ticket *ticket, *tmp;
 	struct now now = read_now();
 
@@ -822,13 +817,12 @@ struct hub *hub_free(struct hub *hub)
 	resolve_free(hub->resolve);
 	ws_free(hub->ws);
 	remote_free(hub->remote, &now);
+	others_free(hub->others);
 	publisher_free(hub->publisher);
 	while ((publication = list_first(&hub->publications, struct publication, link)))
 		publication_free(publication);
 	while ((progress = list_first(&hub->progress, struct hub_progress, link)))
 		progress_free(progress);
-	while ((question = list_first(&hub->questions, struct question, link)))
-		question_free(question);
 	channel_free(hub->channel);
 	clockwatch_free(hub->clockwatch);
 	list_for_each_safe(ticket, tmp, &hub->proof_tickets, struct proof_ticket, link)
@@ -837,7 +831,6 @@ struct hub *hub_free(struct hub *hub)
 		event_free(hub->timer);
 	sealed_deinit(&hub->sealed);
 	free(hub->path);
-	free(hub->beacon);
 	free(hub->proxy_host);
 	if (hub->proxy_auth)
 		sign_wipe(hub->proxy_auth, strlen(hub->proxy_auth));
@@ -1002,7 +995,7 @@ void hub_put_status(void *data, struct buf *out)
 
 	channel_status(hub->channel, &status);
 	waits = status.state == CHANNEL_WAITING;
-	mp_put_map(out, waits ? 16 : 15);
+	mp_put_map(out, waits ? 17 : 16);
 	put_text(out, "state", state_names[status.state]);
 	put_text(out, "host", hub->config->host);
 	put_text(out, "socket_id", status.socket_id);
@@ -1019,6 +1012,8 @@ void hub_put_status(void *data, struct buf *out)
 	put_publisher(hub, out);
 	put_remote(hub, out);
 	put_proof(hub, out);
+	mp_put_str(out, "elsewhere");
+	others_put_status(hub->others, out);
 }
 
 void hub_health(const struct hub *hub, struct hub_health *ret_health)

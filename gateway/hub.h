@@ -11,13 +11,16 @@
 
 struct event_base;
 struct hub;
+struct others;
 
 /* Called from the loop. */
 struct hub_handler {
 	/* What became of hub_publish(): error NULL: the hub has it; else one line, and code and ran as in an answer. */
 	void (*published)(void *data, uint64_t id, int code, enum chapi_ran ran, const char *error);
-	/* What became of hub_list_gateways(): as router_gateways(). */
+	/* Of other gateways: as router_gateways() and the others of the router. */
 	void (*gateways)(void *data, uint64_t id, struct span list, const char *error);
+	void (*elsewhere_answer)(void *data, void *call, const struct party_response *response);
+	void (*elsewhere_progress)(void *data, void *call, struct span value);
 	/* The state of the connection, or the reason for it, is another: texts as in the status. */
 	void (*changed)(void *data, const char *state, const char *reason);
 };
@@ -33,8 +36,8 @@ void hub_reconnect(struct hub *hub);	/* tries at once if it waits */
 /* An event of a local process's own: never sent twice. 0, -ENOBUFS (the queue is full), -ENOKEY
  * (the channel is encrypted) or -ENOMEM. */
 int hub_publish(struct hub *hub, struct span channel, struct span event, struct span text, uint64_t id) MUST_CHECK;
-/* Which gateways the hub sees. 0 or a negative errno. */
-int hub_list_gateways(struct hub *hub, uint64_t id) MUST_CHECK;
+/* Calls to other gateways: see others.h. */
+struct others *hub_others(struct hub *hub);
 bool hub_is_idle(const struct hub *hub);	/* nothing waits to be published */
 
 struct hub_health {

@@ -65,12 +65,6 @@ static const struct option call_table[] = {
 
 static enum outcome check_call_options(struct request *q, const struct call_options *options)
 {
-	if (options->to.len > 0 && !q->router->config.edge.put_hub_status)
-		return request_fail(q, CHAPI_ERR_FAILED_PRECONDITION,
-				    "option 'to' needs the hub, and none is configured here "
-				    "(section [pusher])");
-	if (options->to.len > 0)
-		return not_yet(q, "option 'to'");
 	if (options->oneway && options->progress)
 		return request_fail(q, CHAPI_ERR_INVALID_ARGUMENT,
 				    "option 'oneway' asks for no answer: 'progress' does not go "
@@ -120,7 +114,7 @@ static enum outcome method_call(struct request *q)
 	asked.oneway = options.oneway;
 	asked.progress = options.progress;
 	q->full = options.full;
-	return request_call(q, &asked);
+	return options.to.len > 0 ? request_call_elsewhere(q, &asked, options.to) : request_call(q, &asked);
 }
 
 /* ---- hello, status -------------------------------------------------------------------- */

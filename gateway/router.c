@@ -57,6 +57,7 @@ static void router_init(struct router *router, const struct router_config *confi
 	list_init(&router->unsettled);
 	list_init(&router->later);
 	list_init(&router->publishes);
+	list_init(&router->outgoings);
 	for (size_t i = 0; i < AWAITED_CHAINS; i++)
 		list_init(&router->awaited[i]);
 	router->started_us = now->us;
@@ -313,9 +314,15 @@ static void put_record(struct buf *b, const struct router *router,
 	mp_put_str(b, "run_ms");
 	mp_put_double(b, response->run_ms);
 	mp_put_str(b, "gateway");
-	mp_put_str(b, router->config.name);
+	if (response->gateway.len > 0)
+		mp_put_text(b, response->gateway);
+	else
+		mp_put_str(b, router->config.name);
 	mp_put_str(b, "instance");
-	mp_put_str(b, router->config.instance);
+	if (response->instance.len > 0)
+		mp_put_text(b, response->instance);
+	else
+		mp_put_str(b, router->config.instance);
 }
 
 /* The record is the result then, a failure in it included. */
@@ -352,10 +359,9 @@ void router_answer(struct router *router, struct party *to, uint64_t token, bool
 /* A call that was answered at once: by the gateway's own function, or with a failure. */
 static void call_over(const struct request *q)
 {
-	const struct api *api = NULL;
+	const struct api *api = q->response.api.len <= API_NAME_MAX
+		? registry_find(q->router->registry, q->response.api) : NULL;
 
-	if (!list_empty(&q->router->monitors) && q->response.api.len <= API_NAME_MAX)
-		api = registry_find(q->router->registry, q->response.api);
 	monitor_response(q->router, q->from, &q->response, api, q->now);
 }
 
@@ -375,7 +381,7 @@ static void request_answer(struct request *q, enum outcome outcome)
 		q->router->counters.calls_failed += q->is_call;
 	}
 	q->response.response_time = q->now->unix_s;
-	if (q->is_call && !q->in_flight)
+	if (q->is_call && !q->in_flight && !list_empty(&q->router->monitors))
 		call_over(q);
 	router_answer(q->router, q->from, q->token, q->full, &q->response);
 	forget_answer(q->router);
@@ -422,12 +428,14 @@ void router_add(struct router *router, struct party *party, const struct now *no
 	list_init(&party->calls_made);
 	list_init(&party->calls_handled);
 	list_init(&party->pendings);
+	list_init(&party->outgoings);
 	list_init(&party->offending);
 	party->n_registrations = 0;
 	party->n_calls_made = 0;
 	party->n_calls_handled = 0;
 	party->n_abandoned = 0;
 	party->n_pendings = 0;
+	party->n_outgoings = 0;
 	party->n_awaited = 0;
 	party->pinned = 0;
 	party->output = 0;
@@ -445,6 +453,7 @@ void router_remove(struct router *router, struct party *party, const struct now 
 {
 	monitor_drop(party);
 	pendings_drop(router, party);
+	outgoings_drop(party, now);
 	calls_drop_made(router, party, now);
 	names_drop(router, party, now);
 	calls_drop_handled(router, party, now);
@@ -529,8 +538,10 @@ void router_cancel(struct router *router, struct party *from, uint64_t token, co
 	struct call *call = calls_find(router->calls, from, token);
 	struct failure failure;
 
-	if (!call)
+	if (!call) {
+		outgoing_cancel(router, from, token, now);
 		return;
+	}
 	set_failure(&failure, CHAPI_ERR_CANCELLED, call->state == CALL_QUEUED
 		    ? "cancelled by its caller before it had its turn"
 		    : "cancelled by its caller; the function may still be working on it");
@@ -549,7 +560,7 @@ void router_stop(struct router *router, const struct now *now)
 
 size_t router_n_calls(const struct router *router)
 {
-	return calls_count(router->calls);
+	return calls_count(router->calls) + router->n_outgoings;
 }
 
 void router_cancel_all(struct router *router, const struct now *now)
@@ -564,6 +575,7 @@ void router_cancel_all(struct router *router, const struct now *now)
 		set_failure(&failure, CHAPI_ERR_CANCELLED, "the gateway is being stopped");
 		call_drop(router, call, &failure, now);
 	}
+	outgoings_cancel(router, now);
 	pendings_cancel(router, now);
 	router_settle(router, now);
 }
@@ -591,7 +603,7 @@ static enum outcome run_method(struct request *q, struct span name)
 static bool refuse_repeated_id(struct request *q)
 {
 	if (!calls_find(q->router->calls, q->from, q->token) &&
-	    !pending_is_known(q->from, q->token))
+	    !pending_is_known(q->from, q->token) && !outgoing_is_known(q->from, q->token))
 		return false;
 	request_fail(q, CHAPI_ERR_BAD_MESSAGE,
 		     "request id %llu is used again before its first use is answered; number "

@@ -12,6 +12,7 @@
 #ifndef CHAPI_ROUTER_H
 #define CHAPI_ROUTER_H
 
+#include "gateway/elsewhere.h"
 #include "gateway/party.h"
 #include "gateway/policy.h"
 #include "libchapi-ipc/buf.h"
@@ -51,8 +52,10 @@ struct router_edge {
 	/* Asks the hub which gateways it knows; router_gateways(id) follows. 0 or a negative
 	 * errno. */
 	int (*list_gateways)(void *data, uint64_t id);
-	/* A call has ended; for the log. */
-	void (*call_ended)(void *data, const struct party_response *response);
+	/* As elsewhere_call() and elsewhere_cancel(); router_elsewhere_answer() follows. */
+	int (*call_elsewhere)(void *data, const struct elsewhere_call *call, const struct now *now,
+			      uint64_t *ret_serial, struct elsewhere_fault *ret_fault);
+	bool (*cancel_elsewhere)(void *data, uint64_t serial);
 };
 
 struct router_config {
@@ -148,6 +151,10 @@ bool router_is_idempotent(const struct router *router, struct span api);
 /* What became of an event that was to be published. error: NULL, or why the hub has not got it. */
 void router_published(struct router *router, uint64_t id, int code, enum chapi_ran ran,
 		      const char *error, const struct now *now);
+/* Of a call elsewhere: as struct elsewhere_ops. The router fills in api, call and request_time. */
+void router_elsewhere_answer(struct router *router, void *call, const struct party_response *response,
+			     const struct now *now);
+void router_elsewhere_progress(struct router *router, void *call, struct span value);
 /* list: one MessagePack array of {name, self}; or error: why there is none. */
 void router_gateways(struct router *router, uint64_t id, struct span list, const char *error,
 		     const struct now *now);

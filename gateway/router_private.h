@@ -7,6 +7,7 @@
  *     builtin.c    the gateway's own functions
  *     names.c      holding names: register, pause, drain, and what follows when holders change
  *     dispatch.c   a call from its request to its provider: rights, queue, hand-over
+ *     outgoing.c   calls to other gateways
  *     finish.c     how calls end: answer, deadline, cancel, a party's leaving
  *     pending.c    requests other than calls that are answered later
  *     monitor.c    who watches, and what is shown
@@ -39,6 +40,8 @@ struct router {
 	struct list later;		/* of these, what took too long: at the next turn */
 	struct list awaited[AWAITED_CHAINS];	/* names that are waited for, by hash */
 	struct list publishes;		/* struct pending */
+	struct list outgoings;		/* struct outgoing */
+	unsigned int n_outgoings;
 	unsigned int n_local;		/* parties that are connections */
 	size_t pinned;			/* bytes charged to all parties */
 	uint64_t work;			/* steps done so far, see router_work() */
@@ -156,6 +159,20 @@ enum outcome request_call(struct request *q, const struct asked *asked);
 bool dispatch_queue(struct router *router, struct api *api, const struct now *now) MUST_CHECK;
 /* Ready to be given new calls? */
 bool holder_is_ready(const struct holder *holder);
+
+/* An id for a call that came without; lives as long as the request. */
+struct span request_make_label(struct request *q);
+
+/* ---- outgoing.c ---- */
+
+/* The same for a call at another gateway: its name, or a channel of it. */
+enum outcome request_call_elsewhere(struct request *q, const struct asked *asked, struct span to);
+bool outgoing_is_known(const struct party *party, uint64_t token);
+void outgoing_cancel(struct router *router, struct party *party, uint64_t token, const struct now *now);
+/* A party's leaving. */
+void outgoings_drop(struct party *party, const struct now *now);
+/* All of them end with "cancelled". */
+void outgoings_cancel(struct router *router, const struct now *now);
 
 /* ---- finish.c ---- */
 

@@ -294,8 +294,8 @@ int chapi_call_json(chapi_conn *conn, const char *api, const char *params,
  * Calls and waits for the answer; other callbacks of the connection may run meanwhile (a
  * handler that waits may be entered again, for the next request). Any answer of the gateway,
  * an error too, is 0 and a reply to be freed with chapi_reply_free(). If the gateway goes
- * away, or nothing came 2 s after the time limit (options->timeout_ms; 0: no limit on our
- * side), the reply is made here (connection_lost, deadline_exceeded). Negative as
+ * away, or nothing came 2 s (with options->to: 4 s) after the time limit (options->timeout_ms;
+ * 0: no limit on our side), the reply is made here (connection_lost, deadline_exceeded). Negative as
  * chapi_call().
  */
 int chapi_call_wait(chapi_conn *conn, const char *api, const void *params, size_t len,

@@ -561,6 +561,12 @@ static int call_begin(chapi_conn *conn, const char *api, struct given params,
 	return r < 0 ? r : client_ask_id(conn, &q, fn, data, ret_id);
 }
 
+/* A gateway waits longer itself for the answer of another one. */
+static int64_t grace_ms(const struct chapi_call_options *options)
+{
+	return options->to ? 2 * CLIENT_GRACE_MS : CLIENT_GRACE_MS;
+}
+
 static int call_wait(chapi_conn *conn, const char *api, struct given params,
 		     const struct chapi_call_options *options, chapi_reply **ret_reply)
 {
@@ -570,7 +576,7 @@ static int call_wait(chapi_conn *conn, const char *api, struct given params,
 
 	if (r < 0)
 		return r;
-	limit_ms = q.options.timeout_ms > 0 ? q.options.timeout_ms + CLIENT_GRACE_MS : 0;
+	limit_ms = q.options.timeout_ms > 0 ? q.options.timeout_ms + grace_ms(&q.options) : 0;
 	return client_ask_wait(conn, &q, limit_ms, ret_reply);
 }
 

@@ -67,3 +67,166 @@ def test_hub_that_cannot_be_asked_is_told(own_hub, start_gateway, channel):
     with gateway.connect() as client:
         error = client.wait_response(client.request('gateways'))[2]
     assert (error['code'], error['ran']) == ('hub_down', 'no')
+
+
+# ---- calls ------------------------------------------------------------------------------------
+
+def test_call_reaches_the_other_gateway(two, names):
+    with two[1].connect() as there, two[0].connect() as here:
+        there.ask('register', 'lights.on')
+        number = here.request('call', 'lights.on', {'room': 'küche', 'data': b'\0'}, {'to': names[1]})
+        request = there.wait_request()
+        params, meta = request[3]
+        assert params == {'room': 'küche', 'data': b'\0'}
+        assert meta['origin'] == 'remote' and meta['caller'].startswith('claimed:uid:')
+        assert 0 < meta['timeout_ms'] <= 30000
+        there.answer(request, {'on': True})
+        assert here.result(number) == {'on': True}
+
+
+def test_error_comes_back_as_it_is(two, names):
+    with two[1].connect() as there, two[0].connect() as here:
+        there.ask('register', 'f')
+        number = here.request('call', 'f', 1, {'to': names[1]})
+        there.answer(there.wait_request(), None, {'code': 'bulb_broken', 'message': 'broken', 'details': {'n': 3}})
+        error = here.wait_response(number)[2]
+        assert (error['code'], error['ran'], error['message']) == ('api_error', 'yes', 'broken')
+        assert error['details']['code'] == 'bulb_broken'
+        error = here.wait_response(here.request('call', 'nobody.has.it', {}, {'to': names[1]}))[2]
+        assert (error['code'], error['ran']) == ('api_not_found', 'no')
+
+
+def test_record_is_of_the_gateway_that_answered(two, names):
+    with two[0].connect() as here:
+        record = here.call('chapi.echo', [1, 2.5], to=names[1], full=True, id='my label')
+        assert (record['id'], record['api'], record['result'], record['error']) == ('my label', 'chapi.echo', [1, 2.5], None)
+        assert record['gateway'] == names[1]
+        assert record['instance'] == two[1].ask('hello')['instance']
+
+
+def test_own_name_goes_over_the_hub_as_well(two, names):
+    with two[0].connect() as provider, two[0].connect() as here:
+        provider.ask('register', 'f')
+        number = here.request('call', 'f', 'to myself', {'to': names[0]})
+        request = provider.wait_request()
+        assert request[3][1]['origin'] == 'remote'
+        provider.answer(request, request[3][0])
+        assert here.result(number) == 'to myself'
+
+
+def test_channel_may_be_named_instead_of_a_gateway(two, names):
+    with two[0].connect() as here:
+        assert here.call('chapi.echo', 1, to='private-chapi-' + names[1]) == 1
+
+
+def test_json_connection_calls_elsewhere_too(two, names):
+    with two[0].connect('json') as here:
+        assert here.call('chapi.echo', {'a': [1, None, 'ü']}, to=names[1]) == {'a': [1, None, 'ü']}
+
+
+def test_many_calls_each_get_their_answer(two, names):
+    with two[0].connect() as here:
+        numbers = [here.request('call', 'chapi.echo', n, {'to': names[1]}) for n in range(40)]
+        assert [here.result(number) for number in numbers] == list(range(40))
+
+
+def test_progress_and_cancel_travel(two, names):
+    with two[1].connect() as there, two[0].connect() as here:
+        there.ask('register', 'f')
+        number = here.request('call', 'f', {}, {'to': names[1], 'progress': True})
+        request = there.wait_request()
+        assert request[3][1]['progress'] is True
+        there.notify('progress', request[1], {'percent': 40})
+        assert here.wait_notification('progress')[2] == [number, {'percent': 40}]
+        here.notify('cancel', number)
+        error = here.wait_response(number)[2]
+        assert (error['code'], error['ran']) == ('cancelled', 'unknown')
+        assert there.wait_notification('cancel')[2] == [request[1]]
+
+
+def test_caller_that_leaves_cancels(two, names):
+    with two[1].connect() as there:
+        there.ask('register', 'f')
+        with two[0].connect() as here:
+            here.request('call', 'f', {}, {'to': names[1]})
+            request = there.wait_request()
+        assert there.wait_notification('cancel')[2] == [request[1]]
+    assert two[0].ask('status')['hub']['elsewhere']['waiting'] == 0
+
+
+def test_one_way_call_is_handed_over(two, names):
+    with two[1].connect() as there, two[0].connect() as here:
+        there.ask('register', 'f')
+        assert here.call('f', 'no answer', to=names[1], oneway=True) is None
+        request = there.wait_request()
+        assert request[3][0] == 'no answer'
+        there.answer(request, 1)
+
+
+def test_nobody_there_is_gateway_not_found(two, names):
+    with two[0].connect() as here:
+        error = here.wait_response(here.request('call', 'f', {}, {'to': 'nobody-' + names[1], 'timeout_ms': 400}))[2]
+        assert (error['code'], error['ran']) == ('gateway_not_found', 'no')
+    assert two[0].ask('status')['hub']['elsewhere']['repeated'] == 1
+
+
+def test_no_answer_from_one_that_is_there_is_a_deadline(two, names, hub):
+    """It listens on another channel than that of its name."""
+    with two[0].connect() as here:
+        error = here.wait_response(here.request('call', 'f', {}, {'to': 'private-other', 'timeout_ms': 100}))[2]
+        assert (error['code'], error['ran']) == ('deadline_exceeded', 'unknown')
+
+
+def test_time_is_up_at_the_other_gateway(two, names):
+    with two[1].connect() as there, two[0].connect() as here:
+        there.ask('register', 'f')
+        number = here.request('call', 'f', {}, {'to': names[1], 'timeout_ms': 600})
+        request = there.wait_request()
+        assert request[3][1]['timeout_ms'] <= 600
+        assert there.wait_notification('cancel')[2] == [request[1]]
+        error = here.wait_response(number)[2]
+        assert (error['code'], error['ran']) == ('deadline_exceeded', 'unknown')
+        assert here.call('chapi.echo', 1, to=names[1]) == 1
+        assert not [m for m in there.inbox if m[0] == 0], 'the repeat was not run'
+
+
+@pytest.mark.parametrize('to', ['a b', 'a/b', 'private-a b', '#', 'x' * 165])
+def test_what_is_no_gateway_is_refused(two, to):
+    with two[0].connect() as here:
+        error = here.wait_response(here.request('call', 'f', {}, {'to': to}))[2]
+        assert (error['code'], error['ran']) == ('invalid_argument', 'no')
+
+
+def test_hub_that_is_down_is_told_at_once(own_hub, start_gateway, channel):
+    own_hub.start()
+    gateway = start_gateway(own_hub, channel).wait_up()
+    own_hub.stop()
+    gateway.wait_not_up()
+    with gateway.connect() as here:
+        error = here.wait_response(here.request('call', 'f', {}, {'to': 'attic'}))[2]
+        assert (error['code'], error['ran']) == ('hub_down', 'no')
+
+
+def test_gateway_without_a_hub_calls_nobody(gateway):
+    with gateway.connect() as here:
+        error = here.wait_response(here.request('call', 'f', {}, {'to': 'attic'}))[2]
+        assert (error['code'], error['ran']) == ('failed_precondition', 'no')
+
+
+def test_right_outgoing_decides_by_gateway_and_name(hub, channel, start_gateway):
+    gateway = start_gateway(hub, channel, policy={'outgoing': '* gw-of-the-tests/chapi.e*'},
+                            remote={'channel': channel + ' private-chapi-gw-of-the-tests'}).wait_up()
+    with gateway.connect() as here:
+        assert here.call('chapi.echo', 1, to='gw-of-the-tests') == 1
+        for to, name in (('gw-of-the-tests', 'chapi.ping'), ('attic', 'chapi.echo'), ('private-chapi-attic', 'chapi.echo')):
+            error = here.wait_response(here.request('call', name, {}, {'to': to}))[2]
+            assert (error['code'], error['ran']) == ('permission_denied', 'no')
+
+
+def test_chapi_call_to_another_gateway(two, names):
+    result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path, '--to', names[1], 'chapi.echo', 'a:=1'],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (result.returncode, json.loads(result.stdout)) == (0, {'a': 1})
+    result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path, '--to', 'nobody-' + names[1], '-t', '300ms',
+                             'chapi.ping'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert result.returncode == 68, result.stderr

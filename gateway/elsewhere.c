@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls to other gateways: see elsewhere.h.
+ *
+ * A call's id on the hub is our instance and the call's serial number: unique, and found again
+ * by the number. Which instance answers for a channel is remembered for a few channels, as a
+ * repeat has to say which one the first try went to: a gateway that has started anew in between
+ * must not run it a second time.
+ */
+#include "gateway/elsewhere.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/beacons.h"
+#include "gateway/record.h"
+#include "gateway/record_caller.h"
+#include "gateway/record_notes.h"
+#include "gateway/remote.h"
+#include "gateway/text.h"
+#include "gateway/timers.h"
+#include "libchapi-ipc/mp.h"
+
+#define CHAINS 64
+#define GRACE_MS 2000		/* beyond a call's time, for an answer that is on its way */
+#define KNOWN_MAX 16
+#define INSTANCE_MAX 64
+#define STATUS_TOO_LARGE 413
+
+enum call_phase {
+	PHASE_NEW,		/* waits for the channel for answers */
+	PHASE_SENT,
+	PHASE_REPEAT,		/* a repeat waits for the channel for answers */
+	PHASE_REPEATED,
+	PHASE_LATE,		/* its time is over */
+};
+
+struct outward {
+	struct list link;		/* in its chain */
+	struct timer timer;
+	enum call_phase phase;
+	uint64_t serial, deadline_ms;
+	void *call;
+	bool progress;
+	uint32_t n_progress;		/* the next one's least number */
+	double request_time;
+	struct buf params;		/* JSON */
+	struct buf api, caller;
+	bool was_sent;			/* the other side may have it */
+	char channel[ELSEWHERE_TO_MAX + 1];
+};
+
+/* Who answered last for a channel. */
+struct known {
+	char channel[ELSEWHERE_TO_MAX + 1];
+	char instance[INSTANCE_MAX + 1];
+};
+
+struct elsewhere {
+	struct elsewhere_config config;
+	struct elsewhere_ops ops;
+	void *data;
+	char reply[ELSEWHERE_TO_MAX + 1];
+	struct timers timers;
+	struct list chains[CHAINS];
+	uint64_t n_serials;
+	struct known known[KNOWN_MAX];
+	unsigned int n_known;		/* so far: the next one's place */
+	struct elsewhere_status status;
+};
+
+/* ---- calls ------------------------------------------------------------------------------ */
+
+static struct outward *find(struct elsewhere *e, uint64_t serial)
+{
+	struct outward *o;
+
+	list_for_each(o, &e->chains[serial % CHAINS], struct outward, link)
+		if (o->serial == serial)
+			return o;
+	return NULL;
+}
+
+static void outward_free(struct elsewhere *e, struct outward *o)
+{
+	if (!o)
+		return;
+	if (!list_empty(&o->link))
+		e->status.n_waiting--;
+	list_del(&o->link);
+	timers_del(&e->timers, &o->timer);
+	buf_deinit(&o->params);
+	buf_deinit(&o->api);
+	buf_deinit(&o->caller);
+	free(o);
+}
+
+static void put_id(const struct elsewhere *e, const struct outward *o, char ret[RECORD_ID_MAX + 1])
+{
+	snprintf(ret, RECORD_ID_MAX + 1, "%.40s-%" PRIx64, e->config.instance, o->serial);
+}
+
+static struct outward *find_by_id(struct elsewhere *e, struct span id)
+{
+	char text[RECORD_ID_MAX + 1], own[RECORD_ID_MAX + 1];
+	struct outward *o;
+	char *dash;
+
+	snprintf(text, sizeof(text), "%.*s", (int)id.len, id.len ? (const char *)id.p : "");
+	dash = strrchr(text, '-');
+	o = dash ? find(e, strtoull(dash + 1, NULL, 16)) : NULL;
+	if (!o)
+		return NULL;
+	put_id(e, o, own);
+	return span_is(id, own) ? o : NULL;
+}
+
+/* The call is over. Whoever is told may begin another. */
+static void finish(struct elsewhere *e, struct outward *o, const struct party_response *response)
+{
+	void *call = o->call;
+
+	outward_free(e, o);
+	e->status.n_answers++;
+	e->ops.answer(e->data, call, response);
+}
+
+static void fail(struct elsewhere *e, struct outward *o, int code, enum chapi_ran ran, const char *message,
+		 const struct now *now)
+{
+	const struct failure failure = { .code = code, .ran = ran, .message = span_str(message) };
+
+	finish(e, o, &(struct party_response){ .failure = &failure, .response_time = now->unix_s });
+}
+
+static void set_timer(struct elsewhere *e, struct outward *o, uint64_t ms)
+{
+	timers_del(&e->timers, &o->timer);
+	timers_add(&e->timers, &o->timer, ms);
+	e->ops.timer(e->data);
+}
+
+/* ---- whose instance is known ------------------------------------------------------------ */
+
+static struct known *find_known(struct elsewhere *e, const char *channel)
+{
+	for (size_t i = 0; i < KNOWN_MAX; i++)
+		if (strcmp(e->known[i].channel, channel) == 0)
+			return &e->known[i];
+	return NULL;
+}
+
+static void learn(struct elsewhere *e, const char *channel, struct span instance)
+{
+	struct known *known = find_known(e, channel);
+
+	if (instance.len == 0 || instance.len > INSTANCE_MAX || !text_is_printable_ascii(instance))
+		return;
+	if (!known)
+		known = &e->known[e->n_known++ % KNOWN_MAX];
+	snprintf(known->channel, sizeof(known->channel), "%s", channel);
+	snprintf(known->instance, sizeof(known->instance), "%.*s", (int)instance.len, (const char *)instance.p);
+}
+
+static struct span instance_of(struct elsewhere *e, const char *channel)
+{
+	const struct known *known = find_known(e, channel);
+
+	return known ? span_str(known->instance) : span_of(NULL, 0);
+}
+
+/* ---- going out -------------------------------------------------------------------------- */
+
+static void put_request(struct elsewhere *e, const struct outward *o, uint64_t left_ms, bool is_repeat,
+			struct buf *out)
+{
+	char id[RECORD_ID_MAX + 1];
+
+	put_id(e, o, id);
+	record_ask_put(&(struct record_ask){
+		.id = span_str(id),
+		.api = buf_span(&o->api),
+		.params = buf_span(&o->params),
+		.caller = buf_span(&o->caller),
+		.reply_to = span_str(e->reply),
+		.request_time = o->request_time,
+		.timeout_ms = left_ms,
+		.progress = o->progress,
+		.is_repeat = is_repeat,
+		.retry = instance_of(e, o->channel),
+	}, out);
+}
+
+static bool publish(struct elsewhere *e, const struct outward *o, const char *event, const struct buf *payload,
+		    uint64_t deadline_ms, uint64_t serial)
+{
+	return e->ops.publish(e->data, &(struct elsewhere_publication){
+		.channel = span_str(o->channel),
+		.event = span_str(event),
+		.payload = buf_span(payload),
+		.deadline_ms = deadline_ms,
+		.has_id = true,
+		.serial = serial,
+	});
+}
+
+static void send(struct elsewhere *e, struct outward *o, const struct now *now)
+{
+	CLEANUP(buf_deinit) struct buf request = BUF_NULL;
+	bool is_repeat = o->phase != PHASE_NEW;
+	uint64_t left_ms = o->deadline_ms - now->ms;
+
+	put_request(e, o, left_ms, is_repeat, &request);
+	if (buf_error(&request) ||
+	    !publish(e, o, e->config.request_event, &request, o->deadline_ms, o->serial)) {
+		if (!is_repeat) {
+			fail(e, o, CHAPI_ERR_BUSY, CHAPI_RAN_NO,
+			     "too much waits to be published already; try again later", now);
+			return;
+		}
+	}
+	e->status.n_repeated += is_repeat;
+	o->was_sent = true;
+	o->phase = is_repeat ? PHASE_REPEATED : PHASE_SENT;
+	set_timer(e, o, is_repeat ? o->deadline_ms : now->ms + MAX(left_ms / 2, UINT64_C(1)));
+}
+
+/* Sends it, or leaves it to elsewhere_ready(). */
+static void send_when_ready(struct elsewhere *e, struct outward *o, const struct now *now)
+{
+	if (e->ops.is_ready(e->data, e->reply))
+		send(e, o, now);
+	else
+		set_timer(e, o, o->deadline_ms);
+}
+
+void elsewhere_ready(struct elsewhere *e, const struct now *now)
+{
+	struct outward *o, *tmp;
+
+	for (size_t i = 0; i < CHAINS; i++)
+		list_for_each_safe(o, tmp, &e->chains[i], struct outward, link)
+			if ((o->phase == PHASE_NEW || o->phase == PHASE_REPEAT) && now->ms < o->deadline_ms)
+				send(e, o, now);
+}
+
+static int refuse(struct elsewhere_fault *fault, int code, const char *text)
+{
+	*fault = (struct elsewhere_fault){ .code = code };
+	snprintf(fault->text, sizeof(fault->text), "%s", text);
+	return ELSEWHERE_E_REFUSED;
+}
+
+static bool has_only(struct span text, const char *more)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.p[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      (c && strchr(more, c))))
+			return false;
+	}
+	return text.len > 0;
+}
+
+static bool begins_with(struct span text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return text.len >= len && memcmp(text.p, prefix, len) == 0;
+}
+
+/* A name becomes a channel. 0 or ELSEWHERE_E_REFUSED. */
+static int read_to(struct span to, char ret[ELSEWHERE_TO_MAX + 1], struct elsewhere_fault *fault)
+{
+	bool is_channel = begins_with(to, "private-");
+
+	if (begins_with(to, "private-encrypted-"))
+		return refuse(fault, CHAPI_ERR_FAILED_PRECONDITION,
+			      "calls to a gateway's encrypted channel are not available in this version; "
+			      "name another channel of it");
+	if (!has_only(to, is_channel ? "_-=@,.;" : "_.-") ||
+	    to.len + (is_channel ? 0 : strlen(BEACON_PREFIX)) > ELSEWHERE_TO_MAX)
+		return refuse(fault, CHAPI_ERR_INVALID_ARGUMENT,
+			      "option 'to' has to be the name of a gateway (letters, digits, '_', '.' and "
+			      "'-'), or a channel that begins with private-");
+	snprintf(ret, ELSEWHERE_TO_MAX + 1, "%s%.*s", is_channel ? "" : BEACON_PREFIX, (int)to.len,
+		 (const char *)to.p);
+	return 0;
+}
+
+/* What cannot be sent is told before anything is begun. */
+static int check_size(struct elsewhere *e, const struct outward *o, uint64_t timeout_ms,
+		      struct elsewhere_fault *fault)
+{
+	CLEANUP(buf_deinit) struct buf request = BUF_NULL;
+
+	put_request(e, o, timeout_ms, true, &request);
+	if (buf_error(&request))
+		return buf_error(&request);
+	if (request.len <= e->config.max_event_bytes)
+		return 0;
+	*fault = (struct elsewhere_fault){
+		.code = CHAPI_ERR_TOO_LARGE, .size = request.len, .limit = e->config.max_event_bytes,
+	};
+	snprintf(fault->text, sizeof(fault->text), "the request has %zu bytes, more than the %zu that the hub "
+		 "takes in one event", fault->size, fault->limit);
+	return ELSEWHERE_E_REFUSED;
+}
+
+static int fill(struct elsewhere *e, struct outward *o, const struct elsewhere_call *call,
+		struct elsewhere_fault *fault)
+{
+	struct value_fault why;
+	char text[300];
+	int r = read_to(call->to, o->channel, fault);
+
+	if (r != 0)
+		return r;
+	r = value_to_json(call->params, MP_VALUE_DEPTH_MAX, &o->params, &why);
+	if (r > 0) {
+		snprintf(text, sizeof(text), "the params have no form in JSON, as which they travel: %s",
+			 why.text);
+		return refuse(fault, CHAPI_ERR_INVALID_ARGUMENT, text);
+	}
+	buf_put(&o->api, call->api.p, call->api.len);
+	buf_put(&o->caller, call->caller.p, MIN(call->caller.len, (size_t)RECORD_CALLER_MAX));
+	if (r == 0)
+		r = buf_error(&o->api);
+	if (r == 0)
+		r = buf_error(&o->caller);
+	return r < 0 ? r : check_size(e, o, (uint64_t)call->timeout_ms, fault);
+}
+
+int elsewhere_call(struct elsewhere *e, const struct elsewhere_call *call, const struct now *now,
+		   uint64_t *ret_serial, struct elsewhere_fault *ret_fault)
+{
+	struct outward *o;
+	int r;
+
+	if (!e->ops.is_up(e->data))
+		return refuse(ret_fault, CHAPI_ERR_HUB_DOWN,
+			      "the hub, over which other gateways are reached, is not connected");
+	o = calloc(1, sizeof(*o));
+	if (!o)
+		return -ENOMEM;
+	list_init(&o->link);
+	timer_init(&o->timer);
+	o->serial = e->n_serials + 1;
+	o->call = call->call;
+	o->progress = call->progress;
+	o->request_time = call->request_time;
+	o->deadline_ms = now->ms + (uint64_t)call->timeout_ms;
+	r = fill(e, o, call, ret_fault);
+	if (r != 0) {
+		outward_free(e, o);
+		return r;
+	}
+	*ret_serial = ++e->n_serials;
+	list_add_tail(&e->chains[o->serial % CHAINS], &o->link);
+	e->status.n_waiting++;
+	e->status.n_calls++;
+	/* From the timer, as nobody may be answered before this has returned. */
+	set_timer(e, o, now->ms);
+	return 0;
+}
+
+bool elsewhere_cancel(struct elsewhere *e, uint64_t serial, uint64_t now_ms)
+{
+	CLEANUP(buf_deinit) struct buf cancel = BUF_NULL;
+	struct outward *o = find(e, serial);
+	char id[RECORD_ID_MAX + 1];
+	bool was_sent;
+
+	if (!o)
+		return false;
+	was_sent = o->was_sent;
+	put_id(e, o, id);
+	record_cancel_put(span_str(id), &cancel);
+	if (was_sent && o->phase != PHASE_LATE && buf_error(&cancel) == 0)
+		publish(e, o, REMOTE_CANCEL_EVENT, &cancel, now_ms, 0);
+	outward_free(e, o);
+	return was_sent;
+}
+
+/* ---- coming in -------------------------------------------------------------------------- */
+
+static bool response_came(struct elsewhere *e, struct span payload, const struct now *now)
+{
+	CLEANUP(record_answer_deinit) struct record_answer answer = RECORD_ANSWER_NULL;
+	struct failure failure;
+	struct outward *o;
+
+	if (record_answer_parse(payload, &answer))
+		return false;
+	o = find_by_id(e, buf_span(&answer.id));
+	if (!o)
+		return false;
+	learn(e, o->channel, buf_span(&answer.instance));
+	failure = (struct failure){
+		.code = answer.code,
+		.ran = answer.ran,
+		.message = buf_span(&answer.message),
+		.details = buf_span(&answer.details),
+	};
+	finish(e, o, &(struct party_response){
+		.failure = answer.code ? &failure : NULL,
+		.result = buf_span(&answer.result),
+		.response_time = answer.response_time > 0 ? answer.response_time : now->unix_s,
+		.queue_ms = answer.queue_ms,
+		.run_ms = answer.run_ms,
+		.gateway = buf_span(&answer.gateway),
+		.instance = buf_span(&answer.instance),
+	});
+	return true;
+}
+
+/* The hub may deliver it in another order: what is older than what was told is left out. */
+static bool progress_came(struct elsewhere *e, struct span payload)
+{
+	CLEANUP(buf_deinit) struct buf id = BUF_NULL, value = BUF_NULL;
+	struct outward *o;
+	uint32_t seq;
+
+	if (record_progress_parse(payload, &id, &seq, &value))
+		return false;
+	o = find_by_id(e, buf_span(&id));
+	if (!o || !o->progress || seq < o->n_progress)
+		return false;
+	o->n_progress = seq + 1;
+	e->ops.progress(e->data, o->call, buf_span(&value));
+	return true;
+}
+
+bool elsewhere_event(struct elsewhere *e, struct span event, struct span payload, const struct now *now)
+{
+	bool used = false;
+
+	if (span_is(event, e->config.response_event))
+		used = response_came(e, payload, now);
+	else if (span_is(event, REMOTE_PROGRESS_EVENT))
+		used = progress_came(e, payload);
+	e->status.n_ignored += !used;
+	return used;
+}
+
+static int code_of_status(unsigned int status)
+{
+	if (status == STATUS_TOO_LARGE)
+		return CHAPI_ERR_TOO_LARGE;
+	return status >= 400 && status < 500 ? CHAPI_ERR_FAILED_PRECONDITION : CHAPI_ERR_HUB_DOWN;
+}
+
+/* Only of the first try: a repeat that is refused changes nothing. */
+void elsewhere_refused(struct elsewhere *e, uint64_t serial, unsigned int status, const char *error,
+		       const struct now *now)
+{
+	struct outward *o = find(e, serial);
+	char text[300];
+
+	if (!o || o->phase != PHASE_SENT)
+		return;
+	snprintf(text, sizeof(text), "the hub did not take the request: %s", error);
+	fail(e, o, code_of_status(status), CHAPI_RAN_NO, text, now);
+}
+
+/* ---- time ------------------------------------------------------------------------------- */
+
+/* "private-chapi-NAME": the gateway's beacon is known. */
+static bool put_beacon(const struct outward *o, char *ret, size_t len)
+{
+	int n = snprintf(ret, len, "%s" BEACON_SUFFIX, o->channel);
+
+	return begins_with(span_str(o->channel), BEACON_PREFIX) && n > 0 && n <= ELSEWHERE_TO_MAX;
+}
+
+static void time_is_over(struct elsewhere *e, struct outward *o, const struct now *now)
+{
+	char beacon[ELSEWHERE_TO_MAX + 8];
+
+	if (o->phase == PHASE_NEW) {
+		fail(e, o, CHAPI_ERR_HUB_DOWN, CHAPI_RAN_NO,
+		     "the hub did not confirm the channel on which answers come, so nothing was sent", now);
+		return;
+	}
+	o->phase = PHASE_LATE;
+	set_timer(e, o, o->deadline_ms + GRACE_MS);
+	if (put_beacon(o, beacon, sizeof(beacon)))
+		e->ops.ask(e->data, beacon, o->serial);
+}
+
+/* A gateway that has answered us was there once, so this call may have reached it before it went. */
+void elsewhere_seen(struct elsewhere *e, uint64_t serial, bool occupied, const struct now *now)
+{
+	struct outward *o = find(e, serial);
+	char text[300];
+
+	if (!o || o->phase != PHASE_LATE || occupied)
+		return;
+	snprintf(text, sizeof(text), "no gateway listens on %s; 'chapi-ctl gateways' lists those that are there",
+		 o->channel);
+	fail(e, o, CHAPI_ERR_GATEWAY_NOT_FOUND,
+	     find_known(e, o->channel) ? CHAPI_RAN_UNKNOWN : CHAPI_RAN_NO, text, now);
+}
+
+static void no_answer(struct elsewhere *e, struct outward *o, const struct now *now)
+{
+	char text[300];
+
+	snprintf(text, sizeof(text), "no answer came from %s in time; the function may have run", o->channel);
+	fail(e, o, CHAPI_ERR_DEADLINE_EXCEEDED, CHAPI_RAN_UNKNOWN, text, now);
+}
+
+static void on_timer(struct elsewhere *e, struct outward *o, const struct now *now)
+{
+	if (o->phase == PHASE_LATE) {
+		no_answer(e, o, now);
+	} else if (now->ms >= o->deadline_ms) {
+		time_is_over(e, o, now);
+	} else {
+		if (o->phase == PHASE_SENT)
+			o->phase = PHASE_REPEAT;
+		send_when_ready(e, o, now);
+	}
+}
+
+uint64_t elsewhere_next_ms(const struct elsewhere *e)
+{
+	return timers_next_ms(&e->timers);
+}
+
+void elsewhere_tick(struct elsewhere *e, const struct now *now)
+{
+	struct timer *timer;
+
+	while ((timer = timers_take(&e->timers, now->ms)))
+		on_timer(e, container_of(timer, struct outward, timer), now);
+}
+
+/* ---- life ------------------------------------------------------------------------------- */
+
+const char *elsewhere_channel(const struct elsewhere *e)
+{
+	return e->reply;
+}
+
+int elsewhere_new(const struct elsewhere_config *config, const struct elsewhere_ops *ops, void *data,
+		  uint64_t now_ms, struct elsewhere **ret_elsewhere)
+{
+	struct elsewhere *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return -ENOMEM;
+	e->config = *config;
+	e->ops = *ops;
+	e->data = data;
+	snprintf(e->reply, sizeof(e->reply), BEACON_PREFIX "%.64s@reply", config->name);
+	timers_init(&e->timers, now_ms);
+	for (size_t i = 0; i < CHAINS; i++)
+		list_init(&e->chains[i]);
+	*ret_elsewhere = e;
+	return 0;
+}
+
+struct elsewhere *elsewhere_free(struct elsewhere *e)
+{
+	struct outward *o, *tmp;
+
+	if (!e)
+		return NULL;
+	for (size_t i = 0; i < CHAINS; i++)
+		list_for_each_safe(o, tmp, &e->chains[i], struct outward, link)
+			outward_free(e, o);
+	free(e);
+	return NULL;
+}
+
+void elsewhere_status(const struct elsewhere *e, struct elsewhere_status *ret_status)
+{
+	*ret_status = e->status;
+}

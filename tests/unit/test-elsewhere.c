@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls to other gateways: the hub and whoever waits are played here, time is a number.
+ */
+#include <config.h>	/* _GNU_SOURCE */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "gateway/elsewhere.h"
+#include "libchapi-ipc/value.h"
+
+#define START 5000
+#define ID "00ff-1"
+
+struct world {
+	struct elsewhere *elsewhere;
+	struct now now;
+	bool down, deaf, full;		/* no hub; the channel for answers is not there; takes nothing */
+	unsigned int n_subscribed, n_published, n_asked, n_answers, n_progress;
+	char channel[200], event[100], payload[2000], asked[200];	/* the last ones */
+	uint64_t serial;
+	int code;			/* of the last answer; 0: a result */
+	enum chapi_ran ran;
+	char message[400], result[200], gateway[50];
+};
+
+static bool on_is_up(void *data)
+{
+	const struct world *w = data;
+
+	return !w->down;
+}
+
+static bool on_is_ready(void *data, const char *channel)
+{
+	struct world *w = data;
+
+	assert_string_equal(channel, "private-chapi-pi@reply");
+	w->n_subscribed++;
+	return !w->deaf;
+}
+
+static void copy(char *ret, size_t len, struct span text)
+{
+	snprintf(ret, len, "%.*s", (int)text.len, text.len ? (const char *)text.p : "");
+}
+
+static bool on_publish(void *data, const struct elsewhere_publication *p)
+{
+	struct world *w = data;
+
+	if (w->full)
+		return false;
+	w->n_published++;
+	copy(w->channel, sizeof(w->channel), p->channel);
+	copy(w->event, sizeof(w->event), p->event);
+	copy(w->payload, sizeof(w->payload), p->payload);
+	return true;
+}
+
+static void on_ask(void *data, const char *channel, uint64_t serial)
+{
+	struct world *w = data;
+
+	w->n_asked++;
+	assert_int_equal(serial, w->serial);
+	snprintf(w->asked, sizeof(w->asked), "%s", channel);
+}
+
+static void put_value(char *ret, size_t len, struct span value)
+{
+	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
+	struct value_fault fault;
+
+	if (value.len > 0)
+		assert_int_equal(value_to_json(value, 24, &text, &fault), 0);
+	copy(ret, len, buf_span(&text));
+}
+
+static void on_answer(void *data, void *call, const struct party_response *r)
+{
+	struct world *w = data;
+
+	assert_ptr_equal(call, w);
+	w->n_answers++;
+	w->code = r->failure ? r->failure->code : 0;
+	w->ran = r->failure ? r->failure->ran : CHAPI_RAN_YES;
+	copy(w->message, sizeof(w->message), r->failure ? r->failure->message : span_of(NULL, 0));
+	put_value(w->result, sizeof(w->result), r->failure ? r->failure->details : r->result);
+	copy(w->gateway, sizeof(w->gateway), r->gateway);
+}
+
+static void on_progress(void *data, void *call, struct span value)
+{
+	struct world *w = data;
+
+	assert_ptr_equal(call, w);
+	w->n_progress++;
+	put_value(w->result, sizeof(w->result), value);
+}
+
+static void on_timer(void *data UNUSED)
+{
+}
+
+static const struct elsewhere_ops ops = {
+	.is_up = on_is_up, .is_ready = on_is_ready, .publish = on_publish, .ask = on_ask,
+	.answer = on_answer, .progress = on_progress, .timer = on_timer,
+};
+
+static void world_init(struct world *w)
+{
+	const struct elsewhere_config config = {
+		.name = "pi", .instance = "00ff", .request_event = "request", .response_event = "response",
+		.max_event_bytes = 1000,
+	};
+
+	*w = (struct world){ .now = { .ms = START, .unix_s = 1700000000 } };
+	assert_int_equal(elsewhere_new(&config, &ops, w, START, &w->elsewhere), 0);
+}
+
+static void world_deinit(struct world *w)
+{
+	elsewhere_free(w->elsewhere);
+}
+
+#define WORLD(w) CLEANUP(world_deinit) struct world w; world_init(&w)
+
+static struct elsewhere_call call_of(struct world *w)
+{
+	return (struct elsewhere_call){
+		.to = span_str("attic"), .api = span_str("f"), .params = span_of("\x91\x01", 2),
+		.caller = span_str("uid:1"), .request_time = 1700000000.5, .timeout_ms = 1000, .call = w,
+	};
+}
+
+static void tick(struct world *w, uint64_t ms)
+{
+	w->now.ms = ms;
+	elsewhere_tick(w->elsewhere, &w->now);
+}
+
+static void begin(struct world *w)
+{
+	const struct elsewhere_call call = call_of(w);
+	struct elsewhere_fault fault;
+
+	assert_int_equal(elsewhere_call(w->elsewhere, &call, &w->now, &w->serial, &fault), 0);
+	tick(w, w->now.ms);
+}
+
+static bool event(struct world *w, const char *name, const char *payload)
+{
+	return elsewhere_event(w->elsewhere, span_str(name), span_str(payload), &w->now);
+}
+
+static void assert_failed(const struct world *w, int code, enum chapi_ran ran)
+{
+	assert_int_equal(w->n_answers, 1);
+	assert_int_equal(w->code, code);
+	assert_int_equal(w->ran, ran);
+	assert_int_equal(elsewhere_next_ms(w->elsewhere), UINT64_MAX);
+}
+
+#define ANSWER(rest) "{\"id\":\"" ID "\",\"api\":\"f\"," rest ",\"gateway\":\"attic\",\"instance\":\"beef\"}"
+
+static void test_request_goes_out_with_the_time_that_is_left(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	assert_int_equal(w.n_published, 1);
+	assert_string_equal(w.channel, "private-chapi-attic");
+	assert_string_equal(w.event, "request");
+	assert_string_equal(w.payload, "{\"id\":\"" ID "\",\"api\":\"f\",\"params\":[1],\"request_time\":1700000000.5,"
+			    "\"timeout_ms\":1000,\"caller\":\"uid:1\",\"reply_to\":\"private-chapi-pi@reply\"}");
+}
+
+static void test_answer_comes_back(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	assert_true(event(&w, "response", ANSWER("\"result\":{\"a\":1},\"error\":null")));
+	assert_int_equal(w.n_answers, 1);
+	assert_int_equal(w.code, 0);
+	assert_string_equal(w.result, "{\"a\":1}");
+	assert_string_equal(w.gateway, "attic");
+	assert_false(event(&w, "response", ANSWER("\"result\":2,\"error\":null")));
+	assert_int_equal(w.n_answers, 1);
+	tick(&w, START + 10000);
+	assert_int_equal(w.n_published, 1);
+	assert_int_equal(w.n_answers, 1);
+}
+
+static void test_error_comes_back_as_it_is(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	assert_true(event(&w, "response", ANSWER("\"result\":null,\"error\":{\"code\":\"busy\",\"message\":\"full\","
+						 "\"ran\":\"no\",\"details\":{\"retry_after_ms\":5}}")));
+	assert_failed(&w, CHAPI_ERR_BUSY, CHAPI_RAN_NO);
+	assert_string_equal(w.message, "full");
+	assert_string_equal(w.result, "{\"retry_after_ms\":5}");
+}
+
+static void test_error_that_is_not_known_here_is_one_of_the_function(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	assert_true(event(&w, "response", ANSWER("\"result\":null,\"error\":{\"code\":\"newer\",\"ran\":\"unknown\"}")));
+	assert_failed(&w, CHAPI_ERR_API_ERROR, CHAPI_RAN_UNKNOWN);
+}
+
+static void test_result_that_cannot_be_read_is_a_bad_reply(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	assert_true(event(&w, "response", ANSWER("\"result\":{\"$bin\":1},\"error\":null")));
+	assert_failed(&w, CHAPI_ERR_BAD_REPLY, CHAPI_RAN_YES);
+}
+
+static void test_what_is_no_answer_of_ours_is_ignored(void **state UNUSED)
+{
+	static const char *const texts[] = {
+		"x", "[]", "{}", "{\"id\":\"" ID "\"}", "{\"result\":1,\"error\":null}", "{\"id\":7,\"result\":1}",
+		"{\"id\":\"00ff-2\",\"result\":1}", "{\"id\":\"beef-1\",\"result\":1}", "{\"id\":\"-\",\"result\":1}",
+	};
+	WORLD(w);
+
+	begin(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		assert_false(event(&w, "response", texts[i]));
+	assert_false(event(&w, "request", ANSWER("\"result\":1")));
+	assert_int_equal(w.n_answers, 0);
+}
+
+static void test_request_is_repeated_once_at_half_of_the_time(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	tick(&w, START + 499);
+	assert_int_equal(w.n_published, 1);
+	tick(&w, START + 500);
+	assert_int_equal(w.n_published, 2);
+	assert_non_null(strstr(w.payload, "\"id\":\"" ID "\""));
+	assert_non_null(strstr(w.payload, "\"timeout_ms\":500,"));
+	assert_non_null(strstr(w.payload, "\"retry\":\"\""));
+	tick(&w, START + 999);
+	assert_int_equal(w.n_published, 2);
+}
+
+static void test_repeat_names_the_instance_that_is_known(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	event(&w, "response", ANSWER("\"result\":1,\"error\":null"));
+	begin(&w);
+	tick(&w, START + 500);
+	assert_non_null(strstr(w.payload, "\"retry\":\"beef\""));
+}
+
+static void test_call_waits_for_the_channel_of_answers(void **state UNUSED)
+{
+	WORLD(w);
+
+	w.deaf = true;
+	begin(&w);
+	assert_int_equal(w.n_published, 0);
+	assert_int_equal(w.n_subscribed, 1);
+	w.now.ms = START + 400;
+	elsewhere_ready(w.elsewhere, &w.now);
+	assert_int_equal(w.n_published, 1);
+	assert_non_null(strstr(w.payload, "\"timeout_ms\":600,"));
+	assert_null(strstr(w.payload, "retry"));
+	elsewhere_ready(w.elsewhere, &w.now);
+	assert_int_equal(w.n_published, 1);
+}
+
+static void test_channel_of_answers_that_does_not_come_is_hub_down(void **state UNUSED)
+{
+	WORLD(w);
+
+	w.deaf = true;
+	begin(&w);
+	tick(&w, START + 1000);
+	assert_failed(&w, CHAPI_ERR_HUB_DOWN, CHAPI_RAN_NO);
+	assert_int_equal(w.n_published, 0);
+}
+
+static void test_repeat_waits_for_the_channel_too(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	w.deaf = true;
+	tick(&w, START + 500);
+	assert_int_equal(w.n_published, 1);
+	w.now.ms = START + 700;
+	elsewhere_ready(w.elsewhere, &w.now);
+	assert_int_equal(w.n_published, 2);
+	assert_non_null(strstr(w.payload, "\"retry\""));
+}
+
+static void test_nobody_there_is_gateway_not_found(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	tick(&w, START + 500);
+	tick(&w, START + 1000);
+	assert_int_equal(w.n_asked, 1);
+	assert_string_equal(w.asked, "private-chapi-attic@up");
+	elsewhere_seen(w.elsewhere, w.serial, false, &w.now);
+	assert_failed(&w, CHAPI_ERR_GATEWAY_NOT_FOUND, CHAPI_RAN_NO);
+}
+
+/* It was there once: this call may have reached it before it went. */
+static void test_gateway_that_has_gone_may_have_run_it(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	event(&w, "response", ANSWER("\"result\":1,\"error\":null"));
+	w.n_answers = 0;
+	begin(&w);
+	tick(&w, START + 500);
+	tick(&w, START + 1000);
+	elsewhere_seen(w.elsewhere, w.serial, false, &w.now);
+	assert_failed(&w, CHAPI_ERR_GATEWAY_NOT_FOUND, CHAPI_RAN_UNKNOWN);
+}
+
+static void test_somebody_there_is_a_deadline_two_seconds_later(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	tick(&w, START + 500);
+	tick(&w, START + 1000);
+	elsewhere_seen(w.elsewhere, w.serial, true, &w.now);
+	tick(&w, START + 2999);
+	assert_int_equal(w.n_answers, 0);
+	tick(&w, START + 3000);
+	assert_failed(&w, CHAPI_ERR_DEADLINE_EXCEEDED, CHAPI_RAN_UNKNOWN);
+}
+
+static void test_answer_in_the_last_two_seconds_counts(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	tick(&w, START + 500);
+	tick(&w, START + 1000);
+	event(&w, "response", ANSWER("\"result\":1,\"error\":null"));
+	assert_int_equal(w.n_answers, 1);
+	assert_int_equal(w.code, 0);
+	elsewhere_seen(w.elsewhere, w.serial, false, &w.now);
+	assert_int_equal(w.n_answers, 1);
+}
+
+static void test_hub_that_is_down_is_told_at_once(void **state UNUSED)
+{
+	struct elsewhere_fault fault;
+	struct elsewhere_call call;
+	WORLD(w);
+
+	w.down = true;
+	call = call_of(&w);
+	assert_int_equal(elsewhere_call(w.elsewhere, &call, &w.now, &w.serial, &fault), ELSEWHERE_E_REFUSED);
+	assert_int_equal(fault.code, CHAPI_ERR_HUB_DOWN);
+	assert_int_equal(elsewhere_next_ms(w.elsewhere), UINT64_MAX);
+}
+
+static void assert_refused(struct world *w, const struct elsewhere_call *call, int code)
+{
+	struct elsewhere_fault fault;
+
+	assert_int_equal(elsewhere_call(w->elsewhere, call, &w->now, &w->serial, &fault), ELSEWHERE_E_REFUSED);
+	assert_int_equal(fault.code, code);
+	assert_true(fault.text[0] != '\0');
+}
+
+static void test_what_cannot_be_sent_is_refused(void **state UNUSED)
+{
+	static const char *const names[] = { "", "a b", "a/b", "private-a b", "private-chapi-#" };
+	uint8_t large[1100] = { 0xda, 0x04, 0x40 };
+	struct elsewhere_call call;
+	WORLD(w);
+
+	call = call_of(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		call.to = span_str(names[i]);
+		assert_refused(&w, &call, CHAPI_ERR_INVALID_ARGUMENT);
+	}
+	call = call_of(&w);
+	call.to = span_str("private-encrypted-x");
+	assert_refused(&w, &call, CHAPI_ERR_FAILED_PRECONDITION);
+	call = call_of(&w);
+	call.params = span_of("\xcb\x7f\xf8\0\0\0\0\0\0", 9);	/* NaN */
+	assert_refused(&w, &call, CHAPI_ERR_INVALID_ARGUMENT);
+	memset(large + 3, 'x', sizeof(large) - 3);
+	call.params = span_of(large, 3 + 0x440);
+	assert_refused(&w, &call, CHAPI_ERR_TOO_LARGE);
+	assert_int_equal(w.n_published, 0);
+}
+
+static void test_channel_may_be_named(void **state UNUSED)
+{
+	struct elsewhere_fault fault;
+	struct elsewhere_call call;
+	WORLD(w);
+
+	call = call_of(&w);
+	call.to = span_str("private-other");
+	assert_int_equal(elsewhere_call(w.elsewhere, &call, &w.now, &w.serial, &fault), 0);
+	tick(&w, START);
+	assert_string_equal(w.channel, "private-other");
+	tick(&w, START + 500);
+	tick(&w, START + 1000);
+	assert_int_equal(w.n_asked, 0);	/* whose channel it is is not known, nor the beacon */
+}
+
+static void test_what_the_hub_refuses_has_not_run(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	elsewhere_refused(w.elsewhere, w.serial, 413, "too large", &w.now);
+	assert_failed(&w, CHAPI_ERR_TOO_LARGE, CHAPI_RAN_NO);
+	w.n_answers = 0;
+	begin(&w);
+	elsewhere_refused(w.elsewhere, w.serial, 400, "no", &w.now);
+	assert_failed(&w, CHAPI_ERR_FAILED_PRECONDITION, CHAPI_RAN_NO);
+	w.n_answers = 0;
+	begin(&w);
+	elsewhere_refused(w.elsewhere, w.serial, 0, "cannot connect", &w.now);
+	assert_failed(&w, CHAPI_ERR_HUB_DOWN, CHAPI_RAN_NO);
+	w.n_answers = 0;
+	begin(&w);
+	tick(&w, START + 500);
+	elsewhere_refused(w.elsewhere, w.serial, 400, "no", &w.now);
+	assert_int_equal(w.n_answers, 0);
+}
+
+static void test_full_queue_is_busy(void **state UNUSED)
+{
+	WORLD(w);
+
+	w.full = true;
+	begin(&w);
+	assert_failed(&w, CHAPI_ERR_BUSY, CHAPI_RAN_NO);
+}
+
+static void test_cancel_is_told_to_the_other_side(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	assert_true(elsewhere_cancel(w.elsewhere, w.serial, w.now.ms));
+	assert_string_equal(w.event, "cancel");
+	assert_string_equal(w.channel, "private-chapi-attic");
+	assert_string_equal(w.payload, "{\"id\":\"" ID "\"}");
+	assert_false(event(&w, "response", ANSWER("\"result\":1,\"error\":null")));
+	assert_int_equal(w.n_answers, 0);
+	assert_false(elsewhere_cancel(w.elsewhere, w.serial, w.now.ms));
+}
+
+static void test_cancel_of_what_was_not_sent_sends_nothing(void **state UNUSED)
+{
+	WORLD(w);
+
+	w.deaf = true;
+	begin(&w);
+	assert_false(elsewhere_cancel(w.elsewhere, w.serial, w.now.ms));
+	assert_int_equal(w.n_published, 0);
+}
+
+static void test_progress_comes_in_order_and_only_if_asked_for(void **state UNUSED)
+{
+	struct elsewhere_fault fault;
+	struct elsewhere_call call;
+	WORLD(w);
+
+	begin(&w);
+	assert_false(event(&w, "progress", "{\"id\":\"" ID "\",\"seq\":0,\"value\":1}"));
+	call = call_of(&w);
+	call.progress = true;
+	assert_int_equal(elsewhere_call(w.elsewhere, &call, &w.now, &w.serial, &fault), 0);
+	tick(&w, START);
+	assert_non_null(strstr(w.payload, "\"progress\":true"));
+	assert_true(event(&w, "progress", "{\"id\":\"00ff-2\",\"seq\":1,\"value\":\"b\"}"));
+	assert_string_equal(w.result, "\"b\"");
+	assert_false(event(&w, "progress", "{\"id\":\"00ff-2\",\"seq\":0,\"value\":\"a\"}"));
+	assert_false(event(&w, "progress", "{\"id\":\"00ff-2\",\"seq\":1,\"value\":\"b\"}"));
+	assert_int_equal(w.n_progress, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_request_goes_out_with_the_time_that_is_left),
+		cmocka_unit_test(test_answer_comes_back),
+		cmocka_unit_test(test_error_comes_back_as_it_is),
+		cmocka_unit_test(test_error_that_is_not_known_here_is_one_of_the_function),
+		cmocka_unit_test(test_result_that_cannot_be_read_is_a_bad_reply),
+		cmocka_unit_test(test_what_is_no_answer_of_ours_is_ignored),
+		cmocka_unit_test(test_request_is_repeated_once_at_half_of_the_time),
+		cmocka_unit_test(test_repeat_names_the_instance_that_is_known),
+		cmocka_unit_test(test_call_waits_for_the_channel_of_answers),
+		cmocka_unit_test(test_channel_of_answers_that_does_not_come_is_hub_down),
+		cmocka_unit_test(test_repeat_waits_for_the_channel_too),
+		cmocka_unit_test(test_nobody_there_is_gateway_not_found),
+		cmocka_unit_test(test_gateway_that_has_gone_may_have_run_it),
+		cmocka_unit_test(test_somebody_there_is_a_deadline_two_seconds_later),
+		cmocka_unit_test(test_answer_in_the_last_two_seconds_counts),
+		cmocka_unit_test(test_hub_that_is_down_is_told_at_once),
+		cmocka_unit_test(test_what_cannot_be_sent_is_refused),
+		cmocka_unit_test(test_channel_may_be_named),
+		cmocka_unit_test(test_what_the_hub_refuses_has_not_run),
+		cmocka_unit_test(test_full_queue_is_busy),
+		cmocka_unit_test(test_cancel_is_told_to_the_other_side),
+		cmocka_unit_test(test_cancel_of_what_was_not_sent_sends_nothing),
+		cmocka_unit_test(test_progress_comes_in_order_and_only_if_asked_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
