@@ -91,17 +91,23 @@ int output_value_to(FILE *out, const void *value, size_t len)
 	return print_value(out, value, len, isatty(fileno(out)));
 }
 
+static void put_bytes(FILE *out, const char *p, size_t len)
+{
+	if (len > 0)
+		fwrite(p, 1, len, out);
+}
+
 static int print_raw(FILE *out, const msgpack_object *object, const void *value, size_t len)
 {
 	const msgpack_object_str *text = &object->via.str;
 
 	if (object->type == MSGPACK_OBJECT_BIN) {
-		fwrite(object->via.bin.ptr, 1, object->via.bin.size, out);
+		put_bytes(out, object->via.bin.ptr, object->via.bin.size);
 		return 0;
 	}
 	if (object->type != MSGPACK_OBJECT_STR)
 		return output_value_to(out, value, len);
-	fwrite(text->ptr, 1, text->size, out);
+	put_bytes(out, text->ptr, text->size);
 	if (text->size == 0 || text->ptr[text->size - 1] != '\n')
 		putc('\n', out);
 	return 0;
