@@ -3,7 +3,8 @@
  * What the run of a command means for the caller: see answer.h.
  *
  * Unless the form says otherwise, output that is one JSON value is that value; other text is a
- * text, without its last newline; what is no text is bytes. The details of an error are {status, signal, stdout, stderr}.
+ * text, without its last newline; what is no text is bytes. The details of an error are
+ * {status, signal, stdout, stderr}.
  */
 #include <config.h>	/* _GNU_SOURCE: memrchr */
 

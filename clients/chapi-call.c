@@ -121,13 +121,14 @@ static void pass_on(const json_t *text, FILE *to)
 		fwrite(json_string_value(text), 1, json_string_length(text), to);
 }
 
-/* chapi-serve says how its command ended; with a code of its own it was chapi-serve that ended it. */
+/* chapi-serve says how its command ended; with a code, it was chapi-serve that ended it. */
 static int end_as_command(struct shown *shown, const json_t *details)
 {
 	const json_t *status = json_object_get(details, "status");
 	const json_t *signal = json_object_get(details, "signal");
 
-	if (json_object_get(details, "code") || (!json_is_integer(status) && !json_is_integer(signal)))
+	if (json_object_get(details, "code") ||
+	    (!json_is_integer(status) && !json_is_integer(signal)))
 		return -1;
 	pass_on(json_object_get(details, "stdout"), shown->out);
 	pass_on(json_object_get(details, "stderr"), stderr);

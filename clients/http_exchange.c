@@ -76,7 +76,8 @@ struct http_client *http_client_free(struct http_client *client)
 }
 
 /* curl's bits are its own. */
-static void to_curl(const struct pollfd *fds, nfds_t n, struct curl_waitfd *waits, unsigned int *n_waits)
+static void to_curl(const struct pollfd *fds, nfds_t n, struct curl_waitfd *waits,
+		    unsigned int *n_waits)
 {
 	*n_waits = 0;
 	for (nfds_t i = 0; i < n; i++) {

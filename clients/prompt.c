@@ -73,7 +73,8 @@ static int ask_unseen(const char *question, int signals, char *line, size_t size
 	return r;
 }
 
-static int ask_seen(const char *question, const char *standard, int signals, char *line, size_t size)
+static int ask_seen(const char *question, const char *standard, int signals, char *line,
+		    size_t size)
 {
 	show_question(question, standard);
 	return read_answer(signals, line, size);

@@ -3,11 +3,9 @@
  * Serving: see serve.h.
  *
  * One loop over the gateway's socket, a descriptor for signals, and the pipes of the commands
- * that run (libcurl adds its sockets); nothing in it waits for anything else. A run is
- * command.c's, an HTTP request http_exchange.c's, what the end of a command means for the caller
- * answer.c's.
+ * that run (libcurl adds its sockets); nothing in it waits for anything else. A call is call.c's.
  */
-#include <config.h>	/* _GNU_SOURCE: environ */
+#include <config.h>
 
 #include "clients/serve.h"
 
@@ -17,16 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "clients/answer.h"
-#include "clients/command.h"
+#include "clients/call.h"
 #include "clients/http_exchange.h"
-#include "clients/invocation.h"
 
-/* The gateway tells the caller that the time is over; our answer shall not come before. */
-#define SLACK_MS 200
 /* On the way out: for commands to end (they are killed sooner) and answers to be sent. */
 #define STOP_MS 5000
 /* The gateway's own limits of a name; with a longer time-out of ours its own is longer, too. */
@@ -39,16 +33,6 @@ struct served {
 	struct serve *serve;
 	const struct service *service;
 	bool lost;
-};
-
-/* A request, and the command or the HTTP request for it. */
-struct call {
-	struct call *next;
-	chapi_request *request;
-	const struct service *service;
-	struct command *command;
-	struct http_exchange *exchange;
-	bool own_limit;
 };
 
 enum { FD_SIGNALS, FD_GATEWAY, FD_COMMANDS };
@@ -67,168 +51,11 @@ struct serve {
 	size_t fds_max;
 };
 
-static int64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/* ---- what a call is given ---- */
-
-/* The params as one line; the newline takes the place of the terminator. */
-static int make_input(const chapi_request *request, struct command_spec *spec, char *fault,
-		      size_t fault_len)
-{
-	size_t len;
-	const void *params = chapi_request_params(request, &len);
-	int r = chapi_msgpack_to_json(params, len, false, &spec->input, &spec->input_len, fault,
-				      fault_len);
-
-	if (r == 0)
-		spec->input[spec->input_len++] = '\n';
-	return r;
-}
-
-/* What is left to the call: the caller's time or our own limit. 0: neither. */
-static int64_t limit_ms(const struct call *call, bool *ret_own)
-{
-	int64_t callers_ms = chapi_request_timeout_ms(call->request);
-	int64_t own_ms = call->service->timeout_ms;
-
-	if (callers_ms >= 0)
-		callers_ms += SLACK_MS;
-	*ret_own = own_ms > 0 && (callers_ms < 0 || own_ms < callers_ms);
-	return *ret_own ? own_ms : callers_ms > 0 ? callers_ms : 0;
-}
-
-static char **make_env(const struct call *call)
-{
-	const chapi_request *request = call->request;
-
-	return invocation_make_env(environ, &(struct invocation_call){
-		.id = chapi_request_id(request), .api = chapi_request_api(request),
-		.caller = chapi_request_caller(request), .origin = chapi_request_origin(request),
-		.socket = chapi_get_path(chapi_request_conn(request)),
-		.timeout_ms = chapi_request_timeout_ms(request),
-	});
-}
-
-static void free_texts(char ***texts)
-{
-	*texts = invocation_free(*texts);
-}
-
-/* ---- calls begin ---- */
-
-/* In these three: 0, or what it has been answered with. */
-enum { ANSWERED = 1 };
-
-static int not_started(struct call *call, int error)
-{
-	answer_not_started(call->request, call->service->argv ? call->service->argv[0]
-							      : call->service->http, error);
-	return ANSWERED;
-}
-
-static int start_command(struct call *call, struct command_spec *spec)
-{
-	char **env CLEANUP(free_texts) = make_env(call);
-	int64_t left_ms = limit_ms(call, &call->own_limit), now_ms = clock_ms();
-	int r = -ENOMEM;
-
-	spec->envp = env;
-	spec->output_max = (size_t)call->service->output_max;
-	spec->by_line = call->service->stream;
-	spec->due_ms = left_ms > 0 && left_ms < COMMAND_NEVER - now_ms ? now_ms + left_ms
-								      : COMMAND_NEVER;
-	if (env)
-		r = command_start(spec, &call->command);
-	else
-		free(spec->input);
-	return r < 0 ? not_started(call, -r) : 0;
-}
-
-static int begin_command(struct call *call)
-{
-	struct command_spec spec = { 0 };
-	char **argv CLEANUP(free_texts) = NULL;
-	char fault[200];
-	size_t len;
-	const void *params = chapi_request_params(call->request, &len);
-	int r = invocation_make_argv(call->service->argv, params, len, call->service->allow_dash,
-				     &argv, fault, sizeof(fault));
-
-	if (r == 0) {
-		spec.argv = argv;
-		r = make_input(call->request, &spec, fault, sizeof(fault));
-		if (r == -CHAPI_ERR_NOMEM)
-			return not_started(call, ENOMEM);
-	}
-	if (r == -ENOMEM)
-		return not_started(call, ENOMEM);
-	if (r != 0) {
-		answer_invalid(call->request, fault);
-		return ANSWERED;
-	}
-	return start_command(call, &spec);
-}
-
-/* As the variables CHAPI_* of a command. */
-static int add_headers(const struct call *call, struct http_request *http)
-{
-	int r = http_request_add_header(http, "Chapi-Id", chapi_request_id(call->request));
-
-	if (r == 0)
-		r = http_request_add_header(http, "Chapi-Api", chapi_request_api(call->request));
-	if (r == 0)
-		r = http_request_add_header(http, "Chapi-Caller",
-					    chapi_request_caller(call->request));
-	if (r == 0)
-		r = http_request_add_header(http, "Chapi-Origin",
-					    chapi_request_origin(call->request));
-	return r;
-}
-
-static int begin_exchange(struct serve *s, struct call *call)
-{
-	struct http_limits limits = { .body_max = (size_t)call->service->output_max };
-	struct http_request http = { 0 };
-	char fault[200];
-	size_t len;
-	const void *params = chapi_request_params(call->request, &len);
-	int r = http_request_make(call->service->http, params, len, &http, fault, sizeof(fault));
-
-	if (r == HTTP_E_FAULT) {
-		answer_invalid(call->request, fault);
-		return ANSWERED;
-	}
-	limits.timeout_ms = limit_ms(call, &limits.own_limit);
-	if (r == 0)
-		r = add_headers(call, &http);
-	if (r == 0)
-		r = http_exchange_start(s->http, &http, &limits, &call->exchange);
-	else
-		http_request_deinit(&http);
-	return r < 0 ? not_started(call, -r) : 0;
-}
-
-/* The caller has gone, or its time is over; so has our connection, perhaps. */
-static void on_cancel(chapi_request *request, void *data)
-{
-	struct call *call = data;
-
-	(void)request;
-	if (call->command)
-		command_stop(call->command, clock_ms());
-	else
-		call->exchange = http_exchange_free(call->exchange);
-}
+/* ---- calls ---- */
 
 static bool make_fds_room(struct serve *s)
 {
-	size_t n = FD_COMMANDS + (s->n_calls + 1) * COMMAND_FDS;
+	size_t n = FD_COMMANDS + (s->n_calls + 1) * CALL_FDS;
 	struct pollfd *fds;
 
 	if (n <= s->fds_max)
@@ -243,23 +70,18 @@ static bool make_fds_room(struct serve *s)
 
 static void begin_call(struct serve *s, const struct service *service, chapi_request *request)
 {
-	struct call *call = calloc(1, sizeof(*call));
+	struct call *call;
 
-	if (!call || !make_fds_room(s)) {
-		free(call);
+	if (!make_fds_room(s)) {
 		answer_not_started(request, service->name, ENOMEM);
 		return;
 	}
-	call->request = request;
-	call->service = service;
-	if ((service->http ? begin_exchange(s, call) : begin_command(call)) == ANSWERED) {
-		free(call);
+	call = call_begin(s->http, service, request);
+	if (!call)
 		return;
-	}
 	call->next = s->calls;
 	s->calls = call;
 	s->n_calls++;
-	chapi_request_on_cancel(request, on_cancel, call);
 }
 
 static void on_request(chapi_request *request, void *data)
@@ -272,76 +94,21 @@ static void on_request(chapi_request *request, void *data)
 		begin_call(served->serve, served->service, request);
 }
 
-/* ---- calls go on, and end ---- */
-
-static struct answer_form form_of(const struct call *call)
-{
-	return (struct answer_form){
-		.json = call->service->json, .text = call->service->text,
-		.last_line = call->service->stream, .own_limit = call->own_limit,
-		.output_max = (size_t)call->service->output_max,
-	};
-}
-
-static void pass_lines_on(struct call *call)
-{
-	const struct answer_form form = form_of(call);
-	const char *line;
-	size_t len;
-
-	while (command_take_line(call->command, &line, &len))
-		answer_progress(call->request, line, len, &form);
-}
-
-/* Is it over? */
-static bool step_call(struct call *call, int64_t now_ms)
-{
-	if (!call->command)
-		return !call->exchange || http_exchange_is_over(call->exchange);
-	command_step(call->command, now_ms);
-	pass_lines_on(call);
-	return command_is_over(call->command);
-}
-
-static void free_call(struct call *call)
-{
-	command_free(call->command);
-	http_exchange_free(call->exchange);
-	free(call);
-}
-
-static void answer_call(const struct call *call)
-{
-	const struct answer_form form = form_of(call);
-	struct command_end end;
-
-	chapi_request_on_cancel(call->request, NULL, NULL);
-	if (call->command) {
-		end = command_end(call->command);
-		answer_end(call->request, &end, &form);
-	} else if (call->exchange) {
-		http_exchange_answer(call->exchange, call->request);
-	} else {
-		(void)chapi_answer_error(call->request, "cancelled", "it was cancelled", NULL);
-	}
-}
-
 static void step_calls(struct serve *s)
 {
-	int64_t now_ms = clock_ms();
+	int64_t now_ms = call_clock_ms();
 	struct call **link = &s->calls, *call;
 
 	if (s->http)
 		http_client_step(s->http);
 	while ((call = *link)) {
-		if (!step_call(call, now_ms)) {
+		if (!call_step(call, now_ms)) {
 			link = &call->next;
 			continue;
 		}
 		*link = call->next;
 		s->n_calls--;
-		answer_call(call);
-		free_call(call);
+		call_free(call);
 	}
 }
 
@@ -352,9 +119,7 @@ static void drop_calls(struct serve *s)
 
 	while ((call = s->calls)) {
 		s->calls = call->next;
-		chapi_request_on_cancel(call->request, NULL, NULL);
-		chapi_request_drop(call->request);
-		free_call(call);
+		call_free(call);
 	}
 }
 
@@ -362,15 +127,24 @@ static void drop_calls(struct serve *s)
 
 static void stop(struct serve *s, int status)
 {
-	int64_t now_ms = clock_ms();
-
 	if (!s->stopping) {
 		s->stopping = true;
 		s->status = status;
-		s->stop_ms = now_ms + STOP_MS;
 	}
+	if (s->stop_ms == 0 || s->stop_ms == CALL_NEVER)
+		s->stop_ms = call_clock_ms() + STOP_MS;
 	for (struct call *call = s->calls; call; call = call->next)
-		on_cancel(call->request, call);
+		call_cancel(call);
+}
+
+/* No new calls; those that run may go on. */
+static void wind_down(struct serve *s, int status)
+{
+	if (s->stopping)
+		return;
+	s->stopping = true;
+	s->status = status;
+	s->stop_ms = CALL_NEVER;
 }
 
 /* SIGCHLD only wakes us up: step_calls() looks for itself. */
@@ -392,29 +166,22 @@ static nfds_t watch(struct serve *s)
 	s->fds[FD_GATEWAY] = (struct pollfd){
 		.fd = chapi_get_fd(s->conn), .events = (short)chapi_get_events(s->conn),
 	};
-	for (struct call *call = s->calls; call; call = call->next) {
-		if (!call->command)
-			continue;
-		command_watch(call->command, &s->fds[n]);
-		n += COMMAND_FDS;
-	}
+	for (const struct call *call = s->calls; call; call = call->next)
+		n += call_watch(call, &s->fds[n]);
 	return n;
 }
 
 static int wait_ms(const struct serve *s)
 {
-	int64_t due_ms = s->stopping ? s->stop_ms : COMMAND_NEVER, left_ms;
+	int64_t due_ms = s->stopping ? s->stop_ms : CALL_NEVER, left_ms;
 	int most_ms = chapi_get_timeout_ms(s->conn);
 
-	for (const struct call *call = s->calls; call; call = call->next) {
-		if (call->command && command_due_ms(call->command) < due_ms)
-			due_ms = command_due_ms(call->command);
-		if (!call->command && !call->exchange)
-			return 0;	/* it has been given up */
-	}
-	if (due_ms == COMMAND_NEVER)
+	for (const struct call *call = s->calls; call; call = call->next)
+		if (call_due_ms(call) < due_ms)
+			due_ms = call_due_ms(call);
+	if (due_ms == CALL_NEVER)
 		return most_ms;
-	left_ms = due_ms - clock_ms();
+	left_ms = due_ms - call_clock_ms();
 	left_ms = left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : left_ms;
 	return most_ms >= 0 && most_ms < left_ms ? most_ms : (int)left_ms;
 }
@@ -433,7 +200,7 @@ static bool is_done(const struct serve *s)
 {
 	if (!s->stopping)
 		return false;
-	if (clock_ms() >= s->stop_ms)
+	if (call_clock_ms() >= s->stop_ms)
 		return true;
 	return !s->calls && (chapi_get_fd(s->conn) < 0 || !(chapi_get_events(s->conn) & POLLOUT));
 }
@@ -466,7 +233,7 @@ static void lose_name(struct serve *s, const char *name, int err)
 			s->n_lost++;
 		}
 	if (s->n_lost == s->n_served)
-		stop(s, chapi_exit_status(err));
+		wind_down(s, chapi_exit_status(err));
 }
 
 static void on_change(chapi_conn *conn, const struct chapi_change *change, void *data)

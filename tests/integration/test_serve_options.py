@@ -279,8 +279,24 @@ def test_registers_again_when_the_gateway_restarts(serve, gateway, folder):
         assert client.call('f') == 7
 
 
-def test_name_that_is_taken_after_a_restart_ends_it(serve, gateway, folder):
-    daemon = serve('f', 'true', options=['--policy', 'exclusive'])
+def test_calls_of_a_name_that_is_taken_away_go_on(serve, gateway, folder):
+    fifo = os.path.join(folder, 'fifo')
+    os.mkfifo(fifo)
+    daemon = serve('f', *shell('echo on >%s; cat %s' % (folder + '/began', fifo)))
+    daemon.end_status = None
+    with gateway.connect() as client, gateway.connect() as other:
+        number = client.request('call', 'f', {})
+        wait_until(lambda: os.path.exists(folder + '/began'), 'the command to begin')
+        other.ask('register', 'f', {'policy': 'replace'})
+        daemon.wait_log('f is taken away')
+        with open(fifo, 'w') as f:
+            f.write('7')
+        assert client.result(number) == 7
+    assert daemon.wait() == 73
+
+
+def test_name_that_is_taken_away_ends_it(serve, gateway):
+    daemon = serve('f', 'true')
     daemon.end_status = None
     with gateway.connect() as client:
         client.ask('register', 'f', {'policy': 'replace'})
