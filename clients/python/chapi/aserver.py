@@ -257,6 +257,9 @@ class AsyncServer(Pusher):
     # -- the connection
 
     async def _come_up(self, connection: Connection) -> None:
+        for (before, _), running in list(self._running.items()):
+            if before is not connection:    # nobody waits for it any more
+                running.cancel()
         await self._watch(connection)
         for api in self._apis.values():
             api.granted, api.connection = {}, None
