@@ -1,51 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The npm package in clients/node: what its tests in JavaScript say, its types, its README.
-
-The package is put into a folder's node_modules as npm would, beside what setup.sh has installed.
-"""
+"""The npm package in clients/node: what its tests in JavaScript say, its types, its README."""
 import json
 import os
 import re
 import shutil
-import tempfile
 
 import pytest
 
-from lib.limits import LIMIT
-from lib.process import Daemon, environment, program, run, top_srcdir
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-PACKAGE = os.path.join(top_srcdir, 'clients/node')
-NEEDED = ('@msgpack/msgpack', '@types/node', 'pusher', 'pusher-js', 'typescript')
-
-
-@pytest.fixture(scope='module')
-def project():
-    """A folder with the package installed, and the tests in JavaScript beside it."""
-    deps = os.environ.get('SOKETI_DIR')
-    if not deps or shutil.which('node') is None:
-        pytest.skip('node is missing, or SOKETI_DIR is not set (tests/integration/setup.sh installs what is needed)')
-    for name in NEEDED:
-        if not os.path.isdir(os.path.join(deps, 'node_modules', name)):
-            pytest.skip('%s for Node is missing (tests/integration/setup.sh installs it)' % name)
-    folder = tempfile.mkdtemp(prefix='chapi-node-')
-    modules = os.path.join(folder, 'node_modules')
-    os.mkdir(modules)
-    for name in os.listdir(os.path.join(deps, 'node_modules')):
-        if not name.startswith('.'):
-            os.symlink(os.path.join(deps, 'node_modules', name), os.path.join(modules, name))
-    shutil.copytree(PACKAGE, os.path.join(modules, 'chapi'))
-    shutil.copytree(os.path.join(HERE, 'node'), os.path.join(folder, 'tests'))
-    yield folder
-    shutil.rmtree(folder)
-
-
-def node(project, *argv, limit=None, **env):
-    """Runs node in the project's folder of tests; its output if all went well."""
-    done = run([shutil.which('node'), *argv], cwd=os.path.join(project, 'tests'), limit=limit or LIMIT * 6,
-               env=environment(CHAPI_TESTS_LIMIT=str(LIMIT), **env))
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+from lib.node_package import PACKAGE, node, project     # noqa: F401, a fixture
+from lib.process import Daemon, environment, program, top_srcdir
 
 
 def test_frames_values_and_streams(project):

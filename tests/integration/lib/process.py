@@ -27,6 +27,7 @@ PROGRAMS = {
     'chapi-call': 'clients/chapi-call',
     'chapi-ctl': 'clients/chapi-ctl',
     'chapi-serve': 'clients/chapi-serve',
+    'conformance-adapter': 'tests/conformance/adapter',
     'echo-provider': 'clients/examples/echo-provider',
     'deferred-answer': 'clients/examples/deferred-answer',
     'libevent-provider': 'clients/examples/libevent-provider',
