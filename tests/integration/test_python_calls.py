@@ -124,6 +124,13 @@ def test_progress_comes_in_order_in_the_thread_of_the_call(server, local):
     assert local.call('work') == 'done', 'a caller that did not ask for progress gets none'
 
 
+def test_progress_that_cannot_be_expressed_is_told_to_the_function(server, local):
+    server.register('f', lambda: chapi.current_call().progress(object()))
+    with pytest.raises(chapi.ApiError) as e:
+        local.call('f', on_progress=print)
+    assert e.value.details['code'] == 'TypeError'
+
+
 def test_deadline_is_an_error_and_tells_the_function(server, local):
     told = threading.Event()
 

@@ -1,31 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""AsyncServer: registers functions at the local gateway and answers the calls of them.
+"""AsyncServer: registers functions at the local gateway. The core of `Server` too.
 
-The core of `Server` too. Functions that are no coroutines run in worker threads.
+What becomes of a call of them is for `serving`, what handlers of raw events see for `raw_events`.
 """
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
-from collections import OrderedDict
-from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Set, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Optional, TypeVar
 
 from . import schema
-from .calls import Call, set_current_call
-from .errors import ApiExists, ApiNotFound, Cancelled, Error, InvalidArgument
-from .ipc import Connection, Incoming, socket_path
+from .errors import ApiExists, ApiNotFound, Error
+from .ipc import Connection, socket_path
 from .link import Link
-from .pusher import Handler, Handlers, Pusher
-from .records import Request
-from .values import to_json
-from .workers import Workers
+from .pusher import Handlers, Pusher
+from .raw_events import RawEvents
+from .serving import Serving
+from .tasks import end_task
 
 F = TypeVar('F', bound=Callable[..., Any])
 RETRY = 2.0             # seconds between attempts to get names back after a reconnect
-ASKED_MAX = 1024        # requests whose params are kept for the handlers of responses
 log = logging.getLogger('chapi')
 
 
@@ -45,22 +40,6 @@ class _Api:
         record = {**self.options, **self.granted, 'name': self.name}
         record.setdefault('state', 'offline')
         return record
-
-
-@dataclass
-class _Running:
-    """A call being served: by a coroutine of ours, or by a job of a worker."""
-    call: Call
-    task: Optional[asyncio.Task[None]] = None
-    job: Optional[Future[Any]] = None
-
-    def cancel(self) -> None:
-        """A function that a worker has begun is told only: it has to end by itself."""
-        self.call.cancel()
-        if self.job is not None:
-            self.job.cancel()
-        elif self.task is not None:
-            self.task.cancel()
 
 
 class AsyncServer(Pusher):
@@ -93,13 +72,12 @@ class AsyncServer(Pusher):
         super().__init__(handlers)
         self.name = name
         self.worker_num = worker_num
-        self._workers: Optional[Workers] = None
         self._apis: Dict[str, _Api] = {}
-        self._running: Dict[Tuple[Connection, int], _Running] = {}
-        self._tasks: Set[asyncio.Task[None]] = set()
-        self._asked: OrderedDict[str, Any] = OrderedDict()
+        self._serving = Serving(self._function)
+        self._raw_events = RawEvents(self._handlers)
+        self._getting_back: Optional[asyncio.Task[None]] = None
         self._is_started = False
-        self._link = Link(socket_path(socket), name, key, on_request=self._take_request,
+        self._link = Link(socket_path(socket), name, key, on_request=self._serving.take,
                           on_notification=self._take_notification, on_up=self._come_up)
 
     # -- life
@@ -116,7 +94,7 @@ class AsyncServer(Pusher):
             Error: a name was refused; ApiExists, PermissionDenied, InvalidArgument, ...
         """
         self._is_started = True
-        self._workers = self._workers or Workers(self.worker_num, 'chapi-worker')
+        self._serving.start(self.worker_num)
         try:
             await self._link.wait(timeout)
             for api in self._apis.values():
@@ -137,13 +115,8 @@ class AsyncServer(Pusher):
     async def stop(self) -> None:
         """Ends the connection: all names are free, callers still waiting get ProviderGone."""
         await self._link.stop()
-        for running in list(self._running.values()):
-            running.cancel()
-        for task in self._tasks:
-            task.cancel()
-        if self._workers is not None:
-            self._workers.stop()
-            self._workers = None
+        await end_task(self._getting_back)
+        self._serving.stop()
         self._handlers.stop()
 
     async def __aenter__(self) -> AsyncServer:
@@ -242,6 +215,9 @@ class AsyncServer(Pusher):
         another process) or 'offline' (the gateway does not know of it now)."""
         return {name: api.record() for name, api in self._apis.items()}
 
+    def _function(self, name: str) -> Optional[Callable[..., Any]]:
+        return self._apis[name].function if name in self._apis else None
+
     def _find(self, name: str) -> _Api:
         if name not in self._apis:
             raise ApiNotFound('this server has no %s' % name)
@@ -257,10 +233,8 @@ class AsyncServer(Pusher):
     # -- the connection
 
     async def _come_up(self, connection: Connection) -> None:
-        for (before, _), running in list(self._running.items()):
-            if before is not connection:    # nobody waits for it any more
-                running.cancel()
-        await self._watch(connection)
+        self._serving.cancel_others(connection)     # nobody waits for those any more
+        await self._raw_events.watch(connection)
         for api in self._apis.values():
             api.granted, api.connection = {}, None
         while True:
@@ -271,7 +245,8 @@ class AsyncServer(Pusher):
             for api in waiting:
                 await self._register(connection, api)
         if self._link.has_been_up:
-            self._spawn(self._get_back(connection))
+            await end_task(self._getting_back)
+            self._getting_back = asyncio.ensure_future(self._get_back(connection))
 
     async def _register(self, connection: Connection, api: _Api) -> None:
         api.connection, api.error = connection, None
@@ -297,110 +272,11 @@ class AsyncServer(Pusher):
 
     def _take_notification(self, method: str, params: List[Any]) -> None:
         if method == 'event':
-            self._take_event(params[0])
+            self._raw_events.take(params[0])
         elif method == 'cancel':
-            for (connection, number), running in self._running.items():
-                if number == params[0] and connection is self._link.connection:
-                    running.cancel()
+            self._serving.cancel(self._link.connection, params[0])
         elif method in ('granted', 'revoked') and params[0] in self._apis:
             api = self._apis[params[0]]
             api.is_revoked = method == 'revoked'
             api.granted['state'] = 'revoked' if api.is_revoked else 'active'
             log.warning('%s: %s', api.name, ' '.join([method] + [str(p) for p in params[1:]]))
-
-    def _spawn(self, coroutine: Any) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = asyncio.ensure_future(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    # -- calls
-
-    def _take_request(self, incoming: Incoming) -> None:
-        request = Request.from_meta(incoming.name, incoming.params, incoming.meta)
-        loop = asyncio.get_running_loop()
-
-        def send_progress(value: Any) -> None:
-            loop.call_soon_threadsafe(
-                incoming.connection.notify, 'progress', incoming.number, value)
-        running = _Running(Call(request, send_progress if incoming.meta.get('progress') else None))
-        key = (incoming.connection, incoming.number)
-        self._running[key] = running
-        running.task = self._spawn(self._serve(incoming, running))
-        running.task.add_done_callback(lambda _: self._running.pop(key, None))
-
-    async def _serve(self, incoming: Incoming, running: _Running) -> None:
-        """Every request gets one answer, whatever the function does."""
-        error: Optional[Dict[str, Any]] = None
-        result = None
-        try:
-            result = await self._run_function(incoming, running)
-        except asyncio.CancelledError:
-            error = Cancelled('the call was cancelled').to_record()
-        except Error as e:
-            error = e.to_record()
-        except Exception as e:
-            log.exception('%s failed', incoming.name)
-            error = {'code': type(e).__name__, 'message': str(e) or type(e).__name__}
-        await incoming.connection.answer(incoming.number, error, result)
-
-    async def _run_function(self, incoming: Incoming, running: _Running) -> Any:
-        api = self._apis.get(incoming.name)
-        if api is None:
-            raise Error('this process no longer has %s' % incoming.name, code='api_not_found')
-        params = self._read_params(api, incoming)
-        set_current_call(running.call)
-        if inspect.iscoroutinefunction(api.function):
-            return await api.function(**params)
-        assert self._workers is not None
-        running.job = self._workers.submit(lambda: api.function(**params))
-        return await asyncio.wrap_future(running.job)
-
-    @staticmethod
-    def _read_params(api: _Api, incoming: Incoming) -> Dict[str, Any]:
-        params = {} if incoming.params is None else incoming.params
-        if incoming.problem is not None:
-            raise InvalidArgument('params that Python cannot hold: %s' % incoming.problem)
-        if not isinstance(params, dict) or not all(isinstance(key, str) for key in params):
-            raise InvalidArgument(
-                'params of %s have to be a map: they are keyword arguments' % api.name)
-        try:
-            inspect.signature(api.function).bind(**params)
-        except TypeError as e:
-            raise InvalidArgument('%s: %s' % (api.name, e)) from None
-        return params
-
-    # -- what the handlers of raw events see
-
-    async def _watch(self, connection: Connection) -> None:
-        if self._handlers.of_requests or self._handlers.of_responses:
-            await connection.request('monitor', {'kinds': ['request', 'response'], 'bodies': True})
-
-    def _take_event(self, event: Dict[str, Any]) -> None:
-        """Events become the records that the older library's handlers read."""
-        kind = event.pop('kind', None)
-        event['timestamp'] = event.pop('time', None)
-        if kind == 'request':
-            event.setdefault('params', None)
-            self._remember(event)
-            self._hand_event(self._handlers.of_requests, event)
-        elif kind == 'response':
-            event.setdefault('result', None)
-            event['params'] = self._asked.pop(event.get('id', ''), None)
-            self._hand_event(self._handlers.of_responses, event)
-        elif kind == 'lost':
-            log.warning('%s events were lost: the handlers are too slow', event.get('count'))
-
-    def _remember(self, event: Dict[str, Any]) -> None:
-        if self._handlers.of_responses:
-            self._asked[str(event.get('id', ''))] = event['params']
-            if len(self._asked) > ASKED_MAX:
-                self._asked.popitem(last=False)
-
-    def _hand_event(self, handlers: List[Handler], event: Dict[str, Any]) -> None:
-        try:
-            data = to_json(event)
-        except (TypeError, ValueError) as e:
-            log.warning('an event of %s that JSON cannot express: %s', event.get('api'), e)
-        else:
-            self._handlers.hand_out(handlers, data)

@@ -160,8 +160,17 @@ class Connection:
 
     def notify(self, method: str, *params: Any) -> None:
         """Sends a notification; nothing happens after the end of the connection."""
+        self.write(self.pack_notification(method, *params))
+
+    @staticmethod
+    def pack_notification(method: str, *params: Any) -> bytes:
+        """The notification's bytes. Raises TypeError and the like for what has no form."""
+        return pack([NOTIFICATION, method, list(params)])
+
+    def write(self, data: bytes) -> None:
+        """Sends a message that is packed; nothing happens after the end of the connection."""
         if self._is_open:
-            self._writer.write(pack([NOTIFICATION, method, list(params)]))
+            self._writer.write(data)
 
     async def _send(self, data: bytes) -> None:
         self._writer.write(data)
