@@ -2,9 +2,11 @@
 """The Python package's servers: names, their options and states, handlers, life with the gateway."""
 import json
 import os
+import socket
 import sys
 import threading
 
+import msgpack
 import pytest
 
 from lib.gateway import Gateway
@@ -176,3 +178,59 @@ def test_drain_waits_for_the_calls_that_came_before(server, local, gateway):
     assert local.call('f') is True
     with pytest.raises(chapi.ApiNotFound):
         server.drain('nobody.has.this')
+
+
+class PlayedGateway:
+    """Plays the gateway to a server that connects."""
+
+    def __init__(self, listener):
+        self.socket = listener.accept()[0]
+        self.socket.settimeout(LIMIT)
+        self.unpacker = msgpack.Unpacker()
+
+    def receive(self):
+        while True:
+            for message in self.unpacker:
+                return message
+            data = self.socket.recv(1 << 16)
+            assert data, 'the server ended the connection'
+            self.unpacker.feed(data)
+
+    def send(self, *messages):
+        self.socket.sendall(b''.join(msgpack.packb(m) for m in messages))
+
+    def accept(self, method):
+        request = self.receive()
+        assert request[2] == method
+        self.send([1, request[1], None, {}])
+
+
+@pytest.mark.parametrize('kind', ['function', 'coroutine'])
+def test_call_cancelled_as_soon_as_it_comes_has_its_answer(folder, kind):
+    """Also before the last name is registered, as the first is served by then."""
+    ran = []
+    path = os.path.join(folder, 'gw.sock')
+    server = chapi.Server(socket=path)
+
+    async def coroutine(n):
+        ran.append(n)
+    server.register('first', coroutine if kind == 'coroutine' else lambda n: ran.append(n))
+    server.register('second', lambda: 1)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        started = in_thread(server.start, timeout=LIMIT)
+        peer = PlayedGateway(listener)
+        peer.accept('hello')
+        peer.accept('register')
+        second = peer.receive()
+        peer.send([0, 7, 'first', [{'n': 1}, {}]], [2, 'cancel', [7]])
+        answer = peer.receive()
+        assert (answer[1], answer[2]['code']) == (7, 'cancelled')
+        peer.send([0, 8, 'first', [{'n': 2}, {}]])
+        assert peer.receive() == [1, 8, None, None]
+        peer.send([1, second[1], None, {}])
+        assert started() is None
+        server.stop()
+        peer.socket.close()
+    assert ran == [2]

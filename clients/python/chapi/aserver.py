@@ -270,11 +270,11 @@ class AsyncServer(Pusher):
                 if self._link.connection is connection:
                     await self._register(connection, api)
 
-    def _take_notification(self, method: str, params: List[Any]) -> None:
+    def _take_notification(self, connection: Connection, method: str, params: List[Any]) -> None:
         if method == 'event':
             self._raw_events.take(params[0])
         elif method == 'cancel':
-            self._serving.cancel(self._link.connection, params[0])
+            self._serving.cancel(connection, params[0])
         elif method in ('granted', 'revoked') and params[0] in self._apis:
             api = self._apis[params[0]]
             api.is_revoked = method == 'revoked'

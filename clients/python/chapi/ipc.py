@@ -34,7 +34,7 @@ class Incoming:
 
 
 RequestHandler = Callable[[Incoming], None]
-NotificationHandler = Callable[[str, List[Any]], None]
+NotificationHandler = Callable[['Connection', str, List[Any]], None]
 
 
 def socket_path(path: Optional[str] = None) -> str:
@@ -232,7 +232,7 @@ class Connection:
 
     def _take_notification(self, method: str, params: List[Any]) -> None:
         if method != 'progress':
-            self._on_notification(method, params)
+            self._on_notification(self, method, params)
             return
         asked = self._asked.get(params[0])
         if asked is not None and asked.on_progress is not None and not asked.answer.done():

@@ -29,7 +29,7 @@ class LocalTransport:
         self._monitors: weakref.WeakSet[LocalMonitor] = weakref.WeakSet()
         self._path = socket_path(socket)
         self._link = Link(self._path, label, None, on_request=self._ignore_request,
-                          on_notification=self._ignore_notification, on_up=self._watch)
+                          on_notification=self._take_notification, on_up=self._watch)
 
     def start(self) -> None:
         self._link.start()
@@ -91,7 +91,7 @@ class LocalTransport:
     def _ignore_request(incoming: Incoming) -> None:
         """A client holds no names, so none comes."""
 
-    def _ignore_notification(self, method: str, params: List[Any]) -> None:
+    def _take_notification(self, _: Connection, method: str, params: List[Any]) -> None:
         if method == 'event' and params[0].get('kind') == 'request':
             self._handlers.hand_out(self._handlers.of_requests,
                                     to_json({'params': None, **params[0]}))

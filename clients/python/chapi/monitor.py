@@ -72,7 +72,7 @@ class LocalMonitor:
             self._connection.may_read.set()
         return event
 
-    def _take(self, method: str, params: List[Any]) -> None:
+    def _take(self, _: Connection, method: str, params: List[Any]) -> None:
         if method != 'event':
             return
         self._events.append(params[0])

@@ -29,13 +29,14 @@ class _Running:
     call: Call
     task: Optional[asyncio.Task[None]] = None
     job: Optional[Future[Any]] = None
+    is_begun: bool = False      # a task that is cancelled before it begins would never answer
 
     def cancel(self) -> None:
         """A function that a worker has begun is told only: it has to end by itself."""
         self.call.cancel()
         if self.job is not None:
             self.job.cancel()
-        elif self.task is not None:
+        elif self.task is not None and self.is_begun:
             self.task.cancel()
 
 
@@ -61,9 +62,9 @@ class Serving:
             self._workers.stop()
             self._workers = None
 
-    def cancel(self, connection: Optional[Connection], number: int) -> None:
+    def cancel(self, connection: Connection, number: int) -> None:
         """Cancels the call that has this number on this connection, if it runs."""
-        running = None if connection is None else self._running.get((connection, number))
+        running = self._running.get((connection, number))
         if running is not None:
             running.cancel()
 
@@ -92,6 +93,7 @@ class Serving:
         """Every request gets one answer, whatever the function does."""
         error: Optional[Dict[str, Any]] = None
         result = None
+        running.is_begun = True
         try:
             result = await self._run_function(incoming, running)
         except asyncio.CancelledError:
@@ -104,6 +106,8 @@ class Serving:
         await incoming.connection.answer(incoming.number, error, result)
 
     async def _run_function(self, incoming: Incoming, running: _Running) -> Any:
+        if running.call.cancelled:
+            raise asyncio.CancelledError
         function = self._find(incoming.name)
         if function is None:
             raise Error('this process no longer has %s' % incoming.name, code='api_not_found')
