@@ -89,6 +89,7 @@ def version_of(package):
         return []
 
 
+@pytest.mark.usefixtures('once')
 def test_package_is_installed_as_the_readme_says(folder):
     """pip install as typed, in a copy; what comes from a network is left out."""
     if importlib.util.find_spec('pip') is None or version_of('setuptools') < [70, 1]:

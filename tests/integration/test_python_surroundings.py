@@ -54,6 +54,7 @@ def test_calls_with_other_packages(hub, channel, remote_gateway, write_program, 
         assert 'msgpack.fallback' in done.stdout
 
 
+@pytest.mark.usefixtures('once')
 @pytest.mark.skipif(importlib.util.find_spec('mypy') is None, reason='mypy is missing')
 def test_types_are_strict(folder):
     done = run([sys.executable, '-m', 'mypy', '--cache-dir', folder + '/mypy', '--config-file',

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from .limits import LIMIT
-from .process import environment, top_srcdir
+from .process import environment, is_sanitized, top_srcdir
 
 PACKAGE = os.path.join(top_srcdir, 'clients/python')
 sys.path.insert(0, PACKAGE)
@@ -58,6 +58,13 @@ def add(a: int, b: int = 1) -> int:
     Whole ones.
     """
     return a + b
+
+
+@pytest.fixture
+def once():
+    """For what uses no program of the build: once in ./check, with the plain one, is enough."""
+    if is_sanitized():
+        pytest.skip('done with the build that has no sanitizers')
 
 
 @pytest.fixture
