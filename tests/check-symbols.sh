@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What the library exports, what its map says and what its header declares are the same names.
-: "${top_srcdir:=$(cd "$(dirname "$0")/.." && pwd)}" "${top_builddir:=$PWD}"
+# What the library exports, what its map says and what its header declares are the same names; and
+# so are those that the static library shows when it is installed.
+: "${top_srcdir:=$(cd "$(dirname "$0")/.." && pwd)}" "${top_builddir:=$PWD}" "${CC:=cc}"
 library=$top_builddir/libchapi-ipc/.libs/libchapi-ipc.so
 map=$top_srcdir/libchapi-ipc/libchapi-ipc.map
 header=$top_srcdir/libchapi-ipc/chapi-ipc.h
@@ -36,7 +37,7 @@ same() {
     fi
 }
 
-echo 1..4
+echo 1..6
 same header map "the map has what the header declares"
 same map library "the library exports what the map has"
 same map-as-is map "the map is sorted, each name is there once"
@@ -45,4 +46,30 @@ if [ "$(wc -l <"$folder/header")" -ge 50 ]; then
     echo "ok $n - the header was read"
 else
     echo "not ok $n - the header was read"
+fi
+
+n=$((n + 1))
+archive=$top_builddir/libchapi-ipc/.libs/libchapi-ipc.a
+if ! cp "$archive" "$folder/static.a" 2>/dev/null ||
+    ! "$top_srcdir/libchapi-ipc/hide.sh" "$folder/static.a" "$map" 2>"$folder/errors" || [ -s "$folder/errors" ]; then
+    echo "ok $n - a static library has public names only # SKIP $(head -n 1 "$folder/errors" 2>/dev/null)"
+    echo "ok $((n + 1)) - a program may have names of the library's inside # SKIP there is no such library"
+    exit 0
+fi
+nm -g --defined-only "$folder/static.a" | awk 'NF == 3 { print $3 }' | sort -u >"$folder/static"
+n=$((n - 1))
+same map static "a static library has public names only"
+n=$((n + 1))
+cat >"$folder/program.c" <<'END'
+#include <chapi-ipc.h>
+int buf_init(void);
+int buf_init(void) { return CHAPI_OK; }
+int main(void) { return chapi_exit_status(buf_init()); }
+END
+if "$CC" -I"$top_srcdir/libchapi-ipc" "$folder/program.c" "$folder/static.a" -lm -o "$folder/program" \
+    2>"$folder/errors" && "$folder/program"; then
+    echo "ok $n - a program may have names of the library's inside"
+else
+    sed 's/^/# /' "$folder/errors"
+    echo "not ok $n - a program may have names of the library's inside"
 fi
