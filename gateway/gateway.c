@@ -392,6 +392,18 @@ static void put_doctor(void *data, struct buf *out)
 	doctor_put(g->config, g->hub, turn_now(&g->turn), out);
 }
 
+/* Neither params nor results, and of errors the code only: the message may say what was passed. */
+static void on_call_ended(void *data UNUSED, const struct party_response *response)
+{
+	const struct log_call call = {
+		.id = response->call,
+		.api = response->api,
+		.code = response->failure ? chapi_code_name(response->failure->code) : "ok",
+	};
+
+	log_call(LOG_LEVEL_DEBUG, &call);
+}
+
 static int make_router(struct gateway *g)
 {
 	const struct config *c = g->config;
@@ -410,6 +422,7 @@ static int make_router(struct gateway *g)
 			.reload = reload,
 			.set_log_level = set_log_level,
 			.put_doctor = put_doctor,
+			.call_ended = on_call_ended,
 		},
 		.data = g,
 	};

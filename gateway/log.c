@@ -3,11 +3,15 @@
  * The log: one line, one write(2), so that lines of the two threads never mix.
  *
  * Nothing is buffered and nothing is allocated; a line that standard error does not take is
- * lost, as there is nobody left to tell.
+ * lost, as there is nobody left to tell. What was written last is remembered, to find lines that
+ * come again.
  */
+#include <config.h>	/* _GNU_SOURCE */
+
 #include "gateway/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -17,13 +21,26 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gateway/journal.h"
+
 #define LINE_MAX_LEN 2048
+#define REPEATS_EVERY_S 60
 
 enum log_style { STYLE_PLAIN, STYLE_JOURNAL, STYLE_TERMINAL };
 
 /* Set at start, read by both threads. */
 static _Atomic int log_level = LOG_LEVEL_INFO;
 static _Atomic int log_style = STYLE_PLAIN;
+static const char *journal_path = JOURNAL_SOCKET;
+
+/* The line that was written last, from its topic on. */
+static struct {
+	pthread_mutex_t mutex;
+	enum log_level level;
+	char text[LINE_MAX_LEN];
+	unsigned int repeats;	/* not written */
+	time_t since;		/* monotonic: when one was written, or their count */
+} last = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 static const struct {
 	int priority;		/* of syslog(3), for the journal */
@@ -51,6 +68,8 @@ static bool stderr_is_journal(void)
 void log_open(enum log_level level)
 {
 	log_set_level(level);
+	last.text[0] = '\0';
+	last.repeats = 0;
 	if (stderr_is_journal())
 		log_style = STYLE_JOURNAL;
 	else if (isatty(STDERR_FILENO))
@@ -80,15 +99,18 @@ static size_t put_time(char *line, size_t len)
 				tm.tm_sec, now.tv_nsec / 1000000);
 }
 
-static size_t put_head(char *line, size_t len, enum log_level level, const char *topic)
+/* What stands before the topic. */
+static size_t put_prefix(char *line, size_t len, enum log_level level)
 {
-	size_t n = 0;
-
 	if (log_style == STYLE_JOURNAL)
-		return (size_t)snprintf(line, len, "<%d>%.32s: ", levels[level].priority, topic);
-	if (log_style == STYLE_TERMINAL)
-		n = put_time(line, len);
-	return n + (size_t)snprintf(line + n, len - n, "%.32s: %s", topic, levels[level].word);
+		return (size_t)snprintf(line, len, "<%d>", levels[level].priority);
+	return log_style == STYLE_TERMINAL ? put_time(line, len) : 0;
+}
+
+static size_t put_topic(char *line, size_t len, enum log_level level, const char *topic)
+{
+	return (size_t)snprintf(line, len, "%.32s: %s", topic,
+				log_style == STYLE_JOURNAL ? "" : levels[level].word);
 }
 
 /* One event stays one line, whatever it was made of. */
@@ -110,7 +132,7 @@ static size_t cut(char *text, size_t len)
 	return n + 3;
 }
 
-static void write_line(const char *line, size_t len)
+static void write_all(const char *line, size_t len)
 {
 	ssize_t n;
 
@@ -119,31 +141,126 @@ static void write_line(const char *line, size_t len)
 	while (n < 0 && errno == EINTR);
 }
 
+/* text: from the topic on. */
+static void write_line(enum log_level level, const char *text)
+{
+	char line[LINE_MAX_LEN + 32];
+	size_t n = put_prefix(line, sizeof(line), level);
+
+	n += (size_t)snprintf(line + n, sizeof(line) - n, "%s\n", text);
+	write_all(line, n);
+}
+
+/* ---- lines that come again --------------------------------------------------------------- */
+
+static time_t monotonic_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+static void write_repeats(void)
+{
+	char text[64];
+
+	if (last.repeats == 0)
+		return;
+	snprintf(text, sizeof(text), "log: the line before came %u more time%s", last.repeats,
+		 last.repeats == 1 ? "" : "s");
+	write_line(last.level, text);
+	last.repeats = 0;
+}
+
+/* Is this the last line again? Then it is counted. */
+static bool is_repeat(enum log_level level, const char *text)
+{
+	if (level != last.level || strcmp(text, last.text) != 0)
+		return false;
+	last.repeats++;
+	if (monotonic_s() - last.since >= REPEATS_EVERY_S) {
+		write_repeats();
+		last.since = monotonic_s();
+	}
+	return true;
+}
+
+static void remember(enum log_level level, const char *text)
+{
+	last.level = level;
+	memcpy(last.text, text, strlen(text) + 1);
+	last.since = monotonic_s();
+}
+
+/* ---- writing ----------------------------------------------------------------------------- */
+
 void log_write(enum log_level level, const char *topic, const char *fmt, ...)
 {
 	int saved = errno;
-	char line[LINE_MAX_LEN];
+	char text[LINE_MAX_LEN];
 	size_t head, room;
 	va_list args;
 	int n;
 
 	if ((int)level > log_level)
 		return;
-	head = put_head(line, sizeof(line) - 1, level, topic);
-	room = sizeof(line) - 1 - head;
+	head = put_topic(text, sizeof(text) - 1, level, topic);
+	room = sizeof(text) - 1 - head;
 	va_start(args, fmt);
 	errno = saved;	/* for %m */
-	n = vsnprintf(line + head, room, fmt, args);
+	n = vsnprintf(text + head, room, fmt, args);
 	va_end(args);
 	if (n < 0)
-		n = 0;
-	if ((size_t)n >= room)
-		n = (int)cut(line + head, room - 1);
-	flatten(line + head);
-	line[head + (size_t)n] = '\n';
-	write_line(line, head + (size_t)n + 1);
+		text[head] = '\0';
+	else if ((size_t)n >= room)
+		cut(text + head, room - 1);
+	flatten(text + head);
+	pthread_mutex_lock(&last.mutex);
+	if (!is_repeat(level, text)) {
+		write_repeats();
+		remember(level, text);
+		write_line(level, text);
+	}
+	pthread_mutex_unlock(&last.mutex);
 	errno = saved;
 }
+
+void log_set_journal(const char *path)
+{
+	journal_path = path;
+}
+
+/* The journal has fields for what a line has in words. */
+static bool send_call(enum log_level level, const struct log_call *call, const char *message)
+{
+	const char priority[] = { (char)('0' + levels[level].priority), '\0' };
+	char id[LOG_TEXT_MAX], api[LOG_TEXT_MAX];
+	const struct journal_field fields[] = {
+		{ "MESSAGE", message },
+		{ "PRIORITY", priority },
+		{ "SYSLOG_IDENTIFIER", "chapi-gw" },
+		{ "CHAPI_CALL", log_escape(call->id, id, sizeof(id)) },
+		{ "CHAPI_API", log_escape(call->api, api, sizeof(api)) },
+		{ "CHAPI_CODE", call->code },
+	};
+
+	return log_style == STYLE_JOURNAL && journal_send(journal_path, fields, ARRAY_SIZE(fields)) == 0;
+}
+
+void log_call(enum log_level level, const struct log_call *call)
+{
+	char id[LOG_TEXT_MAX], api[LOG_TEXT_MAX], text[3 * LOG_TEXT_MAX];
+
+	if ((int)level > log_level)
+		return;
+	snprintf(text, sizeof(text), "%s of %s: %s", log_escape(call->id, id, sizeof(id)),
+		 log_escape(call->api, api, sizeof(api)), call->code);
+	if (!send_call(level, call, text))
+		log_write(level, "call", "%s", text);
+}
+
+/* ---- text from outside ------------------------------------------------------------------- */
 
 /*
  * Length of the UTF-8 sequence at p that may stand in a log line as it is; 0: none such. What is

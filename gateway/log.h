@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One line per event on standard error: with a priority prefix ("<4>") for the journal when
- * started by systemd ($JOURNAL_STREAM), with the time on a terminal, plain otherwise.
+ * started by systemd ($JOURNAL_STREAM), with the time on a terminal, plain otherwise. Lines
+ * about a call go to the journal with fields of their own (journal.h).
  *
- * Text that came from outside goes through log_escape(). Secrets, params and results are
- * never logged. The level is the one mutable global of the daemon.
+ * A line that comes again at once is counted, and the count is written: before the next other line,
+ * and once a minute. Text that came from outside goes through log_escape(). Secrets, params and
+ * results are never logged. The log's state is the one mutable global of the daemon.
  */
 #ifndef CHAPI_LOG_H
 #define CHAPI_LOG_H
@@ -20,6 +22,16 @@ enum log_level log_get_level(void);
 /* topic: one word, the part of the gateway that speaks ("hub", "socket", "config"). */
 void log_write(enum log_level level, const char *topic, const char *fmt, ...) PRINTF(3, 4);
 
+/* A call that a line is about. */
+struct log_call {
+	struct span id, api;	/* text from outside, as it came */
+	const char *code;	/* how it ended; "ok" for a result */
+};
+void log_call(enum log_level level, const struct log_call *call);
+
+/* Where the journal takes messages with fields; for tests. */
+void log_set_journal(const char *path);
+
 #define log_error(topic, ...) log_write(LOG_LEVEL_ERROR, topic, __VA_ARGS__)
 #define log_warn(topic, ...) log_write(LOG_LEVEL_WARN, topic, __VA_ARGS__)
 #define log_info(topic, ...) log_write(LOG_LEVEL_INFO, topic, __VA_ARGS__)
@@ -28,6 +40,7 @@ void log_write(enum log_level level, const char *topic, const char *fmt, ...) PR
 /* Text from outside, made fit for a log line: control characters and what is not UTF-8 as \xNN, cut
  * with "..." at the size of out. Returns out. */
 const char *log_escape(struct span text, char *out, size_t out_len);
-#define LOG_TEXT(text) log_escape(text, (char[201]){ 0 }, 201)
+#define LOG_TEXT_MAX 201
+#define LOG_TEXT(text) log_escape(text, (char[LOG_TEXT_MAX]){ 0 }, LOG_TEXT_MAX)
 
 #endif

@@ -258,6 +258,8 @@ void monitor_response(struct router *router, const struct party *caller,
 	const struct subject subject = { EVENT_RESPONSE, response->api, api, caller, true };
 	const struct response_event event = { response, router };
 
+	if (router->config.edge.call_ended)
+		router->config.edge.call_ended(router->config.data, response);
 	if (!list_empty(&router->monitors))
 		send_all(router, &subject, put_response, &event, now);
 }

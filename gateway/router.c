@@ -359,9 +359,10 @@ void router_answer(struct router *router, struct party *to, uint64_t token, bool
 /* A call that was answered at once: by the gateway's own function, or with a failure. */
 static void call_over(const struct request *q)
 {
-	const struct api *api = q->response.api.len <= API_NAME_MAX
-		? registry_find(q->router->registry, q->response.api) : NULL;
+	const struct api *api = NULL;
 
+	if (!list_empty(&q->router->monitors) && q->response.api.len <= API_NAME_MAX)
+		api = registry_find(q->router->registry, q->response.api);
 	monitor_response(q->router, q->from, &q->response, api, q->now);
 }
 
@@ -381,7 +382,7 @@ static void request_answer(struct request *q, enum outcome outcome)
 		q->router->counters.calls_failed += q->is_call;
 	}
 	q->response.response_time = q->now->unix_s;
-	if (q->is_call && !q->in_flight && !list_empty(&q->router->monitors))
+	if (q->is_call && !q->in_flight)
 		call_over(q);
 	router_answer(q->router, q->from, q->token, q->full, &q->response);
 	forget_answer(q->router);

@@ -52,6 +52,8 @@ struct router_edge {
 	/* Asks the hub which gateways it knows; router_gateways(id) follows. 0 or a negative
 	 * errno. */
 	int (*list_gateways)(void *data, uint64_t id);
+	/* A call has ended; for the log. */
+	void (*call_ended)(void *data, const struct party_response *response);
 	/* As elsewhere_call() and elsewhere_cancel(); router_elsewhere_answer() follows. */
 	int (*call_elsewhere)(void *data, const struct elsewhere_call *call, const struct now *now,
 			      uint64_t *ret_serial, struct elsewhere_fault *ret_fault);

@@ -12,7 +12,7 @@ from lib.certificates import Authority
 from lib.fake_hub import FakeHub
 from lib.gateway import Gateway
 from lib.limits import LIMIT
-from lib.process import Daemons, program
+from lib.process import Daemon, Daemons, program
 from lib.pusher_client import Remote
 
 pytest_plugins = ['lib.python_client']
@@ -67,6 +67,15 @@ def pytest_runtest_protocol(item):
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def no_secret_in_any_log():
+    """Whatever any program wrote in the whole run: no secret of any of them is in it."""
+    yield
+    for daemon in Daemon.known_logs:
+        for secret in Daemon.known_secrets:
+            assert secret not in daemon.log(), '%s wrote a secret into its log' % daemon.name
 
 
 # ---- the gateway ------------------------------------------------------------------------------

@@ -51,6 +51,41 @@ def test_repeat_on_another_channel_is_answered_where_the_first_went(hub, channel
         assert two.is_quiet()
 
 
+def test_answer_is_repeated_once_a_second_at_most(remote, remote_gateway):
+    number = remote.request('chapi.echo', 5)
+    remote.response(number)
+    for _ in range(5):
+        again(remote, number, 'chapi.echo', 5)
+    assert remote.response(number)['cached'] is True
+    remote.call('chapi.ping')
+    assert remote.is_quiet()
+
+
+def test_repeat_while_the_first_runs_changes_nothing_of_it(remote, provider):
+    """Its own timeout, reply_to and progress are ignored."""
+    number = remote.request('lights.on', {})
+    request = provider.client.wait_request()
+    again(remote, number, timeout_ms=1, reply_to='chapi', progress=True)
+    remote.call('chapi.ping')
+    assert remote.is_quiet()
+    provider.client.notify('progress', request[1], 1)
+    provider.client.answer(request, 'done')
+    assert remote.response(number)['result'] == 'done'
+    remote.call('chapi.ping')
+    assert not [e for e in remote.client.events if e['event'] in ('progress', 'response')]
+
+
+def test_other_request_under_an_id_that_runs_gets_no_answer(remote, provider):
+    number = remote.request('lights.on', {'a': 1})
+    request = provider.client.wait_request()
+    again(remote, number, params={'a': 2})
+    again(remote, number, name='chapi.echo', params={'a': 1})
+    remote.call('chapi.ping')
+    assert remote.is_quiet()
+    provider.client.answer(request, 'first')
+    assert remote.response(number)['result'] == 'first'
+
+
 def test_id_of_another_request_is_refused(remote, provider):
     number = remote.request('lights.on', {'a': 1})
     provider.serve_one()

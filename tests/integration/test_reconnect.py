@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Hubs that come late, go away and come back, and connections that are cut."""
 import os
+import sys
 
 import pytest
 
 from lib.gateway import Provider
 from lib.limits import wait_until
+from lib.process import top_srcdir
 from lib.pusher_client import Remote
+
+sys.path.insert(0, os.path.join(top_srcdir, 'tests/soak'))
+from callers import Caller                      # noqa: E402
+from provider import Provider as SoakProvider   # noqa: E402
 
 
 def test_gateway_may_start_before_the_hub(own_hub, start_gateway, channel):
@@ -50,6 +56,31 @@ def test_hub_that_is_killed_is_noticed(own_hub, start_gateway, channel):
     gateway.wait_up()
     with Remote(own_hub, channel) as remote:
         assert remote.call('chapi.echo', 1)['result'] == 1
+
+
+def test_hub_that_is_killed_and_started_again_under_load(own_hub, start_gateway, channel):
+    """Callers ask with the same id until they know: one outcome each, one run each."""
+    own_hub.start()
+    gateway = start_gateway(own_hub, channel).wait_up()
+    provider = SoakProvider(gateway, 1)
+    callers = [Caller(own_hub, channel, n) for n in range(4)]
+    provider.start()
+    for caller in callers:
+        caller.start()
+    for kill in (own_hub.kill, own_hub.stop):
+        before = [len(c.outcomes) for c in callers]
+        wait_until(lambda: all(len(c.outcomes) > n + 2 for c, n in zip(callers, before)), 'requests', 40)
+        kill()
+        own_hub.start()
+    for caller in callers:
+        caller.is_ending = True
+    for caller in callers:
+        caller.join(70)
+        assert not caller.is_alive() and not caller.faults, caller.faults
+        assert all(caller.outcomes.values())
+    provider.is_ending = True
+    provider.join(10)
+    assert not provider.twice()
 
 
 def test_calls_under_way_outlive_a_restart_of_the_hub(own_hub, start_gateway, channel):

@@ -18,7 +18,9 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "gateway/log.h"
@@ -60,12 +62,13 @@ static void capture_end(struct capture *c, char *ret, size_t len)
 }
 
 /* Standard error is a file: what is written in these lines ends up in text. */
-#define CAPTURED(text, ...) do { \
+#define CAPTURED_INTO(text, len, ...) do { \
 		struct capture capture_; \
 		capture_begin(&capture_); \
 		__VA_ARGS__; \
-		capture_end(&capture_, text, sizeof(text)); \
+		capture_end(&capture_, text, len); \
 	} while (0)
+#define CAPTURED(text, ...) CAPTURED_INTO(text, sizeof(text), __VA_ARGS__)
 
 static void open_plain(enum log_level level)
 {
@@ -345,6 +348,145 @@ static void test_log_that_nobody_takes_is_lost(void **state UNUSED)
 	close(full);
 }
 
+/* ---- lines that come again --------------------------------------------------------------- */
+
+static void write_many(const char *text, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		log_warn("hub", "%s", text);
+}
+
+static void test_log_counts_what_comes_again(void **state UNUSED)
+{
+	char text[1000];
+
+	CAPTURED(text, {
+		open_plain(LOG_LEVEL_INFO);
+		write_many("a", 5);
+		write_many("b", 1);
+		write_many("a", 2);
+		log_debug("x", "held back, so no other line");
+		write_many("a", 1);
+		log_error("hub", "a");
+	});
+	assert_string_equal(text, "hub: warning: a\nlog: the line before came 4 more times\n"
+				  "hub: warning: b\nhub: warning: a\n"
+				  "log: the line before came 2 more times\nhub: error: a\n");
+}
+
+static void test_log_count_has_the_level_of_its_line(void **state UNUSED)
+{
+	char text[1000];
+
+	CAPTURED(text, {
+		set_journal(STDERR_FILENO, 0);
+		log_open(LOG_LEVEL_INFO);
+		write_many("a", 2);
+		log_info("hub", "b");
+	});
+	assert_string_equal(text, "<4>hub: a\n<4>log: the line before came 1 more time\n<6>hub: b\n");
+}
+
+static void test_log_that_is_opened_again_has_no_last_line(void **state UNUSED)
+{
+	char text[1000];
+
+	CAPTURED(text, {
+		open_plain(LOG_LEVEL_INFO);
+		write_many("a", 2);
+		open_plain(LOG_LEVEL_INFO);
+		write_many("a", 1);
+	});
+	assert_string_equal(text, "hub: warning: a\nhub: warning: a\n");
+}
+
+/* ---- calls ------------------------------------------------------------------------------- */
+
+static const struct log_call a_call = {
+	.id = BYTES("7c9e"), .api = BYTES("door\nopen"), .code = "timeout",
+};
+
+static void test_log_call_is_a_line(void **state UNUSED)
+{
+	char text[1000];
+
+	CAPTURED(text, {
+		open_plain(LOG_LEVEL_INFO);
+		log_call(LOG_LEVEL_INFO, &a_call);
+		log_call(LOG_LEVEL_DEBUG, &a_call);
+	});
+	assert_string_equal(text, "call: 7c9e of door\\x0aopen: timeout\n");
+}
+
+/* A journal of the test's: a socket in a folder. */
+static int open_journal(char path[64])
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	snprintf(path, 64, "/tmp/chapi-log-XXXXXX");
+	assert_non_null(mkdtemp(path));
+	strcat(path, "/journal");
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	log_set_journal(path);
+	return fd;
+}
+
+static void close_journal(int fd, char path[64])
+{
+	close(fd);
+	unlink(path);
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
+}
+
+static void log_call_to_the_journal(char *ret, size_t len)
+{
+	CAPTURED_INTO(ret, len, {
+		set_journal(STDERR_FILENO, 0);
+		log_open(LOG_LEVEL_DEBUG);
+		log_call(LOG_LEVEL_DEBUG, &a_call);
+	});
+}
+
+static void test_log_call_has_fields_in_the_journal(void **state UNUSED)
+{
+	char path[64], text[1000], message[1000] = "";
+	int fd = open_journal(path);
+
+	log_call_to_the_journal(text, sizeof(text));
+	assert_string_equal(text, "");
+	assert_true(recv(fd, message, sizeof(message) - 1, 0) > 0);
+	assert_string_equal(message, "MESSAGE=7c9e of door\\x0aopen: timeout\nPRIORITY=7\n"
+				     "SYSLOG_IDENTIFIER=chapi-gw\nCHAPI_CALL=7c9e\n"
+				     "CHAPI_API=door\\x0aopen\nCHAPI_CODE=timeout\n");
+	close_journal(fd, path);
+}
+
+static void test_log_call_is_a_line_when_the_journal_is_gone(void **state UNUSED)
+{
+	char path[64], text[1000];
+	int fd = open_journal(path);
+
+	close_journal(fd, path);
+	log_call_to_the_journal(text, sizeof(text));
+	assert_string_equal(text, "<7>call: 7c9e of door\\x0aopen: timeout\n");
+}
+
+static void test_log_call_is_a_line_when_the_journal_is_busy(void **state UNUSED)
+{
+	char path[64], text[1000], message[1000];
+	int fd = open_journal(path);
+
+	do
+		log_call_to_the_journal(text, sizeof(text));
+	while (!*text);
+	assert_string_equal(text, "<7>call: 7c9e of door\\x0aopen: timeout\n");
+	assert_true(recv(fd, message, sizeof(message), 0) > 0);
+	close_journal(fd, path);
+}
+
 /* ---- text from outside ------------------------------------------------------------------ */
 
 static void test_escape(void **state UNUSED)
@@ -432,6 +574,13 @@ int main(void)
 		cmocka_unit_test(test_log_long_line_is_cut_between_characters),
 		cmocka_unit_test(test_log_keeps_errno_and_can_name_it),
 		cmocka_unit_test(test_log_that_nobody_takes_is_lost),
+		cmocka_unit_test(test_log_counts_what_comes_again),
+		cmocka_unit_test(test_log_count_has_the_level_of_its_line),
+		cmocka_unit_test(test_log_that_is_opened_again_has_no_last_line),
+		cmocka_unit_test(test_log_call_is_a_line),
+		cmocka_unit_test(test_log_call_has_fields_in_the_journal),
+		cmocka_unit_test(test_log_call_is_a_line_when_the_journal_is_gone),
+		cmocka_unit_test(test_log_call_is_a_line_when_the_journal_is_busy),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_escape_cuts_at_the_size),
 		cmocka_unit_test(test_escape_of_a_log_line_has_200_bytes),

@@ -83,12 +83,18 @@ def run(argv, *, stdin=None, limit=None, env=None, cwd=None):
 class Daemon:
     """A program that runs until it is told to stop; its output is one log."""
 
+    # Of the whole run, looked through at its end: what no log may have, and all logs.
+    known_secrets = set()
+    known_logs = []
+
     def __init__(self, name, argv, *, env=None, cwd=None, secrets=(), status=0):
         self.name = name
         self.argv = [str(a) for a in argv]
         self.env = env or environment()
         self.cwd = cwd
         self.secrets = list(secrets)
+        Daemon.known_secrets.update(self.secrets)
+        Daemon.known_logs.append(self)
         self.end_status = status        # what it has to end with; None: anything
         self.pass_fds = ()              # descriptors that it inherits
         self.process = None

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""Several channels at once: public, private and encrypted."""
+import base64
+import os
+
+import pytest
+
+from lib.limits import wait_until
+from lib.process import program, run
+from lib.gateway import write_config
+from lib.pusher_client import Remote
+
+KEY = base64.b64encode(os.urandom(32)).decode()
+
+
+@pytest.fixture
+def names():
+    token = os.urandom(5).hex()
+    return {kind: kind + 'chapi-' + token for kind in ('', 'private-', 'private-encrypted-')}
+
+
+@pytest.fixture
+def gateway(start_gateway, hub, names, folder):
+    path = os.path.join(folder, 'master-key')
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), 'w') as f:
+        f.write(KEY)
+    return start_gateway(hub, ' '.join(names.values()), pusher={'encryption_master_key_file': path}).wait_up()
+
+
+def ignored(gateway):
+    remote = gateway.ask('status')['hub']['remote']
+    return remote['ignored'] + remote['unreadable']
+
+
+def test_answer_goes_to_the_channel_of_its_request(hub, names, gateway):
+    with Remote(hub, names['']) as public, Remote(hub, names['private-']) as private:
+        assert public.call('chapi.echo', 1)['result'] == 1
+        assert private.call('chapi.echo', 2)['result'] == 2
+        for remote in (public, private):
+            remote.client.round_trip()
+            assert remote.is_quiet()
+
+
+def test_status_names_all_channels(names, gateway):
+    hub = gateway.ask('status')['hub']
+    assert hub['channels'] == list(names.values())
+    assert hub['subscribed'] == hub['wanted'] == 3
+
+
+@pytest.mark.parametrize('event', ['client-request', 'client-request-part', 'client-cancel'])
+def test_client_events_count_on_private_channels_only(hub, names, gateway, event):
+    """Where the hub relays one on another channel, it is ignored and counted."""
+    record = {'id': 'i', 'api': 'chapi.echo', 'params': 1}
+    with Remote(hub, names['']) as public, Remote(hub, names['private-']) as private:
+        before = ignored(gateway)
+        for kind in ('', 'private-encrypted-'):
+            if kind:
+                public.client.subscribe(names[kind])
+            public.client.send(event, record, names[kind])
+        public.client.round_trip()
+        assert private.call('chapi.ping')['error'] is None
+        if hub.name == 'soketi':    # it relays them
+            wait_until(lambda: ignored(gateway) == before + 2, 'both to be counted')
+        number = private.request_over_socket('chapi.echo', 3)
+        assert private.response(number)['result'] == 3
+        assert public.is_quiet()
+        assert gateway.ask('status')['hub']['remote']['requests'] == 2
+
+
+@pytest.mark.parametrize('channel, why', [
+    ('cache-x', 'a cache channel would repeat old requests'),
+    ('private-cache-x', 'a cache channel would repeat old requests'),
+    ('private-encrypted-cache-x', 'a cache channel would repeat old requests'),
+    ('presence-x', 'presence channels cannot be used'),
+    ('chapi private-encrypted-x', 'private-encrypted-x is encrypted: set encryption_master_key_file'),
+])
+def test_channel_that_cannot_be_is_a_fault_of_the_configuration(hub, folder, channel, why):
+    path = write_config(os.path.join(folder, 'bad.conf'), {'pusher': hub.settings(), 'remote': {'channel': channel}})
+    result = run([program('chapi-gw'), '--config', path, '--check-config'])
+    assert result.returncode == 78
+    assert why in result.stderr and path + ':' in result.stderr
