@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from lib.limits import LIMIT
 from lib.node_package import PACKAGE, node, project     # noqa: F401, a fixture
 from lib.process import Daemon, environment, program, top_srcdir
 
@@ -70,3 +71,27 @@ def test_examples(project, daemons, gateway):
     daemons.start(Daemon('provider.mjs', [shutil.which('node'), examples + '/provider.mjs'], env=env, status=None))
     said = node(project, examples + '/caller.mjs', CHAPI_SOCKET=gateway.socket_path).splitlines()
     assert said[0].startswith('load: [') and said[-4:] == ['at 1', 'at 2', 'at 3', 'counted to 3']
+
+
+# ---- over the hubs --------------------------------------------------------------------------------------
+
+def hub_arguments(hub, channel):
+    return [str(hub.port), hub.app_id, hub.key, hub.secret_file, channel]
+
+
+def test_remote_client(project, remote_gateway, hub, channel):
+    node(project, 'remote.test.mjs', *hub_arguments(hub, channel), CHAPI_SOCKET=remote_gateway.socket_path)
+
+
+def test_remote_call_over_a_hub_that_restarts(project, daemons, start_gateway, own_hub, channel):
+    own_hub.start()
+    gateway = start_gateway(own_hub, channel).wait_up()
+    program = daemons.start(Daemon(
+        'outage.mjs', [shutil.which('node'), os.path.join(project, 'tests/outage.mjs'), *hub_arguments(own_hub, channel)],
+        env=environment(CHAPI_SOCKET=gateway.socket_path, CHAPI_TESTS_LIMIT=str(LIMIT))))
+    program.wait_log('running')
+    own_hub.stop()
+    own_hub.start()
+    program.wait_log('answered 1, ran 1', limit=LIMIT * 2)
+    program.wait_log('then fine')
+    assert program.wait() == 0

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What programs in TypeScript write: compiled by the tests, never run.
+import PusherServer from 'pusher';
+import Pusher from 'pusher-js';
+
 import { ApiNotFound, ChapiError, connect, type Client, type ServedCall } from 'chapi';
+import { connectRemote } from 'chapi/remote';
 
 async function provider(client: Client): Promise<void> {
 	const granted = await client.register('add', ({ a, b }: { a: number; b: number }, call: ServedCall) => {
@@ -36,4 +40,11 @@ async function wrong(client: Client): Promise<void> {
 	await client.register('x');
 }
 
-export { caller, provider, wrong };
+async function remote(pusher: Pusher, server: PusherServer): Promise<string> {
+	const client = await connectRemote({ pusher, server, channel: 'private-chapi-pi' });
+	// @ts-expect-error there is no one-way call over a hub
+	client.call('note', {}, { oneway: true });
+	return client.call<string>('text', {}, { timeout: 100 });
+}
+
+export { caller, provider, remote, wrong };

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// Records too large for one event of a hub, in parts: cut and put together. Runs in web pages too.
+import { fromBase64, toBase64 } from './json.js';
+
+/** Bytes of data that a hub takes in one event, and of a record's JSON text. */
+export const EVENT_MAX = 10240;
+export const RECORD_MAX = 1 << 20;
+
+const PARTS_MAX = 1024;
+const ENVELOPE = 320;				// of a part beside its slice
+const SLICE = (EVENT_MAX - ENVELOPE) / 4 * 3;	// bytes, of which base64 makes more
+
+// Node 18 has it as a module only.
+async function webCrypto() {
+	return globalThis.crypto?.subtle ? globalThis.crypto : (await import('node:crypto')).webcrypto;
+}
+
+/** 32 random hexadecimal digits. */
+export async function randomId() {
+	const bytes = (await webCrypto()).getRandomValues(new Uint8Array(16));
+	return [...bytes].map(b => b.toString(16).padStart(2, '0')).join('');
+}
+
+async function digestOf(bytes) {
+	return toBase64(new Uint8Array(await (await webCrypto()).subtle.digest('SHA-256', bytes)));
+}
+
+/** What comes out of a stream, up to most bytes. Rejects with RangeError beyond them. */
+async function collect(stream, most) {
+	const pieces = [];
+	let size = 0;
+	for (const reader = stream.getReader(); ;) {
+		const { value, done } = await reader.read();
+		if (done)
+			break;
+		size += value.length;
+		if (size > most) {
+			await reader.cancel();
+			throw new RangeError(`more than ${most} bytes`);
+		}
+		pieces.push(value);
+	}
+	return join(pieces, size);
+}
+
+function join(pieces, size) {
+	const whole = new Uint8Array(size);
+	let at = 0;
+	for (const piece of pieces) {
+		whole.set(piece, at);
+		at += piece.length;
+	}
+	return whole;
+}
+
+function through(bytes, transform) {
+	return new Blob([bytes]).stream().pipeThrough(transform);
+}
+
+async function smallest(plain) {
+	if (typeof CompressionStream === 'undefined')
+		return ['json', plain];
+	const packed = await collect(through(plain, new CompressionStream('deflate')), Infinity);
+	return packed.length < plain.length ? ['zlib', packed] : ['json', plain];
+}
+
+/** The parts of a record's text, as JSON texts. */
+export async function split(id, text) {
+	const plain = new TextEncoder().encode(text);
+	const [encoding, bytes] = await smallest(plain);
+	const parts = Math.ceil(bytes.length / SLICE);
+	const head = { id, parts, encoding, sha256: await digestOf(plain) };
+	return Array.from({ length: parts }, (_, part) => JSON.stringify(
+		{ ...head, part, data: toBase64(bytes.subarray(part * SLICE, (part + 1) * SLICE)) }));
+}
+
+/** The parts of one record, which come in any order and more than once. */
+export class Assembly {
+	#head = null;
+	#slices = new Map();
+
+	/**
+	 * The record's text when this was the last part missing, else null. Rejects with an Error for parts
+	 * that contradict each other, or that together make no record.
+	 */
+	async add({ part, parts, sha256, encoding, data }) {
+		if (!Number.isInteger(part) || !Number.isInteger(parts) || part < 0 || part >= parts || parts > PARTS_MAX ||
+			typeof data !== 'string')
+			throw new TypeError('a part without its fields');
+		const head = JSON.stringify([parts, sha256, encoding]);
+		if (this.#head !== null && this.#head !== head) {
+			this.#slices.clear();
+			this.#head = null;
+			throw new TypeError('parts of two different records');
+		}
+		this.#head = head;
+		this.#slices.set(part, fromBase64(data));
+		return this.#slices.size === parts ? this.#whole(parts, sha256, encoding) : null;
+	}
+
+	async #whole(parts, sha256, encoding) {
+		const pieces = Array.from({ length: parts }, (_, part) => this.#slices.get(part));
+		const bytes = join(pieces, pieces.reduce((size, piece) => size + piece.length, 0));
+		const plain = encoding === 'zlib' ?
+			await collect(through(bytes, new DecompressionStream('deflate')), RECORD_MAX) : bytes;
+		if (await digestOf(plain) !== sha256)
+			throw new TypeError('parts that make no record');
+		return new TextDecoder().decode(plain);
+	}
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+// Calls over the hub, from where there is no gateway: another machine, or a web page. Speaks through
+// the official clients that the program made (pusher-js, and pusher where the app's secret is at hand), and
+// imports neither: so it runs in web pages, and whatever those clients can be told holds here too.
+import {
+	BadReply, Cancelled, ChapiError, ConnectionLost, DeadlineExceeded, FailedPrecondition, HubDown, InvalidArgument,
+	TooLarge, Unauthenticated,
+} from './errors.js';
+import { fromJson, toJson } from './json.js';
+import { Assembly, EVENT_MAX, randomId, RECORD_MAX, split } from './parts.js';
+import { Stream } from './stream.js';
+
+const TIMEOUT = 30000;		// milliseconds, of a call that names none
+const CONNECT_TIMEOUT = 10000;
+const GRACE = 2000;		// how long after its timeout a call is waited for
+const PUBLISH_AGAIN = 500;
+const CLIENT_EVENT_GAP = 110;	// hubs take ten events a second from a web page
+
+const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
+
+/** What a hub says to a subscription it refuses. */
+function refusal(channel, { status, error, type } = {}) {
+	const why = `the hub refuses the channel ${channel}: ${error ?? type ?? 'no reason given'}`;
+	return status === 401 || status === 403 || type === 'AuthError' ?
+		new Unauthenticated(why) : new FailedPrecondition(why);
+}
+
+/** May it have been taken? Then it is published again: the gateway knows its id. */
+function isFinal(e) {
+	return e?.status >= 400 && e.status < 500 && e.status !== 429;
+}
+
+function publishFailure(e) {
+	const why = `the hub does not take the event: ${e?.message ?? e}${e?.body ? ` (${e.body})` : ''}`;
+	if (e?.status === 401)
+		return new Unauthenticated(why, { cause: e });
+	return e?.status === 413 ? new TooLarge(why, { cause: e }) : new HubDown(why, { cause: e });
+}
+
+/** A call that waits for its response. */
+class Waiting {
+	assembly = new Assembly();
+	lastSeq = -1;
+
+	constructor(onProgress) {
+		this.onProgress = onProgress;
+		this.answer = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
+		this.answer.catch(() => {});
+	}
+
+	takeProgress({ seq, value }) {
+		if (seq <= this.lastSeq)
+			return;
+		this.lastSeq = seq;
+		this.onProgress?.(value);
+	}
+}
+
+/**
+ * pusher: a client of pusher-js. server: one of pusher, which publishes over HTTP; without it requests go
+ * as client events, which needs a private channel. channel: the gateway's. name: a label for people.
+ */
+export class RemoteClient {
+	#pusher;
+	#server;
+	#channel;
+	#label;
+	#connectTimeout;
+	#waiting = new Map();		// id -> Waiting
+	#instance = null;		// of the gateway that answered last
+	#subscription = null;		// {resolve, reject, done}
+	#clientEvents = Promise.resolve();
+	#bound;
+
+	constructor({ pusher, server, channel, name = 'node', connectTimeout = CONNECT_TIMEOUT }) {
+		if (!server && !/^private-(?!encrypted-)/.test(channel))
+			throw new FailedPrecondition(`without the app's secret, calls go over private channels only, not ${channel}`);
+		this.#pusher = pusher;
+		this.#server = server;
+		this.#label = name;
+		this.#connectTimeout = connectTimeout;
+		this.#channel = pusher.subscribe(channel);
+		this.#bound = {
+			'pusher:subscription_succeeded': () => this.#subscribed(),
+			'pusher:subscription_error': e => this.#settle().reject(refusal(channel, e)),
+			response: record => this.#take(record, this.#takeResponse),
+			'response-part': part => this.#take(part, this.#takePart),
+			progress: record => this.#take(record, this.#takeProgress),
+		};
+		for (const [event, handler] of Object.entries(this.#bound))
+			this.#channel.bind(event, handler);
+	}
+
+	/** Leaves the channel; calls under way get ConnectionLost. The pusher client stays. */
+	close() {
+		for (const [event, handler] of Object.entries(this.#bound))
+			this.#channel.unbind(event, handler);
+		this.#pusher.unsubscribe(this.#channel.name);
+		for (const waiting of this.#waiting.values())
+			waiting.reject(new ConnectionLost('the client was closed'));
+	}
+
+	/** Until responses can be heard. Rejects with HubDown, Unauthenticated or FailedPrecondition. */
+	async ready({ timeout = this.#connectTimeout } = {}) {
+		if (this.#channel.subscribed)
+			return;
+		let timer;
+		const late = new Promise((_, reject) => {
+			timer = setTimeout(() => reject(new HubDown(`the hub cannot be reached: ${this.#pusher.connection.state}`)), timeout);
+		});
+		try {
+			await Promise.race([this.#settle().promise, late]);
+		} finally {
+			clearTimeout(timer);
+		}
+	}
+
+	/** The subscription that is being waited for. */
+	#settle() {
+		if (this.#subscription === null) {
+			const settle = {};
+			settle.promise = new Promise((resolve, reject) => Object.assign(settle, { resolve, reject }));
+			settle.promise.catch(() => {});
+			this.#subscription = settle;
+		}
+		return this.#subscription;
+	}
+
+	#subscribed() {
+		this.#settle().resolve();
+		this.#subscription = null;
+		for (const waiting of this.#waiting.values())	// what was answered meanwhile was not heard
+			waiting.repeat?.();
+	}
+
+	// -- calls
+
+	call(api, params = {}, options = {}) {
+		const stream = options.progress === true ? new Stream() : undefined;
+		const waiting = new Waiting(stream ? value => stream.push(value) : options.progress || undefined);
+		const result = this.#call(api, params, options, waiting);
+		if (stream !== undefined)
+			result.then(() => stream.end(), e => stream.end(e));
+		return Object.assign(result, { progress: stream });
+	}
+
+	async #call(api, params, options, waiting) {
+		const record = await this.#record(api, params, options, waiting);
+		if (this.#waiting.has(record.id))
+			throw new InvalidArgument(`a call with id ${record.id} waits already`);
+		if (options.signal?.aborted)
+			throw new Cancelled('the call was cancelled before it was sent', { ran: 'no' });
+		this.#waiting.set(record.id, waiting);
+		const cancel = () => this.#cancel(record.id, waiting);
+		options.signal?.addEventListener('abort', cancel);
+		try {
+			return this.#result(await this.#perform(record, waiting), options.full);
+		} finally {
+			options.signal?.removeEventListener('abort', cancel);
+			this.#waiting.delete(record.id);
+		}
+	}
+
+	async #record(api, params, { id, timeout = TIMEOUT, to }, { onProgress }) {
+		if (!(timeout > 0))
+			throw new InvalidArgument('timeout has to be above 0, in milliseconds');
+		return {
+			id: id ?? await randomId(), api, params, request_time: Date.now() / 1000, timeout_ms: timeout,
+			caller: this.#label, to, progress: onProgress ? true : undefined,
+		};
+	}
+
+	#result(record, wantsAll) {
+		const error = record.error ? ChapiError.fromRecord(record.error) : null;
+		if (wantsAll)
+			return { ...record, error };
+		if (error !== null)
+			throw error;
+		return record.result;
+	}
+
+	/** Sends a request, again at half of its time and after a reconnect, and waits for the response. */
+	async #perform(record, waiting) {
+		const events = await this.#requestEvents(record);
+		const end = Date.now() + record.timeout_ms;
+		await Promise.race([waiting.answer, this.ready({ timeout: Math.min(record.timeout_ms, this.#connectTimeout) })]);
+		let timers = [];
+		try {
+			const late = new Promise((_, reject) => timers.push(setTimeout(() => reject(
+				new DeadlineExceeded('no answer came over the hub in time')), record.timeout_ms + GRACE)));
+			late.catch(() => {});
+			await Promise.race([late, waiting.answer, this.#publishUntil(end, events)]);
+			waiting.repeat = () => this.#repeat(record, events, end);
+			timers.push(setTimeout(waiting.repeat, record.timeout_ms / 2));
+			return await Promise.race([late, waiting.answer]);
+		} finally {
+			timers.forEach(clearTimeout);
+		}
+	}
+
+	/** Parts come again unchanged, so that those of both times make up for each other. */
+	async #repeat(record, events, end) {
+		const left = end - Date.now();
+		if (left < 1)
+			return;
+		const again = events.length > 1 ? events : await this.#requestEvents(
+			{ ...record, timeout_ms: Math.ceil(left), retry: this.#instance ?? '' });
+		this.#publishUntil(end, again).catch(() => {});		// the first one may still be answered
+	}
+
+	/** The events of a request: [name, JSON text] each. */
+	async #requestEvents(record) {
+		let text;
+		try {
+			text = toJson(record, 'request');
+		} catch (e) {
+			throw new InvalidArgument(e.message.replace('request.', ''), { cause: e });
+		}
+		const size = new TextEncoder().encode(text).length;
+		if (size > RECORD_MAX)
+			throw new TooLarge(`a request of ${size} bytes; at most ${RECORD_MAX} go over a hub`,
+				{ details: { size, limit: RECORD_MAX } });
+		return size <= EVENT_MAX ? [['request', text]] :
+			(await split(record.id, text)).map(part => ['request-part', part]);
+	}
+
+	async #publishUntil(end, events) {
+		for (const [event, text] of events)
+			await this.#publish(event, text, end);
+	}
+
+	/** Again while the hub may not have taken it. */
+	async #publish(event, text, end) {
+		if (!this.#server)
+			return this.#triggerClientEvent(event, text);
+		for (;;) {
+			try {
+				return await this.#triggerByHttp(event, text);
+			} catch (e) {
+				if (isFinal(e) || Date.now() + PUBLISH_AGAIN > end)
+					throw publishFailure(e);
+			}
+			await sleep(PUBLISH_AGAIN);
+		}
+	}
+
+	/** Some servers write a refusal into a 200. */
+	async #triggerByHttp(event, text) {
+		const response = await this.#server.trigger(this.#channel.name, event, text,
+			{ socket_id: this.#pusher.connection.socket_id });
+		const said = await response?.json?.().catch(() => null);
+		if (said?.error)
+			throw Object.assign(new Error(said.error), { status: said.code });
+	}
+
+	/** One after the other, no faster than hubs take them. */
+	#triggerClientEvent(event, text) {
+		const sent = this.#clientEvents.then(() => {
+			if (!this.#channel.trigger(`client-${event}`, JSON.parse(text)))
+				throw new HubDown('there is no connection to the hub');
+		});
+		this.#clientEvents = sent.catch(() => {}).then(() => sleep(CLIENT_EVENT_GAP));
+		return sent;
+	}
+
+	/** Its answer says what became of it; if none comes, we say that it was cancelled. */
+	#cancel(id, waiting) {
+		this.#publish('cancel', JSON.stringify({ id }), Date.now()).catch(() => {});
+		setTimeout(() => waiting.reject(new Cancelled('the call was cancelled')), GRACE);
+	}
+
+	// -- what comes over the channel
+
+	/** For a call of ours. pusher-js has read the JSON already. */
+	#take(data, take) {
+		const waiting = this.#waiting.get(String(data?.id));
+		if (waiting !== undefined)
+			take.call(this, waiting, data).catch(e => waiting.reject(
+				new BadReply(`a response that cannot be read: ${e.message}`, { ran: 'unknown', cause: e })));
+	}
+
+	async #takeResponse(waiting, data, text = JSON.stringify(data)) {
+		const record = fromJson(text);
+		if (record.gateway !== undefined)
+			this.#instance = record.instance ?? this.#instance;
+		waiting.resolve(record);
+	}
+
+	/** What contradicts itself is dropped: the call is asked for again. */
+	async #takePart(waiting, part) {
+		const text = await waiting.assembly.add(part).catch(() => null);
+		if (text !== null)
+			await this.#takeResponse(waiting, null, text);
+	}
+
+	async #takeProgress(waiting, data) {
+		waiting.takeProgress(fromJson(JSON.stringify(data)));
+	}
+}
+
+/** A client that hears responses. Rejects as ready() does. */
+export async function connectRemote(options) {
+	const client = new RemoteClient(options);
+	try {
+		await client.ready();
+	} catch (e) {
+		client.close();
+		throw e;
+	}
+	return client;
+}
+
+export * from './errors.js';

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// What 'chapi/remote' offers: calls over the hub. Times are in milliseconds. For web pages too.
+import type { Call, CallOptions } from './index.js';
+
+export * from './errors.js';
+
+/** What is needed of a client of pusher-js. */
+export interface Subscriber {
+	subscribe(channel: string): any;
+	unsubscribe(channel: string): void;
+	connection: { state: string; socket_id: string };
+}
+
+/** What is needed of one of pusher. */
+export interface Publisher {
+	trigger(channel: string, event: string, data: any, params?: { socket_id?: string }): Promise<any>;
+}
+
+export interface RemoteOptions {
+	/** A client of pusher-js. */
+	pusher: Subscriber;
+	/** One of pusher, where the app's secret is at hand; without it, client events on a private channel. */
+	server?: Publisher;
+	/** The gateway's: 'private-chapi-NAME'. */
+	channel: string;
+	/** A label for people. */
+	name?: string;
+	/** How long a call waits for the hub; 10000 unless given. */
+	connectTimeout?: number;
+}
+
+/** Calls over the hub. A call is asked for again, with its id, when its answer may be lost: it runs once. */
+export declare class RemoteClient {
+	constructor(options: RemoteOptions);
+	/** Until responses can be heard. */
+	ready(options?: { timeout?: number }): Promise<void>;
+	/** 30000 is the timeout of a call that names none. */
+	call<T = any>(api: string, params?: any, options?: Omit<CallOptions, 'oneway'>): Call<T>;
+	/** Leaves the channel; calls under way get ConnectionLost. The client of pusher-js stays. */
+	close(): void;
+}
+
+export declare function connectRemote(options: RemoteOptions): Promise<RemoteClient>;

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// 'chapi/remote' over a hub, and a provider at the gateway behind it ($CHAPI_SOCKET).
+//
+//   node remote.test.mjs PORT APP_ID KEY SECRET_FILE CHANNEL
+import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import test from 'node:test';
+
+import * as chapi from 'chapi';
+import { ChapiError, connectRemote, RemoteClient } from 'chapi/remote';
+
+import { appKey, channel, newPusher, server } from './hub.mjs';
+import { LIMIT, waitFor } from './gateway.mjs';
+
+const pusher = newPusher();
+let provider, byHttp, bySocket;
+const runs = new Map();
+
+test.before(async () => {
+	provider = await chapi.connect({ appKey });
+	await provider.register('run', ({ key, value }) => {
+		runs.set(key, (runs.get(key) ?? 0) + 1);
+		return value ?? runs.get(key);
+	});
+	await provider.register('fail', () => { throw Object.assign(new Error('jammed'), { code: 'jam' }); });
+	await provider.register('count', async (_, { progress, signal }) => {
+		progress('begun');
+		await new Promise((_, reject) => signal.addEventListener('abort', () => {
+			runs.set('cancelled', true);
+			reject(signal.reason);
+		}));
+	});
+	byHttp = await connectRemote({ pusher, server, channel, name: 'http' });
+	const inWebPage = newPusher();
+	bySocket = await connectRemote({ pusher: inWebPage, channel, name: 'web' });
+});
+
+test.after(() => {
+	provider.close();
+	byHttp.close();
+	bySocket.close();
+	setImmediate(() => process.exit());	// pusher-js keeps timers
+});
+
+async function fails(promise, code, ran, message = /./) {
+	await assert.rejects(promise, e => {
+		assert.ok(e instanceof ChapiError, e.stack);
+		assert.deepEqual([e.code, e.ran], [code, ran], e.message);
+		assert.match(e.message, message);
+		return true;
+	});
+}
+
+const value = {
+	text: 'ü€😀', bytes: Uint8Array.of(0, 255), time: new Date('2026-03-01T12:34:56.789Z'), $key: [1, -2.5, null, true],
+	number: 2 ** 40,
+};
+
+test('a gateway of another app is refused at once', async () => {
+	await fails(chapi.connect({ appKey: 'of-another-app' }), 'failed_precondition', 'no');
+});
+
+for (const way of ['HTTP', 'the socket']) {
+	const client = () => way === 'HTTP' ? byHttp : bySocket;
+
+	test(`a call by ${way}, its values and its record`, async () => {
+		assert.deepEqual(await client().call('chapi.echo', value), value);
+		const record = await client().call('run', { key: way }, { full: true, timeout: LIMIT });
+		assert.deepEqual([record.api, record.result, record.error, record.gateway],
+			['run', 1, null, provider.gateway.name]);
+	});
+
+	test(`errors by ${way}`, async () => {
+		await fails(client().call('nobody'), 'api_not_found', 'no');
+		await fails(client().call('fail'), 'api_error', 'yes', /jammed/);
+		await fails(client().call('chapi.echo', { a: NaN }), 'invalid_argument', 'no', /params\.a: NaN/);
+		await fails(client().call('chapi.echo', new Uint8Array(1 << 20)), 'too_large', 'no');
+	});
+
+	test(`large values by ${way}`, async () => {
+		const bytes = new Uint8Array(crypto.randomBytes(way === 'HTTP' ? 40000 : 12000));
+		assert.deepEqual(await client().call('chapi.echo', { bytes }, { timeout: LIMIT }), { bytes });
+		const text = 'compressible '.repeat(5000);
+		assert.equal(await client().call('chapi.echo', text, { timeout: LIMIT }), text);
+	});
+
+	test(`progress and cancel by ${way}`, async () => {
+		runs.delete('cancelled');
+		const controller = new AbortController();
+		const call = client().call('count', {}, { progress: true, signal: controller.signal, timeout: LIMIT });
+		assert.deepEqual(await call.progress.next(), { value: 'begun', done: false });
+		controller.abort();
+		await fails(call, 'cancelled', 'unknown');
+		await waitFor(() => runs.get('cancelled'));
+	});
+}
+
+test('a repeat of an id does not run again', async () => {
+	const ask = () => byHttp.call('run', { key: 'once' }, { id: 'the-same-id', full: true, timeout: LIMIT });
+	assert.equal((await ask()).result, 1);
+	const again = await ask();
+	assert.deepEqual([again.result, again.cached, runs.get('once')], [1, true, 1]);
+});
+
+test('a call that takes too long is asked for again, and ends', async () => {
+	await fails(byHttp.call('count', {}, { timeout: 100 }), 'deadline_exceeded', 'unknown');
+});
+
+test('who is not let into the channel is told so', async () => {
+	const stranger = newPusher(false);
+	await fails(connectRemote({ pusher: stranger, server, channel }), 'unauthenticated', 'no', /not you/);
+	stranger.disconnect();
+	assert.throws(() => new RemoteClient({ pusher, channel: 'public' }), { code: 'failed_precondition' });
+});
+
+test('a wrong secret is told as what it is', async () => {
+	const { default: PusherServer } = await import('pusher');
+	const wrong = new PusherServer({ ...server.config, appId: server.config.appId, key: appKey, secret: 'wrong',
+		host: '127.0.0.1', port: server.config.port, useTLS: false });
+	const client = await connectRemote({ pusher, server: wrong, channel });
+	await fails(client.call('chapi.ping', {}, { timeout: LIMIT }), 'unauthenticated', 'no');
+});
