@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Fixtures: folders, gateways, hubs, connections. Whatever a test starts ends with it."""
+import base64
 import os
 import shutil
 import signal
@@ -10,9 +11,9 @@ import pytest
 from lib import hubs, serving
 from lib.certificates import Authority
 from lib.fake_hub import FakeHub
-from lib.gateway import Gateway
+from lib.gateway import Gateway, write_config
 from lib.limits import LIMIT
-from lib.process import Daemon, Daemons, program
+from lib.process import Daemon, Daemons, program, run
 from lib.pusher_client import Remote
 
 pytest_plugins = ['lib.python_client']
@@ -195,6 +196,31 @@ def remote(hub, channel):
 def remote_gateway(start_gateway, hub, channel):
     """A gateway that is subscribed."""
     return start_gateway(hub, channel).wait_up()
+
+
+# ---- encrypted channels -----------------------------------------------------------------------
+
+class MasterKey:
+    """text: base64; path: a file with it."""
+
+    def __init__(self, folder):
+        self.text = base64.b64encode(os.urandom(32)).decode()
+        self.path = os.path.join(folder, 'master-key')
+        with open(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600), 'w') as f:
+            f.write(self.text + '\n')
+
+    def settings(self):
+        return {'encryption_master_key_file': self.path}
+
+
+@pytest.fixture
+def master_key(folder, hub):
+    """Skips where chapi-gw was built without encryption."""
+    key = MasterKey(folder)
+    path = write_config(os.path.join(folder, 'try.conf'), {'pusher': dict(hub.settings(), **key.settings())})
+    if 'without libsodium' in run([program('chapi-gw'), '--config', path, '--check-config']).stderr:
+        pytest.skip('built without libsodium')
+    return key
 
 
 # ---- certificates -----------------------------------------------------------------------------

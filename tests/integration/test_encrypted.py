@@ -13,8 +13,22 @@ from lib.process import environment, run
 from lib.pusher_client import HttpApi, PusherClient, payload
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KEY = base64.b64encode(bytes(range(32))).decode()
-pytestmark = pytest.mark.usefixtures('deps')
+
+
+def node_client(deps):
+    if shutil.which('node') is None or not os.path.isdir(os.path.join(deps, 'node_modules/pusher-js')):
+        pytest.skip('node or pusher-js is missing')
+    return [shutil.which('node'), os.path.join(HERE, 'node/encrypted.js')]
+
+
+def python_client(deps):
+    python = os.path.join(deps, 'venv/bin/python3')
+    if not os.path.exists(python) or run([python, '-c', 'import pusher, nacl']).returncode != 0:
+        pytest.skip('pusher for Python is missing')
+    return [python, '-B', os.path.join(HERE, 'official_encrypted.py')]
+
+
+COMMANDS = {'node': node_client, 'python': python_client}
 
 
 @pytest.fixture
@@ -31,16 +45,20 @@ def channel():
 
 
 @pytest.fixture
-def key_file(folder):
-    path = os.path.join(folder, 'master-key')
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), 'w') as f:
-        f.write(KEY + '\n')
-    return path
+def gateway(start_gateway, hub, channel, master_key):
+    return start_gateway(hub, channel, pusher=master_key.settings()).wait_up()
 
 
 @pytest.fixture
-def gateway(start_gateway, hub, channel, key_file):
-    return start_gateway(hub, channel, pusher={'encryption_master_key_file': key_file}).wait_up()
+def official(deps, hub, channel, master_key):
+    """official(*records, language='python'): {step: value} of an official client that has the key."""
+    def start(*records, language='python'):
+        argv = COMMANDS[language](deps)
+        result = run([*argv, str(hub.port), hub.app_id, hub.key, hub.secret_file, channel, master_key.text,
+                      *[json.dumps(r) for r in records]], cwd=deps, limit=30, env=environment(PYTHONPATH=None))
+        assert result.returncode == 0, result.stdout + result.stderr
+        return dict(json.loads(line) for line in result.stdout.splitlines())
+    return start
 
 
 @pytest.fixture
@@ -52,23 +70,6 @@ def watcher(hub, channel):
         yield client
 
 
-def official(deps, hub, channel, *steps, language='python'):
-    """{step: value} of an official client that has the key."""
-    if language == 'node':
-        if shutil.which('node') is None or not os.path.isdir(os.path.join(deps, 'node_modules/pusher-js')):
-            pytest.skip('node or pusher-js is missing')
-        argv = [shutil.which('node'), os.path.join(HERE, 'node/encrypted.js')]
-    else:
-        python = os.path.join(deps, 'venv/bin/python3')
-        if not os.path.exists(python) or run([python, '-c', 'import pusher, nacl']).returncode != 0:
-            pytest.skip('pusher for Python is missing')
-        argv = [python, '-B', os.path.join(HERE, 'official_encrypted.py')]
-    result = run([*argv, str(hub.port), hub.app_id, hub.key, hub.secret_file, channel, KEY, *steps], cwd=deps, limit=30,
-                 env=environment(PYTHONPATH=None))
-    assert result.returncode == 0, result.stdout + result.stderr
-    return dict(json.loads(line) for line in result.stdout.splitlines())
-
-
 def box(event):
     """The data of an encrypted event: nothing else in it."""
     data = payload(event)
@@ -76,8 +77,8 @@ def box(event):
     return data
 
 
-def test_official_client_for_node_calls_and_reads_the_answer(deps, hub, channel, gateway, watcher):
-    said = official(deps, hub, channel, language='node')
+def test_official_client_for_node_calls_and_reads_the_answer(official, gateway, watcher):
+    said = official(language='node')
     assert said['call'] == {'secret': 'Zürich'}
     assert said['large'] == 20000
     for event in watcher.events:
@@ -87,14 +88,14 @@ def test_official_client_for_node_calls_and_reads_the_answer(deps, hub, channel,
             assert 'Zürich' not in event['data'] and 'chapi.echo' not in event['data']
 
 
-def test_official_client_for_python_calls(deps, hub, channel, gateway, watcher):
+def test_official_client_for_python_calls(official, gateway, watcher):
     with gateway.connect() as client:
         provider = Provider(client, 'f')
-        official(deps, hub, channel, json.dumps({'id': 'x', 'api': 'f', 'params': {'a': 'ü'}}))
+        official({'id': 'x', 'api': 'f', 'params': {'a': 'ü'}})
         provider.serve_one(lambda params: params)
         first = box(watcher.wait_event('response'))
         # The same again is closed with another nonce: nobody sees that it is the same.
-        official(deps, hub, channel, json.dumps({'id': 'x', 'api': 'f', 'params': {'a': 'ü'}}))
+        official({'id': 'x', 'api': 'f', 'params': {'a': 'ü'}})
         assert box(watcher.wait_event('response')) != first
 
 
@@ -128,26 +129,25 @@ def test_local_event_on_an_encrypted_channel_without_a_key_is_refused(hub, chann
         assert error['code'] == 'failed_precondition' and 'encryption_master_key_file' in error['message']
 
 
-def test_encrypted_request_is_not_answered_in_clear(deps, hub, channel, gateway, watcher):
+def test_encrypted_request_is_not_answered_in_clear(official, hub, gateway, watcher):
     reply = 'private-chapi-x@reply'
     with PusherClient(hub) as clear:
         clear.establish()
         clear.subscribe(reply)
-        official(deps, hub, channel, json.dumps({'id': 'x', 'api': 'chapi.echo', 'reply_to': reply}))
+        official({'id': 'x', 'api': 'chapi.echo', 'reply_to': reply})
         box(watcher.wait_event('response'))
         clear.round_trip()
         assert not [e for e in clear.events if e['event'] == 'response']
         answered = 'private-encrypted-chapi-x@reply'
         clear.subscribe(answered)
-        official(deps, hub, channel, json.dumps({'id': 'y', 'api': 'chapi.echo', 'reply_to': answered}))
+        official({'id': 'y', 'api': 'chapi.echo', 'reply_to': answered})
         event = clear.wait_event('response')
         assert event['channel'] == answered
         box(event)
 
 
-def test_proof_of_life_on_an_encrypted_channel(hub, channel, start_gateway, key_file):
-    gateway = start_gateway(hub, channel, pusher={'encryption_master_key_file': key_file},
-                            timing={'proof_of_life': '50ms'}).wait_up()
+def test_proof_of_life_on_an_encrypted_channel(hub, channel, start_gateway, master_key):
+    gateway = start_gateway(hub, channel, pusher=master_key.settings(), timing={'proof_of_life': '50ms'}).wait_up()
 
     with gateway.connect() as client:
         wait_until(lambda: client.ask('status')['hub']['proof_of_life']['seen'] >= 2, 'the proof to come back')
