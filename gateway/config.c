@@ -528,6 +528,42 @@ static int check_channels(struct loader *l)
 	return 0;
 }
 
+static bool is_part_event(const char *name, const char *of)
+{
+	size_t len = strlen(of);
+
+	return strncmp(name, of, len) == 0 && strcmp(name + len, "-part") == 0;
+}
+
+/* What else goes over the channels has names of its own. */
+static const char *taken_event(const char *name)
+{
+	static const char *const taken[] = { "cancel", "progress", "chapi-alive" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		if (strcmp(name, taken[i]) == 0)
+			return taken[i];
+	return NULL;
+}
+
+static int check_events(struct loader *l)
+{
+	const struct place *place = place_of(l, "remote", "request_event");
+	const char *request = l->config->request_event, *response = l->config->response_event;
+
+	if (strcmp(request, response) == 0)
+		return fail_at(l, place, "request_event and response_event have to differ");
+	if (is_part_event(request, response) || is_part_event(response, request))
+		return fail_at(l, place, "request_event and response_event have to differ, and neither may be "
+			       "the other with -part");
+	if (taken_event(request))
+		return fail_at(l, place, "request_event = %s: that is an event of another meaning", request);
+	if (taken_event(response))
+		return fail_at(l, place_of(l, "remote", "response_event"),
+			       "response_event = %s: that is an event of another meaning", response);
+	return 0;
+}
+
 static int check_together(struct loader *l)
 {
 	const struct config *c = l->config;
@@ -535,9 +571,8 @@ static int check_together(struct loader *l)
 	if (!c->socket)
 		return fail(l, STATUS_CONFIG, "no socket: XDG_RUNTIME_DIR is not set; set it, or give "
 			    "--socket PATH");
-	if (strcmp(c->request_event, c->response_event) == 0)
-		return fail_at(l, place_of(l, "remote", "request_event"),
-			       "request_event and response_event have to differ");
+	if (check_events(l) != 0)
+		return -1;
 	if (c->backoff_least_ms > c->backoff_most_ms)
 		return fail_at(l, place_of(l, "timing", "backoff_least"),
 			       "backoff_least is above backoff_most; at most the same is allowed");

@@ -65,3 +65,21 @@ def test_patterns_are_a_setting(hub, channel, remote, start_gateway):
     assert remote.call('chapi.echo', 1, reply_to='private-chapi-x@reply')['error']['code'] == 'invalid_argument'
     with Remote(hub, 'private-answers-1') as phone:
         assert phone.response(remote.request('chapi.echo', 5, reply_to='private-answers-1'))['result'] == 5
+
+
+def test_limits_of_what_is_large_and_where_it_goes_are_reloaded(hub, channel, remote, start_gateway):
+    gateway = start_gateway(hub, channel, remote={'reply_channels': 'private-a-*', 'max_record': '1M'}).wait_up()
+    assert remote.call('chapi.echo', 1, reply_to='private-b-1')['error']['code'] == 'invalid_argument'
+    with open(gateway.config) as f:
+        text = f.read()
+    with open(gateway.config, 'w') as f:
+        f.write(text.replace('private-a-*', 'private-c-* private-b-*').replace('1M', '20K'))
+    gateway.ask('reload')
+    with Remote(hub, 'private-b-1') as phone:
+        assert phone.response(remote.request('chapi.echo', 5, reply_to='private-b-1'))['result'] == 5
+    assert remote.call('chapi.echo', 1, reply_to='private-a-1')['error']['code'] == 'invalid_argument'
+    with gateway.connect() as client:
+        provider = Provider(client, 'f')
+        number = remote.request('f', {})
+        provider.serve_one(lambda params: 'x' * 30000)
+        assert remote.response(number)['error']['details']['limit'] == 20480

@@ -1241,6 +1241,12 @@ static void test_keys_that_do_not_go_together(void **state UNUSED)
 	check_text("[remote]\nrequest_event = x\nresponse_event = x\n", 2,
 		   "request_event and response_event have to differ");
 	check_text("[remote]\nrequest_event = response\n", 2, "have to differ");
+	check_text("[remote]\nrequest_event = response-part\n", 2, "neither may be the other with -part");
+	check_text("[remote]\nrequest_event = a\nresponse_event = a-part\n", 2, "neither may be the other");
+	check_text("[remote]\nrequest_event = cancel\n", 2,
+		   "request_event = cancel: that is an event of another meaning");
+	check_text("[remote]\nresponse_event = progress\n", 2,
+		   "response_event = progress: that is an event of another meaning");
 	check_text("[timing]\nbackoff_most = 500ms\nbackoff_least = 2s\n", 3,
 		   "backoff_least is above backoff_most; at most the same is allowed");
 	check_text("[remote]\nchannel = a b a\n", 2, "channel a is listed twice");
