@@ -246,8 +246,8 @@ static int take(struct assemblies *as, struct assembly *a, const struct part *pa
 	return join(as, a, out);
 }
 
-int assemblies_add(struct assemblies *as, struct span channel, const struct part *part, uint64_t now_ms,
-		   struct buf *out, size_t *ret_size)
+int assemblies_add(struct assemblies *as, struct span channel, const struct part *part,
+		   uint64_t now_ms, struct buf *out, size_t *ret_size)
 {
 	struct assembly *a;
 	int r = find_or_add(as, channel, part, now_ms, &a);
@@ -269,7 +269,8 @@ int assemblies_add(struct assemblies *as, struct span channel, const struct part
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-bool assemblies_take_late(struct assemblies *as, uint64_t now_ms, struct buf *id, struct span *ret_channel)
+bool assemblies_take_late(struct assemblies *as, uint64_t now_ms, struct buf *id,
+			  struct span *ret_channel)
 {
 	struct assembly *a;
 

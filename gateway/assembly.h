@@ -21,7 +21,8 @@ struct assemblies_limits {
 	uint64_t complete_ms;		/* from its first part on */
 };
 
-int assemblies_new(const struct assemblies_limits *limits, struct assemblies **ret_assemblies) MUST_CHECK;
+int assemblies_new(const struct assemblies_limits *limits,
+		   struct assemblies **ret_assemblies) MUST_CHECK;
 struct assemblies *assemblies_free(struct assemblies *assemblies);
 void assemblies_set_limits(struct assemblies *assemblies, const struct assemblies_limits *limits);
 
@@ -47,7 +48,8 @@ int assemblies_add(struct assemblies *assemblies, struct span channel, const str
  */
 bool assemblies_take_late(struct assemblies *assemblies, uint64_t now_ms, struct buf *id,
 			  struct span *ret_channel);
-uint64_t assemblies_next_ms(const struct assemblies *assemblies);	/* when to look; UINT64_MAX: never */
+/* when to look; UINT64_MAX: never */
+uint64_t assemblies_next_ms(const struct assemblies *assemblies);
 
 unsigned int assemblies_count(const struct assemblies *assemblies);	/* records that wait */
 size_t assemblies_bytes(const struct assemblies *assemblies);

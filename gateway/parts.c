@@ -323,8 +323,8 @@ static int check_digest(struct span record, const uint8_t digest[DIGEST_LEN])
 	return memcmp(own, digest, sizeof(own)) == 0 ? 0 : PARTS_E_BAD;
 }
 
-int parts_join(struct span bytes, bool deflated, const uint8_t digest[DIGEST_LEN], size_t record_max,
-	       struct buf *out)
+int parts_join(struct span bytes, bool deflated, const uint8_t digest[DIGEST_LEN],
+	       size_t record_max, struct buf *out)
 {
 	size_t len_before = out->len;
 	int r = deflated ? unpack(bytes, record_max, out) : copy(bytes, record_max, out);

@@ -56,7 +56,10 @@ struct part {
 
 #define PART_NULL { 0 }
 
-/* ret is initialised with PART_NULL, and deinitialised after every outcome. 0, PARTS_E_BAD or -ENOMEM. */
+/*
+ * ret is initialised with PART_NULL, and deinitialised after every outcome. 0, PARTS_E_BAD or
+ * -ENOMEM.
+ */
 int part_parse(struct span text, struct part *ret) MUST_CHECK;
 void part_deinit(struct part *part);
 

@@ -27,7 +27,8 @@ static void end_event(struct remote_call *call)
 }
 
 /* The call is kept until it is known what became of the event. */
-static bool publish_event(struct remote *r, struct remote_call *call, const char *event, struct span payload)
+static bool publish_event(struct remote *r, struct remote_call *call, const char *event,
+			  struct span payload)
 {
 	call->refs++;
 	if (call->n_publishing++ == 0)
@@ -90,8 +91,10 @@ static bool can_go(const struct remote *r, const struct remote_call *call, struc
  * The record of a response, for the call's request or for one like it. False: there is none, or
  * it is too large: *ret_size says which (0: no memory).
  */
-static bool put_record(struct remote *r, const struct remote_call *call, const struct record_request *request,
-		       const struct party_response *response, struct buf *out, size_t *ret_size)
+static bool put_record(struct remote *r, const struct remote_call *call,
+		       const struct record_request *request,
+		       const struct party_response *response, struct buf *out,
+		       size_t *ret_size)
 {
 	const struct record_gateway gateway = {
 		.gateway = r->config.name,
@@ -125,7 +128,10 @@ static enum chapi_ran ran_of(const struct party_response *response)
 
 static void substitute_make(struct substitute *s, enum chapi_ran ran, size_t size, size_t limit)
 {
-	s->failure = (struct failure){ .code = size ? CHAPI_ERR_TOO_LARGE : CHAPI_ERR_INTERNAL, .ran = ran };
+	s->failure = (struct failure){
+		.code = size ? CHAPI_ERR_TOO_LARGE : CHAPI_ERR_INTERNAL,
+		.ran = ran,
+	};
 	if (size && size <= limit) {
 		snprintf(s->message, sizeof(s->message),
 			 "the answer has %zu bytes, and the hub refused it as too large", size);
@@ -183,7 +189,8 @@ static void keep_said(struct remote_call *call, const struct party_response *res
 }
 
 /* Kept before it is published: whoever asks again gets it even if the hub never does. */
-static void end_outcome(struct remote *r, struct remote_call *call, struct span record, uint64_t ended_ms)
+static void end_outcome(struct remote *r, struct remote_call *call, struct span record,
+			uint64_t ended_ms)
 {
 	if (call->outcome)
 		outcomes_end(r->outcomes, call->outcome, call->ran, call->reply, record, ended_ms);
@@ -196,7 +203,8 @@ void remote_forget(struct remote *r, struct remote_call *call)
 	end_outcome(r, call, span_of(NULL, 0), call->arrived_ms);
 }
 
-void remote_answer(struct remote *r, struct remote_call *call, const struct party_response *response)
+void remote_answer(struct remote *r, struct remote_call *call,
+		   const struct party_response *response)
 {
 	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
 	/* Nobody tells the time here, but how long it took is known. */
@@ -276,8 +284,8 @@ void remote_published(void *data, unsigned int status)
 
 /* ---- refusals --------------------------------------------------------------------------- */
 
-void remote_refuse_failure(struct remote *r, struct remote_call *call, const struct failure *failure,
-			   const struct now *now)
+void remote_refuse_failure(struct remote *r, struct remote_call *call,
+			   const struct failure *failure, const struct now *now)
 {
 	remote_answer(r, call, &(struct party_response){
 		.failure = failure,

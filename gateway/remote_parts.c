@@ -80,8 +80,8 @@ static void refuse_size(struct remote *r, struct span channel, struct span id, s
 {
 	char why[160];
 
-	snprintf(why, sizeof(why), "the request has %zu bytes or more, and at most %zu are taken (max_record)",
-		 size, r->config.limits.max_record);
+	snprintf(why, sizeof(why), "the request has %zu bytes or more, and at most %zu are taken "
+		 "(max_record)", size, r->config.limits.max_record);
 	refuse(r, channel, id, (struct failure){
 		.code = CHAPI_ERR_TOO_LARGE, .ran = CHAPI_RAN_NO, .message = span_str(why),
 	}, size, now);
@@ -119,7 +119,8 @@ static void take_part(struct remote *r, struct span channel, const struct part *
 	}
 }
 
-void remote_request_part(struct remote *r, struct span channel, struct span text, const struct now *now)
+void remote_request_part(struct remote *r, struct span channel, struct span text,
+			 const struct now *now)
 {
 	struct part part = PART_NULL;
 

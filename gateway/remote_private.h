@@ -78,18 +78,21 @@ struct remote {
 	struct remote_status status;
 };
 
-int remote_call_new(struct remote *remote, struct span channel, struct remote_call **ret_call) MUST_CHECK;
-struct remote_call *remote_call_unref(struct remote_call *call);	/* NULL is fine; returns NULL */
+int remote_call_new(struct remote *remote, struct span channel,
+		    struct remote_call **ret_call) MUST_CHECK;
+/* NULL is fine; returns NULL */
+struct remote_call *remote_call_unref(struct remote_call *call);
 void remote_call_unrefp(struct remote_call **call);
 
 /* A request's text. part_id: of the parts that it came in; empty: it came whole. */
-void remote_request(struct remote *remote, struct span channel, struct span text, struct span part_id,
-		    const struct now *now);
+void remote_request(struct remote *remote, struct span channel, struct span text,
+		    struct span part_id, const struct now *now);
 
 /* An event "request-part" has come; one came in parts, but is no request: why. */
-void remote_request_part(struct remote *remote, struct span channel, struct span text, const struct now *now);
-void remote_refuse_record(struct remote *remote, struct span channel, struct span id, const char *why,
-			  const struct now *now);
+void remote_request_part(struct remote *remote, struct span channel, struct span text,
+			 const struct now *now);
+void remote_refuse_record(struct remote *remote, struct span channel, struct span id,
+			  const char *why, const struct now *now);
 int remote_make_assemblies(struct remote *remote) MUST_CHECK;
 void remote_limit_assemblies(struct remote *remote);	/* those in the config are others now */
 void remote_tick_parts(struct remote *remote, const struct now *now);
@@ -105,9 +108,11 @@ size_t remote_part_room(const struct remote *remote, struct span channel);
 bool remote_fits(const struct remote *remote, struct span channel, struct span text);
 
 /* The answer of a call that the router had. */
-void remote_answer(struct remote *remote, struct remote_call *call, const struct party_response *response);
+void remote_answer(struct remote *remote, struct remote_call *call,
+		   const struct party_response *response);
 /* An event "cancel" has come. */
-void remote_cancel(struct remote *remote, struct span channel, struct span text, const struct now *now);
+void remote_cancel(struct remote *remote, struct span channel, struct span text,
+		   const struct now *now);
 /* Its provider says something, one MessagePack value; it is over. */
 void remote_take_progress(struct remote *remote, struct remote_call *call, struct span value);
 void remote_end_progress(struct remote *remote, struct remote_call *call);
@@ -118,12 +123,13 @@ void remote_forget(struct remote *remote, struct remote_call *call);
 /* Answers that need no router. */
 void remote_refuse(struct remote *remote, struct remote_call *call, int code, const char *message,
 		   const struct now *now);
-void remote_refuse_failure(struct remote *remote, struct remote_call *call, const struct failure *failure,
-			   const struct now *now);
+void remote_refuse_failure(struct remote *remote, struct remote_call *call,
+			   const struct failure *failure, const struct now *now);
 /* Beyond a limit: why, and when to come again. One without an id is counted only. */
 void remote_refuse_limited(struct remote *remote, struct remote_call *call, const char *why,
 			   uint64_t retry_after_ms, const struct now *now);
-void remote_refuse_restarted(struct remote *remote, struct remote_call *call, const struct now *now);
+void remote_refuse_restarted(struct remote *remote, struct remote_call *call,
+			     const struct now *now);
 /* Does what has to be done for a request whose id is known. False: it is not, so this is a new one. */
 bool remote_repeat(struct remote *remote, struct remote_call *call, const struct now *now);
 

@@ -111,14 +111,16 @@ const char *sealed_why_not(void)
 	return "this program was built without libsodium";
 }
 
-static int box_close(const struct sealed *s UNUSED, struct span channel UNUSED, struct span text UNUSED,
-		     uint8_t nonce[NONCE_LEN] UNUSED, uint8_t *box UNUSED)
+static int box_close(const struct sealed *s UNUSED, struct span channel UNUSED,
+		     struct span text UNUSED, uint8_t nonce[NONCE_LEN] UNUSED,
+		     uint8_t *box UNUSED)
 {
 	return SEALED_E_NO_KEY;
 }
 
-static int box_open(const struct sealed *s UNUSED, struct span channel UNUSED, struct span box UNUSED,
-		    const uint8_t nonce[NONCE_LEN] UNUSED, uint8_t *text UNUSED)
+static int box_open(const struct sealed *s UNUSED, struct span channel UNUSED,
+		    struct span box UNUSED, const uint8_t nonce[NONCE_LEN] UNUSED,
+		    uint8_t *text UNUSED)
 {
 	return SEALED_E_NO_KEY;
 }

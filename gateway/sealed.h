@@ -34,17 +34,18 @@ int sealed_init(struct sealed *sealed, const uint8_t *key) MUST_CHECK;
 void sealed_deinit(struct sealed *sealed);	/* wipes */
 
 bool sealed_is_encrypted(struct span channel);
-/* Bytes of the data of an event whose text has len bytes; and of text that fits into max of them. */
+/* Bytes of the data of an event whose text has len bytes; of text that fits into max of them. */
 size_t sealed_len(struct span channel, size_t len);
 size_t sealed_room(struct span channel, size_t max);
 
 /*
  * The data of an event for its text, and the other way round; ret is the argument itself where
- * the channel is not encrypted, else what was appended to store. 0, SEALED_E_*, or a negative errno.
+ * the channel is not encrypted, else what was appended to store. 0, SEALED_E_*, or a negative
+ * errno.
  */
-int sealed_close(const struct sealed *sealed, struct span channel, struct span text, struct buf *store,
-		 struct span *ret) MUST_CHECK;
-int sealed_open(const struct sealed *sealed, struct span channel, struct span data, struct buf *store,
-		struct span *ret) MUST_CHECK;
+int sealed_close(const struct sealed *sealed, struct span channel, struct span text,
+		 struct buf *store, struct span *ret) MUST_CHECK;
+int sealed_open(const struct sealed *sealed, struct span channel, struct span data,
+		struct buf *store, struct span *ret) MUST_CHECK;
 
 #endif
