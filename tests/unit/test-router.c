@@ -50,6 +50,8 @@ static struct {
 	struct now now;
 	struct edge edges[6];
 	uint64_t published;		/* what was given to the edge last */
+	void *elsewhere;		/* the call to another gateway that was begun last */
+	unsigned int n_cancelled;	/* of those */
 	struct buf event;
 	int publish_rc, reload_rc;
 } world;
@@ -185,6 +187,29 @@ static const struct party_ops ops = {
 
 /* ---- the world ------------------------------------------------------------------------ */
 
+static int on_call_elsewhere(void *data, const struct elsewhere_call *call, const struct now *now,
+			     uint64_t *ret_serial, struct elsewhere_fault *ret_fault)
+{
+	assert_ptr_equal(data, &world);
+	assert_ptr_equal(now, &world.now);
+	buf_clear(&world.event);
+	buf_printf(&world.event, "%.*s %.*s %.*s %lld%s", (int)call->to.len, call->to.p,
+		   (int)call->api.len, call->api.p, (int)call->caller.len, call->caller.p,
+		   (long long)call->timeout_ms, call->progress ? " progress" : "");
+	world.elsewhere = call->call;
+	*ret_serial = 7;
+	*ret_fault = (struct elsewhere_fault){ .code = CHAPI_ERR_TOO_LARGE, .size = 20, .limit = 10, .text = "no" };
+	return world.publish_rc;
+}
+
+static bool on_cancel_elsewhere(void *data, uint64_t serial)
+{
+	assert_ptr_equal(data, &world);
+	assert_int_equal(serial, 7);
+	world.n_cancelled++;
+	return true;
+}
+
 static int on_publish(void *data, struct span channel, struct span event, struct span text,
 		      uint64_t id)
 {
@@ -271,12 +296,17 @@ static int setup(void **state UNUSED)
 		.instance = "0123456789abcdef0123456789abcdef",
 		.limits = limits(),
 		.policy = policy_of(NULL, 0),
-		.edge = { NULL, on_publish, on_reload, on_log_level, on_doctor },
+		.edge = {
+			.publish = on_publish, .reload = on_reload, .set_log_level = on_log_level,
+			.put_doctor = on_doctor, .call_elsewhere = on_call_elsewhere,
+			.cancel_elsewhere = on_cancel_elsewhere,
+		},
 		.data = &world,
 	};
 
 	world.now = (struct now){ .ms = 1000, .us = 1000000, .unix_s = 1700000000 };
 	world.publish_rc = world.reload_rc = 0;
+	world.n_cancelled = 0;
 	buf_init(&world.event, 0);
 	assert_int_equal(router_new(&config, &world.now, &world.router), 0);
 	for (size_t i = 0; i < 3; i++)
@@ -1875,7 +1905,7 @@ static void test_error_unauthenticated_ran_no(void **state UNUSED)
 static void test_error_failed_precondition_ran_no(void **state UNUSED)
 {
 	fails(bob, "hello", "[{\"app_key\":\"another\"}]", "failed_precondition");
-	fails(bob, "call", "[\"door\",1,{\"to\":\"south\"}]", "failed_precondition");
+	fails(bob, "gateways", "[]", "failed_precondition");
 	assert_row("failed_precondition", "no", 78);
 }
 
@@ -2567,6 +2597,102 @@ static void test_publish_whose_sender_leaves(void **state UNUSED)
 	heard_nothing(root);
 }
 
+/* ---- calls to other gateways ---------------------------------------------------------- */
+
+static void elsewhere_answers(const struct failure *failure)
+{
+	router_elsewhere_answer(world.router, world.elsewhere, &(struct party_response){
+		.failure = failure,
+		.result = span_of("\x05", 1),
+		.response_time = 1700000001,
+		.gateway = span_str("attic"),
+		.instance = span_str("beef"),
+	}, &world.now);
+}
+
+static void test_elsewhere_call_gets_its_answer(void **state UNUSED)
+{
+	const struct failure failure = {
+		.code = CHAPI_ERR_BUSY, .ran = CHAPI_RAN_NO, .message = span_str("full"),
+	};
+
+	ask(bob, "call", "[\"door\",1,{\"to\":\"attic\"}]");
+	assert_string_equal(text_of(&world.event), "attic door uid:1000 30000");
+	assert_int_equal(router_n_calls(world.router), 1);
+	heard_nothing(bob);
+	elsewhere_answers(NULL);
+	heard(bob, "ok 1 5");
+	ask(bob, "call", "[\"door\",1,{\"to\":\"attic\",\"timeout_ms\":5}]");
+	assert_string_equal(text_of(&world.event), "attic door uid:1000 5");
+	elsewhere_answers(&failure);
+	heard(bob, "fail 2 busy no");
+	assert_int_equal(router_n_calls(world.router), 0);
+	assert_int_equal(bob->party.pinned, 0);
+}
+
+static void test_elsewhere_record_is_of_who_answered(void **state UNUSED)
+{
+	ask(bob, "call", "[\"door\",1,{\"to\":\"attic\",\"full\":true,\"id\":\"mine\"}]");
+	elsewhere_answers(NULL);
+	assert_has(text_of(&bob->value), "\"id\":\"mine\",\"api\":\"door\",\"result\":5");
+	assert_has(text_of(&bob->value), "\"gateway\":\"attic\",\"instance\":\"beef\"");
+	buf_clear(&bob->said);
+}
+
+static void test_elsewhere_progress_is_for_who_asked(void **state UNUSED)
+{
+	ask(bob, "call", "[\"door\",1,{\"to\":\"attic\",\"progress\":true}]");
+	assert_string_equal(text_of(&world.event), "attic door uid:1000 30000 progress");
+	router_elsewhere_progress(world.router, world.elsewhere, span_of("\x07", 1));
+	heard(bob, "progress 1 7");
+	elsewhere_answers(NULL);
+	heard(bob, "ok 1 5");
+	ask(bob, "call", "[\"door\",1,{\"to\":\"attic\"}]");
+	router_elsewhere_progress(world.router, world.elsewhere, span_of("\x07", 1));
+	heard_nothing(bob);
+	assert_int_equal(router_counters(world.router)->progress_dropped, 1);
+	elsewhere_answers(NULL);
+	heard(bob, "ok 2 5");
+}
+
+static void test_elsewhere_call_is_cancelled(void **state UNUSED)
+{
+	ask(bob, "call", "[\"door\",1,{\"to\":\"attic\"}]");
+	router_cancel(world.router, &bob->party, bob->token, &world.now);
+	heard(bob, "fail 1 cancelled unknown");
+	ask(bob, "call", "[\"door\",1,{\"to\":\"attic\"}]");
+	leave(bob);
+	ask(carol, "call", "[\"door\",1,{\"to\":\"attic\"}]");
+	router_cancel_all(world.router, &world.now);
+	heard(carol, "fail 1 cancelled unknown");
+	assert_int_equal(world.n_cancelled, 3);
+	heard_nothing(bob);
+}
+
+static void test_elsewhere_one_way_call_is_done_when_begun(void **state UNUSED)
+{
+	ask(bob, "call", "[\"door\",1,{\"to\":\"attic\",\"oneway\":true}]");
+	heard(bob, "ok 1 null");
+	assert_int_equal(bob->party.pinned, 0);
+	leave(bob);
+	assert_int_equal(world.n_cancelled, 0);
+	elsewhere_answers(NULL);
+	heard_nothing(bob);
+	assert_int_equal(router_n_calls(world.router), 0);
+}
+
+static void test_elsewhere_call_that_cannot_begin(void **state UNUSED)
+{
+	world.publish_rc = ELSEWHERE_E_REFUSED;
+	fails(bob, "call", "[\"door\",1,{\"to\":\"attic\"}]", "too_large");
+	assert_string_equal(text_of(&bob->value), "{\"size\":20,\"limit\":10}");
+	world.publish_rc = 0;
+	fails(bob, "call", "[\"no name\",1,{\"to\":\"attic\"}]", "invalid_argument");
+	assert_int_equal(bob->party.pinned, 0);
+	router_stop(world.router, &world.now);
+	fails(bob, "call", "[\"door\",1,{\"to\":\"attic\"}]", "paused");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -2720,6 +2846,12 @@ int main(void)
 		TEST(test_publish_of_what_has_no_json_form),
 		TEST(test_publish_when_too_much_waits),
 		TEST(test_publish_whose_sender_leaves),
+		TEST(test_elsewhere_call_gets_its_answer),
+		TEST(test_elsewhere_record_is_of_who_answered),
+		TEST(test_elsewhere_progress_is_for_who_asked),
+		TEST(test_elsewhere_call_is_cancelled),
+		TEST(test_elsewhere_one_way_call_is_done_when_begun),
+		TEST(test_elsewhere_call_that_cannot_begin),
 	};
 
 	return cmocka_run_group_tests_name("router", tests, NULL, NULL);
