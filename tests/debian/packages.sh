@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The life of the packages on a system that runs: built and looked through by lintian, installed, set
+# up, called, upgraded, removed, purged; and what debian/tests has.
+#
+#   tests/debian/packages.sh [SUITE]    default: bookworm
+#
+# Needs root and debootstrap. Prints "ok - ..." and "not ok - ..." lines.
+set -u
+top=$(cd "$(dirname "$0")/../.." && pwd)
+. "$top/tests/lib/root.sh"
+
+suite=${1:-bookworm}
+if [ "${CHAPI_FRESH_INSIDE-}" != yes ]; then
+    CHAPI_PACKAGES=$("$top/tests/debian/build.sh" "$suite") || exit 1
+    export CHAPI_PACKAGES
+fi
+in_namespace "$@"
+
+root=$base/packages-$suite
+make_root "$root" "$suite" --include=systemd,systemd-sysv,dbus
+mkdir "$root/root/packages"
+cp -r "$CHAPI_PACKAGES"/* "$root/root/packages/"
+install_in "$root" python3 gcc libc6-dev pkg-config dpkg-dev
+boot "$root"
+
+apt='DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends'
+
+inside "an installation asks nothing and says how to go on" "
+    $apt install ./packages/chapi-*.deb </dev/null >install.log 2>&1
+    grep '^chapi-gw serves local calls; to connect it to a hub: sudo chapi-ctl setup\$' install.log"
+inside "local calls work at once" '
+    systemctl is-active chapi-gw.socket chapi-gw.service
+    systemctl is-enabled chapi-gw.socket chapi-gw.service
+    chapi-serve hello -- date & trap "kill $!" EXIT
+    chapi-ctl wait hello -t 20s; chapi-call hello'
+inside "no gateway is started for every user" '! systemctl --global is-enabled chapi-gw.service'
+inside "the library, its headers and the module for Python" "
+    $apt install ./packages/*.deb >/dev/null
+    python3 -c 'import chapi'"
+for test in remote-call compile; do
+    inside "debian/tests/$test" "cd packages/debian && AUTOPKGTEST_TMP=\$(mktemp -d) sh tests/$test"
+done
+
+# ---- upgrade ------------------------------------------------------------------------------------
+
+inside "a next version is made" '
+    for package in chapi-gw chapi-tools; do
+        rm -rf next; dpkg-deb -R packages/${package}_*.deb next
+        sed -i "s/^Version: .*/&+next/" next/DEBIAN/control
+        mkdir -p packages/next; dpkg-deb -b next packages/next/$package.deb >/dev/null
+    done'
+inside "an upgrade keeps settings, says nothing, and serves on" "
+    printf '[gateway]\\nname = kept\\n' >/etc/chapi/chapi-gw.conf
+    before=\$(systemctl show -P MainPID chapi-gw)
+    $apt install ./packages/next/*.deb </dev/null >upgrade.log 2>&1
+    ! grep 'sudo chapi-ctl setup' upgrade.log
+    test \"\$before\" != \"\$(systemctl show -P MainPID chapi-gw)\"
+    systemctl is-active chapi-gw.socket chapi-gw.service
+    chapi-ctl status | grep -q kept; chapi-call chapi.ping"
+
+# ---- the end ------------------------------------------------------------------------------------
+
+inside "removed, it does not run, and settings stay" "
+    $apt remove chapi-gw chapi-tools chapi-hub >/dev/null 2>&1
+    ! systemctl is-active chapi-gw.socket chapi-gw.service
+    test -f /etc/chapi/chapi-gw.conf; ! test -e /usr/sbin/chapi-gw"
+inside "purged, nothing is left" "
+    $apt purge chapi-gw chapi-tools chapi-hub >/dev/null 2>&1
+    ! test -e /etc/chapi; ! test -e /var/lib/chapi; ! test -e /run/chapi/gw.sock
+    ! systemctl cat chapi-gw.service
+    test -z \"\$(find /etc/systemd -name '*chapi*')\""
+inside "it can be installed again" "
+    $apt install ./packages/chapi-*.deb >/dev/null 2>&1; systemctl is-active chapi-gw; chapi-call chapi.ping"
+
+[ "$n_failed" = 0 ] || in_system 'journalctl --no-pager -u chapi-gw | tail -n 40' | sed 's/^/# /'
+exit "$((n_failed != 0))"

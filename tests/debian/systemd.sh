@@ -1,0 +1,164 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The packages under a systemd that runs: units, rights, credentials, reload, watchdog, restarts.
+#
+#   tests/debian/systemd.sh [SUITE]    default: bookworm
+#
+# Needs root and debootstrap. Prints "ok - ..." and "not ok - ..." lines.
+set -u
+top=$(cd "$(dirname "$0")/../.." && pwd)
+. "$top/tests/lib/root.sh"
+
+suite=${1:-bookworm}
+if [ "${CHAPI_FRESH_INSIDE-}" != yes ]; then
+    CHAPI_PACKAGES=$("$top/tests/debian/build.sh" "$suite") || exit 1
+    export CHAPI_PACKAGES
+fi
+in_namespace "$@"
+
+root=$base/systemd-$suite
+make_root "$root" "$suite" --include=systemd,systemd-sysv,dbus,libpam-systemd,dbus-user-session
+mkdir "$root/root/packages"
+cp "$CHAPI_PACKAGES"/chapi-*.deb "$root/root/packages/"
+cp "$top/clients/examples/remote-call.py" "$root/root/"
+install_in "$root" python3 procps socat jq
+boot "$root"
+
+# until_true SECONDS COMMAND, for the commands below.
+until_true='until_true() { for _ in $(seq 150); do eval "$1" && return; sleep 0.2; done; echo "never: $1"; return 1; }'
+with_wait() {
+    inside "$1" "$until_true; $2"
+}
+
+inside "the packages can be installed" \
+    'cd packages && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ./chapi-*.deb'
+with_wait "the service is ready when it is started" \
+    'systemctl is-active chapi-gw.service chapi-gw.socket; test "$(systemctl show -P Type chapi-gw)" = notify'
+inside "the status line tells of the hub" \
+    'systemctl show -P StatusText chapi-gw | grep -q "Local calls only"'
+inside "it runs as chapi, without any capability" '
+    pid=$(systemctl show -P MainPID chapi-gw)
+    test "$(stat -c %U /proc/$pid)" = chapi
+    grep -q "^CapEff:.0000000000000000$" /proc/$pid/status
+    grep -q "^NoNewPrivs:.1$" /proc/$pid/status; grep -q "^Seccomp:.2$" /proc/$pid/status'
+inside "a local call is answered" 'test "$(chapi-call chapi.echo a:=1)" = "{\"a\":1}"'
+inside "the socket is for the group" '
+    test "$(stat -c "%a %U %G" /run/chapi/gw.sock)" = "660 chapi chapi"
+    useradd -m alice; useradd -m -G chapi bob
+    ! runuser -u alice -- chapi-call chapi.ping
+    runuser -u bob -- chapi-call chapi.ping'
+inside "the gateway sees who calls" '
+    printf "[policy]\ncall = user:bob *\nadmin = user:root *\nregister = user:root *\n" >/etc/chapi/chapi-gw.conf
+    systemctl reload chapi-gw
+    chapi-serve who -- id -un & trap "kill $!" EXIT; chapi-ctl wait who -t 10s
+    runuser -u bob -- chapi-call who
+    usermod -a -G chapi alice; ! runuser -u alice -- chapi-call who
+    rm /etc/chapi/chapi-gw.conf'
+with_wait "a reload ends, and is said" '
+    printf "[gateway]\nlog_level = debug\n" >/etc/chapi/chapi-gw.conf
+    systemctl reload chapi-gw
+    until_true "systemctl is-active -q chapi-gw"
+    journalctl -u chapi-gw | grep -q Reloaded'
+with_wait "a reload with a wrong file changes nothing" '
+    pid=$(systemctl show -P MainPID chapi-gw)
+    printf "[gateway]\nnonsense = 1\n" >/etc/chapi/chapi-gw.conf
+    systemctl reload chapi-gw
+    until_true "journalctl -u chapi-gw | grep -q \"all stays as it was\""
+    until_true "systemctl is-active -q chapi-gw"
+    test "$pid" = "$(systemctl show -P MainPID chapi-gw)"; chapi-call chapi.ping'
+with_wait "a start with a wrong file is not tried again and again" '
+    ! systemctl restart chapi-gw
+    until_true "systemctl is-failed -q chapi-gw"
+    sleep 2
+    test "$(systemctl show -P NRestarts chapi-gw)" = 0
+    test "$(systemctl show -P ExecMainStatus chapi-gw)" = 78
+    rm /etc/chapi/chapi-gw.conf; systemctl reset-failed chapi-gw chapi-gw.socket; systemctl start chapi-gw.socket chapi-gw'
+with_wait "one that is killed comes back, and clients wait for it" '
+    kill -KILL "$(systemctl show -P MainPID chapi-gw)"
+    chapi-call -t 20s chapi.ping
+    until_true "systemctl is-active -q chapi-gw"'
+inside "a client starts one that was stopped" '
+    systemctl stop chapi-gw.service; ! systemctl is-active -q chapi-gw.service
+    chapi-call -t 20s chapi.ping; systemctl is-active -q chapi-gw.service'
+inside "the socket outlives a restart" '
+    before=$(stat -c %i /run/chapi/gw.sock); systemctl restart chapi-gw
+    test "$before" = "$(stat -c %i /run/chapi/gw.sock)"; chapi-call chapi.ping'
+with_wait "one that hangs is found by the watchdog" '
+    mkdir -p /run/systemd/system/chapi-gw.service.d
+    printf "[Service]\nWatchdogSec=1\n" >/run/systemd/system/chapi-gw.service.d/watchdog.conf
+    systemctl daemon-reload; systemctl restart chapi-gw
+    pid=$(systemctl show -P MainPID chapi-gw)
+    sleep 3; test "$pid" = "$(systemctl show -P MainPID chapi-gw)"
+    kill -STOP "$pid"
+    until_true "! test -d /proc/$pid"
+    until_true "systemctl is-active -q chapi-gw"
+    journalctl -u chapi-gw | grep -q -i "watchdog timeout"
+    rm -r /run/systemd/system/chapi-gw.service.d; systemctl daemon-reload; systemctl restart chapi-gw'
+inside "systemd-analyze has nothing to say, and the sandbox holds" '
+    test -z "$(systemd-analyze verify --man=no chapi-gw.service chapi-gw.socket 2>&1)"
+    pid=$(systemctl show -P MainPID chapi-gw)
+    ! nsenter -t "$pid" -m touch /usr/x
+    test -z "$(nsenter -t "$pid" -m ls /home)"'
+
+# ---- the hub ----------------------------------------------------------------------------------
+
+inside "a hub runs" '
+    printf 0123456789abcdef >/root/secret; chmod 600 /root/secret
+    systemd-run -q --unit=hub chapi-hub --app 1000:some-key --secret-file /root/secret --listen 127.0.0.1:6001'
+hub_config='[pusher]\napp_id = 1000\nkey = some-key\nhost = 127.0.0.1\nport = 6001\ntls = no\n'
+hub_config="$hub_config"'[gateway]\nname = pi\n'
+with_wait "the secret is a credential, which only root can read outside" '
+    install -m 600 /root/secret /etc/chapi/secret
+    mkdir -p /etc/systemd/system/chapi-gw.service.d
+    printf "[Service]\nLoadCredential=pusher-secret:/etc/chapi/secret\n" \
+        >/etc/systemd/system/chapi-gw.service.d/credentials.conf
+    printf "'"$hub_config"'" >/etc/chapi/chapi-gw.conf
+    systemctl daemon-reload; systemctl restart chapi-gw
+    until_true "systemctl show -P StatusText chapi-gw | grep -q \": up\""'
+inside "a remote call is answered" '
+    python3 remote-call.py --host 127.0.0.1 --port 6001 --app 1000:some-key --secret-file secret \
+        --channel private-chapi-pi chapi.echo "{\"a\": 1}" | grep -q "\"a\": *1"'
+with_wait "a reload keeps the credential" '
+    printf "[gateway]\nlog_level = debug\n" >/etc/chapi/chapi-gw.conf.d.tmp
+    mkdir -p /etc/chapi/chapi-gw.conf.d; mv /etc/chapi/chapi-gw.conf.d.tmp /etc/chapi/chapi-gw.conf.d/log.conf
+    systemctl reload chapi-gw; until_true "systemctl is-active -q chapi-gw"
+    ! journalctl -u chapi-gw --since -5s | grep "all stays as it was"'
+with_wait "the status line tells when the hub has gone" '
+    systemctl stop hub
+    until_true "systemctl show -P StatusText chapi-gw | grep -q waiting"'
+inside "the journal has no secret" '! journalctl | grep -q 0123456789abcdef'
+
+# ---- commands as services -----------------------------------------------------------------------
+
+with_wait "commands of a file are served, as a user of their own" '
+    mkdir -p /etc/chapi/serve.d
+    printf "[whoami]\ncommand = id -un\n[home]\ncommand = ls /home\n" >/etc/chapi/serve.d/basics.ini
+    systemctl enable -q --now chapi-serve@basics
+    chapi-ctl wait whoami home -t 20s
+    test "$(chapi-call whoami)" != \"root\"; test "$(chapi-call home)" = "\"\""
+    systemctl is-active -q chapi-serve@basics'
+with_wait "commands come back after the gateway is started again" '
+    systemctl restart chapi-gw; chapi-ctl wait whoami -t 20s; chapi-call whoami'
+with_wait "a drop-in gives what the box forbids" '
+    printf "[devices]\ncommand = ls /dev\n" >/etc/chapi/serve.d/devices.ini
+    touch /dev/kmsg; groupadd -f gpio
+    systemctl start chapi-serve@devices; chapi-ctl wait devices -t 20s
+    ! chapi-call devices | grep -q kmsg
+    mkdir -p /etc/systemd/system/chapi-serve@devices.service.d
+    cp /usr/share/chapi/drop-ins/gpio.conf /etc/systemd/system/chapi-serve@devices.service.d/
+    systemctl daemon-reload; systemctl restart chapi-serve@devices; chapi-ctl wait devices -t 20s
+    until_true "chapi-call devices | grep -q kmsg"'
+
+# ---- a user's own ---------------------------------------------------------------------------------
+
+with_wait "a user has a gateway of her own" '
+    loginctl enable-linger alice; uid=$(id -u alice)
+    until_true "test -S /run/user/$uid/systemd/private"
+    as_alice() { runuser -u alice -- env XDG_RUNTIME_DIR=/run/user/$uid "$@"; }
+    as_alice systemctl --user enable -q --now chapi-gw.socket chapi-gw.service
+    test "$(stat -c "%a %U" /run/user/$uid/chapi/gw.sock)" = "600 alice"
+    as_alice chapi-call chapi.ping
+    as_alice systemctl --user is-active chapi-gw.service'
+
+[ "$n_failed" = 0 ] || in_system 'journalctl --no-pager -u chapi-gw -u "chapi-serve@*" | tail -n 60' | sed 's/^/# /'
+exit "$((n_failed != 0))"
