@@ -12,7 +12,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 
 suite=${1:-bookworm}
 if [ "${CHAPI_FRESH_INSIDE-}" != yes ]; then
-    CHAPI_PACKAGES=$("$top/tests/debian/build.sh" "$suite") || exit 1
+    CHAPI_PACKAGES=${CHAPI_PACKAGES:-$("$top/tests/debian/build.sh" "$suite")} || exit 1
     export CHAPI_PACKAGES
 fi
 in_namespace "$@"

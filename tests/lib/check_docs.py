@@ -309,7 +309,8 @@ def file_problems():
 
 def link_problems():
     """Paths in the tree that documents name."""
-    for path in ('README.md', 'doc/architecture.md', 'doc/hacking.md'):
+    for path in ('README.md', 'doc/architecture.md', 'doc/hacking.md', 'doc/security.md',
+                 'doc/troubleshooting.md'):
         text = read(path)
         for name in re.findall(r'(?<![\w/.$-])'
                                r'((?:doc|gateway|libchapi-ipc|clients|tests)/[\w./-]*\w)', text):
