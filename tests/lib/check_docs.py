@@ -290,6 +290,12 @@ def reference_problems():
                 yield 'doc/%s names %s(%s), which is not there' % (page, name, number)
 
 
+def library_problems():
+    names = found('libchapi-ipc/libchapi-ipc.map', r'^\t(chapi_\w+);')
+    page = set(re.findall(r'^\.Fn (chapi_\w+)', read('doc/libchapi-ipc.3'), re.M))
+    return differences('function', names, page)
+
+
 # ---- the other documents ---------------------------------------------------------------------
 
 def file_problems():
@@ -334,6 +340,7 @@ def main():
     check('rights', right_problems)
     check('options and scripts of chapi-hub', hub_problems)
     check_programs()
+    check('functions of libchapi-ipc(3)', library_problems)
     check('pages that pages name', reference_problems)
     check('files in doc/architecture.md', file_problems)
     check('paths in the documents', link_problems)
