@@ -86,7 +86,9 @@ install_in() {
 # ---- a system that runs ------------------------------------------------------------------------
 
 # What is not the system's own is put out of its sight. systemd wants to find its root mounted, which
-# chroot would not give it: so the roots are exchanged.
+# chroot would not give it: so the roots are exchanged. It puts credentials into place from a mount
+# namespace aside, so its mounts have to be shared, which it leaves to whoever makes a container; else
+# their folders are empty, and "Permission denied" is all that an ordinary user sees of that.
 boot_script='
 mount --make-rprivate /
 mount --bind "$0" "$0" && cd "$0"
@@ -108,7 +110,7 @@ hostname chapi-test
 mkdir -p mnt
 pivot_root . mnt
 exec env -i container=docker PATH=/usr/sbin:/usr/bin:/sbin:/bin /bin/sh -c \
-    "cd /; umount -l /mnt; exec /lib/systemd/systemd --show-status=false"'
+    "cd /; umount -l /mnt; mount --make-rshared /; exec /lib/systemd/systemd --show-status=false"'
 
 # boot ROOT: starts systemd in it and waits until it is up. $init is its process.
 boot() {
