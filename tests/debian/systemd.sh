@@ -132,10 +132,10 @@ inside "the journal has no secret" '! journalctl | grep -q 0123456789abcdef'
 
 with_wait "commands of a file are served, as a user of their own" '
     mkdir -p /etc/chapi/serve.d
-    printf "[whoami]\ncommand = id -un\n[home]\ncommand = ls /home\n" >/etc/chapi/serve.d/basics.ini
+    printf "[whoami]\ncommand = id -u\n[home]\ncommand = ls /home\n" >/etc/chapi/serve.d/basics.ini
     systemctl enable -q --now chapi-serve@basics
     chapi-ctl wait whoami home -t 20s
-    test "$(chapi-call whoami)" != \"root\"; test "$(chapi-call home)" = "\"\""
+    test "$(chapi-call whoami)" -gt 1000; ! chapi-call home
     systemctl is-active -q chapi-serve@basics'
 with_wait "commands come back after the gateway is started again" '
     systemctl restart chapi-gw; chapi-ctl wait whoami -t 20s; chapi-call whoami'
