@@ -4,11 +4,14 @@
  *
  * The input is answers, each ended by a byte 0: two bytes choose the status and what the head
  * said, the rest is the body. Each of the events ends once, and what is said of it is one line.
+ * Bodies are read as what GET channels gives, too.
  */
 #undef NDEBUG
 #include <assert.h>
 
+#include "gateway/beacons.h"
 #include "gateway/outbox.h"
+#include "libchapi-ipc/mp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -49,6 +52,20 @@ static void add_events(struct world *w)
 		}, on_ended, w, w->now_ms) == 0);
 }
 
+static void read_channels(struct span body)
+{
+	struct buf list = BUF_NULL;
+	bool occupied;
+	size_t n;
+	int r;
+
+	if (beacons_read(body, "pi", &list) == 0)
+		assert(mp_length(buf_span(&list), MP_VALUE_DEPTH_MAX, &n) == 0 && n == list.len);
+	r = beacon_read(body, &occupied);
+	assert(r == 0 || r == BEACONS_E_UNREADABLE);
+	buf_deinit(&list);
+}
+
 static void answer(struct world *w, struct outbox_request *request, struct span text)
 {
 	struct verdict_answer a = { .unix_s = 1700000000 };
@@ -60,6 +77,7 @@ static void answer(struct world *w, struct outbox_request *request, struct span 
 	a.status = statuses[text.len > 0 ? text.p[0] % ARRAY_SIZE(statuses) : 0];
 	a.date = how & 1 ? 1700003600 : 0;
 	a.retry_after_s = how & 2 ? how : 0;
+	read_channels(a.body);
 	if (how & 4)
 		a = (struct verdict_answer){ .error = "no answer", .unsent = how & 8 };
 	verdict_of(&a, &verdict);

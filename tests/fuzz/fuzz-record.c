@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzz harness: the data of a request, and a response made for it.
+ * Fuzz harness: the data of a request, and a response made for it; cancel and progress.
  *
  * A response is JSON whatever the request said, and tells whose it is.
  */
@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "gateway/record.h"
+#include "gateway/record_notes.h"
 #include "libchapi-ipc/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -71,6 +72,24 @@ static void check_request(const struct record_request *request, int outcome)
 	check_response(request, &failure);
 }
 
+static void read_notes(struct span text)
+{
+	struct buf id = BUF_NULL, value = BUF_NULL, again = BUF_NULL;
+	uint32_t seq;
+	int r = record_cancel_parse(text, &id);
+
+	assert(r == 0 || r == RECORD_NOTE_E_NONE);
+	if (r == 0) {		/* an id that no request has is no fault of this one */
+		record_cancel_put(buf_span(&id), &again);
+		check_json(buf_span(&again));
+	}
+	r = record_progress_parse(text, &id, &seq, &value);
+	assert(r == 0 || r == RECORD_NOTE_E_NONE);
+	buf_deinit(&again);
+	buf_deinit(&value);
+	buf_deinit(&id);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct buf gateway = BUF_NULL, instance = BUF_NULL;
@@ -88,5 +107,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	assert(r == 0 || r == RECORD_E_NOT_OURS);
 	buf_deinit(&gateway);
 	buf_deinit(&instance);
+	read_notes(span_of(data, len));
 	return 0;
 }

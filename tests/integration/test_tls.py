@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """wss and https with a certificate authority of one's own: verified, or refused and said."""
+import signal
+
 import pytest
 
 from lib.gateway import write_config
-from lib.hubs import HUBS
+from lib.hubs import HUBS, FaultyHub
 from lib.limits import wait_until
 from lib.process import program, run
 from lib.pusher_client import Remote
@@ -88,6 +90,29 @@ def test_tls_connection_to_a_plain_hub_is_refused_and_said(hub, start_gateway, c
     with gateway.connect() as client:
         assert wait_until(lambda: client.ask('status')['hub']['reason'], 'a reason')
         assert client.ask('status')['hub']['state'] != 'up'
+
+
+def test_certificate_of_later_is_said_and_waits_for_the_clock(folder, authority, start_gateway, channel):
+    """The hub presents another certificate to a gateway whose clock would be behind; later the right one."""
+    good = authority.issue('hub', 'DNS:localhost')
+    later = authority.issue_for_later('later', 'DNS:localhost')
+    hub = FaultyHub(folder, good).start()
+    try:
+        gateway = start_gateway(hub, channel, timing={'backoff_least': '60s', 'backoff_most': '60s'}).wait_up()
+        hub.control.do(['now', 'certificate', later[0], later[1]], 'now client chapi-gw close 4200')
+        words = "is not yet valid; this machine's clock says 20"
+        gateway.wait_log(words)
+        with gateway.connect() as client:
+            status = wait_until(lambda: [h for h in [client.ask('status')['hub']] if words in h['reason']],
+                                'the reason')[0]
+        assert status['state'] == 'waiting'
+        assert status['waits_for'] == 'the clock to be set, or the next try to connect' and status['until']
+        hub.control.do(['now', 'certificate', good[0], good[1]])
+        assert gateway.ask('status')['hub']['state'] == 'waiting'
+        gateway.send_signal(signal.SIGHUP)
+        gateway.wait_up()
+    finally:
+        hub.stop()
 
 
 def test_missing_ca_file_is_a_wrong_configuration(folder, fake_hub):

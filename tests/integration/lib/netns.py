@@ -140,6 +140,9 @@ class Relay:
             ready.set()
             self.loop.run_forever()
             server.close()
+            for task in asyncio.all_tasks(self.loop):
+                task.cancel()
+            self.loop.run_until_complete(asyncio.sleep(0))
 
     async def _serve(self, reader, writer):
         try:
