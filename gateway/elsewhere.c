@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/assembly.h"
 #include "gateway/beacons.h"
 #include "gateway/record.h"
 #include "gateway/record_caller.h"
@@ -26,6 +27,10 @@
 #define CHAINS 64
 #define GRACE_MS 2000		/* beyond a call's time, for an answer that is on its way */
 #define KNOWN_MAX 16
+/* Answers in parts: how many at once, how much of all of them, and until when. */
+#define ASSEMBLY_MAX 16
+#define ASSEMBLY_BYTES ((size_t)4 << 20)
+#define ASSEMBLY_MS 30000
 #define INSTANCE_MAX 64
 #define STATUS_TOO_LARGE 413
 
@@ -63,6 +68,8 @@ struct elsewhere {
 	struct elsewhere_ops ops;
 	void *data;
 	char reply[ELSEWHERE_TO_MAX + 1];
+	struct assemblies *assemblies;
+	char part_event[240];
 	struct timers timers;
 	struct list chains[CHAINS];
 	uint64_t n_serials;
@@ -417,6 +424,32 @@ static bool response_came(struct elsewhere *e, struct span payload, const struct
 	return true;
 }
 
+/* A part that is lost: the repeat brings the whole answer once more. */
+static bool part_came(struct elsewhere *e, struct span payload, const struct now *now)
+{
+	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
+	CLEANUP(part_deinit) struct part part = PART_NULL;
+	size_t size;
+	int r;
+
+	if (part_parse(payload, &part) || !find_by_id(e, buf_span(&part.id)))
+		return false;
+	r = assemblies_add(e->assemblies, span_str(e->reply), &part, now->ms, &text, &size);
+	e->ops.timer(e->data);
+	return r == 0 ? response_came(e, buf_span(&text), now) : r == ASSEMBLY_WAITS;
+}
+
+static void drop_late_parts(struct elsewhere *e, uint64_t now_ms)
+{
+	CLEANUP(buf_deinit) struct buf id = BUF_NULL;
+	struct span channel;
+
+	while (assemblies_take_late(e->assemblies, now_ms, &id, &channel)) {
+		buf_clear(&id);
+		e->status.n_ignored++;
+	}
+}
+
 /* The hub may deliver it in another order: what is older than what was told is left out. */
 static bool progress_came(struct elsewhere *e, struct span payload)
 {
@@ -440,6 +473,8 @@ bool elsewhere_event(struct elsewhere *e, struct span event, struct span payload
 
 	if (span_is(event, e->config.response_event))
 		used = response_came(e, payload, now);
+	else if (span_is(event, e->part_event))
+		used = part_came(e, payload, now);
 	else if (span_is(event, REMOTE_PROGRESS_EVENT))
 		used = progress_came(e, payload);
 	e->status.n_ignored += !used;
@@ -528,13 +563,14 @@ static void on_timer(struct elsewhere *e, struct outward *o, const struct now *n
 
 uint64_t elsewhere_next_ms(const struct elsewhere *e)
 {
-	return timers_next_ms(&e->timers);
+	return MIN(timers_next_ms(&e->timers), assemblies_next_ms(e->assemblies));
 }
 
 void elsewhere_tick(struct elsewhere *e, const struct now *now)
 {
 	struct timer *timer;
 
+	drop_late_parts(e, now->ms);
 	while ((timer = timers_take(&e->timers, now->ms)))
 		on_timer(e, container_of(timer, struct outward, timer), now);
 }
@@ -549,10 +585,21 @@ const char *elsewhere_channel(const struct elsewhere *e)
 int elsewhere_new(const struct elsewhere_config *config, const struct elsewhere_ops *ops, void *data,
 		  uint64_t now_ms, struct elsewhere **ret_elsewhere)
 {
+	const struct assemblies_limits parts = {
+		.record_max = config->max_record,
+		.bytes_max = ASSEMBLY_BYTES,
+		.n_max = ASSEMBLY_MAX,
+		.complete_ms = ASSEMBLY_MS,
+	};
 	struct elsewhere *e = calloc(1, sizeof(*e));
 
 	if (!e)
 		return -ENOMEM;
+	if (assemblies_new(&parts, &e->assemblies) < 0) {
+		free(e);
+		return -ENOMEM;
+	}
+	snprintf(e->part_event, sizeof(e->part_event), "%s-part", config->response_event);
 	e->config = *config;
 	e->ops = *ops;
 	e->data = data;
@@ -573,6 +620,7 @@ struct elsewhere *elsewhere_free(struct elsewhere *e)
 	for (size_t i = 0; i < CHAINS; i++)
 		list_for_each_safe(o, tmp, &e->chains[i], struct outward, link)
 			outward_free(e, o);
+	assemblies_free(e->assemblies);
 	free(e);
 	return NULL;
 }

@@ -26,6 +26,7 @@ struct elsewhere_config {
 	const char *name, *instance;		/* our own */
 	const char *request_event, *response_event;
 	size_t max_event_bytes;			/* of an event's data */
+	size_t max_record;			/* of an answer that comes in parts */
 };
 
 struct elsewhere_publication {

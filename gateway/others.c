@@ -279,6 +279,7 @@ static int build(struct others *others, const char *instance)
 		.request_event = config->request_event,
 		.response_event = config->response_event,
 		.max_event_bytes = config->max_event_bytes,
+		.max_record = config->max_record,
 	};
 
 	if (asprintf(&others->beacon, BEACON_PREFIX "%s" BEACON_SUFFIX, config->name) < 0) {

@@ -130,6 +130,15 @@ def test_many_calls_each_get_their_answer(two, names):
         assert [here.result(number) for number in numbers] == list(range(40))
 
 
+def test_large_answer_comes_in_parts(two, names):
+    with two[1].connect() as there, two[0].connect() as here:
+        there.ask('register', 'f')
+        large = [os.urandom(20).hex() for _ in range(2000)]
+        number = here.request('call', 'f', {}, {'to': names[1]})
+        there.answer(there.wait_request(), large)
+        assert here.result(number) == large
+
+
 def test_progress_and_cancel_travel(two, names):
     with two[1].connect() as there, two[0].connect() as here:
         there.ask('register', 'f')

@@ -118,7 +118,7 @@ static void world_init(struct world *w)
 {
 	const struct elsewhere_config config = {
 		.name = "pi", .instance = "00ff", .request_event = "request", .response_event = "response",
-		.max_event_bytes = 1000,
+		.max_event_bytes = 1000, .max_record = 1 << 20,
 	};
 
 	*w = (struct world){ .now = { .ms = START, .unix_s = 1700000000 } };
