@@ -151,7 +151,8 @@ expect() {
     fi
 }
 
-# inside NAME COMMAND: the same, in the system that runs. Every step of the command has to succeed.
+# inside NAME COMMAND: the same, in the system that runs. Every step of the command has to succeed;
+# "not STEP" has to fail ("! STEP" would not count for set -e).
 inside() {
-    expect "$1" in_system "set -e; $2"
+    expect "$1" in_system "set -e; not() { ! \"\$@\"; }; $2"
 }
