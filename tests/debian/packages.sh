@@ -66,7 +66,7 @@ inside "removed, it does not run, and settings stay" "
     not systemctl is-active chapi-gw.socket chapi-gw.service
     test -f /etc/chapi/chapi-gw.conf; not test -e /usr/sbin/chapi-gw"
 inside "purged, nothing is left" "
-    $apt purge chapi-gw chapi-tools chapi-hub >/dev/null 2>&1
+    $apt purge chapi-gw >/dev/null 2>&1
     not test -e /etc/chapi; not test -e /var/lib/chapi; not test -e /run/chapi/gw.sock
     not systemctl cat chapi-gw.service
     test -z \"\$(find /etc/systemd -name '*chapi*')\""
