@@ -256,7 +256,7 @@ static int ask_all(struct asking *a)
 
 /* ---- trying, writing ---- */
 
-static int try_it(struct asking *a)
+static int try_it(struct asking *a, const struct setup_paths *paths)
 {
 	bool go_on = false;
 	int status, r;
@@ -264,7 +264,7 @@ static int try_it(struct asking *a)
 	if (a->setup->no_check)
 		return 0;
 	cli_error("trying it ...");
-	status = setup_try(a->setup);
+	status = setup_try(a->setup, paths);
 	if (status == 0)
 		return 0;
 	if (!a->is_possible) {
@@ -290,16 +290,18 @@ static int write_files(const struct ctl *ctl, const struct setup_paths *paths)
 	return ctl_print_json(files);
 }
 
-static int write_it(const struct ctl *ctl)
+static int try_and_write(const struct ctl *ctl, struct asking *a)
 {
 	struct setup_paths paths CLEANUP(setup_free_paths) = { NULL, NULL, NULL };
-	int r = setup_find_paths(&ctl->setup, &paths);
+	int r = setup_find_paths(a->setup, &paths), status;
 
-	if (r == 0)
-		return write_files(ctl, &paths);
-	cli_error("the files: %s", r == -EINVAL ? "$HOME and $XDG_CONFIG_HOME are not set"
-						: strerror(-r));
-	return CLI_STATUS_SYSTEM;
+	if (r < 0) {
+		cli_error("the files: %s", r == -EINVAL ? "$HOME and $XDG_CONFIG_HOME are not set"
+							: strerror(-r));
+		return CLI_STATUS_SYSTEM;
+	}
+	status = try_it(a, &paths);
+	return status == 0 ? write_files(ctl, &paths) : status;
 }
 
 /* ---- the service ---- */
@@ -373,9 +375,7 @@ int ctl_setup(struct ctl *ctl, char *const *args, int n)
 	(void)args;
 	(void)n;
 	if (status == 0)
-		status = try_it(&a);
-	if (status == 0)
-		status = write_it(ctl);
+		status = try_and_write(ctl, &a);
 	if (status == 0)
 		status = start_it(&a);
 	explicit_bzero(a.secret, sizeof(a.secret));

@@ -3,7 +3,7 @@
  * chapi-ctl setup: what is set up, and its two halves.
  *
  * ctl_setup.c asks and decides the order; setup_try.c finds out whether a hub takes it, before
- * anything is written; setup_files.c writes.
+ * anything is written (setup_folder.c has the files for that); setup_files.c writes.
  */
 #ifndef CHAPI_CLIENTS_SETUP_H
 #define CHAPI_CLIENTS_SETUP_H
@@ -34,19 +34,15 @@ struct setup_paths {
 int setup_find_paths(const struct setup *setup, struct setup_paths *ret_paths);
 void setup_free_paths(struct setup_paths *paths);
 
-/*
- * The settings as an INI file. secret_file: NULL: the service has it as a credential. channel:
- * NULL: those that are set up.
- */
-void setup_put_settings(FILE *out, const struct setup *setup, const char *secret_file,
-			const char *channel);
+/* The settings as an INI file. secret_file: NULL: the service has it as a credential. */
+void setup_put_settings(FILE *out, const struct setup *setup, const char *secret_file);
 /* All files. 0, or the status to end with, said already. */
 int setup_write(const struct setup *setup, const struct setup_paths *paths);
 
 /*
- * Lets a gateway of its own connect with it, on a channel that nobody else has. 0, or the status
- * to end with, said already.
+ * Lets a gateway of its own connect with it, on a channel that nobody else has, by all of the
+ * configuration as it would be. 0, or the status to end with, said already.
  */
-int setup_try(const struct setup *setup);
+int setup_try(const struct setup *setup, const struct setup_paths *paths);
 
 #endif

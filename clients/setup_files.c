@@ -99,15 +99,12 @@ static void put_pusher(FILE *out, const struct setup *setup, const char *secret_
 	put(out, "ca_file", setup->ca_file);
 }
 
-void setup_put_settings(FILE *out, const struct setup *setup, const char *secret_file,
-			const char *channel)
+void setup_put_settings(FILE *out, const struct setup *setup, const char *secret_file)
 {
 	put_pusher(out, setup, secret_file);
 	fputs("\n[gateway]\n", out);
 	put(out, "name", setup->name);
-	if (channel)
-		fprintf(out, "\n[remote]\nchannel = %s\n", channel);
-	else if (setup->legacy)
+	if (setup->legacy)
 		fprintf(out, "\n[remote]\n# the second one is the older library's; it is open to "
 			"all who know the key\nchannel = private-chapi-%s chapi\n", setup->name);
 }
@@ -139,7 +136,7 @@ static void put_secret(FILE *out, const struct setup *setup, const char *path)
 static void put_settings(FILE *out, const struct setup *setup, const char *secret)
 {
 	fputs("# Written by `chapi-ctl setup`, which replaces all of it.\n", out);
-	setup_put_settings(out, setup, setup->user ? secret : NULL, NULL);
+	setup_put_settings(out, setup, setup->user ? secret : NULL);
 }
 
 static void put_unit(FILE *out, const struct setup *setup, const char *secret)

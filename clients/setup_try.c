@@ -2,9 +2,9 @@
 /*
  * chapi-ctl setup: does the hub take it?
  *
- * A gateway is started in a folder of its own, with these settings and a channel that nobody else
- * has, and asked how it goes; then it calls itself through the hub. So it is tried with the very
- * program that will use it. Signals wait until all is tidied up (a Ctrl-C reaches that gateway,
+ * A gateway is started in a folder of its own (see setup_folder.h), and asked how it goes; then it
+ * calls itself through the hub. So it is tried with the very program that will use it, and with
+ * all that is configured besides. Signals wait until all is tidied up (a Ctrl-C reaches that gateway,
  * too, which ends the trial).
  */
 #include <config.h>	/* _GNU_SOURCE: asprintf, execvpe */
@@ -17,23 +17,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "clients/ctl.h"
+#include "clients/setup_folder.h"
 
 #define TRIAL_MS 20000
 #define LOOK_MS 50
 #define END_MS 3000
 
 struct trial {
-	const struct setup *setup;
-	char folder[64];
-	char *config, *secret, *socket, *log;
-	char channel[64], name[32];
+	struct setup_folder folder;
 	pid_t pid;
 	struct ctl ctl;
 };
@@ -53,101 +49,21 @@ static void nap(void)
 	nanosleep(&ts, NULL);
 }
 
-/* ---- its folder ---- */
-
-static char *path_in(const struct trial *t, const char *name)
-{
-	char *path;
-
-	return asprintf(&path, "%s/%s", t->folder, name) < 0 ? NULL : path;
-}
-
-static int open_folder(struct trial *t)
-{
-	const char *tmp = getenv("TMPDIR");
-	uint64_t random;
-
-	if (!tmp || strlen(tmp) > sizeof(t->folder) - sizeof("/chapi-setup-XXXXXX"))
-		tmp = "/tmp";
-	snprintf(t->folder, sizeof(t->folder), "%s/chapi-setup-XXXXXX", tmp);
-	if (!mkdtemp(t->folder)) {
-		t->folder[0] = '\0';
-		return -errno;
-	}
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		return -EIO;
-	snprintf(t->channel, sizeof(t->channel), "private-chapi-setup-%016llx",
-		 (unsigned long long)random);
-	/* By its own name it would be taken for the gateway that runs already. */
-	snprintf(t->name, sizeof(t->name), "setup-%08x", (unsigned int)random);
-	t->config = path_in(t, "gw.conf");
-	t->secret = path_in(t, "secret");
-	t->socket = path_in(t, "gw.sock");
-	t->log = path_in(t, "log");
-	return t->config && t->secret && t->socket && t->log ? 0 : -ENOMEM;
-}
-
-static void remove_file(char **path)
-{
-	if (*path)
-		unlink(*path);
-	free(*path);
-	*path = NULL;
-}
-
-static void remove_folder(struct trial *t)
-{
-	remove_file(&t->config);
-	remove_file(&t->secret);
-	remove_file(&t->socket);
-	remove_file(&t->log);
-	if (t->folder[0])
-		rmdir(t->folder);
-}
-
-static FILE *create(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	return fd < 0 ? NULL : fdopen(fd, "w");
-}
-
-static int write_secret(const struct trial *t)
-{
-	FILE *out = create(t->secret);
-
-	if (!out)
-		return -errno;
-	fprintf(out, "%s\n", t->setup->secret);
-	return fclose(out) != 0 ? -errno : 0;
-}
-
-/* It must not answer what is none of its business, and may publish to itself. */
-static int write_config(const struct trial *t)
-{
-	struct setup setup = *t->setup;
-	FILE *out = create(t->config);
-
-	if (!out)
-		return -errno;
-	setup.name = t->name;
-	setup_put_settings(out, &setup, t->secret, t->channel);
-	fputs("answer_unknown = no\n\n[policy]\npublish = * private-chapi-setup-*\n", out);
-	return fclose(out) != 0 ? -errno : 0;
-}
-
 /* ---- the gateway in it ---- */
 
 static void become_gateway(const struct trial *t, pid_t parent)
 {
-	char *const argv[] = { (char *)"chapi-gw", (char *)"--config", t->config,
-			       (char *)"--socket", t->socket, NULL };
-	int fd = open(t->log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	const struct setup_folder *f = &t->folder;
+	char *const argv[] = { (char *)"chapi-gw", (char *)"--config", f->config,
+			       (char *)"--socket", f->socket, NULL };
+	int fd = open(f->log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	sigset_t none;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (f->is_credential && setenv("CREDENTIALS_DIRECTORY", f->path, 1) < 0)
+		_exit(1);
 	if (getppid() != parent || fd < 0 || dup2(fd, STDOUT_FILENO) < 0 ||
 	    dup2(fd, STDERR_FILENO) < 0)
 		_exit(1);
@@ -160,12 +76,7 @@ static void become_gateway(const struct trial *t, pid_t parent)
 static int start_gateway(struct trial *t)
 {
 	pid_t parent = getpid();
-	int r = write_secret(t);
 
-	if (r == 0)
-		r = write_config(t);
-	if (r < 0)
-		return r;
 	t->pid = fork();
 	if (t->pid == 0)
 		become_gateway(t, parent);
@@ -197,7 +108,8 @@ static void end_gateway(struct trial *t)
 static void say_log(const struct trial *t)
 {
 	char line[1000], last[1000] = "it ended";
-	FILE *in = fopen(t->log, "re");
+	char *said CLEANUP(cli_free) = NULL;
+	FILE *in = fopen(t->folder.log, "re");
 
 	while (in && fgets(line, sizeof(line), in))
 		if (*line != '\n')
@@ -205,7 +117,8 @@ static void say_log(const struct trial *t)
 	if (in)
 		fclose(in);
 	last[strcspn(last, "\n")] = '\0';
-	cli_error("%s", last);
+	said = setup_folder_translate(&t->folder, last);
+	cli_error("%s", said ? said : last);
 }
 
 /* ---- how it goes ---- */
@@ -213,8 +126,8 @@ static void say_log(const struct trial *t)
 /* Negative: it has ended, or never came. */
 static int connect_to(struct trial *t, int64_t end_ms)
 {
-	t->ctl.common.socket = t->socket;
-	while (chapi_connect(t->socket, &t->ctl.conn) < 0) {
+	t->ctl.common.socket = t->folder.socket;
+	while (chapi_connect(t->folder.socket, &t->ctl.conn) < 0) {
 		if (has_ended(t) || clock_ms() >= end_ms)
 			return -1;
 		nap();
@@ -249,7 +162,7 @@ static int travel(struct trial *t)
 {
 	char why[300];
 	int64_t ms;
-	int r = ctl_trip(t->ctl.conn, t->channel, &ms, why, sizeof(why));
+	int r = ctl_trip(t->ctl.conn, t->folder.channel, &ms, why, sizeof(why));
 
 	if (r < 0)
 		return refused(why);
@@ -274,9 +187,9 @@ static int watch(struct trial *t)
 	return status == 0 ? travel(t) : status;
 }
 
-static int run(struct trial *t)
+static int run(struct trial *t, const struct setup *setup, const struct setup_paths *paths)
 {
-	int r = open_folder(t), status;
+	int r = setup_folder_make(setup, paths, &t->folder), status;
 
 	if (r == 0)
 		r = start_gateway(t);
@@ -289,9 +202,9 @@ static int run(struct trial *t)
 	return status;
 }
 
-int setup_try(const struct setup *setup)
+int setup_try(const struct setup *setup, const struct setup_paths *paths)
 {
-	struct trial t = { .setup = setup };
+	struct trial t = { .pid = 0 };
 	sigset_t set, before;
 	int status;
 
@@ -301,9 +214,9 @@ int setup_try(const struct setup *setup)
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGQUIT);
 	sigprocmask(SIG_BLOCK, &set, &before);
-	status = run(&t);
+	status = run(&t, setup, paths);
 	end_gateway(&t);
-	remove_folder(&t);
+	setup_folder_remove(&t.folder);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return status;
 }

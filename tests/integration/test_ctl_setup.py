@@ -162,6 +162,39 @@ def test_what_the_gateway_does_not_take_is_not_written(setup, root):
     assert os.listdir(root) == []
 
 
+def have(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'w') as f:
+        f.write(text)
+
+
+@pytest.mark.parametrize('name, text, place', [
+    ('chapi-gw.conf', '[pusher]\nhost = hub.example\n', 'etc/chapi/chapi-gw.conf:2: host and cluster are both set'),
+    ('chapi-gw.conf.d/old.conf', '[pusher]\nhost = hub.example\n', 'etc/chapi/chapi-gw.conf.d/old.conf:2: host and cluster'),
+    ('chapi-gw.conf', '[gateway]\nnonsense = 1\n', 'etc/chapi/chapi-gw.conf:2: '),
+    ('chapi-gw.conf', '[pusher]\nsecret_file = /nowhere/secret\n', 'etc/chapi/chapi-gw.conf:2: secret file /nowhere/secret'),
+], ids=['other kind of hub', 'in a drop-in', 'wrong already', 'secret file that wins over the credential'])
+def test_what_contradicts_the_configuration_is_not_written(setup, root, name, text, place):
+    """The gateway would not start with it: what is there already counts."""
+    have(os.path.join(root, 'etc/chapi', name), text)
+    result = setup('--root', root, *[o for o in HOSTED if o != '--no-check'])
+    assert result.returncode == EX_CONFIG and root + '/' + place in result.stderr, result.stderr
+    assert 'nothing has been changed' in result.stderr
+    assert not os.path.exists(root + '/etc/chapi/secret') and not os.path.exists(root + '/etc/systemd')
+
+
+def test_what_is_configured_already_counts_in_the_trial(setup, app_hub, root):
+    """A port that only the old file has; rights and names of events that would be in the way; an older hub.conf goes."""
+    have(root + '/etc/chapi/chapi-gw.conf', '[pusher]\nport = %d\ntls = no\n[remote]\nrequest_event = ask\nchannel = mine\n'
+         '[policy]\nmonitor = user:root none\npublish = user:root none\ncall = user:root none\n' % app_hub.port)
+    have(root + '/etc/chapi/chapi-gw.conf.d/hub.conf', '[pusher]\ncluster = eu\n')
+    options = app(app_hub)
+    del options[options.index('--port'):options.index('--no-tls') + 1]
+    result = setup('--root', root, *options, secret=app_hub.secret)
+    assert result.returncode == 0 and 'the hub takes it' in result.stderr, result.stderr
+    assert settings_in(root, 'etc/chapi/chapi-gw.conf.d/hub.conf')['pusher']['host'] == app_hub.host
+
+
 def test_secret_is_never_in_an_argument_or_the_environment(env, app_hub, root, folder):
     """The gateway that tries it shows what it was given."""
     os.unlink(folder + '/bin/chapi-gw')
