@@ -121,20 +121,28 @@ static void pass_on(const json_t *text, FILE *to)
 		fwrite(json_string_value(text), 1, json_string_length(text), to);
 }
 
+/* As a shell has it; -1: no command that failed has ended so. */
+static int status_of(const json_t *details)
+{
+	json_int_t status = json_integer_value(json_object_get(details, "status"));
+	json_int_t signal = json_integer_value(json_object_get(details, "signal"));
+
+	if (status > 0 && status <= 255)
+		return (int)status;
+	return status == 0 && signal > 0 && signal < 128 ? 128 + (int)signal : -1;
+}
+
 /* chapi-serve says how its command ended; with a code, it was chapi-serve that ended it. */
 static int end_as_command(struct shown *shown, const json_t *details)
 {
-	const json_t *status = json_object_get(details, "status");
-	const json_t *signal = json_object_get(details, "signal");
+	int number = status_of(details);
 
-	if (json_object_get(details, "code") ||
-	    (!json_is_integer(status) && !json_is_integer(signal)))
+	if (number < 0 || json_object_get(details, "code"))
 		return -1;
 	pass_on(json_object_get(details, "stdout"), shown->out);
 	pass_on(json_object_get(details, "stderr"), stderr);
 	shown->is_command_end = true;
-	return json_is_integer(status) ? (int)json_integer_value(status)
-				       : 128 + (int)json_integer_value(signal);
+	return number;
 }
 
 static int show_command(struct shown *shown, const chapi_reply *reply)
@@ -244,6 +252,8 @@ static int check(const struct options *o)
 		return cli_usage("--one-way: there is no answer, so no -f, -o, -r, -x, --json");
 	if (o->json && (o->raw || o->exec))
 		return cli_usage("--json: the record is JSON, so no -r, -x");
+	if (o->exec && o->ok)
+		return cli_usage("--exec: the command's own status counts, so no --ok");
 	return 0;
 }
 
@@ -280,6 +290,6 @@ int main(int argc, char **argv)
 	int status;
 
 	if (cli_parse(&cli, argc, argv, &o, &status) != 0)
-		return cli_end(status);
+		return status != 0 && o.exec ? STATUS_OF_OURS : cli_end(status);
 	return run(&o, argv + optind, argc - optind);
 }

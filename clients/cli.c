@@ -225,6 +225,19 @@ static int end_early(const struct cli *cli, int option)
 	return 0;
 }
 
+/* After a mistake nothing more is said, but switches count: one may decide about the status. */
+static void take_other_flags(const struct table *t, int argc, char **argv, void *options)
+{
+	int option, row;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, t->letters, t->longs, NULL)) != -1) {
+		row = table_find(t, option);
+		if (row >= 0 && t->rows[row]->type == CLI_FLAG)
+			(void)cli_set(t->rows[row], NULL, (char *)options + t->bases[row]);
+	}
+}
+
 int cli_parse(const struct cli *cli, int argc, char **argv, void *options, int *ret_status)
 {
 	struct table table;
@@ -239,6 +252,8 @@ int cli_parse(const struct cli *cli, int argc, char **argv, void *options, int *
 		row = table_find(&table, option);
 		*ret_status = row >= 0 ? take_value(&table, row, optarg, options)
 				       : end_early(cli, option);
+		if (*ret_status != 0)
+			take_other_flags(&table, argc, argv, options);
 		if (row < 0 || *ret_status != 0)
 			return CLI_E_END;
 	}

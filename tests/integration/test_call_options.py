@@ -346,10 +346,31 @@ def test_exec_fails_with_255_otherwise(chapi_call, serve, provider, folder):
     serve('slow', 'sleep', '600', options=['--timeout', '100ms'])
     answers(provider, {'error': 'no command at all'})
     for arguments in (['nobody'], ['slow'], ['f'], ['slow', 'no item'], [], ['-o', folder + '/nowhere/x', 'slow'], ['--json', 'slow'],
-                      ['slow', 'a@' + folder + '/nowhere']):
+                      ['slow', 'a@' + folder + '/nowhere'], ['--no-such-option', 'slow'], ['slow', '-t', 'soon'], ['-t'],
+                      ['--ok', 'api_error', 'slow']):
         result = chapi_call('-x', *arguments)
         assert (result.returncode, result.stdout) == (255, ''), arguments
         assert result.stderr, arguments
+
+
+@pytest.mark.parametrize('arguments', [['-t', 'soon', '-x', 'f'], ['--no-such-option', 'f', '--exec'], ['-zx', 'f']])
+def test_exec_counts_also_behind_what_is_wrong(chapi_call, arguments):
+    result = chapi_call(*arguments)
+    assert (result.returncode, result.stdout) == (255, '') and result.stderr.count('--help') == 1
+
+
+@pytest.mark.parametrize('details', [{'status': 0}, {'status': 256}, {'status': -1}, {'status': 512, 'signal': 9}, {'signal': 128},
+                                     {'signal': 0}, {'status': '3'}, {'status': 2 ** 40}, {}, [3]], ids=json.dumps)
+def test_exec_believes_no_status_that_no_command_has(chapi_call, provider, details):
+    """256 would be 0 for the shell: a failure that looks like success."""
+    answers(provider, {'error': {'message': 'it failed', 'details': details}})
+    result = chapi_call('-x', 'f')
+    assert (result.returncode, result.stdout) == (255, '') and 'it failed' in result.stderr
+
+
+def test_exec_keeps_the_layout_of_text(chapi_call, serve):
+    serve('c', *shell('printf "{\\"a\\":   1.50}\\n"'), options=['--text'])
+    assert chapi_call('-x', 'c').stdout == '{"a":   1.50}\n'
 
 
 def test_exec_into_a_file(chapi_call, serve, folder):
