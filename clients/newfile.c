@@ -27,11 +27,17 @@ static mode_t choose_mode(const char *path, mode_t mode, bool *ret_is_special)
 	return st.st_mode & 07777;
 }
 
+/* What a link leads to (/dev/stdout is one) is replaced, not the link. */
+static const char *target_of(const struct newfile *file)
+{
+	return file->target ? file->target : file->path;
+}
+
 static int open_temp(struct newfile *file, mode_t mode)
 {
 	int fd, r;
 
-	if (asprintf(&file->temp, "%s.XXXXXX", file->path) < 0) {
+	if (asprintf(&file->temp, "%s.XXXXXX", target_of(file)) < 0) {
 		file->temp = NULL;
 		return -ENOMEM;
 	}
@@ -52,7 +58,7 @@ static int open_temp(struct newfile *file, mode_t mode)
 
 int newfile_open(const char *path, mode_t mode, struct newfile *ret_file)
 {
-	struct newfile file = { .path = path };
+	struct newfile file = { .path = path, .target = realpath(path, NULL) };
 	bool is_special;
 	int r = 0;
 
@@ -79,7 +85,7 @@ int newfile_commit(struct newfile *file)
 	if (fclose(file->f) != 0 && r == 0)
 		r = -errno;
 	file->f = NULL;
-	if (r == 0 && file->temp && rename(file->temp, file->path) < 0)
+	if (r == 0 && file->temp && rename(file->temp, target_of(file)) < 0)
 		r = -errno;
 	if (r == 0) {
 		free(file->temp);
@@ -95,5 +101,6 @@ void newfile_deinit(struct newfile *file)
 	if (file->temp)
 		unlink(file->temp);
 	free(file->temp);
+	free(file->target);
 	*file = (struct newfile)NEWFILE_NULL;
 }

@@ -3,7 +3,7 @@
  * A file that is written whole or not at all: under another name beside it, then renamed.
  *
  * Who reads it sees the old content or the new one. What is no ordinary file (a device, a pipe)
- * is written to as it is.
+ * is written to as it is; a link stays, and what it leads to is replaced.
  */
 #ifndef CHAPI_CLIENTS_NEWFILE_H
 #define CHAPI_CLIENTS_NEWFILE_H
@@ -14,10 +14,11 @@
 struct newfile {
 	FILE *f;		/* to write to */
 	const char *path;	/* borrowed */
+	char *target;		/* path without links; NULL: there is nothing yet */
 	char *temp;		/* NULL: written to as it is */
 };
 
-#define NEWFILE_NULL { NULL, NULL, NULL }
+#define NEWFILE_NULL { NULL, NULL, NULL, NULL }
 
 /* mode: of a file that is new, before the umask. Negative errno. */
 int newfile_open(const char *path, mode_t mode, struct newfile *ret_file);

@@ -147,6 +147,20 @@ def test_file_is_replaced_whole_and_keeps_its_mode(chapi_call, folder):
     assert os.stat(path).st_ino != before and stat.S_IMODE(os.stat(path).st_mode) == 0o640
 
 
+def test_link_stays_and_what_it_leads_to_is_replaced(chapi_call, folder):
+    """Else root's -o /dev/stdout would replace that."""
+    os.mkdir(os.path.join(folder, 'elsewhere'))
+    path, link = os.path.join(folder, 'elsewhere', 'result'), os.path.join(folder, 'link')
+    with open(path, 'w') as f:
+        f.write('old')
+    os.symlink('elsewhere/result', link)
+    assert chapi_call('-o', link, 'chapi.echo', 'a=1').returncode == 0
+    assert os.readlink(link) == 'elsewhere/result'
+    with open(path) as f:
+        assert f.read() == '{"a":"1"}\n'
+    assert os.listdir(os.path.join(folder, 'elsewhere')) == ['result']
+
+
 def test_failure_leaves_the_file_as_it_was(chapi_call, folder):
     path = os.path.join(folder, 'result')
     with open(path, 'w') as f:
