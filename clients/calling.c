@@ -109,22 +109,36 @@ static void choose_pause(struct state *s, int64_t said_ms)
 		s->pause_ms = said_ms;
 }
 
-/* Is it said to be harmless to run it twice? Asked here only; of other gateways it is not known. */
+/* Of the gateway that will be called. Negative, or the reply: there is no answer. */
+static int describe(struct state *s, chapi_reply **ret_reply)
+{
+	const struct chapi_call_options options = {
+		.size = sizeof(options), .timeout_ms = ASK_MS, .to = s->calling->to,
+	};
+	json_t *params = json_pack("{s:s}", "name", s->calling->api);
+	char *text = params ? json_dumps(params, JSON_COMPACT) : NULL;
+	int r = -ENOMEM;
+
+	json_decref(params);
+	if (text)
+		r = chapi_call_wait_json(s->conn, "chapi.describe", text, &options, ret_reply);
+	free(text);
+	return r;
+}
+
+/* Is it said to be harmless to run it twice? */
 static bool ask_idempotent(struct state *s)
 {
-	json_t *args = json_pack("[s]", s->calling->api), *record;
-	char *text = args ? json_dumps(args, JSON_COMPACT) : NULL, *result = NULL;
 	chapi_reply *reply = NULL;
 	bool is_idempotent = false;
+	char *result = NULL;
+	json_t *record;
 
-	json_decref(args);
-	if (text && chapi_method_wait_json(s->conn, "describe", text, ASK_MS, &reply) == 0 &&
-	    chapi_reply_result_json(reply, false, &result) == 0) {
+	if (describe(s, &reply) == 0 && chapi_reply_result_json(reply, false, &result) == 0) {
 		record = json_loads(result, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 		is_idempotent = json_is_true(json_object_get(record, "idempotent"));
 		json_decref(record);
 	}
-	free(text);
 	free(result);
 	chapi_reply_free(reply);
 	return is_idempotent;
@@ -284,8 +298,8 @@ static int try_once(struct state *s)
 	status = connect_once(s);
 	if (status != 0 || s->again)
 		return status;
-	if (s->tries_left > 0 && !s->calling->to)
-		s->idempotent |= ask_idempotent(s);
+	if (s->tries_left > 0 && !s->idempotent)
+		s->idempotent = ask_idempotent(s);
 	if (timeout_ms > 0 && timeout_ms < NEVER - clock_ms() - GRACE_MS)
 		s->due_ms = clock_ms() + timeout_ms + GRACE_MS;
 	status = begin(s);

@@ -239,3 +239,22 @@ def test_chapi_call_to_another_gateway(two, names):
     result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path, '--to', 'nobody-' + names[1], '-t', '300ms',
                              'chapi.ping'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
     assert result.returncode == 68, result.stderr
+
+
+@pytest.mark.parametrize('is_idempotent', [True, False])
+def test_chapi_call_tries_again_what_is_idempotent_at_another_gateway(two, names, is_idempotent):
+    """Its provider goes away in the middle of the call, and another one takes over."""
+    options = {'idempotent': is_idempotent}
+    first, second = two[1].connect(), two[1].connect()
+    with first, second:
+        first.ask('register', 'f', options)
+        second.ask('register', 'f', dict(options, policy='standby'))
+        process = subprocess.Popen([program('chapi-call'), '-s', two[0].socket_path, '--to', names[1], '--retry', '3', 'f'],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        first.wait_request()
+        first.close()
+        if is_idempotent:
+            second.answer(second.wait_request(), 'second')
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out) == ((0, '"second"\n') if is_idempotent else (70, '')), err
+        assert is_idempotent or not [m for m in second.inbox if m[0] == 0]
