@@ -2,6 +2,7 @@
 """Gateway to gateway over a hub."""
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -239,6 +240,17 @@ def test_chapi_call_to_another_gateway(two, names):
     result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path, '--to', 'nobody-' + names[1], '-t', '300ms',
                              'chapi.ping'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
     assert result.returncode == 68, result.stderr
+
+
+def test_chapi_call_waits_for_what_its_gateway_says_of_the_other(two, names):
+    """Which waits itself, for an answer that is on its way."""
+    two[1].send_signal(signal.SIGSTOP)
+    try:
+        result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path, '--to', names[1], '-t', '100ms', 'f'],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    finally:
+        two[1].send_signal(signal.SIGCONT)
+    assert result.returncode == 124 and '(deadline_exceeded; it may have run)' in result.stderr
 
 
 @pytest.mark.parametrize('is_idempotent', [True, False])
