@@ -88,17 +88,25 @@ static int ask(struct doctor *d, const char *method, json_t **ret_value, char *w
 	return r;
 }
 
+static void check_rights(struct doctor *d, int r, const char *why)
+{
+	if (r == 0)
+		add(d, "rights", RESULT_OK, "you have the right admin", "");
+	else if (r == -CHAPI_ERR_PERMISSION_DENIED)
+		add(d, "rights", RESULT_SKIPPED, why, "to look into the gateway, to pause, drain "
+		    "and reload: be root, or have the right, in [policy]: admin = user:NAME *");
+	else
+		add(d, "gateway", RESULT_FAILED, why, "the gateway does not answer: restart it");
+}
+
 static void check_gateway(struct doctor *d)
 {
 	json_t *found CLEANUP(ctl_free_json) = NULL;
 	const json_t *check;
 	char why[300];
 	size_t i;
-	int r = ask(d, "doctor", &found, why, sizeof(why));
 
-	if (r < 0)
-		add(d, "gateway", r == -CHAPI_ERR_PERMISSION_DENIED ? RESULT_SKIPPED : RESULT_FAILED,
-		    why, "run it as root, or give yourself the right: admin = user:NAME *");
+	check_rights(d, ask(d, "doctor", &found, why, sizeof(why)), why);
 	json_array_foreach(found, i, check)
 		add(d, ctl_text(check, "check"),
 		    json_is_true(json_object_get(check, "ok")) ? RESULT_OK : RESULT_FAILED,
@@ -134,29 +142,43 @@ static bool mentions(const char *text, const char *const *words, size_t n)
 	return false;
 }
 
-static void check_tls(struct doctor *d, const json_t *hub, bool is_up)
+/* The hub has greeted us on this connection. */
+static bool is_established(const json_t *hub)
+{
+	return *ctl_text(hub, "socket_id") != '\0';
+}
+
+static void check_tls(struct doctor *d, const json_t *hub)
 {
 	static const char *const words[] = { "certificate", "tls", "ssl" };
 	const char *reason = ctl_text(hub, "reason");
-	bool failed = !is_up && mentions(reason, words, ARRAY_SIZE(words));
+	bool ok = is_established(hub), failed = !ok && mentions(reason, words, ARRAY_SIZE(words));
 
-	add(d, "tls", is_up ? RESULT_OK : failed ? RESULT_FAILED : RESULT_SKIPPED,
-	    is_up ? "the hub is the one it should be, or the setting tls is off"
-		  : failed ? reason : "the connection did not get that far",
+	add(d, "tls", ok ? RESULT_OK : failed ? RESULT_FAILED : RESULT_SKIPPED,
+	    ok ? "the hub is the one it should be, or the setting tls is off"
+	       : failed ? reason : "the connection did not get that far",
 	    failed ? "is the clock right? are ca-certificates installed? see setting ca_file" : "");
 }
 
-/* Errors of the hub that speak of the app and its key, from 4001 to 4009. */
+/* Errors of the hub that speak of the app and its key are 4001 to 4009; of the secret, a refusal. */
+static bool is_refused(const json_t *hub)
+{
+	static const char *const words[] = { "signature" };
+	long long code = ctl_integer(hub, "last_error_code");
+
+	return (code >= 4001 && code <= 4009) ||
+	       mentions(ctl_text(hub, "reason"), words, ARRAY_SIZE(words));
+}
+
 static void check_credentials(struct doctor *d, const json_t *hub, bool is_up)
 {
-	long long code = ctl_integer(hub, "last_error_code");
-	bool failed = !is_up && code >= 4001 && code <= 4009;
+	bool failed = !is_up && is_refused(hub);
 
 	add(d, "credentials", is_up ? RESULT_OK : failed ? RESULT_FAILED : RESULT_SKIPPED,
-	    is_up ? "the hub accepts app and key"
+	    is_up ? "the hub accepts app, key and secret"
 		  : failed ? ctl_text(hub, "reason") : "the hub has not said anything about them",
-	    failed ? "compare app_id, key and cluster with the hub's page of the app; `chapi-ctl "
-		     "setup` asks for them again" : "");
+	    failed ? "compare app_id, key, secret and cluster with the hub's page of the app; "
+		     "`chapi-ctl setup` asks for them again" : "");
 }
 
 static void check_subscribed(struct doctor *d, const json_t *hub)
@@ -226,7 +248,7 @@ static void check_hub(struct doctor *d)
 		return;
 	is_up = strcmp(ctl_text(hub, "state"), "up") == 0;
 	check_dns(d, ctl_text(hub, "host"));
-	check_tls(d, hub, is_up);
+	check_tls(d, hub);
 	check_credentials(d, hub, is_up);
 	check_subscribed(d, hub);
 	if (is_up)

@@ -414,7 +414,7 @@ def test_doctor_calls_the_gateway_through_the_hub(start_gateway, hub, channel):
     result = run([program('chapi-ctl'), '-s', gateway.socket_path, 'doctor', '--json'])
     found = checks(result.stdout)
     assert result.returncode == 0, result
-    assert set(found) >= {'connection', 'socket', 'clock', 'hub', 'publishing', 'dns', 'tls', 'credentials',
+    assert set(found) >= {'connection', 'rights', 'socket', 'clock', 'hub', 'publishing', 'dns', 'tls', 'credentials',
                           'subscribed', 'round trip'}
     assert re.search(r'took \d+ ms', found['round trip']['text'])
     assert all(c['ok'] for c in found.values())
@@ -445,10 +445,25 @@ def test_doctor_with_a_wrong_key(start_gateway, hub, channel):
     assert found['credentials']['ok'] is False and 'app_id' in found['credentials']['hint']
 
 
+def test_doctor_with_a_wrong_secret(start_gateway, hub, channel, folder):
+    path = os.path.join(folder, 'wrong')
+    with open(path, 'w') as f:
+        f.write('not-the-secret\n')
+    os.chmod(path, 0o600)
+    gateway = start_gateway(hub, channel, pusher={'secret_file': path})
+    with gateway.connect() as client:
+        wait_until(lambda: client.ask('status')['hub']['reason'], 'the hub to refuse')
+    result = run([program('chapi-ctl'), '-s', gateway.socket_path, 'doctor', '--json'])
+    found = checks(result.stdout)
+    assert result.returncode == 1 and found['subscribed']['ok'] is False
+    assert found['credentials']['ok'] is False and 'secret' in found['credentials']['hint']
+
+
 def test_doctor_as_somebody_without_rights(start_gateway):
     gateway = start_gateway(policy={'admin': 'user:daemon *'})
     result = run([program('chapi-ctl'), '-s', gateway.socket_path, 'doctor', '--json'])
-    assert result.returncode == 0 and checks(result.stdout)['gateway']['ok'] is None
+    check = checks(result.stdout)['rights']
+    assert result.returncode == 0 and check['ok'] is None and 'admin = ' in check['hint']
 
 
 def test_doctor_at_a_socket_that_keeps_us_out(start_gateway, need):
