@@ -138,8 +138,8 @@ static void print_holders(const json_t *api)
 
 static void print_limits(const json_t *api)
 {
-	if (!json_object_get(api, "timeout_ms"))
-		return;
+	if (ctl_integer(api, "timeout_ms") == 0)
+		return;		/* the gateway's own have none */
 	print_number(api, "concurrency", "at once",
 		     ctl_integer(api, "concurrency") == 0 ? " (no limit)" : " calls");
 	print_number(api, "queue", "queue", " calls");

@@ -59,8 +59,8 @@ static void print_conflict(const json_t *conflict)
 
 	if (!json_is_object(conflict))
 		return;
-	snprintf(text, sizeof(text), "another gateway (instance %s) answers by this name too, seen %lld times",
-		 ctl_text(conflict, "instance"), ctl_integer(conflict, "seen"));
+	snprintf(text, sizeof(text), "another gateway (instance %s) answers by this name too, "
+		 "seen %lld times", ctl_text(conflict, "instance"), ctl_integer(conflict, "seen"));
 	table_print_field("name conflict", text);
 }
 

@@ -134,6 +134,11 @@ def test_describe_tells_all(ctl, door, gateway):
     assert 'says pong' in ctl('describe', 'chapi.ping')
 
 
+def test_describe_has_no_limits_of_the_gateways_own(ctl):
+    text = ctl('describe', 'chapi.echo')
+    assert 'gives its params back' in text and 'time limit' not in text and 'queue ' not in text
+
+
 @pytest.mark.parametrize('command', ['describe', 'stats', 'pause', 'resume', 'drain', 'unregister'])
 def test_unknown_name_is_said(chapi_ctl, command):
     result = chapi_ctl(command, 'nobody')
