@@ -238,7 +238,7 @@ int main(int argc, char **argv)
 	const struct cli cli = {
 		"chapi-ctl", help ? help : "", json_options, ARRAY_SIZE(json_options), true,
 	};
-	struct ctl ctl = { 0 };
+	struct ctl ctl = { .setup.port = SETUP_PORT_UNSAID };
 	int status;
 
 	if (cli_parse(&cli, argc, argv, &ctl, &status) == 0)

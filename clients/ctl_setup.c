@@ -88,7 +88,7 @@ static int ask_port(struct asking *a)
 	bool tls = true;
 	int status, r;
 
-	if (s->port > 0 || !a->is_possible)
+	if (s->port != SETUP_PORT_UNSAID || !a->is_possible)
 		return 0;
 	status = ask(a, &text, "Its port (nothing: the usual one)", NULL, "--port");
 	if (status != 0)
@@ -149,6 +149,19 @@ static int ask_legacy(struct asking *a)
 
 /* ---- the secret ---- */
 
+/* Into a->secret, where it may stand already. */
+static int take_secret(struct asking *a, const char *text, size_t len, const char *name)
+{
+	if (len > SECRET_MAX || len == 0 || strlen(text) != len || !is_plain(text)) {
+		cli_error("%s: the secret is one line, without blanks, up to %d bytes", name,
+			  SECRET_MAX);
+		return CLI_STATUS_DATA;
+	}
+	memmove(a->secret, text, len + 1);
+	a->setup->secret = a->secret;
+	return 0;
+}
+
 /* The whole of it is one line. */
 static int read_secret(struct asking *a, FILE *in, const char *name)
 {
@@ -159,15 +172,14 @@ static int read_secret(struct asking *a, FILE *in, const char *name)
 		return CLI_STATUS_NO_INPUT;
 	}
 	a->secret[len] = '\0';
-	while (len > 0 && strchr("\r\n", a->secret[len - 1]))
+	while (len > 0 && (a->secret[len - 1] == '\r' || a->secret[len - 1] == '\n'))
 		a->secret[--len] = '\0';
-	if (len > SECRET_MAX || len == 0 || !is_plain(a->secret)) {
-		cli_error("%s: the secret is one line, without blanks, up to %d bytes", name,
-			  SECRET_MAX);
-		return CLI_STATUS_DATA;
-	}
-	a->setup->secret = a->secret;
-	return 0;
+	return take_secret(a, a->secret, len, name);
+}
+
+static bool is_input(const char *path)
+{
+	return strcmp(path, "-") == 0;
 }
 
 static int read_secret_file(struct asking *a, const char *path)
@@ -175,7 +187,7 @@ static int read_secret_file(struct asking *a, const char *path)
 	FILE *in;
 	int status;
 
-	if (strcmp(path, "-") == 0)
+	if (is_input(path))
 		return read_secret(a, stdin, "standard input");
 	in = fopen(path, "re");
 	if (!in) {
@@ -192,19 +204,17 @@ static int ask_secret(struct asking *a)
 	char *answer = NULL;
 	int r;
 
-	if (a->setup->secret_file)
+	if (a->setup->secret_file && !(is_input(a->setup->secret_file) && a->is_possible))
 		return read_secret_file(a, a->setup->secret_file);
 	if (!a->is_possible)
 		return cli_usage("--secret-file is missing, and there is no terminal to ask");
 	r = prompt_secret("The app's secret (it is not shown)", &answer);
 	if (r != 0)
 		return ended(r);
-	snprintf(a->secret, sizeof(a->secret), "%s", answer);
+	r = take_secret(a, answer, strlen(answer), "the secret");
 	explicit_bzero(answer, strlen(answer));
 	free(answer);
-	a->setup->secret = a->secret;
-	return *a->secret && is_plain(a->secret)
-		       ? 0 : cli_usage("the secret: it has no blanks and cannot be empty");
+	return r;
 }
 
 /* ---- all that is to be known ---- */
@@ -225,7 +235,7 @@ static int check_texts(const struct setup *s)
 			return cli_usage("\"%s\": it has no blanks", texts[i]);
 	if (s->name && !is_name(s->name))
 		return cli_usage("the name \"%s\": up to 64 letters, digits, '_', '.', '-'", s->name);
-	if (s->port > 65535)
+	if (s->port == 0 || s->port > 65535)
 		return cli_usage("--port: it is from 1 to 65535");
 	if (s->root && s->user)
 		return cli_usage("--root is for the system's gateway, so no --user");

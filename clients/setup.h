@@ -13,12 +13,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define SETUP_PORT_UNSAID INT64_C(-1)
+
 /* Texts are borrowed; NULL: not said. */
 struct setup {
 	const char *app_id, *key, *secret, *cluster, *host, *ca_file, *name;
 	const char *secret_file;	/* where the secret is read from; "-": standard input */
 	const char *root;		/* before all paths */
-	int64_t port;			/* 0: not said */
+	int64_t port;			/* or SETUP_PORT_UNSAID */
 	bool no_tls, legacy;		/* legacy: the older library's channel, too */
 	bool user;			/* of one's own gateway, not the system's */
 	bool no_check, start, no_start;

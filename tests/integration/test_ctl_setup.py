@@ -208,21 +208,26 @@ def test_secret_is_never_in_an_argument_or_the_environment(env, app_hub, root, f
 
 @pytest.mark.parametrize('options, status', [
     ([], EX_USAGE), (['--app-id', '1', '--key', 'k'], EX_USAGE), (HOSTED + ['--host', 'h'], EX_USAGE),
-    (HOSTED + ['--port', '70000'], EX_USAGE), (HOSTED + ['--user', '--root', '/nowhere'], EX_USAGE),
+    (HOSTED + ['--port', '70000'], EX_USAGE), (HOSTED + ['--port', '0'], EX_USAGE), (HOSTED + ['--user', '--root', '/nowhere'], EX_USAGE),
     (HOSTED + ['--start', '--root', '/nowhere'], EX_USAGE), (HOSTED + ['--name', 'two words'], EX_USAGE), (HOSTED + ['--name', 'a/b'], EX_USAGE),
     (HOSTED + ['extra'], EX_USAGE), (HOSTED + ['--secret-file', '/nowhere'], EX_NOINPUT),
     (['--app-id', '', '--key', 'k', '--secret-file', '-', '--cluster', 'eu'], EX_USAGE),
-], ids=['nothing', 'no secret', 'two hubs', 'port', 'user and root', 'start and root', 'name', 'name with a slash', 'argument', 'secret file', 'empty'])
+], ids=['nothing', 'no secret', 'two hubs', 'port', 'port 0', 'user and root', 'start and root', 'name', 'name with a slash', 'argument', 'secret file', 'empty'])
 def test_wrong_usage_is_said(setup, options, status):
     result = setup(*options)
     assert (result.returncode, result.stdout) == (status, '') and result.stderr
 
 
-@pytest.mark.parametrize('secret', ['', 'two words', 'two\nlines', 'x' * 300])
+@pytest.mark.parametrize('secret', ['', 'two words', 'two\nlines', 'nul\0', 'x' * 257], ids=['none', 'blank', 'lines', 'nul', 'long'])
 def test_what_is_no_secret_is_said(setup, root, secret):
     result = setup('--root', root, *HOSTED, secret=secret)
     assert result.returncode == EX_DATAERR and 'secret' in result.stderr
     assert os.listdir(root) == []
+
+
+def test_longest_secret(setup, root):
+    assert setup('--root', root, *HOSTED, secret='x' * 256).returncode == 0
+    assert read(root, 'etc/chapi/secret') == 'x' * 256 + '\n'
 
 
 def test_folder_that_cannot_be_written(setup, root):
@@ -309,6 +314,31 @@ def test_what_is_refused_can_be_written_all_the_same(terminal, app_hub, root):
         t.answer('all the same', answer)
         assert t.end() == status, t.shown
         assert bool(os.listdir(root)) == (status == 0)
+
+
+@pytest.mark.parametrize('secret', ['', 'two words', 'x' * 257], ids=['none', 'blank', 'long'])
+def test_what_is_typed_and_no_secret_is_said(terminal, root, secret):
+    """It was cut off, once."""
+    t = terminal('--root', root, *[o for o in HOSTED if o not in ('--secret-file', '-')])
+    t.answer('secret', secret)
+    assert t.end() == EX_DATAERR and 'up to 256 bytes' in t.shown
+    assert os.listdir(root) == []
+
+
+def test_secret_from_standard_input_is_not_shown_on_a_terminal(terminal, root):
+    t = terminal('--root', root, *HOSTED, '--legacy')
+    t.answer('secret', SECRET)
+    assert t.end() == 0 and SECRET not in t.shown
+    assert read(root, 'etc/chapi/secret') == SECRET + '\n'
+
+
+@pytest.mark.parametrize('port', ['0', '65536', 'x'])
+def test_port_that_is_none_is_said(terminal, root, port):
+    t = terminal('--root', root, '--app-id', '1', '--key', 'k', '--host', 'h', '--no-check', '--no-tls', '--name', 'n', '--legacy')
+    t.answer('secret', SECRET)
+    t.answer('port', port)
+    assert t.end() == EX_USAGE and '65535' in t.shown
+    assert os.listdir(root) == []
 
 
 @pytest.mark.parametrize('end', ['\x04', '\x03'], ids=['end of input', 'Ctrl-C'])
