@@ -280,7 +280,6 @@ static bool check_number(struct request *q)
 	request_fail(q, CHAPI_ERR_BUSY,
 		     "%u calls of this connection are unanswered, and no more may be "
 		     "(calls_per_peer); wait for answers first", most);
-	router_retry_after(q->router, &q->failure, ROUTER_RETRY_MS);
 	return false;
 }
 

@@ -728,7 +728,8 @@ static void tell_full(const struct peers *peers, int fd)
 {
 	static const char line[] = "[1,null,{\"code\":\"busy\",\"message\":\"the gateway has as "
 				   "many connections as the setting peers allows\","
-				   "\"ran\":\"no\"},null]\n";
+				   "\"ran\":\"no\","
+				   "\"details\":{\"retry_after_ms\":1000}},null]\n";
 
 	log_warn("socket", "a connection is refused: there are %u already (setting peers)",
 		 peers->n);

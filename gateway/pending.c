@@ -74,7 +74,6 @@ static struct pending *pending_new(struct request *q, uint32_t n_names)
 		request_fail(q, CHAPI_ERR_BUSY,
 			     "%d requests of this connection wait already, and no more may; wait "
 			     "for their answers first", PENDINGS_MAX);
-		router_retry_after(q->router, &q->failure, ROUTER_RETRY_MS);
 		return NULL;
 	}
 	if (!request_charge(q, size))

@@ -129,6 +129,8 @@ enum outcome request_fail(struct request *q, int code, const char *fmt, ...)
 	vsnprintf(router->words, sizeof(router->words), fmt, args);
 	va_end(args);
 	set_failure(&q->failure, code, router->words);
+	if (code == CHAPI_ERR_BUSY)
+		router_retry_after(router, &q->failure, ROUTER_RETRY_MS);
 	return OUTCOME_FAILURE;
 }
 
@@ -198,14 +200,12 @@ bool request_charge(struct request *q, size_t n)
 			     "%zu bytes more than the %zu that this connection may keep waiting "
 			     "(pinned_per_peer); wait for answers first, and read them",
 			     own - limits->pinned_per_peer, limits->pinned_per_peer);
-		router_retry_after(q->router, &q->failure, ROUTER_RETRY_MS);
 		return false;
 	}
 	if (q->router->pinned + n > limits->pinned_total) {
 		request_fail(q, CHAPI_ERR_BUSY,
 			     "all connections together keep as much waiting as they may "
 			     "(pinned_total, %zu bytes); try again later", limits->pinned_total);
-		router_retry_after(q->router, &q->failure, ROUTER_RETRY_MS);
 		return false;
 	}
 	q->from->pinned += n;

@@ -87,7 +87,8 @@ static inline void router_spend(struct router *router, uint64_t steps)
 	router->work += steps;
 }
 
-/* Sets the failure: code, with the code's usual "ran"; words for people. */
+/* Sets the failure: code, with the code's usual "ran"; words for people. "busy" also says when
+ * to try again, which needs router->answer. */
 enum outcome request_fail(struct request *q, int code, const char *fmt, ...) PRINTF(3, 4);
 enum outcome request_fail_memory(struct request *q);
 /* The result is what was put into router->answer; nil. */

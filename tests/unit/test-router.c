@@ -2400,6 +2400,7 @@ static void test_limit_of_names_per_peer(void **state UNUSED)
 	holds(alice, "[\"b\"]");
 	fails(alice, "register", "[\"c\"]", "busy");
 	assert_has(alice->message, "names_per_peer");
+	assert_string_equal(text_of(&alice->value), "{\"retry_after_ms\":100}");
 	holds(bob, "[\"c\"]");
 	gets(alice, "unregister", "[\"a\"]");
 	holds(alice, "[\"d\"]");
@@ -2586,6 +2587,7 @@ static void test_publish_when_too_much_waits(void **state UNUSED)
 {
 	world.publish_rc = -ENOBUFS;
 	fails(root, "publish", "[\"news\",\"e\",1]", "busy");
+	assert_string_equal(text_of(&root->value), "{\"retry_after_ms\":100}");
 	assert_int_equal(root->party.pinned, 0);
 }
 
