@@ -34,6 +34,7 @@
 
 #include "gateway/log.h"
 #include "gateway/wire.h"
+#include "libchapi-ipc/mp.h"
 
 #define READ_LEN ((size_t)128 * 1024)
 #define REST_LEN ((size_t)4096)		/* up to so much is copied to the shared buffer again */
@@ -41,6 +42,7 @@
 #define SPARES_MAX 8			/* output buffers kept for whoever speaks next */
 #define SPARE_LEN ((size_t)64 * 1024)
 #define SCRATCH_KEPT ((size_t)64 * 1024)
+#define SMALL_ANSWER ((size_t)512)	/* such as an error */
 
 enum peer_state {
 	PEER_OPEN,
@@ -221,31 +223,72 @@ static int on_request(struct party *to, const struct party_request *request, con
 	return PARTY_E_INEXPRESSIBLE;
 }
 
-/* It reads what it gets, but this is more than its output may be: as JSON a value can grow. */
+/* Bytes of a value in this connection's encoding; 0: there is no memory to find out. */
+static size_t value_size(const struct peer *p, struct span value)
+{
+	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
+	struct value_fault fault;
+
+	if (p->reader.encoding == ENCODING_MSGPACK)
+		return value.len;
+	if (value_to_json(value, MP_VALUE_DEPTH_MAX, &text, &fault) > 0 || buf_error(&text) != 0)
+		return 0;
+	return text.len;
+}
+
+static void put_sizes(const struct peer *p, const struct party_response *response, struct buf *out)
+{
+	const struct failure *failure = response->failure;
+
+	mp_put_map(out, 3);
+	mp_put_str(out, "size");
+	mp_put_uint(out, value_size(p, failure ? failure->details : response->result));
+	mp_put_str(out, "waiting");
+	mp_put_uint(out, p->out.len);
+	mp_put_str(out, "output_per_peer");
+	mp_put_uint(out, p->peers->config.output_max);
+}
+
+/* In place of an answer: as JSON it has grown, or others wait to be read before it. */
 static int put_too_large(struct peer *p, uint64_t token, const struct party_response *response)
 {
-	const struct failure failure = {
+	CLEANUP(buf_deinit) struct buf details = BUF_NULL;
+	struct failure failure = {
 		.code = CHAPI_ERR_TOO_LARGE,
-		.ran = CHAPI_RAN_YES,
-		.message = span_str("in this connection's encoding the answer is larger than its "
-				    "output may be (output_per_peer)"),
+		.ran = response->failure ? response->failure->ran : CHAPI_RAN_YES,
+		.message = span_str("the answer is larger than the room that this connection's output "
+				    "has (output_per_peer); ask for less, or for less at once"),
 	};
 	struct party_response instead = *response;
 
+	put_sizes(p, response, &details);
+	if (buf_error(&details) == 0)
+		failure.details = buf_span(&details);
 	instead.failure = &failure;
 	return wire_put_response(p->reader.encoding, (uint32_t)token, &instead, peer_output(p));
+}
+
+/* The last eighth is for small answers, so that there is room to say which do not fit. */
+static bool has_room(const struct peer *p, size_t before)
+{
+	size_t most = p->peers->config.output_max;
+
+	return p->out.len <= most / 8 * 7 || p->out.len - before <= SMALL_ANSWER;
 }
 
 static void on_response(struct party *to, uint64_t token, const struct party_response *response)
 {
 	struct peer *p = peer_of(to);
+	size_t before = p->out.len;
 	int r;
 
 	if (p->broken)
 		return;
 	r = wire_put_response(p->reader.encoding, (uint32_t)token, response, peer_output(p));
-	if (r == -ENOBUFS && !response->failure && p->out.len <= p->peers->config.output_max / 4)
+	if (r == -ENOBUFS || (r == 0 && !has_room(p, before))) {
+		buf_truncate(&p->out, before);
 		r = put_too_large(p, token, response);
+	}
 	if (r < 0)
 		peer_overflow(p, r);
 }

@@ -81,6 +81,26 @@ def test_names_of_one_connection_are_limited(start_gateway, encoding):
         assert e.value.code == 'busy'
 
 
+def test_connections_are_limited(start_gateway):
+    gateway = start_gateway(limits={'peers': 2})
+    with gateway.connect() as first, gateway.connect('json') as second:
+        assert first.call('chapi.echo', 1) == second.call('chapi.echo', 1)
+        with gateway.connect('json') as third:
+            _, number, error, _ = third.wait_message()
+            assert (number, error['code'], error['ran']) == (None, 'busy', 'no')
+            assert error['details']['retry_after_ms'] > 0
+            third.wait_end()
+    wait_until(lambda: answers(gateway), 'room for another')
+
+
+def answers(gateway):
+    with gateway.connect() as client:
+        try:
+            return client.call('chapi.echo', 1) == 1
+        except (EOFError, OSError):
+            return False
+
+
 def test_what_waits_is_charged_to_who_caused_it(start_gateway):
     gateway = start_gateway(limits={'pinned_per_peer': '100K'})
     with gateway.connect() as provider, gateway.connect() as caller, gateway.connect() as other:
@@ -272,6 +292,39 @@ def test_an_answer_that_never_fits_is_too_large(gateway):
         with pytest.raises(RpcError) as e:
             caller.result(number)
         assert (e.value.code, e.value.ran) == ('too_large', 'yes')
+        assert e.value.details == {'size': 6 * len(GROWS) + 2, 'waiting': 0, 'output_per_peer': 8 << 20}
+        assert caller.call('chapi.echo', 1) == 1
+
+
+def test_an_error_that_never_fits_is_too_large(gateway):
+    with gateway.connect() as provider, gateway.connect('json') as caller:
+        Provider(provider, 'f')
+        number = caller.request('call', 'f')
+        provider.answer(provider.wait_request(), None, {'code': 'jammed', 'details': {'why': GROWS}})
+        with pytest.raises(RpcError) as e:
+            caller.result(number)
+        assert (e.value.code, e.value.ran) == ('too_large', 'yes')
+        assert caller.call('chapi.echo', 1) == 1
+
+
+def test_answers_for_which_there_is_no_room_are_too_large(start_gateway, encoding):
+    gateway = start_gateway(gateway={'max_message': '64K'}, limits={'output_per_peer': '128K'})
+    with gateway.connect() as provider, gateway.connect(encoding) as caller:
+        Provider(provider, 'f')
+        numbers = [caller.request('call', 'f', n) for n in range(60)]
+        for _ in numbers:
+            request = provider.wait_request()
+            provider.answer(request, [request[3][0], 'x' * 30000])
+        provider.quiet()
+        codes = []
+        for n, number in enumerate(numbers):
+            try:
+                assert caller.result(number) == [n, 'x' * 30000]
+            except RpcError as e:
+                codes.append((e.code, e.ran))
+                assert e.details['size'] + e.details['waiting'] > 64 << 10
+        assert 0 < len(codes) < len(numbers)
+        assert set(codes) == {('too_large', 'yes')}
         assert caller.call('chapi.echo', 1) == 1
 
 
