@@ -125,10 +125,9 @@ static struct buf *peer_output(struct peer *p)
 {
 	struct peers *peers = p->peers;
 
-	if (p->out.cap == 0 && peers->n_spares > 0) {
+	if (p->out.cap == 0 && peers->n_spares > 0)
 		p->out = peers->spares[--peers->n_spares];
-		p->out.max = peers->config.output_max;
-	}
+	p->out.max = peers->config.output_max;	/* a reload may have changed it */
 	peer_touch(p);
 	return &p->out;
 }
