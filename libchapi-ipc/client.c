@@ -190,7 +190,7 @@ struct call {
 	uint64_t end;		/* of its request, among the bytes sent on this connection */
 	chapi_reply_fn fn;
 	void *data;
-	struct waiter *waiter;	/* instead of fn */
+	struct waiter *waiter;	/* gets the reply, after fn has seen it */
 	chapi_progress_fn progress;
 	void *progress_data;
 };
@@ -247,13 +247,12 @@ static void call_finish(chapi_conn *conn, struct call *call, const chapi_reply *
 	struct call done = *call;
 
 	call_remove(conn, call);
-	if (done.waiter) {
-		done.waiter->reply = reply;
-		return;
-	}
 	if (done.fn)
 		done.fn(conn, reply, done.data);
-	chapi_reply_free((chapi_reply *)reply);
+	if (done.waiter)
+		done.waiter->reply = reply;
+	else
+		chapi_reply_free((chapi_reply *)reply);
 }
 
 int client_response(chapi_conn *conn, const struct message *message)
@@ -495,14 +494,15 @@ static int wait_for(chapi_conn *conn, uint32_t id, const struct waiter *waiter, 
 	return waiter->reply ? 0 : r;
 }
 
-/* limit_ms: of our own; 0 is none. */
+/* limit_ms: of our own; 0 is none. fn: sees the reply before anything that came behind it is
+ * handled; NULL: nobody. */
 static int client_ask_wait(chapi_conn *conn, const struct question *q, int64_t limit_ms,
-			   chapi_reply **ret_reply)
+			   chapi_reply_fn fn, void *data, chapi_reply **ret_reply)
 {
 	struct waiter waiter = { NULL };
 	struct call *call;
 	uint32_t id;
-	int r = client_ask(conn, q, NULL, NULL, &call);
+	int r = client_ask(conn, q, fn, data, &call);
 
 	if (r < 0)
 		return r;
@@ -577,7 +577,7 @@ static int call_wait(chapi_conn *conn, const char *api, struct given params,
 	if (r < 0)
 		return r;
 	limit_ms = q.options.timeout_ms > 0 ? q.options.timeout_ms + grace_ms(&q.options) : 0;
-	return client_ask_wait(conn, &q, limit_ms, ret_reply);
+	return client_ask_wait(conn, &q, limit_ms, NULL, NULL, ret_reply);
 }
 
 int chapi_call(chapi_conn *conn, const char *api, const void *params, size_t len,
@@ -623,15 +623,24 @@ static int method_wait(chapi_conn *conn, const char *method, struct span args, i
 	struct question q;
 	int r = question_method(&q, method, args);
 
-	return r < 0 ? r : client_ask_wait(conn, &q, limit_ms, ret_reply);
+	return r < 0 ? r : client_ask_wait(conn, &q, limit_ms, NULL, NULL, ret_reply);
 }
 
 int client_ask_code(chapi_conn *conn, const char *method, const struct buf *args, int64_t limit_ms,
 		    chapi_reply **ret_reply)
 {
-	chapi_reply *reply;
-	int r = method_wait(conn, method, buf_span(args), limit_ms, &reply);
+	return client_ask_code_then(conn, method, args, limit_ms, NULL, NULL, ret_reply);
+}
 
+int client_ask_code_then(chapi_conn *conn, const char *method, const struct buf *args,
+			 int64_t limit_ms, chapi_reply_fn fn, void *data, chapi_reply **ret_reply)
+{
+	struct question q;
+	chapi_reply *reply;
+	int r = question_method(&q, method, buf_span(args));
+
+	if (r == 0)
+		r = client_ask_wait(conn, &q, limit_ms, fn, data, &reply);
 	if (r < 0)
 		return r;
 	r = -chapi_reply_code(reply);

@@ -288,15 +288,16 @@ static int read_options(struct args_map *map, const struct chapi_api_options *op
 	return args_error(map);
 }
 
-/* The name is there or not: the handler stays, or goes. */
-static void handler_settle(chapi_conn *conn, struct handler *handler, int r)
+/* The gateway says yes: at once, as what comes behind may be that it is over again. */
+static void on_registered(chapi_conn *conn, const chapi_reply *reply, void *data)
 {
-	if (r < 0) {
-		handler_remove(conn, handler);
+	struct handler **unsettled = data, *handler = *unsettled;
+
+	if (chapi_reply_code(reply) != CHAPI_OK)
 		return;
-	}
 	remove_confirmed(conn, span_of(handler->name, handler->name_len));
 	handler->confirmed = true;
+	*unsettled = NULL;	/* anybody may take it away from now on */
 }
 
 int chapi_register(chapi_conn *conn, const char *name, const struct chapi_api_options *options,
@@ -318,8 +319,10 @@ int chapi_register(chapi_conn *conn, const char *name, const struct chapi_api_op
 	if (!handler)
 		return -CHAPI_ERR_NOMEM;
 	conn_enter(conn);
-	r = client_ask_code(conn, "register", &args, CLIENT_LIMIT_MS, ret_reply);
-	handler_settle(conn, handler, r);
+	r = client_ask_code_then(conn, "register", &args, CLIENT_LIMIT_MS, on_registered, &handler,
+				 ret_reply);
+	if (handler)
+		handler_remove(conn, handler);
 	(void)conn_leave(conn);
 	return r;
 }

@@ -399,6 +399,24 @@ static void test_name_given_back_before_it_is_restored(void **state)
 	gateway_hears_nothing(f);
 }
 
+/* Its yes and its end come in one read. */
+static void test_name_that_is_lost_as_soon_as_it_is_there(void **state)
+{
+	struct fixture *f = *state;
+	struct changes changes = { 0 };
+
+	chapi_set_reconnect(f->conn, true, on_change, &changes);
+	gateway_say(f, "[1,1,null,{}]");
+	gateway_say(f, "[2,\"revoked\",[\"f\",\"replaced\"]]");
+	assert_int_equal(chapi_register(f->conn, "f", NULL, on_request_echo, NULL, NULL), 0);
+	gateway_hears(f, "[0,1,\"register\",[\"f\",{}]]");
+	gateway_say(f, "[0,8,\"f\",[{},{}]]");
+	gateway_hears(f, "[1,8,{\"message\":\"the provider does not answer this name any more\"},null]");
+	lose(f, &changes);
+	come_back(f, &changes);
+	gateway_hears_nothing(f);
+}
+
 /* ---- monitor ---- */
 
 static void on_event(chapi_conn *conn, const void *event, size_t len, void *data)
@@ -520,6 +538,7 @@ int main(void)
 		T(test_name_that_is_taken_is_told),
 		T(test_names_are_kept_through_a_second_loss),
 		T(test_name_given_back_before_it_is_restored),
+		T(test_name_that_is_lost_as_soon_as_it_is_there),
 		T(test_monitor_is_started_again),
 		T(test_close_when_lost_and_when_connected),
 		T(test_close_while_waiting_to_reconnect),
