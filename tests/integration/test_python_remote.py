@@ -135,6 +135,7 @@ def test_restart_of_the_gateway_in_a_call_is_told(own_hub, channel, start_gatewa
         gateway.kill()
         gateway.start().wait_up()
         wait_until(lambda: server.apis()['count']['state'] == 'active', 'the server to be back')
+        assert client.call('chapi.ping') == 'pong', 'so it has heard of the new instance'
         own_hub.stop()      # so the client loses its connection, and asks again when it is back
         own_hub.start()
         error = wait()

@@ -130,10 +130,11 @@ class RemoteTransport:
                            parts.Assembly(), asyncio.Event())
         self._waiting[number] = waiting
         repeating: Optional[asyncio.Task[None]] = None
+        again = {**record, 'retry': self._instance(to) if retry is None else retry}
         try:
-            await self._publish_request(record if retry is None else {**record, 'retry': retry})
+            await self._publish_request(record if retry is None else again)
             waiting.is_back.clear()
-            repeating = asyncio.ensure_future(self._repeat(record, waiting.is_back, timeout))
+            repeating = asyncio.ensure_future(self._repeat(again, waiting.is_back, timeout))
             return await asyncio.wait_for(waiting.answer, timeout + ANSWER_WAIT)
         except asyncio.TimeoutError:
             raise DeadlineExceeded('no answer came over the hub in time') from None
@@ -147,7 +148,8 @@ class RemoteTransport:
     async def _repeat(self, record: Dict[str, Any], is_back: asyncio.Event, timeout: float) -> None:
         """Asks again when half of the time is gone, and when the connection is back.
 
-        Then it does so twice, as the gateway may have lost its own and needs longer.
+        Then it does so twice, as the gateway may have lost its own and needs longer. The instance in
+        the record is that of the first time: a gateway that was started since must not run it.
         """
         now = asyncio.get_running_loop().time
         half, end = now() + timeout / 2, now() + timeout
@@ -157,8 +159,7 @@ class RemoteTransport:
             if now() >= end:
                 return
             is_back.clear()
-            await self._publish_again({**record, 'timeout_ms': max(1, int((end - now()) * 1000)),
-                                       'retry': self._instance(record.get('to'))})
+            await self._publish_again({**record, 'timeout_ms': max(1, int((end - now()) * 1000))})
             again = now() + BACK_AGAIN if was_back else half if half > now() else end
 
     async def _publish_again(self, record: Dict[str, Any]) -> None:
