@@ -37,6 +37,11 @@ function markLongIntegers(text) {
 		token[0] === '"' || Number.isSafeInteger(Number(token)) ? token : `{"$integer":"${token}"}`);
 }
 
+/** Whether a JSON text has integers that JSON.parse() would round. */
+export function isRoundedByOthers(text) {
+	return markLongIntegers(text) !== text;
+}
+
 const MARKS = {
 	$bin: text => fromBase64(text),
 	$time: text => new Date(text),

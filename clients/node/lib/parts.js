@@ -6,9 +6,11 @@ import { fromBase64, toBase64 } from './json.js';
 export const EVENT_MAX = 10240;
 export const RECORD_MAX = 1 << 20;
 
+/** Bytes of text that, once sealed for an encrypted channel, fill an event. */
+export const SEALED_MAX = Math.floor((EVENT_MAX - 110) / 4) * 3;
+
 const PARTS_MAX = 1024;
-const ENVELOPE = 320;				// of a part beside its slice
-const SLICE = (EVENT_MAX - ENVELOPE) / 4 * 3;	// bytes, of which base64 makes more
+const ENVELOPE = 320;			// of a part beside its slice
 
 // Node 18 has it as a module only.
 async function webCrypto() {
@@ -64,14 +66,15 @@ async function smallest(plain) {
 	return packed.length < plain.length ? ['zlib', packed] : ['json', plain];
 }
 
-/** The parts of a record's text, as JSON texts. */
-export async function split(id, text) {
+/** The parts of a record's text, as JSON texts of at most `most` bytes. */
+export async function split(id, text, most = EVENT_MAX) {
 	const plain = new TextEncoder().encode(text);
 	const [encoding, bytes] = await smallest(plain);
-	const parts = Math.ceil(bytes.length / SLICE);
+	const slice = Math.floor((most - ENVELOPE) / 4) * 3;	// bytes, of which base64 makes more
+	const parts = Math.ceil(bytes.length / slice);
 	const head = { id, parts, encoding, sha256: await digestOf(plain) };
 	return Array.from({ length: parts }, (_, part) => JSON.stringify(
-		{ ...head, part, data: toBase64(bytes.subarray(part * SLICE, (part + 1) * SLICE)) }));
+		{ ...head, part, data: toBase64(bytes.subarray(part * slice, (part + 1) * slice)) }));
 }
 
 /** The parts of one record, which come in any order and more than once. */
@@ -80,12 +83,12 @@ export class Assembly {
 	#slices = new Map();
 
 	/**
-	 * The record's text when this was the last part missing, else null. Rejects with an Error for parts
-	 * that contradict each other, or that together make no record.
+	 * The record's text when this was the last part missing, else null. Rejects with an Error for
+	 * parts that contradict each other, or that together make no record.
 	 */
 	async add({ part, parts, sha256, encoding, data }) {
-		if (!Number.isInteger(part) || !Number.isInteger(parts) || part < 0 || part >= parts || parts > PARTS_MAX ||
-			typeof data !== 'string')
+		if (!Number.isInteger(part) || !Number.isInteger(parts) || part < 0 || part >= parts ||
+			parts > PARTS_MAX || typeof data !== 'string')
 			throw new TypeError('a part without its fields');
 		const head = JSON.stringify([parts, sha256, encoding]);
 		if (this.#head !== null && this.#head !== head) {

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: MIT
-// Calls over the hub, from where there is no gateway: another machine, or a web page. Speaks through
-// the official clients that the program made (pusher-js, and pusher where the app's secret is at hand), and
-// imports neither: so it runs in web pages, and whatever those clients can be told holds here too.
+// Calls over the hub, from where there is no gateway: another machine, or a web page. Speaks
+// through the official clients that the program made (pusher-js, and pusher where the app's secret
+// is at hand), and imports neither: so it runs in web pages, and whatever those clients can be told
+// holds here too, such as the key of an encrypted channel.
 import {
-	BadReply, Cancelled, ChapiError, ConnectionLost, DeadlineExceeded, FailedPrecondition, HubDown, InvalidArgument,
-	TooLarge, Unauthenticated,
+	BadReply, Cancelled, ChapiError, ConnectionLost, DeadlineExceeded, FailedPrecondition, HubDown,
+	InvalidArgument, TooLarge, Unauthenticated,
 } from './errors.js';
-import { fromJson, toJson } from './json.js';
-import { Assembly, EVENT_MAX, randomId, RECORD_MAX, split } from './parts.js';
+import { fromJson, isRoundedByOthers, toJson } from './json.js';
+import { Assembly, EVENT_MAX, randomId, RECORD_MAX, SEALED_MAX, split } from './parts.js';
 import { Stream } from './stream.js';
 
 const TIMEOUT = 30000;		// milliseconds, of a call that names none
 const CONNECT_TIMEOUT = 10000;
 const GRACE = 2000;		// how long after its timeout a call is waited for
 const PUBLISH_AGAIN = 500;
+const BACK_AGAIN = 2000;	// after the repeat that follows a reconnect: one more
+const GATEWAYS_MAX = 64;
 const CLIENT_EVENT_GAP = 110;	// hubs take ten events a second from a web page
 
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
@@ -41,6 +44,8 @@ function publishFailure(e) {
 class Waiting {
 	assembly = new Assembly();
 	lastSeq = -1;
+	timers = [];
+	repeat = () => {};
 
 	constructor(onProgress) {
 		this.onProgress = onProgress;
@@ -54,11 +59,27 @@ class Waiting {
 		this.lastSeq = seq;
 		this.onProgress?.(value);
 	}
+
+	after(ms, f) {
+		this.timers.push(setTimeout(f, ms));
+	}
+
+	/** What was answered meanwhile was not heard; and the gateway may need longer to be back. */
+	comeBack() {
+		this.repeat();
+		this.after(BACK_AGAIN, () => this.repeat());
+	}
+
+	end() {
+		this.timers.forEach(clearTimeout);
+		this.repeat = () => {};
+	}
 }
 
 /**
- * pusher: a client of pusher-js. server: one of pusher, which publishes over HTTP; without it requests go
- * as client events, which needs a private channel. channel: the gateway's. name: a label for people.
+ * pusher: a client of pusher-js. server: one of pusher, which publishes over HTTP; without it
+ * requests go as client events, which needs a private channel. channel: the gateway's. name: a
+ * label for people.
  */
 export class RemoteClient {
 	#pusher;
@@ -67,14 +88,17 @@ export class RemoteClient {
 	#label;
 	#connectTimeout;
 	#waiting = new Map();		// id -> Waiting
-	#instance = null;		// of the gateway that answered last
+	#instances = new Map();		// of the gateways heard of, by name
 	#subscription = null;		// {resolve, reject, done}
 	#clientEvents = Promise.resolve();
+	#isEncrypted;
 	#bound;
 
 	constructor({ pusher, server, channel, name = 'node', connectTimeout = CONNECT_TIMEOUT }) {
 		if (!server && !/^private-(?!encrypted-)/.test(channel))
-			throw new FailedPrecondition(`without the app's secret, calls go over private channels only, not ${channel}`);
+			throw new FailedPrecondition(
+				`without the app's secret, calls go over private channels only, not ${channel}`);
+		this.#isEncrypted = channel.startsWith('private-encrypted-');
 		this.#pusher = pusher;
 		this.#server = server;
 		this.#label = name;
@@ -106,7 +130,8 @@ export class RemoteClient {
 			return;
 		let timer;
 		const late = new Promise((_, reject) => {
-			timer = setTimeout(() => reject(new HubDown(`the hub cannot be reached: ${this.#pusher.connection.state}`)), timeout);
+			timer = setTimeout(() => reject(new HubDown(
+				`the hub cannot be reached: ${this.#pusher.connection.state}`)), timeout);
 		});
 		try {
 			await Promise.race([this.#settle().promise, late]);
@@ -129,8 +154,8 @@ export class RemoteClient {
 	#subscribed() {
 		this.#settle().resolve();
 		this.#subscription = null;
-		for (const waiting of this.#waiting.values())	// what was answered meanwhile was not heard
-			waiting.repeat?.();
+		for (const waiting of this.#waiting.values())
+			waiting.comeBack();
 	}
 
 	// -- calls
@@ -183,29 +208,35 @@ export class RemoteClient {
 	async #perform(record, waiting) {
 		const events = await this.#requestEvents(record);
 		const end = Date.now() + record.timeout_ms;
-		await Promise.race([waiting.answer, this.ready({ timeout: Math.min(record.timeout_ms, this.#connectTimeout) })]);
-		let timers = [];
+		const ready = this.ready({ timeout: Math.min(record.timeout_ms, this.#connectTimeout) });
+		await Promise.race([waiting.answer, ready]);
+		const instance = this.#instanceOf(record.to);
 		try {
-			const late = new Promise((_, reject) => timers.push(setTimeout(() => reject(
-				new DeadlineExceeded('no answer came over the hub in time')), record.timeout_ms + GRACE)));
+			const late = new Promise((_, reject) => waiting.after(record.timeout_ms + GRACE, () => reject(
+				new DeadlineExceeded('no answer came over the hub in time'))));
 			late.catch(() => {});
 			await Promise.race([late, waiting.answer, this.#publishUntil(end, events)]);
-			waiting.repeat = () => this.#repeat(record, events, end);
-			timers.push(setTimeout(waiting.repeat, record.timeout_ms / 2));
+			waiting.repeat = () => this.#repeat(record, instance, end);
+			waiting.after(record.timeout_ms / 2, () => waiting.repeat());
 			return await Promise.race([late, waiting.answer]);
 		} finally {
-			timers.forEach(clearTimeout);
+			waiting.end();
 		}
 	}
 
-	/** Parts come again unchanged, so that those of both times make up for each other. */
-	async #repeat(record, events, end) {
-		const left = end - Date.now();
+	/** instance: of the time of the first one; a gateway that was started since must not run it. */
+	async #repeat(record, instance, end) {
+		const left = Math.ceil(end - Date.now());
 		if (left < 1)
 			return;
-		const again = events.length > 1 ? events : await this.#requestEvents(
-			{ ...record, timeout_ms: Math.ceil(left), retry: this.#instance ?? '' });
-		this.#publishUntil(end, again).catch(() => {});		// the first one may still be answered
+		const events = await this.#requestEvents({ ...record, timeout_ms: left, retry: instance });
+		this.#publishUntil(end, events).catch(() => {});	// the first one may still be answered
+	}
+
+	/** Of the gateway that a request goes to; empty if it was not heard of yet. */
+	#instanceOf(to) {
+		const only = this.#instances.size === 1 ? [...this.#instances.values()][0] : '';
+		return to === undefined ? only : this.#instances.get(to) ?? '';
 	}
 
 	/** The events of a request: [name, JSON text] each. */
@@ -220,8 +251,15 @@ export class RemoteClient {
 		if (size > RECORD_MAX)
 			throw new TooLarge(`a request of ${size} bytes; at most ${RECORD_MAX} go over a hub`,
 				{ details: { size, limit: RECORD_MAX } });
-		return size <= EVENT_MAX ? [['request', text]] :
-			(await split(record.id, text)).map(part => ['request-part', part]);
+		const most = this.#isEncrypted ? SEALED_MAX : EVENT_MAX;
+		if (size <= most && !(this.#sendsValues && isRoundedByOthers(text)))
+			return [['request', text]];
+		return (await split(record.id, text, most)).map(part => ['request-part', part]);
+	}
+
+	/** The official clients make JSON of a value themselves where they seal it, and of client events. */
+	get #sendsValues() {
+		return this.#isEncrypted || !this.#server;
 	}
 
 	async #publishUntil(end, events) {
@@ -237,6 +275,8 @@ export class RemoteClient {
 			try {
 				return await this.#triggerByHttp(event, text);
 			} catch (e) {
+				if (e instanceof ChapiError)
+					throw e;
 				if (isFinal(e) || Date.now() + PUBLISH_AGAIN > end)
 					throw publishFailure(e);
 			}
@@ -246,11 +286,21 @@ export class RemoteClient {
 
 	/** Some servers write a refusal into a 200. */
 	async #triggerByHttp(event, text) {
-		const response = await this.#server.trigger(this.#channel.name, event, text,
-			{ socket_id: this.#pusher.connection.socket_id });
+		const response = await this.#trigger(event, this.#isEncrypted ? JSON.parse(text) : text);
 		const said = await response?.json?.().catch(() => null);
 		if (said?.error)
 			throw Object.assign(new Error(said.error), { status: said.code });
+	}
+
+	/** What `pusher` throws at once is about how it was made: it has no key for the channel. */
+	#trigger(event, data) {
+		try {
+			return this.#server.trigger(this.#channel.name, event, data,
+				{ socket_id: this.#pusher.connection.socket_id });
+		} catch (e) {
+			throw new FailedPrecondition(`nothing can be published on ${this.#channel.name}: ${e.message}`,
+				{ cause: e });
+		}
 	}
 
 	/** One after the other, no faster than hubs take them. */
@@ -281,9 +331,16 @@ export class RemoteClient {
 
 	async #takeResponse(waiting, data, text = JSON.stringify(data)) {
 		const record = fromJson(text);
-		if (record.gateway !== undefined)
-			this.#instance = record.instance ?? this.#instance;
+		this.#noteInstance(record);
 		waiting.resolve(record);
+	}
+
+	#noteInstance({ gateway, instance }) {
+		if (typeof gateway !== 'string' || typeof instance !== 'string')
+			return;
+		this.#instances.set(gateway, instance);
+		if (this.#instances.size > GATEWAYS_MAX)
+			this.#instances.delete(this.#instances.keys().next().value);
 	}
 
 	/** What contradicts itself is dropped: the call is asked for again. */
