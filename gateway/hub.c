@@ -10,34 +10,27 @@
  *
  * The channel decides; this file does what it says: looks the name up for each try, takes
  * the addresses in turn as long as none of them works, and keeps one timer for the channel
- * and the proof of life.
+ * and the proof of life. What is told of it: hub_status.c.
  */
 #include <config.h>	/* _GNU_SOURCE, PACKAGE_VERSION */
 
-#include "gateway/hub.h"
+#include "gateway/hub_private.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/channel.h"
 #include "gateway/clockwatch.h"
 #include "gateway/others.h"
-#include "gateway/proof.h"
-#include "gateway/publisher.h"
-#include "gateway/remote.h"
 #include "gateway/resolve.h"
-#include "gateway/sealed.h"
 #include "gateway/sign.h"
 #include "gateway/turn.h"
 #include "gateway/ws.h"
 #include "libchapi-ipc/base64.h"
-#include "libchapi-ipc/mp.h"
 
 #define CLIENT_NAME "chapi-gw"
 #define CONFLICT_QUIET_MS 600000	/* two gateways of one name are logged once in this time */
-#define CONFLICT_FRESH_MS 3600000	/* for so long one that was seen is trouble */
 #define PROXY_PORT 3128		/* if the setting names none */
 
 /* Whose publication has to be told of. */
@@ -47,51 +40,11 @@ struct proof_ticket {
 	uint64_t number;
 };
 
-struct hub {
-	struct event_base *base;
-	const struct config *config;
-	struct ws *ws;
-	struct resolve *resolve;	/* a look-up under way */
-	struct channel *channel;
-	struct remote *remote;
-	struct publisher *publisher;
-	struct sealed sealed;
-	struct others *others;		/* other gateways */
-	struct event *timer;		/* of the channel and the proof */
-	struct clockwatch *clockwatch;
-	struct proof proof;
-	struct list proof_tickets;
-	bool is_up;			/* the channel was when it last told */
-	bool clock_trouble;		/* the last try failed as the clock and a certificate do not agree */
-	const struct hub_handler *handler;
-	void *handler_data;
-	struct list publications;
-	struct list progress;
-
-	char *path;			/* of the WebSocket, with the query */
-	char *proxy_host, *proxy_auth;	/* NULL: none */
-	unsigned int proxy_port;
-	unsigned int turn;		/* which of the addresses is next */
-	bool opened;			/* the connection at hand was */
-	char logged[400];		/* the trouble that the log has been told of */
-	uint64_t conflict_logged_ms;	/* 0: never */
-	uint64_t n_unreadable;		/* events of encrypted channels that are not closed with our key */
-	uint64_t n_dropped;		/* events that found no place in the publisher's queue */
-};
-
 /* An event of a local process's own, on its way. */
 struct publication {
 	struct list link;
 	struct hub *hub;
 	uint64_t id;
-};
-
-static const char *const state_names[] = {
-	[CHANNEL_WAITING] = "waiting",
-	[CHANNEL_CONNECTING] = "connecting",
-	[CHANNEL_SUBSCRIBING] = "subscribing",
-	[CHANNEL_UP] = "up",
-	[CHANNEL_STOPPED] = "stopped",
 };
 
 static struct now read_now(void)
@@ -362,11 +315,6 @@ static void log_up(const struct hub *hub)
 	log_info("hub", "connected to %s, subscribed to%s", config->host, names);
 }
 
-static uint64_t next_try_in_ms(const struct channel_status *status, uint64_t now_ms)
-{
-	return status->until_ms > now_ms ? status->until_ms - now_ms : 0;
-}
-
 /* The same trouble again is news for those only who want to know everything. */
 static void log_trouble(struct hub *hub, const char *reason)
 {
@@ -375,7 +323,7 @@ static void log_trouble(struct hub *hub, const char *reason)
 	uint64_t ms;
 
 	channel_status(hub->channel, &status);
-	ms = next_try_in_ms(&status, read_now().ms);
+	ms = hub_next_try_in_ms(&status, read_now().ms);
 	level = strcmp(reason, hub->logged) == 0 ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
 	snprintf(hub->logged, sizeof(hub->logged), "%s", reason);
 	if (status.state == CHANNEL_WAITING)
@@ -407,7 +355,7 @@ static void op_state(void *data, enum channel_state state, const char *reason)
 {
 	struct hub *hub = data;
 
-	hub->handler->changed(hub->handler_data, state_names[state], reason);
+	hub->handler->changed(hub->handler_data, hub_state_name(state), reason);
 	share_state(hub, state == CHANNEL_UP);
 	if (*reason) {
 		log_trouble(hub, reason);
@@ -859,178 +807,4 @@ void hub_reconnect(struct hub *hub)
 	channel_start(hub->channel, read_now().ms);
 	publisher_hurry(hub->publisher);
 	arm_timer(hub);
-}
-
-/* ---- status -------------------------------------------------------------------------------------- */
-
-static void put_text(struct buf *out, const char *key, const char *text)
-{
-	mp_put_str(out, key);
-	mp_put_str(out, text);
-}
-
-static void put_number(struct buf *out, const char *key, uint64_t number)
-{
-	mp_put_str(out, key);
-	mp_put_uint(out, number);
-}
-
-static void put_channels(const struct config *config, struct buf *out)
-{
-	mp_put_str(out, "channels");
-	mp_put_array(out, (uint32_t)config->n_channels);
-	for (size_t i = 0; i < config->n_channels; i++)
-		mp_put_str(out, config->channels[i]);
-}
-
-/* until_ms of the monotonic clock, as Unix seconds; 0: nil. */
-static void put_until(struct buf *out, uint64_t until_ms)
-{
-	struct now now = read_now();
-
-	mp_put_str(out, "until");
-	if (until_ms == 0)
-		mp_put_nil(out);
-	else
-		mp_put_double(out, now.unix_s + ((double)until_ms - (double)now.ms) / 1000);
-}
-
-static const char *const pause_names[] = {
-	[OUTBOX_RUNNING] = "running",
-	[OUTBOX_TROUBLE] = "trouble",
-	[OUTBOX_QUOTA] = "quota",
-};
-
-static void put_publisher(const struct hub *hub, struct buf *out)
-{
-	struct outbox_status status;
-
-	publisher_status(hub->publisher, &status);
-	mp_put_str(out, "publisher");
-	mp_put_map(out, 14);
-	put_text(out, "state", pause_names[status.pause]);
-	put_text(out, "reason", status.trouble);
-	put_until(out, status.until_ms);
-	put_number(out, "published", status.n_published);
-	put_number(out, "failed", status.n_failed);
-	put_number(out, "dropped", hub->n_dropped);
-	put_number(out, "repeated", status.n_repeated);
-	put_number(out, "requests", status.n_requests);
-	put_number(out, "under_way", status.n_under_way);
-	put_number(out, "waiting", status.n_waiting);
-	put_number(out, "bytes_waiting", status.bytes_waiting);
-	put_number(out, "last_status", status.last_status);
-	put_text(out, "last_error", status.last_error);
-	mp_put_str(out, "clock_offset_s");
-	mp_put_int(out, status.clock_offset_s);
-}
-
-static void put_proof(const struct hub *hub, struct buf *out)
-{
-	const struct proof *proof = &hub->proof;
-
-	mp_put_str(out, "proof_of_life");
-	if (proof->interval_ms == 0) {
-		mp_put_nil(out);
-		return;
-	}
-	mp_put_map(out, 4);
-	mp_put_str(out, "age_ms");
-	if (proof->n_seen > 0)
-		mp_put_uint(out, read_now().ms - proof->seen_ms);
-	else
-		mp_put_nil(out);
-	put_number(out, "round_trip_ms", proof->round_trip_ms);
-	put_number(out, "seen", proof->n_seen);
-	put_number(out, "missed", proof->n_missed);
-}
-
-static void put_conflict(const struct remote_status *status, struct buf *out)
-{
-	mp_put_str(out, "name_conflict");
-	if (status->n_name_conflicts == 0) {
-		mp_put_nil(out);
-		return;
-	}
-	mp_put_map(out, 3);
-	put_text(out, "instance", status->conflict);
-	put_number(out, "seen", status->n_name_conflicts);
-	put_number(out, "age_ms", read_now().ms - status->conflict_ms);
-}
-
-static void put_remote(const struct hub *hub, struct buf *out)
-{
-	struct remote_status status;
-
-	remote_status(hub->remote, &status);
-	mp_put_str(out, "remote");
-	mp_put_map(out, 9);
-	put_number(out, "requests", status.n_requests);
-	put_number(out, "responses", status.n_responses);
-	put_number(out, "ignored", status.n_ignored);
-	put_number(out, "unreadable", hub->n_unreadable);
-	put_number(out, "limited", status.n_limited);
-	put_number(out, "running", status.n_running);
-	put_number(out, "assembling", status.n_assembling);
-	put_number(out, "progress_dropped", status.n_progress_dropped);
-	put_conflict(&status, out);
-}
-
-static void put_wait(const struct hub *hub, const struct channel_status *status, struct buf *out)
-{
-	char text[300];
-
-	snprintf(text, sizeof(text), "%s%s%s%s",
-		 hub->clock_trouble && status->state == CHANNEL_WAITING ? "the clock to be set, or " : "",
-		 status->waits_for, *status->waits_channel ? " " : "", status->waits_channel);
-	put_text(out, "waits_for", text);
-	put_until(out, status->until_ms);
-}
-
-void hub_put_status(void *data, struct buf *out)
-{
-	const struct hub *hub = data;
-	struct channel_status status;
-	bool waits;
-
-	channel_status(hub->channel, &status);
-	waits = status.state == CHANNEL_WAITING;
-	mp_put_map(out, waits ? 17 : 16);
-	put_text(out, "state", state_names[status.state]);
-	put_text(out, "host", hub->config->host);
-	put_text(out, "socket_id", status.socket_id);
-	put_text(out, "reason", status.reason);
-	put_wait(hub, &status, out);
-	if (waits)
-		put_number(out, "next_try_in_ms", next_try_in_ms(&status, read_now().ms));
-	put_channels(hub->config, out);
-	put_number(out, "subscribed", status.n_subscribed);
-	put_number(out, "wanted", status.n_wanted);
-	put_number(out, "connects", status.n_connects);
-	put_number(out, "last_close_code", status.close_code);
-	put_number(out, "last_error_code", status.error_code);
-	put_publisher(hub, out);
-	put_remote(hub, out);
-	put_proof(hub, out);
-	mp_put_str(out, "elsewhere");
-	others_put_status(hub->others, out);
-}
-
-void hub_health(const struct hub *hub, struct hub_health *ret_health)
-{
-	struct outbox_status publishing;
-	struct channel_status status;
-	struct remote_status remote;
-
-	channel_status(hub->channel, &status);
-	publisher_status(hub->publisher, &publishing);
-	remote_status(hub->remote, &remote);
-	*ret_health = (struct hub_health){
-		.state = state_names[status.state],
-		.up = status.state == CHANNEL_UP,
-		.reason = status.reason,
-		.name_conflict = remote.n_name_conflicts > 0 &&
-				 read_now().ms - remote.conflict_ms < CONFLICT_FRESH_MS,
-	};
-	snprintf(ret_health->publish_error, sizeof(ret_health->publish_error), "%s", publishing.last_error);
 }

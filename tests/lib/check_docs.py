@@ -176,7 +176,7 @@ def option_problems():
 def field_problems():
     """What is put into answers, events and meta, by the calls that do it."""
     text = read(PAGE)
-    for path in ('inspect', 'methods', 'monitor', 'names', 'router', 'reload', 'doctor', 'hub'):
+    for path in ('inspect', 'methods', 'monitor', 'names', 'router', 'reload', 'doctor', 'hub_status'):
         source = 'gateway/%s.c' % path
         keys = found(source, r'(?:put_key_\w+|put_text|put_number|put_keys)?'
                              r'\((?:b|out|&\w+), "(\w+)"|mp_put_str\([^,]+, "(\w+)"\)')

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the hub side, put together, share.
+ *
+ *     hub.c         the wiring: who calls whom
+ *     hub_status.c  what is told of it
+ */
+#ifndef CHAPI_HUB_PRIVATE_H
+#define CHAPI_HUB_PRIVATE_H
+
+#include "gateway/channel.h"
+#include "gateway/hub.h"
+#include "gateway/proof.h"
+#include "gateway/publisher.h"
+#include "gateway/remote.h"
+#include "gateway/sealed.h"
+
+struct clockwatch;
+struct event;
+struct resolve;
+struct ws;
+
+struct hub {
+	struct event_base *base;
+	const struct config *config;
+	struct ws *ws;
+	struct resolve *resolve;	/* a look-up under way */
+	struct channel *channel;
+	struct remote *remote;
+	struct publisher *publisher;
+	struct sealed sealed;
+	struct others *others;		/* other gateways */
+	struct event *timer;		/* of the channel and the proof */
+	struct clockwatch *clockwatch;
+	struct proof proof;
+	struct list proof_tickets;
+	bool is_up;			/* the channel was when it last told */
+	bool clock_trouble;		/* the last try failed as the clock and a certificate do not agree */
+	const struct hub_handler *handler;
+	void *handler_data;
+	struct list publications;
+	struct list progress;
+
+	char *path;			/* of the WebSocket, with the query */
+	char *proxy_host, *proxy_auth;	/* NULL: none */
+	unsigned int proxy_port;
+	unsigned int turn;		/* which of the addresses is next */
+	bool opened;			/* the connection at hand was */
+	char logged[400];		/* the trouble that the log has been told of */
+	uint64_t conflict_logged_ms;	/* 0: never */
+	uint64_t n_unreadable;		/* events of encrypted channels that are not closed with our key */
+	uint64_t n_dropped;		/* events that found no place in the publisher's queue */
+};
+
+const char *hub_state_name(enum channel_state state);
+/* How long a channel still waits; 0: it does not. */
+uint64_t hub_next_try_in_ms(const struct channel_status *status, uint64_t now_ms);
+
+#endif
