@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@ struct command {
 	enum command_why why;
 	pid_t pid;
 	int in, out, err;		/* our ends; -1: closed */
+	size_t out_left, err_left;	/* what it wrote before its end, and we have not read */
 	int status, signal;
 	int64_t due_ms;			/* of the stage */
 	bool over;
@@ -217,6 +219,13 @@ struct command *command_free(struct command *c)
 	return NULL;
 }
 
+static size_t bytes_in(int fd)
+{
+	int n = 0;
+
+	return fd >= 0 && ioctl(fd, FIONREAD, &n) == 0 && n > 0 ? (size_t)n : 0;
+}
+
 /* The child has ended: of one that had to be ended, nobody is left either. */
 static void exited(struct command *c, const siginfo_t *info, int64_t now_ms)
 {
@@ -226,6 +235,8 @@ static void exited(struct command *c, const siginfo_t *info, int64_t now_ms)
 		kill_group(c, SIGKILL);
 	c->stage = STAGE_EXITED;
 	c->due_ms = by_itself ? now_ms + LINGER_MS : now_ms;
+	c->out_left = bytes_in(c->out);
+	c->err_left = bytes_in(c->err);
 	if (info->si_code == CLD_EXITED)
 		c->status = info->si_status;
 	else
@@ -257,7 +268,7 @@ static void keep_time(struct command *c, int64_t now_ms)
 	case STAGE_KILLED:
 		break;
 	case STAGE_EXITED:
-		c->over = true;
+		c->over = c->out_left == 0 && c->err_left == 0;
 		break;
 	}
 }
@@ -282,8 +293,8 @@ static void write_input(struct command *c)
 	close_fd(&c->in);
 }
 
-/* Bytes read; 0: nothing for now, or no more ever (then it is closed). */
-static size_t read_some(int *fd, char *p, size_t len)
+/* Bytes read; 0: nothing for now, or no more ever (then it is closed). *left is kept up. */
+static size_t read_some(int *fd, char *p, size_t len, size_t *left)
 {
 	ssize_t n;
 
@@ -292,6 +303,7 @@ static size_t read_some(int *fd, char *p, size_t len)
 	while (n < 0 && errno == EINTR);
 	if (n == 0 || (n < 0 && errno != EAGAIN))
 		close_fd(fd);
+	*left = n > 0 && (size_t)n < *left ? *left - (size_t)n : 0;
 	return n > 0 ? (size_t)n : 0;
 }
 
@@ -355,11 +367,13 @@ static void read_output(struct command *c, int64_t now_ms)
 	while (c->out >= 0 && !has_line(c)) {
 		if (!make_room(c) || is_too_large(c)) {
 			close_fd(&c->out);
+			c->out_left = 0;
 			c->why = COMMAND_TOO_LARGE;
 			end(c, COMMAND_TOO_LARGE, now_ms);
 			return;
 		}
-		n = read_some(&c->out, c->output + c->output_len, c->output_cap - c->output_len);
+		n = read_some(&c->out, c->output + c->output_len, c->output_cap - c->output_len,
+			      &c->out_left);
 		if (n == 0)
 			return;
 		c->output_len += n;
@@ -377,7 +391,7 @@ static void read_errors(struct command *c)
 			c->errors_len = ERR_KEPT;
 		}
 		n = read_some(&c->err, c->errors + c->errors_len,
-			      sizeof(c->errors) - c->errors_len);
+			      sizeof(c->errors) - c->errors_len, &c->err_left);
 		if (n == 0)
 			return;
 		c->errors_len += n;
