@@ -153,14 +153,14 @@ static const char *say_ran(enum chapi_ran ran)
 	return "it may have run";
 }
 
-/* What to do about it, where the gateway's message does not say so. */
-static const char *say_remedy(int code)
+/* What to do about it, where the message does not say so. */
+static const char *say_remedy(const chapi_reply *reply)
 {
-	switch (code) {
+	switch (chapi_reply_code(reply)) {
 	case CHAPI_ERR_BUSY:
 	case CHAPI_ERR_RATE_LIMITED:
 	case CHAPI_ERR_PAUSED:
-		return "; try again later";
+		return strstr(chapi_reply_message(reply), "try again") ? "" : "; try again later";
 	case CHAPI_ERR_DEADLINE_EXCEEDED:
 		return "; -t waits longer";
 	case CHAPI_ERR_CONNECTION_LOST:
@@ -185,7 +185,7 @@ int output_failure(const chapi_reply *reply)
 	const char *own = json_string_value(json_object_get(details, "code"));
 	int code = chapi_reply_code(reply);
 
-	cli_error("%s%s (%s%s%s; %s)", chapi_reply_message(reply), say_remedy(code),
+	cli_error("%s%s (%s%s%s; %s)", chapi_reply_message(reply), say_remedy(reply),
 		  chapi_reply_code_name(reply), own ? ": " : "", own ? own : "",
 		  say_ran(chapi_reply_ran(reply)));
 	json_decref(details);

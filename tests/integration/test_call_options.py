@@ -234,6 +234,14 @@ def test_no_more_often_than_told(chapi_call, provider):
     assert len(came) == 2
 
 
+def test_later_is_said_once(chapi_call, provider):
+    provider.ask('pause', 'f')
+    assert chapi_call('f').stderr.count('again') == 1
+    provider.ask('resume', 'f')
+    answers(provider, BUSY)
+    assert chapi_call('f').stderr.count('try again later') == 1
+
+
 def test_not_at_all_unless_told(chapi_call, provider):
     came = answers(provider, BUSY, 'not reached')
     assert chapi_call('f').returncode == EX_TEMPFAIL
