@@ -7,6 +7,7 @@
 #include <config.h>	/* _GNU_SOURCE: asprintf */
 
 #include <getopt.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,6 +242,8 @@ int main(int argc, char **argv)
 	struct ctl ctl = { .setup.port = SETUP_PORT_UNSAID };
 	int status;
 
+	/* Whatever the user's, the gateway's texts are UTF-8: the tables ask how wide they are. */
+	setlocale(LC_CTYPE, "C.UTF-8");
 	if (cli_parse(&cli, argc, argv, &ctl, &status) == 0)
 		status = run(&ctl, argc - optind, argv + optind);
 	ctl.conn = chapi_close(ctl.conn);

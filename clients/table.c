@@ -2,14 +2,19 @@
 /*
  * Answers for people: see table.h.
  *
- * A character counts as one column.
+ * A character takes as many columns as wcwidth(3) says: two of East Asian ones, none of accents
+ * that are put on the character before.
  */
+#include <config.h>	/* _GNU_SOURCE: wcwidth */
+
 #include "clients/table.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "clients/cli.h"
 #include "clients/utf8.h"
@@ -89,25 +94,44 @@ void table_print_word(const char *text)
 	print_coloured(text, clean ? clean : "?");
 }
 
-/* Length in bytes of the first n characters, or of all. */
-static size_t prefix_len(const char *text, size_t n)
+/* Of a character of len bytes; the locale's characters are those of UTF-8. */
+static size_t char_columns(const char *text, size_t len)
 {
-	size_t done = 0, len = strlen(text), step;
+	wchar_t c = (unsigned char)text[0];
+	int columns;
 
-	for (; n > 0 && done < len; n--) {
+	if (len > 1)
+		c &= 0x7f >> len;
+	for (size_t i = 1; i < len; i++)
+		c = c << 6 | (text[i] & 0x3f);
+	columns = wcwidth(c);
+	return columns < 0 ? 1 : (size_t)columns;
+}
+
+/* Length in bytes of what fits into so many columns, and how many it takes. */
+static size_t fitting_len(const char *text, size_t columns, size_t *ret_columns)
+{
+	size_t done = 0, len = strlen(text), step, more;
+
+	*ret_columns = 0;
+	while (done < len) {
 		step = utf8_char_len(text + done, len - done);
-		done += step > 0 ? step : 1;
+		step = step > 0 ? step : 1;
+		more = char_columns(text + done, step);
+		if (*ret_columns + more > columns)
+			break;
+		*ret_columns += more;
+		done += step;
 	}
 	return done;
 }
 
-static size_t count_chars(const char *text)
+static size_t count_columns(const char *text)
 {
-	size_t n = 0;
+	size_t columns;
 
-	for (; *text; text += prefix_len(text, 1))
-		n++;
-	return n;
+	fitting_len(text, SIZE_MAX, &columns);
+	return columns;
 }
 
 /* ---- tables ---- */
@@ -125,10 +149,10 @@ static void print_cell(const struct table_column *column, const char *text, size
 
 	if (!clean)
 		return;
-	n = count_chars(clean);
+	n = count_columns(clean);
 	if (n > width) {
-		strcpy(clean + prefix_len(clean, width - strlen(CUT)), CUT);
-		n = width;
+		strcpy(clean + fitting_len(clean, width - strlen(CUT), &n), CUT);
+		n += strlen(CUT);
 	}
 	if (column->right)
 		print_blanks(width - n);
@@ -166,14 +190,14 @@ static void measure(const struct table_column *columns, size_t n, const json_t *
 		    size_t *ret_widths)
 {
 	const json_t *row;
-	size_t r, chars;
+	size_t r, cell_columns;
 
 	for (size_t i = 0; i < n; i++) {
 		ret_widths[i] = strlen(columns[i].title);
 		json_array_foreach(rows, r, row) {
-			chars = count_chars(cell(row, i));
-			if (chars > ret_widths[i])
-				ret_widths[i] = chars;
+			cell_columns = count_columns(cell(row, i));
+			if (cell_columns > ret_widths[i])
+				ret_widths[i] = cell_columns;
 		}
 	}
 	fit(ret_widths, n);
@@ -209,7 +233,7 @@ void table_print(const struct table_column *columns, size_t n, const json_t *row
 /* Length in bytes of what goes into one line: up to a blank, if there is one. */
 static size_t line_len(const char *text, size_t width)
 {
-	size_t len = prefix_len(text, width), end = len;
+	size_t columns, len = fitting_len(text, width, &columns), end = len;
 
 	if (text[len] == '\0')
 		return len;

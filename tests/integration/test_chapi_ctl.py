@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import threading
+import unicodedata
 
 import pytest
 
@@ -116,6 +117,22 @@ def test_tables_stay_within_80_columns(ctl, gateway):
                           ['status'], ['doctor']):
             for line in ctl(*arguments).splitlines():
                 assert len(line) <= 80, line
+
+
+def columns(text):
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in 'WF' else 1 for c in text)
+
+
+@pytest.mark.parametrize('text', ['日本語' * 28, 'e\u0301' * 85, 'x' + '日' * 60, '\U0001f600' * 60], ids=['wide', 'accents', 'odd', 'emoji'])
+def test_columns_are_counted_as_a_terminal_does(ctl, gateway, text):
+    with gateway.connect() as client:
+        client.ask('register', 'f', {'summary': text})
+        client.ask('register', 'g', {'summary': 'short'})
+        head, *rows = ctl('list').splitlines()
+        assert all(77 <= columns(row) <= 80 for row in rows if row.startswith('f '))
+        assert {row.index('remote') for row in rows} == {head.index('SEEN')}
+        shown = [line for line in ctl('describe', 'f').splitlines() if text[:2] in line]
+        assert shown and all(columns(line) <= 80 for line in shown)
 
 
 def test_control_characters_do_not_reach_the_terminal(ctl, gateway):
