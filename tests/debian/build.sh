@@ -20,8 +20,8 @@ in_namespace "$@"
 root=$base/build-$suite
 make_root "$root" "$suite"
 install_in "$root" build-essential lintian
-version=$(sed -n 's/^AC_INIT(\[chapi\], \[\(.*\)\], \[\], \[chapi\])$/\1/p' "$top/configure.ac")
-source=$root/root/chapi-${version:=0}
+version=$("$top/release/version.sh")
+source=$root/root/chapi-$version
 mkdir -p "$source"
 git -C "$top" archive HEAD | tar x -C "$source"
 run_in "$root" "cd '/root/chapi-$version' && DEBIAN_FRONTEND=noninteractive apt-get build-dep -y -qq \

@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What is published of a release: the tarball, its packages, their checksums. Run by "make release",
+# after "make distcheck" has made the tarball and found it good.
+#
+#   release.sh TARBALL VERSION FOLDER
+#
+# Where dpkg-buildpackage or what it needs is missing, there are no packages, which it says.
+set -eu
+tarball=$1
+version=$2
+folder=$3
+top=$(cd "$(dirname "$0")/.." && pwd)
+
+die() {
+    echo "release.sh: $*" >&2
+    exit 1
+}
+
+check_sources() {
+    [ -f "$tarball" ] || die "there is no $tarball: run \"make distcheck\" first"
+    now=$("$top/release/version.sh")
+    [ "$now" = "$version" ] ||
+        die "configured as $version, but this is $now: run \"autoreconf -fi\", configure, and \"make distcheck\""
+    [ ! -e "$top/.git" ] || [ -z "$(git -C "$top" status --porcelain)" ] ||
+        die "there are changes that are not committed (git status)"
+}
+
+# Of a version with a tag, and nothing behind it: do all that name it mean the same?
+check_names() {
+    case $version in *-*) return ;; esac
+    head -n 1 "$top/NEWS" | grep -qx "chapi $version ([0-9-]*)" ||
+        die "the first line of NEWS is not \"chapi $version (YEAR-MONTH-DAY)\""
+    head -n 1 "$top/debian/changelog" | grep -q "^chapi ($version-" ||
+        die "the top of debian/changelog is of another version"
+}
+
+# From the tarball, as anybody would build them.
+make_packages() {
+    command -v dpkg-buildpackage >/dev/null || { echo "no packages: dpkg-buildpackage is missing"; return; }
+    tar -x -f "$tarball" -C "$work"
+    cd "$work/chapi-$version"
+    dpkg-checkbuilddeps || { echo "no packages: see above for what they need"; return; }
+    echo "building the packages"
+    dpkg-buildpackage -b -us -uc >"$work/log" 2>&1 || { tail -n 40 "$work/log"; die "the packages could not be built"; }
+    mv "$work"/*.deb "$work"/*.buildinfo "$work"/*.changes "$folder/"
+}
+
+check_sources
+check_names
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+rm -rf "$folder"
+mkdir -p "$folder"
+folder=$(cd "$folder" && pwd)
+(make_packages)
+cp "$tarball" "$folder/"
+cd "$folder"
+sha256sum -- * >"$work/SHA256SUMS"
+mv "$work/SHA256SUMS" .
+echo "in $folder:"
+ls

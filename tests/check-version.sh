@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Does a build know its version? One test of "make check", which speaks TAP. In a tarball's build,
+# as "make distcheck" makes one, it is the tarball's.
+here=$(cd "$(dirname "$0")" && pwd)
+: "${top_srcdir:=$(cd "$here/.." && pwd)}" "${top_builddir:=$PWD}"
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+number=0
+failed=0
+
+# is WHAT GOT WANTED
+is() {
+    number=$((number + 1))
+    if [ "$2" = "$3" ]; then
+        echo "ok $number - $1"
+    else
+        failed=1
+        echo "not ok $number - $1"
+        echo "# it is \"$2\", not \"$3\""
+    fi
+}
+
+skip() {
+    number=$((number + 1))
+    echo "ok $number - $1 # SKIP $2"
+}
+
+version() {
+    "$top_srcdir/release/version.sh" "$folder/tree"
+}
+
+# git_in FOLDER COMMAND [ARGUMENT...]
+git_in() {
+    in=$folder/$1
+    shift
+    git -C "$in" -c user.name=n -c user.email=n@example.com "$@" >&2
+}
+
+commit_of() {
+    git -C "$folder/$1" rev-parse --short HEAD
+}
+
+built() {
+    sed -n 's/^#define PACKAGE_VERSION "\(.*\)"$/\1/p' "$top_builddir/config.h"
+}
+
+described() {
+    git_in . init -q
+    git_in . commit -q --allow-empty -m other
+    is "in somebody else's repository" "$(version)" 1.2.3
+    git_in tree init -q
+    git_in tree commit -q --allow-empty -m first
+    is "in a clone without tags" "$(version)" "1.2.3-g$(commit_of tree)"
+    git_in tree tag v1.2.4
+    is "at a tag" "$(version)" 1.2.4
+    git_in tree commit -q --allow-empty -m second
+    is "behind a tag" "$(version)" "1.2.4-1-g$(commit_of tree)"
+}
+
+mkdir "$folder/tree"
+echo 'chapi 1.2.3 (not released yet)' >"$folder/tree/NEWS"
+is "in a folder without history" "$(version)" 1.2.3
+if command -v git >/dev/null; then
+    # What whoever runs this has configured says nothing here.
+    HOME=$folder GIT_CONFIG_NOSYSTEM=1
+    unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
+    export HOME GIT_CONFIG_NOSYSTEM
+    described
+else
+    skip "in a clone" "git is missing"
+fi
+echo 1.2.2 >"$folder/tree/.tarball-version"
+is "in a tarball" "$(version)" 1.2.2
+
+is "chapi-gw has it" "$("$top_builddir/gateway/chapi-gw" --version | sed -n '1s/^chapi-gw //p')" "$(built)"
+if [ -f "$top_srcdir/.tarball-version" ]; then
+    is "a tarball's build has the tarball's" "$(built)" "$(cat "$top_srcdir/.tarball-version")"
+else
+    skip "a tarball's build has the tarball's" "these sources are no tarball's"
+fi
+echo "1..$number"
+exit $failed
