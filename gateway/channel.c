@@ -77,7 +77,7 @@ struct channel {
 enum retry {
 	RETRY_BACKOFF,		/* with growing waits */
 	RETRY_AT_ONCE,		/* the first time, then with growing waits */
-	RETRY_OVER_CAPACITY,	/* with growing waits of at least a second */
+	RETRY_OVER_CAPACITY,	/* after a second, with growing waits on top of it */
 	RETRY_SLOWLY,		/* a new try will only repeat it, until somebody does something */
 };
 
@@ -149,7 +149,7 @@ static uint64_t retry_ms(struct channel *c, enum retry retry)
 	if (retry == RETRY_AT_ONCE && c->n_failures == 0)
 		return backoff_between(&c->backoff, 0, AT_ONCE_MOST_MS);
 	if (retry == RETRY_OVER_CAPACITY)
-		return MAX(backoff_ms(&c->backoff, c->n_failures), OVER_CAPACITY_LEAST_MS);
+		return backoff_later(OVER_CAPACITY_LEAST_MS, backoff_ms(&c->backoff, c->n_failures));
 	return backoff_ms(&c->backoff, c->n_failures);
 }
 
