@@ -16,6 +16,8 @@
 
 #include "libchapi-ipc/list.h"
 
+#define NUMBER_MAX 100000000
+
 struct rule {
 	struct list link;
 	char *text;
@@ -240,7 +242,7 @@ static bool read_whole(const char *text, int64_t *ret)
 	const char *rest;
 	uint64_t n;
 
-	if (!read_number(text, 100000000, &n, &rest) || *rest)
+	if (!read_number(text, NUMBER_MAX, &n, &rest) || *rest)
 		return false;
 	*ret = (int64_t)n;
 	return true;
@@ -469,13 +471,14 @@ static int take_now(struct words *w, struct script_line *ret, const char **ret_w
 	return r != 0 ? r : take_action(w, SCRIPT_NOW, &ret->action, ret_why);
 }
 
-static int take_seed(struct script *script, struct words *w, const char **ret_why)
+static int take_seed(struct script *script, struct words *w, struct script_line *ret, const char **ret_why)
 {
 	const char *word = words_peek(w);
 	int64_t seed;
 
-	if (!word || !read_whole(word, &seed) || seed == 0)
-		return bad(ret_why, "seed takes a number from 1 on");
+	if (!word || !read_whole(word, &seed) || seed == 0 || w->n - w->at > 1)
+		return bad(ret_why, "seed takes one number, from 1 to 100000000");
+	ret->command = SCRIPT_SEED;
 	script->chance = (uint32_t)seed;
 	w->at++;
 	return 0;
@@ -515,7 +518,7 @@ static int take_words(struct script *script, struct words *w, const char *line, 
 	if (words_next_is(w, "now"))
 		return take_now(w, ret, ret_why);
 	if (words_next_is(w, "seed"))
-		return take_seed(script, w, ret_why);
+		return take_seed(script, w, ret, ret_why);
 	r = take_command(w, ret, ret_why);
 	if (r == 0 && ret->command == SCRIPT_FORGET)
 		forget_rules(script);

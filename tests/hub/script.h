@@ -54,6 +54,7 @@ struct script *script_free(struct script *script);
 enum script_command {
 	SCRIPT_NOTHING,		/* an empty line or a comment */
 	SCRIPT_RULE,		/* taken in */
+	SCRIPT_SEED,		/* taken in */
 	SCRIPT_ACT_NOW,		/* ret->action is to be done at once */
 	SCRIPT_FORGET,		/* all rules are gone; whatever they did is to end */
 	SCRIPT_SHOW_RULES, SCRIPT_SHOW_PUBLISHED, SCRIPT_SHOW_CLIENTS,

@@ -53,8 +53,9 @@ def ids(client, n):
 # ---- lines ------------------------------------------------------------------------------------
 
 def test_words_and_json_are_taken_and_nonsense_is_not(control):
+    control.do('seed 100000000')
     control.do('on post do answer 502', ['on', 'post', 'do', 'answer', '502', 'a \'b\' c'])
-    for line in ('hello', 'on post do fly', '["on"', '[1]'):
+    for line in ('hello', 'seed', 'seed 100000001', 'on post do fly', '["on"', '[1]'):
         with pytest.raises(ValueError):
             control.ask(line)
     assert [rule['rule'] for rule in control.ask('rules')][0] == 'on post do answer 502'

@@ -179,7 +179,8 @@ static void test_nonsense_is_refused_with_a_reason(void **state)
 		{ "on deliver do fragment 0", "at least" }, { "on deliver do data round", "data is" },
 		{ "on deliver do close 42", "close code" }, { "on post do answer 99", "status" },
 		{ "now", "action is missing" }, { "now swallow", "not possible" }, { "now clock 1h", "the clock" },
-		{ "now send 'x", "without its fellow" }, { "seed 0", "seed" }, { "rules now", "no arguments" },
+		{ "now send 'x", "without its fellow" }, { "seed 0", "from 1 to 100000000" },
+		{ "seed", "one number" }, { "seed 7 8", "one number" }, { "seed 100000001", "from 1 to" }, { "rules now", "no arguments" },
 		{ "[1]", "array of strings" }, { "[\"now\"", "not a JSON" },
 	};
 
