@@ -175,7 +175,7 @@ static void check_signature(struct app_conn *conn, const char *channel, const ch
 		conn_complain(conn, "The hub cannot check the signature for %s", channel);
 	else if (!sign_equal(given, expected))
 		conn_complain(conn, "Invalid signature: Expected HMAC SHA256 hex digest of %s, "
-			      "but got %s", text, QUOTE(given));
+			      "but got another", text);
 	else
 		*ret_good = true;
 }

@@ -319,6 +319,17 @@ static void test_private_channel_refuses_what_is_no_signature(void **state)
 	assert_not_subscribed(place, "private-x", auth, "Invalid signature");
 }
 
+/* Whoever gets the refusal logs it. */
+static void test_refusal_does_not_repeat_the_signature(void **state)
+{
+	struct place *place = *state;
+
+	say_subscribe(&place->a, "private-x", KEY ":0badc0de");
+	buf_put_byte(&place->a.heard, '\0');
+	assert_non_null(strstr((const char *)buf_data(&place->a.heard), "Invalid signature"));
+	assert_null(strstr((const char *)buf_data(&place->a.heard), "0badc0de"));
+}
+
 static void test_channel_that_cannot_be_is_refused(void **state)
 {
 	struct place *place = *state;
@@ -617,6 +628,7 @@ int main(void)
 		TEST(test_public_channel_needs_no_signature),
 		TEST(test_private_channel_takes_its_signature),
 		TEST(test_private_channel_refuses_what_is_no_signature),
+		TEST(test_refusal_does_not_repeat_the_signature),
 		TEST(test_channel_that_cannot_be_is_refused),
 		TEST(test_second_subscription_is_an_error_and_the_first_one_stays),
 		TEST(test_subscriptions_of_a_connection_have_a_limit),
