@@ -201,6 +201,35 @@ static void do_stop(struct session *session, const struct script_action *a,
 	ws_side_stop(session, a->act != SCRIPT_RESUME, a->act == SCRIPT_FREEZE);
 }
 
+static void on_no_ping(lws_sorted_usec_list_t *timer)
+{
+	struct session *session = container_of(timer, struct session, ping_timer);
+
+	ws_side_close(session, APP_CLOSE_NO_PONG, "No ping was sent in time");
+}
+
+/* From now on, if any is. */
+static void await_ping(struct session *session)
+{
+	if (session->ping_within_ms > 0)
+		lws_sul_schedule(lws_get_context(session->wsi), 0, &session->ping_timer, on_no_ping,
+				 (lws_usec_t)session->ping_within_ms * 1000);
+	else
+		lws_sul_cancel(&session->ping_timer);
+}
+
+static void need_ping(struct session *session, uint64_t within_ms)
+{
+	session->ping_within_ms = within_ms;
+	await_ping(session);
+}
+
+static void do_need_ping(struct session *session, const struct script_action *a,
+			 const struct forms_values *values UNUSED)
+{
+	need_ping(session, (uint64_t)a->number);
+}
+
 static void (*const on_socket[SCRIPT_N_ACTS])(struct session *session, const struct script_action *a,
 					      const struct forms_values *values) = {
 	[SCRIPT_SEND] = do_send,
@@ -213,6 +242,7 @@ static void (*const on_socket[SCRIPT_N_ACTS])(struct session *session, const str
 	[SCRIPT_STOP_READING] = do_stop,
 	[SCRIPT_FREEZE] = do_stop,
 	[SCRIPT_RESUME] = do_stop,
+	[SCRIPT_NEED_PING] = do_need_ping,
 };
 
 static void act_on_socket(struct session *session, const struct script_hits *hits,
@@ -303,6 +333,8 @@ void play_receive(struct session *session, struct span text)
 		app_alive(session->conn, server_now_ms());
 	else
 		app_receive(session->conn, text, server_now_ms());
+	if (event && strcmp(event, "pusher:ping") == 0 && !script_hits_find(&hits, SCRIPT_IGNORE))
+		await_ping(session);
 	act_on_socket(session, &hits, &values);
 	json_decref(message);
 }
@@ -311,6 +343,7 @@ void play_forget(struct session *session)
 {
 	struct late *late, *tmp;
 
+	lws_sul_cancel(&session->ping_timer);
 	list_for_each_safe(late, tmp, &session->late, struct late, link)
 		late_free(late);
 }
@@ -460,8 +493,10 @@ static void forget(struct play *play)
 	play->clock_shift_ms = 0;
 	json_array_clear(play->published);
 	list_for_each(session, play->sessions, struct session, in_server)
-		if (session->conn)
+		if (session->conn) {
 			ws_side_stop(session, false, false);
+			need_ping(session, 0);
+		}
 }
 
 static const char *obey(struct play *play, const struct script_line *line)

@@ -82,6 +82,7 @@ static const struct {
 	[SCRIPT_STOP_READING] = { "stop-reading", ON_SOCKET, 0, 0, ARG_NONE },
 	[SCRIPT_FREEZE] = { "freeze", ON_SOCKET, 0, 0, ARG_NONE },
 	[SCRIPT_RESUME] = { "resume", ON_SOCKET, 0, 0, ARG_NONE },
+	[SCRIPT_NEED_PING] = { "need-ping", ON_SOCKET, 1, 1, ARG_TIME },
 	[SCRIPT_ANSWER] = { "answer", ON_REQUEST, 1, 6, ARG_NUMBER },
 	[SCRIPT_SAY_CLOSE] = { "say-close", ON_REQUEST, 0, 0, ARG_NONE },
 	[SCRIPT_HANG_UP] = { "hang-up", ON_REQUEST, 0, 0, ARG_NONE },

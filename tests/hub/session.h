@@ -53,6 +53,8 @@ struct session {
 	bool dead;			/* being cut off: nothing goes out any more */
 	bool frozen;			/* nothing goes out for the time being */
 	struct list late;		/* of messages that a script delays */
+	uint64_t ping_within_ms;	/* a script wants pings that often; 0: it does not */
+	lws_sorted_usec_list_t ping_timer;
 	char client[64];		/* what the client calls itself; "" */
 };
 

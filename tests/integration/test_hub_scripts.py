@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """chapi-hub plays faults: every action of chapi-hub(1), seen by a client."""
+import contextlib
 import json
 import os
 import socket
@@ -13,7 +14,7 @@ from lib.hubs import FaultyHub
 from lib.limits import wait_until
 from lib.process import program, run
 from lib.pusher_client import HttpApi, HttpError, PusherClient, payload, signed_target
-from lib.websocket import BINARY, Closed
+from lib.websocket import BINARY, PING, Closed
 
 CHANNEL = 'private-x'
 
@@ -170,6 +171,27 @@ def test_ping_without_pong(control, client):
     client.send('pusher:ping', {})
     client.round_trip()
     assert not [e for e in client.events if e['event'] == 'pusher:pong']
+
+
+def test_connection_without_a_ping_of_the_protocol_is_closed(faulty_hub, control):
+    """Neither messages nor ping control frames count."""
+    control.do('on accept all do need-ping 400ms')
+    with PusherClient(faulty_hub) as client:
+        client.establish()
+        with pytest.raises(Closed) as e:
+            for _ in range(200):
+                client.socket.send_frame(PING, b'')
+                client.send('pusher:pong', {})
+                with contextlib.suppress(TimeoutError):
+                    client.receive(0.1)
+        assert (e.value.code, e.value.reason) == (4201, 'No ping was sent in time')
+
+
+@pytest.mark.parametrize('end', ['now need-ping 0s', 'forget'])
+def test_no_ping_is_needed_any_more(control, client, end):
+    control.do('now need-ping 100ms', end)
+    time.sleep(0.2)
+    client.round_trip()
 
 
 @pytest.mark.parametrize('rule, expected', [
