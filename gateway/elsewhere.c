@@ -33,6 +33,7 @@
 #define ASSEMBLY_MS 30000
 #define INSTANCE_MAX 64
 #define STATUS_TOO_LARGE 413
+#define RETRY_AFTER_MS 1000
 
 enum call_phase {
 	PHASE_NEW,		/* waits for the channel for answers */
@@ -142,6 +143,24 @@ static void fail(struct elsewhere *e, struct outward *o, int code, enum chapi_ra
 	finish(e, o, &(struct party_response){ .failure = &failure, .response_time = now->unix_s });
 }
 
+/* Too much waits to be published. */
+static void fail_busy(struct elsewhere *e, struct outward *o, const struct now *now)
+{
+	CLEANUP(buf_deinit) struct buf details = BUF_NULL;
+	struct failure failure = {
+		.code = CHAPI_ERR_BUSY,
+		.ran = CHAPI_RAN_NO,
+		.message = span_str("too much waits to be published already; try again later"),
+	};
+
+	mp_put_map(&details, 1);
+	mp_put_str(&details, "retry_after_ms");
+	mp_put_uint(&details, RETRY_AFTER_MS);
+	if (buf_error(&details) == 0)
+		failure.details = buf_span(&details);
+	finish(e, o, &(struct party_response){ .failure = &failure, .response_time = now->unix_s });
+}
+
 static void set_timer(struct elsewhere *e, struct outward *o, uint64_t ms)
 {
 	timers_del(&e->timers, &o->timer);
@@ -223,8 +242,7 @@ static void send(struct elsewhere *e, struct outward *o, const struct now *now)
 	if (buf_error(&request) ||
 	    !publish(e, o, e->config.request_event, &request, o->deadline_ms, o->serial)) {
 		if (!is_repeat) {
-			fail(e, o, CHAPI_ERR_BUSY, CHAPI_RAN_NO,
-			     "too much waits to be published already; try again later", now);
+			fail_busy(e, o, now);
 			return;
 		}
 	}

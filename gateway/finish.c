@@ -100,10 +100,10 @@ void call_undo(struct router *router, struct call *call)
 	calls_put(router->calls, call);
 }
 
-/* Once, when it gets over the limit: whoever asks for offenders is told once, too. */
+/* The limit may have been lowered since the last one. */
 static void note_offender(struct router *router, struct party *provider)
 {
-	if (provider->n_abandoned == router->config.limits.abandoned_per_peer + 1 &&
+	if (provider->n_abandoned > router->config.limits.abandoned_per_peer &&
 	    list_empty(&provider->offending))
 		list_add_tail(&router->offenders, &provider->offending);
 }

@@ -460,6 +460,7 @@ static void test_full_queue_is_busy(void **state UNUSED)
 	w.full = true;
 	begin(&w);
 	assert_failed(&w, CHAPI_ERR_BUSY, CHAPI_RAN_NO);
+	assert_string_equal(w.result, "{\"retry_after_ms\":1000}");
 }
 
 static void test_cancel_is_told_to_the_other_side(void **state UNUSED)

@@ -1176,6 +1176,21 @@ static void test_abandoned_calls_beyond_the_limit_make_an_offender(void **state 
 	assert_null(router_next_offender(world.router));
 }
 
+static void test_abandoned_calls_beyond_a_limit_that_was_lowered(void **state UNUSED)
+{
+	struct router_limits l = limits();
+
+	holds(alice, "[\"motor\"]");
+	for (int i = 0; i < 5; i++)
+		cancel(bob, ask(bob, "call", "[\"motor\"]"));
+	l.abandoned_per_peer = 2;
+	set_limits(l);
+	assert_null(router_next_offender(world.router));
+	cancel(bob, ask(bob, "call", "[\"motor\"]"));
+	assert_ptr_equal(router_next_offender(world.router), &alice->party);
+	assert_null(router_next_offender(world.router));
+}
+
 static void test_offender_that_leaves_by_itself_is_none(void **state UNUSED)
 {
 	struct router_limits l = limits();
@@ -2744,6 +2759,7 @@ int main(void)
 		TEST(test_abandoned_call_keeps_its_place),
 		TEST(test_abandoned_call_is_over_when_its_provider_leaves),
 		TEST(test_abandoned_calls_beyond_the_limit_make_an_offender),
+		TEST(test_abandoned_calls_beyond_a_limit_that_was_lowered),
 		TEST(test_offender_that_leaves_by_itself_is_none),
 		TEST(test_names_are_free_when_the_process_ends),
 		TEST(test_queued_calls_end_with_the_last_holder),
