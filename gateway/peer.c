@@ -43,6 +43,7 @@
 #define SPARE_LEN ((size_t)64 * 1024)
 #define SCRATCH_KEPT ((size_t)64 * 1024)
 #define SMALL_ANSWER ((size_t)512)	/* such as an error */
+#define SMALL_OUTPUT ((size_t)64 * 1024)	/* may wait, whatever waits for others */
 
 enum peer_state {
 	PEER_OPEN,
@@ -255,8 +256,9 @@ static int put_too_large(struct peer *p, uint64_t token, const struct party_resp
 	struct failure failure = {
 		.code = CHAPI_ERR_TOO_LARGE,
 		.ran = response->failure ? response->failure->ran : CHAPI_RAN_YES,
-		.message = span_str("the answer is larger than the room that this connection's output "
-				    "has (output_per_peer); ask for less, or for less at once"),
+		.message = span_str("the answer is larger than the room that is left for this "
+				    "connection's output (output_per_peer), or for that of all "
+				    "(pinned_total); ask for less, or for less at once"),
 	};
 	struct party_response instead = *response;
 
@@ -267,12 +269,20 @@ static int put_too_large(struct peer *p, uint64_t token, const struct party_resp
 	return wire_put_response(p->reader.encoding, (uint32_t)token, &instead, peer_output(p));
 }
 
+/* All connections together may have so much waiting. */
+static bool may_wait(const struct peer *p, size_t len)
+{
+	return len <= SMALL_OUTPUT || router_may_wait(p->peers->router, &p->party, len);
+}
+
 /* The last eighth is for small answers, so that there is room to say which do not fit. */
 static bool has_room(const struct peer *p, size_t before)
 {
 	size_t most = p->peers->config.output_max;
 
-	return p->out.len <= most / 8 * 7 || p->out.len - before <= SMALL_ANSWER;
+	if (p->out.len - before <= SMALL_ANSWER)
+		return true;
+	return p->out.len <= most / 8 * 7 && may_wait(p, p->out.len);
 }
 
 static void on_response(struct party *to, uint64_t token, const struct party_response *response)
@@ -306,7 +316,8 @@ static void on_progress(struct party *to, uint64_t token, struct span value)
 {
 	struct peer *p = peer_of(to);
 
-	if (p->broken || p->out.len > p->peers->config.output_max / 4)
+	if (p->broken || p->out.len > p->peers->config.output_max / 4 ||
+	    !may_wait(p, p->out.len + value.len))
 		return;
 	if (wire_put_progress(p->reader.encoding, (uint32_t)token, value, peer_output(p)) != 0)
 		log_debug("socket", "a progress for %s was dropped", to->caller);
@@ -342,7 +353,8 @@ static int on_event(struct party *to, struct span event)
 	struct peer *p = peer_of(to);
 	int r;
 
-	if (p->state > PEER_ASKED || p->out.len + event.len > p->peers->config.output_max / 2)
+	if (p->state > PEER_ASKED || p->out.len + event.len > p->peers->config.output_max / 2 ||
+	    !may_wait(p, p->out.len + event.len))
 		return PARTY_E_FULL;
 	r = wire_put_event(p->reader.encoding, event, peer_output(p));
 	if (r == WIRE_E_INEXPRESSIBLE)

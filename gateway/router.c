@@ -224,7 +224,13 @@ void router_charge_output(struct router *router, struct party *party, size_t len
 {
 	assert(router->pinned >= party->output);
 	router->pinned += len - party->output;
+	router->output += len - party->output;
 	party->output = len;
+}
+
+bool router_may_wait(const struct router *router, const struct party *party, size_t len)
+{
+	return router->output - party->output + len <= router->config.limits.pinned_total;
 }
 
 /* ---- rights --------------------------------------------------------------------------- */

@@ -103,6 +103,8 @@ void router_remove(struct router *router, struct party *party, const struct now 
 /* So many bytes wait for it to take them. The edge says so whenever that changes, at last, when
  * the party has gone and they are freed, with 0. */
 void router_charge_output(struct router *router, struct party *party, size_t len);
+/* Are so many bytes that wait for it within what may wait for all together? */
+bool router_may_wait(const struct router *router, const struct party *party, size_t len);
 /* There is room for requests again, after a PARTY_E_FULL. */
 void router_writable(struct router *router, struct party *party, const struct now *now);
 

@@ -43,7 +43,8 @@ struct router {
 	struct list outgoings;		/* struct outgoing */
 	unsigned int n_outgoings;
 	unsigned int n_local;		/* parties that are connections */
-	size_t pinned;			/* bytes charged to all parties */
+	size_t pinned;			/* bytes charged to all parties, output included */
+	size_t output;			/* of them, what waits to be taken */
 	uint64_t work;			/* steps done so far, see router_work() */
 	uint64_t started_us;
 	uint64_t n_labels, n_turns, n_publishes;	/* made so far, for the next one */

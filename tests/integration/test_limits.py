@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Fairness and limits: floods, those who do not read, many connections, much at once."""
+import contextlib
 import os
 import resource
 import select
@@ -83,22 +84,18 @@ def test_names_of_one_connection_are_limited(start_gateway, encoding):
 
 def test_connections_are_limited(start_gateway):
     gateway = start_gateway(limits={'peers': 2})
-    with gateway.connect() as first, gateway.connect('json') as second:
-        assert first.call('chapi.echo', 1) == second.call('chapi.echo', 1)
-        with gateway.connect('json') as third:
-            _, number, error, _ = third.wait_message()
-            assert (number, error['code'], error['ran']) == (None, 'busy', 'no')
-            assert error['details']['retry_after_ms'] > 0
-            third.wait_end()
-    wait_until(lambda: answers(gateway), 'room for another')
-
-
-def answers(gateway):
-    with gateway.connect() as client:
-        try:
-            return client.call('chapi.echo', 1) == 1
-        except (EOFError, OSError):
-            return False
+    with gateway.connect() as first:
+        wait_until(lambda: first.ask('status')['peers'] == 1, 'whoever saw it start to be gone')
+        with gateway.connect('json') as second:
+            assert second.call('chapi.echo', 1) == 1
+            with gateway.connect('json') as third:
+                _, number, error, _ = third.wait_message()
+                assert (number, error['code'], error['ran']) == (None, 'busy', 'no')
+                assert error['details']['retry_after_ms'] > 0
+                third.wait_end()
+        wait_until(lambda: first.ask('status')['peers'] == 1, 'the second to be gone')
+        with gateway.connect() as another:
+            assert another.call('chapi.echo', 1) == 1
 
 
 def test_what_waits_is_charged_to_who_caused_it(start_gateway):
@@ -146,6 +143,21 @@ def test_output_that_is_not_read_is_charged(start_gateway, encoding):
         for n in range(1, 7):
             assert slow.result(n) == 'x' * 500000
         assert other.ask('status')['pinned'] < 5000
+
+
+def test_output_of_all_together_is_limited(start_gateway, encoding):
+    gateway = start_gateway(limits={'pinned_total': '1M'})
+    with contextlib.ExitStack() as stack, gateway.connect(encoding) as other:
+        slow = [stack.enter_context(gateway.connect(encoding)) for _ in range(5)]
+        for client in slow:
+            for n in range(1, 4):
+                client.send(0, n, 'call', ['chapi.echo', 'x' * 500000])
+        wait_until(lambda: other.ask('status')['counters']['calls'] == 15, 'all to be answered')
+        assert 500000 < other.ask('status')['pinned'] < 3 << 19
+        codes = [e and (e['code'], e['ran']) for client in slow for n in range(1, 4)
+                 for e in [client.wait_response(n)[2]]]
+        assert set(codes) == {None, ('too_large', 'yes')}
+        assert slow[4].call('chapi.echo', 'x' * 500000) == 'x' * 500000
 
 
 def test_a_provider_that_does_not_read_queues_then_busy(start_gateway):

@@ -2475,6 +2475,9 @@ static void test_output_that_waits_is_charged(void **state UNUSED)
 	fails(dave, "call", "[\"door\",\"more than ten bytes\"]", "busy");
 	assert_has(dave->message, "pinned_total");
 	assert_has(gets(root, "status", "[]"), "\"pinned\":");
+	assert_true(router_may_wait(world.router, &dave->party, l.pinned_total - 7990));
+	assert_false(router_may_wait(world.router, &dave->party, l.pinned_total - 7989));
+	assert_true(router_may_wait(world.router, &bob->party, l.pinned_total - 3000));
 	router_charge_output(world.router, &bob->party, 0);
 	ask(dave, "call", "[\"door\",\"more than ten bytes\"]");
 	heard_nothing(dave);
