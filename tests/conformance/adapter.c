@@ -320,6 +320,15 @@ static void do_resume(struct adapter *adapter, const char *command)
 	report_outcome(command, err, reply);
 }
 
+static void do_drain(struct adapter *adapter, const char *command)
+{
+	char *name CLEANUP(text_free) = text_member(command, "name");
+	chapi_reply *reply = NULL;
+	int err = chapi_drain(adapter->conn, name, 0, &reply);
+
+	report_outcome(command, err, reply);
+}
+
 /* ---- as a caller -------------------------------------------------------------------- */
 
 static void on_reply(chapi_conn *conn, const chapi_reply *reply, void *data)
@@ -384,6 +393,93 @@ static void do_cancel(struct adapter *adapter, const char *command)
 	}
 }
 
+/* ---- asking the gateway itself ------------------------------------------------------ */
+
+static void do_list(struct adapter *adapter, const char *command)
+{
+	char *pattern CLEANUP(text_free) = text_member(command, "pattern");
+	chapi_reply *reply = NULL;
+	int err = chapi_list(adapter->conn, pattern, false, &reply);
+
+	report_outcome(command, err, reply);
+}
+
+static void do_describe(struct adapter *adapter, const char *command)
+{
+	char *name CLEANUP(text_free) = text_member(command, "name");
+	chapi_reply *reply = NULL;
+	int err = chapi_describe(adapter->conn, name, &reply);
+
+	report_outcome(command, err, reply);
+}
+
+static void do_status(struct adapter *adapter, const char *command)
+{
+	chapi_reply *reply = NULL;
+	int err = chapi_status(adapter->conn, &reply);
+
+	report_outcome(command, err, reply);
+}
+
+/* The first text of an array, without its quotes; to be freed. Cases have lists of one. */
+static char *only_text(const char *command, const char *key)
+{
+	char *array CLEANUP(text_free) = member(command, key);
+	const char *text = strchr(array, '"') + 1;
+
+	return strndup(text, strcspn(text, "\""));
+}
+
+static void do_wait(struct adapter *adapter, const char *command)
+{
+	char *name CLEANUP(text_free) = only_text(command, "names");
+	const char *names[] = { name };
+	chapi_reply *reply = NULL;
+	int err = chapi_wait(adapter->conn, names, 1, 0, &reply);
+
+	report_outcome(command, err, reply);
+}
+
+static void do_publish(struct adapter *adapter, const char *command)
+{
+	char *channel CLEANUP(text_free) = text_member(command, "channel");
+	char *event CLEANUP(text_free) = text_member(command, "event");
+	char *data CLEANUP(text_free) = member(command, "data");
+	chapi_reply *reply = NULL;
+	int err = chapi_publish_json(adapter->conn, channel, event, data, -1, &reply);
+
+	report_outcome(command, err, reply);
+}
+
+static void on_event(chapi_conn *conn, const void *event, size_t len, void *data)
+{
+	char *text;
+	size_t text_len;
+	int err = chapi_msgpack_to_json(event, len, false, &text, &text_len, NULL, 0);
+
+	(void)conn;
+	(void)data;
+	if (err)
+		die("event", err);
+	printf("{\"event\":%s}\n", text);
+	free(text);
+}
+
+static void do_monitor(struct adapter *adapter, const char *command)
+{
+	char *kind CLEANUP(text_free) = only_text(command, "kinds");
+	char *api CLEANUP(text_free) = text_member(command, "apis");
+	const char *kinds[] = { kind, NULL }, *apis[] = { api, NULL };
+	struct chapi_monitor_options options = {
+		.size = sizeof(options), .kinds = kinds, .apis = apis,
+		.bodies = is_true(command, "bodies"),
+	};
+	chapi_reply *reply = NULL;
+	int err = chapi_monitor(adapter->conn, &options, on_event, NULL, &reply);
+
+	report_outcome(command, err, reply);
+}
+
 /* ---- the connection ----------------------------------------------------------------- */
 
 static void do_connect(struct adapter *adapter, const char *command)
@@ -446,6 +542,9 @@ static const struct {
 } commands[] = {
 	{ "answer", do_answer },     { "call", do_call },	    { "cancel", do_cancel },
 	{ "close", do_close },	     { "connect", do_connect },	    { "lost", do_lost },
+	{ "describe", do_describe }, { "drain", do_drain },	    { "list", do_list },
+	{ "monitor", do_monitor },   { "publish", do_publish },	    { "status", do_status },
+	{ "wait", do_wait },
 	{ "pause", do_pause },	     { "progress", do_progress },   { "ready", do_ready },
 	{ "register", do_register }, { "resume", do_resume },	    { "unregister", do_unregister },
 	{ "update", do_update },

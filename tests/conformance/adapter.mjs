@@ -67,6 +67,15 @@ function answer({ number, result, error }) {
 		request.reject(new ChapiError(error.message, error));
 }
 
+async function reportEvents(events) {
+	for await (const event of events)
+		report({ event });
+}
+
+async function monitor({ kinds, apis, bodies }) {
+	reportEvents(await client.monitor({ kinds, apis, bodies }));
+}
+
 // Each gives a promise of an outcome, or nothing.
 const COMMANDS = {
 	connect, close, call, answer,
@@ -79,6 +88,13 @@ const COMMANDS = {
 	unregister: ({ name }) => client.unregister(name),
 	pause: ({ name }) => client.pause(name),
 	resume: ({ name }) => client.resume(name),
+	drain: ({ name }) => client.drain(name),
+	list: ({ pattern }) => client.list(pattern),
+	describe: ({ name }) => client.describe(name),
+	status: () => client.status(),
+	wait: ({ names }) => client.wait(names),
+	publish: ({ channel, event, data }) => client.publish(channel, event, data),
+	monitor,
 };
 
 readline.createInterface({ input: process.stdin }).on('line', line => {

@@ -18,6 +18,7 @@ class Adapter:
         self.calls = {}             # tag -> task
         self.states = {}
         self.watch = None
+        self.events = None
 
     def report(self, what):
         print(to_json(what), flush=True)
@@ -81,6 +82,29 @@ class Adapter:
     def cancel(self, call):
         self.calls[call].cancel()
 
+    async def list(self, pattern):
+        return await self.client.apis(pattern)
+
+    async def describe(self, name):
+        return await self.client.describe(name)
+
+    async def status(self):
+        return await self.client.status()
+
+    async def wait(self, names):
+        return await self.client.wait_ready(*names)
+
+    async def publish(self, channel, event, data):
+        return await self.client.publish(channel, event, data)
+
+    async def monitor(self, kinds, apis, bodies):
+        self.events = await self.client.monitor(kinds, apis, bodies)
+        self.watch = asyncio.ensure_future(self.watch_events())
+
+    async def watch_events(self):
+        async for event in self.events:
+            self.report({'event': event})
+
     # -- as a provider
 
     async def register(self, name, options):
@@ -124,6 +148,9 @@ class Adapter:
     async def resume(self, name):
         return await self.server.resume(name)
 
+    async def drain(self, name):
+        return await self.server.drain(name)
+
     # -- commands
 
     def take(self, command):
@@ -147,7 +174,7 @@ async def main():
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     adapter = Adapter()
-    adapter.report({'ready': True})
+    adapter.report({'ready': True, 'monitors_apart': True})
     while True:
         line = await reader.readline()
         if not line:
