@@ -56,6 +56,7 @@ struct outward {
 	struct buf api, caller;
 	bool was_sent;			/* the other side may have it */
 	char channel[ELSEWHERE_TO_MAX + 1];
+	char instance[INSTANCE_MAX + 1];	/* known when it was sent first; may be empty */
 };
 
 /* Who answered last for a channel. */
@@ -190,11 +191,13 @@ static void learn(struct elsewhere *e, const char *channel, struct span instance
 	snprintf(known->instance, sizeof(known->instance), "%.*s", (int)instance.len, (const char *)instance.p);
 }
 
-static struct span instance_of(struct elsewhere *e, const char *channel)
+/* A gateway that was started after the first sending must not take a repeat for its own. */
+static void note_instance(struct elsewhere *e, struct outward *o)
 {
-	const struct known *known = find_known(e, channel);
+	const struct known *known = find_known(e, o->channel);
 
-	return known ? span_str(known->instance) : span_of(NULL, 0);
+	if (known)
+		memcpy(o->instance, known->instance, sizeof(o->instance));
 }
 
 /* ---- going out -------------------------------------------------------------------------- */
@@ -215,7 +218,7 @@ static void put_request(struct elsewhere *e, const struct outward *o, uint64_t l
 		.timeout_ms = left_ms,
 		.progress = o->progress,
 		.is_repeat = is_repeat,
-		.retry = instance_of(e, o->channel),
+		.retry = span_str(o->instance),
 	}, out);
 }
 
@@ -238,6 +241,8 @@ static void send(struct elsewhere *e, struct outward *o, const struct now *now)
 	bool is_repeat = o->phase != PHASE_NEW;
 	uint64_t left_ms = o->deadline_ms - now->ms;
 
+	if (!is_repeat)
+		note_instance(e, o);
 	put_request(e, o, left_ms, is_repeat, &request);
 	if (buf_error(&request) ||
 	    !publish(e, o, e->config.request_event, &request, o->deadline_ms, o->serial)) {

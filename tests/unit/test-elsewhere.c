@@ -271,6 +271,18 @@ static void test_repeat_names_the_instance_that_is_known(void **state UNUSED)
 	assert_non_null(strstr(w.payload, "\"retry\":\"beef\""));
 }
 
+static void test_repeat_names_the_instance_of_its_first_time(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	begin(&w);
+	event(&w, "response", ANSWER("\"result\":1,\"error\":null"));
+	tick(&w, START + 500);
+	assert_int_equal(w.n_published, 3);
+	assert_non_null(strstr(w.payload, "\"retry\":\"\""));
+}
+
 static void test_call_waits_for_the_channel_of_answers(void **state UNUSED)
 {
 	WORLD(w);
@@ -518,6 +530,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_answer_of_ours_is_ignored),
 		cmocka_unit_test(test_request_is_repeated_once_at_half_of_the_time),
 		cmocka_unit_test(test_repeat_names_the_instance_that_is_known),
+		cmocka_unit_test(test_repeat_names_the_instance_of_its_first_time),
 		cmocka_unit_test(test_call_waits_for_the_channel_of_answers),
 		cmocka_unit_test(test_channel_of_answers_that_does_not_come_is_hub_down),
 		cmocka_unit_test(test_repeat_waits_for_the_channel_too),
