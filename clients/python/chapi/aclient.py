@@ -164,12 +164,17 @@ class AsyncClient(Pusher):
 
     async def apis(self, pattern: str = '*') -> List[Dict[str, Any]]:
         """The functions there are, sorted by name: name, summary, state, policy, visibility, ..."""
-        records: List[Dict[str, Any]] = await self.call('chapi.list', {'pattern': pattern})
+        records: List[Dict[str, Any]] = await self._transport.ask('list', pattern=pattern)
         return records
 
     async def describe(self, name: str) -> Dict[str, Any]:
         """All about one function: description, params and result too. Raises ApiNotFound."""
-        record: Dict[str, Any] = await self.call('chapi.describe', {'name': name})
+        record: Dict[str, Any] = await self._transport.ask('describe', name=name)
+        return record
+
+    async def status(self) -> Dict[str, Any]:
+        """How the gateway is: version, uptime, calls, counters, the connection to the hub, ..."""
+        record: Dict[str, Any] = await self._transport.ask('status')
         return record
 
     async def publish(self, channel: str, event: str, data: Any) -> None:

@@ -128,6 +128,10 @@ class Client(Pusher):
         """All about one function: description, params and result too. Raises ApiNotFound."""
         return self._loop().run(self._client.describe(name))
 
+    def status(self) -> Dict[str, Any]:
+        """How the gateway is: version, uptime, calls, counters, the connection to the hub, ..."""
+        return self._loop().run(self._client.status())
+
     def publish(self, channel: str, event: str, data: Any) -> None:
         """Publishes an event of one's own through the hub; back when the hub has it.
 

@@ -58,6 +58,9 @@ class LocalTransport:
         return Response.from_record(await self._ask('call', api, params, options,
                                                     on_progress=on_progress))
 
+    async def ask(self, method: str, **params: Any) -> Any:
+        return await self._ask(method, *params.values())
+
     async def publish(self, channel: str, event: str, data: Any) -> None:
         await self._ask('publish', channel, event, data)
 

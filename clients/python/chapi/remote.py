@@ -105,6 +105,10 @@ class RemoteTransport:
     async def request(self, api: str, params: Dict[str, Any], number: str) -> None:
         await self._publish_request({**self._record(api, params, number, None, None), 'echo': True})
 
+    async def ask(self, method: str, **params: Any) -> Any:
+        return (await self.perform('chapi.' + method, params, uuid.uuid4().hex, ASK_TIMEOUT, None,
+                                   None)).value()
+
     async def publish(self, channel: str, event: str, data: Any) -> None:
         if event.startswith(RESERVED):
             raise InvalidArgument(

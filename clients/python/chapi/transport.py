@@ -45,6 +45,9 @@ class Transport(Protocol):
     async def request(self, api: str, params: Dict[str, Any], number: str) -> None:
         """Sends a request whose response goes to the handlers of raw events."""
 
+    async def ask(self, method: str, **params: Any) -> Any:
+        """Asks the gateway itself, by a method that it serves as `chapi.METHOD` too."""
+
     async def publish(self, channel: str, event: str, data: Any) -> None:
         """Publishes an event through the hub; back when the hub has it."""
 
