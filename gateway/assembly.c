@@ -25,6 +25,8 @@ struct assembly {
 	uint64_t until_ms;
 	bool ended;		/* its outcome is told: nothing more is said when time runs out */
 	bool closed;		/* nor is anything collected */
+	bool has_retry;		/* one of its parts said so */
+	struct buf retry;
 	struct buf *slices;	/* n of them; NULL: none is there */
 	size_t bytes;		/* what it is charged */
 	size_t size;		/* of the slices */
@@ -60,6 +62,7 @@ static void forget(struct assemblies *as, struct assembly *a)
 	list_del(&a->link);
 	as->n--;
 	buf_deinit(&a->id);
+	buf_deinit(&a->retry);
 	free(a);
 }
 
@@ -111,6 +114,7 @@ static int begin(struct assemblies *as, struct assembly *a, uint64_t now_ms)
 	a->slices = calloc(a->n, sizeof(*a->slices));
 	if (!a->slices)
 		return -ENOMEM;
+	a->has_retry = false;
 	a->bytes = bytes;
 	as->bytes += bytes;
 	as->n_waiting++;
@@ -219,6 +223,26 @@ static int keep(struct assemblies *as, struct assembly *a, const struct part *pa
 	return 0;
 }
 
+/* Parts of the first try and of the repeat make up for each other: together they are a repeat. */
+static int keep_retry(struct assembly *a, const struct part *part)
+{
+	if (!part->has_retry)
+		return 0;
+	a->has_retry = true;
+	buf_clear(&a->retry);
+	buf_put(&a->retry, buf_data(&part->retry), part->retry.len);
+	return buf_error(&a->retry);
+}
+
+static int tell_retry(const struct assembly *a, struct part *part)
+{
+	part->has_retry = a->has_retry;
+	buf_clear(&part->retry);
+	if (a->has_retry)
+		buf_put(&part->retry, buf_data(&a->retry), a->retry.len);
+	return buf_error(&part->retry);
+}
+
 static int join(const struct assemblies *as, const struct assembly *a, struct buf *out)
 {
 	CLEANUP(buf_deinit) struct buf bytes = BUF_NULL;
@@ -232,21 +256,24 @@ static int join(const struct assemblies *as, const struct assembly *a, struct bu
 	return r == PARTS_E_BAD ? ASSEMBLY_E_BAD : r == PARTS_E_TOO_LARGE ? ASSEMBLY_E_TOO_LARGE : r;
 }
 
-static int take(struct assemblies *as, struct assembly *a, const struct part *part, struct buf *out,
+static int take(struct assemblies *as, struct assembly *a, struct part *part, struct buf *out,
 		size_t *ret_size)
 {
-	int r = keep(as, a, part);
+	int r = keep_retry(a, part);
 
+	if (r == 0)
+		r = keep(as, a, part);
 	*ret_size = a->size + part->slice.len;
 	if (r != 0)
 		return r;
 	if (a->n_there < a->n)
 		return ASSEMBLY_WAITS;
 	*ret_size = as->limits.record_max + 1;	/* more than can be, if it is too large inflated */
-	return join(as, a, out);
+	r = tell_retry(a, part);
+	return r < 0 ? r : join(as, a, out);
 }
 
-int assemblies_add(struct assemblies *as, struct span channel, const struct part *part,
+int assemblies_add(struct assemblies *as, struct span channel, struct part *part,
 		   uint64_t now_ms, struct buf *out, size_t *ret_size)
 {
 	struct assembly *a;
@@ -269,7 +296,15 @@ int assemblies_add(struct assemblies *as, struct span channel, const struct part
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-bool assemblies_take_late(struct assemblies *as, uint64_t now_ms, struct buf *id,
+/* from is empty then. */
+static void move(struct buf *from, struct buf *to)
+{
+	buf_deinit(to);
+	*to = *from;
+	*from = (struct buf)BUF_NULL;
+}
+
+bool assemblies_take_late(struct assemblies *as, uint64_t now_ms, struct part *part,
 			  struct span *ret_channel)
 {
 	struct assembly *a;
@@ -278,7 +313,9 @@ bool assemblies_take_late(struct assemblies *as, uint64_t now_ms, struct buf *id
 		bool tell = !a->ended;
 
 		if (tell) {
-			buf_put(id, buf_data(&a->id), a->id.len);
+			move(&a->id, &part->id);
+			move(&a->retry, &part->retry);
+			part->has_retry = a->has_retry;
 			*ret_channel = a->channel;
 		}
 		forget(as, a);

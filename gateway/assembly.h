@@ -36,17 +36,17 @@ enum {
 
 /*
  * channel: where it came, borrowed for as long as the assemblies live. 0: this was the last one
- * missing, and the record's text is appended to out; an outcome; or -ENOMEM, where the record is
- * dropped.
+ * missing, the record's text is appended to out, and part says retry if any part of the record
+ * did; an outcome; or -ENOMEM, where the record is dropped.
  */
-int assemblies_add(struct assemblies *assemblies, struct span channel, const struct part *part,
+int assemblies_add(struct assemblies *assemblies, struct span channel, struct part *part,
 		   uint64_t now_ms, struct buf *out, size_t *ret_size) MUST_CHECK;
 
 /*
- * Takes out a record whose time is over, false: there is none. id gets whose it is, ret_channel
- * where it came.
+ * Takes out a record whose time is over, false: there is none. part, PART_NULL before and to be
+ * deinitialised, gets its id and retry; ret_channel is where it came.
  */
-bool assemblies_take_late(struct assemblies *assemblies, uint64_t now_ms, struct buf *id,
+bool assemblies_take_late(struct assemblies *assemblies, uint64_t now_ms, struct part *part,
 			  struct span *ret_channel);
 /* when to look; UINT64_MAX: never */
 uint64_t assemblies_next_ms(const struct assemblies *assemblies);

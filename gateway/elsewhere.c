@@ -464,13 +464,11 @@ static bool part_came(struct elsewhere *e, struct span payload, const struct now
 
 static void drop_late_parts(struct elsewhere *e, uint64_t now_ms)
 {
-	CLEANUP(buf_deinit) struct buf id = BUF_NULL;
+	CLEANUP(part_deinit) struct part part = PART_NULL;
 	struct span channel;
 
-	while (assemblies_take_late(e->assemblies, now_ms, &id, &channel)) {
-		buf_clear(&id);
+	while (assemblies_take_late(e->assemblies, now_ms, &part, &channel))
 		e->status.n_ignored++;
-	}
 }
 
 /* The hub may deliver it in another order: what is older than what was told is left out. */

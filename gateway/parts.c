@@ -201,6 +201,17 @@ static int read_to(struct span value, struct part *p)
 	return read_string(value, &p->to);
 }
 
+/* What is longer is nobody's instance. */
+static int read_retry(struct span value, struct part *p)
+{
+	int r = read_string(value, &p->retry);
+
+	p->has_retry = true;
+	if (p->retry.len > RECORD_ID_MAX)
+		buf_clear(&p->retry);
+	return r;
+}
+
 #define NEEDED 0x3fU	/* which of these fields have to be there */
 
 static const struct {
@@ -214,6 +225,7 @@ static const struct {
 	{ "encoding", read_encoding },
 	{ "data", read_data },
 	{ "to", read_to },
+	{ "retry", read_retry },
 };
 
 /* ret_seen: a bit for each field that was there. */
@@ -251,6 +263,7 @@ void part_deinit(struct part *p)
 	buf_deinit(&p->id);
 	buf_deinit(&p->slice);
 	buf_deinit(&p->to);
+	buf_deinit(&p->retry);
 	*p = (struct part)PART_NULL;
 }
 

@@ -251,12 +251,15 @@ static void take_request(struct remote *r, struct remote_call **call, const char
 {
 	if (has_id(*call) && remote_repeat(r, *call, now))
 		return;
+	/* Before anything that would say that it did not run: this try did not, but the first may have. */
+	if (is_restarted(r, *call)) {
+		remote_refuse_restarted(r, *call, now);
+		return;
+	}
 	if (is_too_often(r, *call, now))
 		return;
 	if (wrong)
 		remote_refuse(r, *call, CHAPI_ERR_INVALID_ARGUMENT, wrong, now);
-	else if (is_restarted(r, *call))
-		remote_refuse_restarted(r, *call, now);
 	else if (!are_too_many(r, *call, now))
 		begin_call(r, call, now);
 }
@@ -289,7 +292,17 @@ static void accept_request(struct remote *r, struct remote_call **call, const ch
 	take_request(r, call, wrong ? wrong : wrong_reply, now);
 }
 
-void remote_request(struct remote *r, struct span channel, struct span text, struct span part_id,
+/* Parts come again as they were, so they say beside the record that they do. */
+static int take_retry(struct record_request *request, const struct part *part)
+{
+	if (!part->has_retry || request->has_retry)
+		return 0;
+	request->has_retry = true;
+	buf_put(&request->retry, buf_data(&part->retry), part->retry.len);
+	return buf_error(&request->retry);
+}
+
+void remote_request(struct remote *r, struct span channel, struct span text, const struct part *part,
 		    const struct now *now)
 {
 	CLEANUP(remote_call_unrefp) struct remote_call *call = NULL;
@@ -301,12 +314,14 @@ void remote_request(struct remote *r, struct span channel, struct span text, str
 		return;
 	}
 	outcome = record_request_parse(text, &call->request, &fault);
-	if (outcome == RECORD_E_NOT_OURS && part_id.len > 0)
-		remote_refuse_record(r, channel, part_id, fault.text, now);
+	if (part && outcome >= 0 && take_retry(&call->request, part) < 0)
+		outcome = -ENOMEM;
+	if (outcome == RECORD_E_NOT_OURS && part)
+		remote_refuse_record(r, channel, part, fault.text, now);
 	else if (outcome < 0 || outcome == RECORD_E_NOT_OURS || !is_for_us(r, &call->request))
 		r->status.n_ignored++;
-	else if (part_id.len > 0 && !span_equal(buf_span(&call->request.id), part_id))
-		remote_refuse_record(r, channel, part_id, "the record in the parts has another id than they", now);
+	else if (part && !span_equal(buf_span(&call->request.id), buf_span(&part->id)))
+		remote_refuse_record(r, channel, part, "the record in the parts has another id than they", now);
 	else
 		accept_request(r, &call, outcome == RECORD_E_INVALID ? fault.text : NULL, now);
 }
@@ -314,7 +329,7 @@ void remote_request(struct remote *r, struct span channel, struct span text, str
 static void request_came(struct remote *r, struct span channel, struct span text,
 			 const struct now *now)
 {
-	remote_request(r, channel, text, span_of(NULL, 0), now);
+	remote_request(r, channel, text, NULL, now);
 }
 
 /* An answer of somebody else is nothing to us, unless it bears our name. */

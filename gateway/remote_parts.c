@@ -39,12 +39,21 @@ void remote_limit_assemblies(struct remote *r)
 
 /* ---- refusals --------------------------------------------------------------------------- */
 
-/* details: {size, limit}, or of limit 0 none. */
-static void refuse(struct remote *r, struct span channel, struct span id, struct failure failure,
+/* This try did not run, but the first one went to a gateway that is gone. */
+static bool may_have_run(const struct remote *r, const struct part *part)
+{
+	return part->has_retry && !span_is(buf_span(&part->retry), router_instance(r->router));
+}
+
+/* details: {size, limit}, or of size 0 none. */
+static void refuse(struct remote *r, struct span channel, const struct part *part, struct failure failure,
 		   size_t size, const struct now *now)
 {
 	CLEANUP(remote_call_unrefp) struct remote_call *call = NULL;
 	CLEANUP(buf_deinit) struct buf details = BUF_NULL;
+	struct span id = buf_span(&part->id);
+
+	failure.ran = may_have_run(r, part) ? CHAPI_RAN_UNKNOWN : CHAPI_RAN_NO;
 
 	if (outcomes_has(r->outcomes, id))
 		return;
@@ -67,51 +76,48 @@ static void refuse(struct remote *r, struct span channel, struct span id, struct
 		remote_refuse_failure(r, call, &failure, now);
 }
 
-static void refuse_plain(struct remote *r, struct span channel, struct span id, int code,
+static void refuse_plain(struct remote *r, struct span channel, const struct part *part, int code,
 			 const char *why, const struct now *now)
 {
-	refuse(r, channel, id, (struct failure){
-		.code = code, .ran = CHAPI_RAN_NO, .message = span_str(why),
-	}, 0, now);
+	refuse(r, channel, part, (struct failure){ .code = code, .message = span_str(why) }, 0, now);
 }
 
-static void refuse_size(struct remote *r, struct span channel, struct span id, size_t size,
+static void refuse_size(struct remote *r, struct span channel, const struct part *part, size_t size,
 			const struct now *now)
 {
 	char why[160];
 
 	snprintf(why, sizeof(why), "the request has %zu bytes or more, and at most %zu are taken "
 		 "(max_record)", size, r->config.limits.max_record);
-	refuse(r, channel, id, (struct failure){
-		.code = CHAPI_ERR_TOO_LARGE, .ran = CHAPI_RAN_NO, .message = span_str(why),
+	refuse(r, channel, part, (struct failure){
+		.code = CHAPI_ERR_TOO_LARGE, .message = span_str(why),
 	}, size, now);
 }
 
 /* ---- events ----------------------------------------------------------------------------- */
 
-static void take_part(struct remote *r, struct span channel, const struct part *part,
+static void take_part(struct remote *r, struct span channel, struct part *part,
 		      const struct now *now)
 {
 	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
-	struct span id = buf_span(&part->id);
 	size_t size;
 
 	switch (assemblies_add(r->assemblies, channel, part, now->ms, &record, &size)) {
 	case 0:
-		remote_request(r, channel, buf_span(&record), id, now);
+		remote_request(r, channel, buf_span(&record), part, now);
 		break;
 	case ASSEMBLY_WAITS:
 		r->ops.timer(r->data);
 		break;
 	case ASSEMBLY_E_FULL:
-		refuse_plain(r, channel, id, CHAPI_ERR_BUSY,
+		refuse_plain(r, channel, part, CHAPI_ERR_BUSY,
 			     "too many large requests come at once; try again later", now);
 		break;
 	case ASSEMBLY_E_TOO_LARGE:
-		refuse_size(r, channel, id, size, now);
+		refuse_size(r, channel, part, size, now);
 		break;
 	case ASSEMBLY_E_BAD:
-		refuse_plain(r, channel, id, CHAPI_ERR_INVALID_ARGUMENT,
+		refuse_plain(r, channel, part, CHAPI_ERR_INVALID_ARGUMENT,
 			     "the parts make no record: they are not what sha256 and encoding say", now);
 		break;
 	default:	/* two senders: neither would know whom an answer is for; or no memory */
@@ -132,21 +138,18 @@ void remote_request_part(struct remote *r, struct span channel, struct span text
 	part_deinit(&part);
 }
 
-void remote_refuse_record(struct remote *r, struct span channel, struct span id, const char *why,
-			  const struct now *now)
+void remote_refuse_record(struct remote *r, struct span channel, const struct part *part,
+			  const char *why, const struct now *now)
 {
-	refuse_plain(r, channel, id, CHAPI_ERR_INVALID_ARGUMENT, why, now);
+	refuse_plain(r, channel, part, CHAPI_ERR_INVALID_ARGUMENT, why, now);
 }
 
 void remote_tick_parts(struct remote *r, const struct now *now)
 {
-	CLEANUP(buf_deinit) struct buf id = BUF_NULL;
+	CLEANUP(part_deinit) struct part part = PART_NULL;
 	struct span channel;
 
-	while (assemblies_take_late(r->assemblies, now->ms, &id, &channel)) {
-		if (!buf_error(&id))
-			refuse_plain(r, channel, buf_span(&id), CHAPI_ERR_DEADLINE_EXCEEDED,
-				     "not all parts of the request came within 30 s; send it again", now);
-		buf_clear(&id);
-	}
+	while (assemblies_take_late(r->assemblies, now->ms, &part, &channel))
+		refuse_plain(r, channel, &part, CHAPI_ERR_DEADLINE_EXCEEDED,
+			     "not all parts of the request came within 30 s; send it again", now);
 }

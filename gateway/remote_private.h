@@ -13,6 +13,7 @@
 
 #include "gateway/bucket.h"
 #include "gateway/outcome.h"
+#include "gateway/parts.h"
 #include "gateway/record.h"
 #include "gateway/remote.h"
 
@@ -84,14 +85,14 @@ int remote_call_new(struct remote *remote, struct span channel,
 struct remote_call *remote_call_unref(struct remote_call *call);
 void remote_call_unrefp(struct remote_call **call);
 
-/* A request's text. part_id: of the parts that it came in; empty: it came whole. */
+/* A request's text. part: the last of those that it came in; NULL: it came whole. */
 void remote_request(struct remote *remote, struct span channel, struct span text,
-		    struct span part_id, const struct now *now);
+		    const struct part *part, const struct now *now);
 
 /* An event "request-part" has come; one came in parts, but is no request: why. */
 void remote_request_part(struct remote *remote, struct span channel, struct span text,
 			 const struct now *now);
-void remote_refuse_record(struct remote *remote, struct span channel, struct span id,
+void remote_refuse_record(struct remote *remote, struct span channel, const struct part *part,
 			  const char *why, const struct now *now);
 int remote_make_assemblies(struct remote *remote) MUST_CHECK;
 void remote_limit_assemblies(struct remote *remote);	/* those in the config are others now */

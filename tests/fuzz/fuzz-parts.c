@@ -27,7 +27,7 @@ static void check_record(const struct part *part, const struct buf *record)
 	assert(memcmp(digest, part->digest, sizeof(digest)) == 0);
 }
 
-static void take_part(struct assemblies *as, struct span channel, const struct part *part, uint64_t now_ms)
+static void take_part(struct assemblies *as, struct span channel, struct part *part, uint64_t now_ms)
 {
 	struct buf record = BUF_NULL;
 	size_t size;
@@ -65,15 +65,13 @@ static void take_line(struct assemblies *as, struct span line, uint64_t now_ms)
 
 static void take_late(struct assemblies *as, uint64_t now_ms)
 {
-	struct buf id = BUF_NULL;
+	struct part part = PART_NULL;
 	struct span channel;
 
-	while (assemblies_take_late(as, now_ms, &id, &channel)) {
-		assert(id.len > 0);
-		buf_clear(&id);
-	}
+	while (assemblies_take_late(as, now_ms, &part, &channel))
+		assert(part.id.len > 0);
 	assert(assemblies_next_ms(as) > now_ms);
-	buf_deinit(&id);
+	part_deinit(&part);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

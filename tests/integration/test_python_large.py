@@ -2,10 +2,12 @@
 """The Python package and the gateway: large values both ways, in clear and encrypted."""
 import base64
 import os
+import threading
 
 import pytest
 
-from lib.limits import LIMIT
+from lib.gateway import Provider
+from lib.limits import LIMIT, wait_until
 from lib.python_client import chapi, needs_websockets, remote_client
 from chapi import crypto
 
@@ -38,3 +40,41 @@ def test_encrypted_there_and_back(hub, start_gateway, master_key):
         client.wait_ready(timeout=LIMIT)
         assert client.call('chapi.echo', secret='Zürich') == {'secret': 'Zürich'}
         assert client.call('chapi.echo', value=value) == {'value': value}
+
+
+def test_part_of_a_request_that_is_lost_comes_with_the_repeat(faulty_hub, channel, start_gateway):
+    start_gateway(faulty_hub, channel).wait_up()
+    value = base64.b64encode(os.urandom(30000)).decode()
+    with remote_client(faulty_hub, channel) as client:
+        client.wait_ready(timeout=LIMIT)
+        faulty_hub.control.do('on deliver request-part 2 do swallow')
+        assert client.call('chapi.echo', timeout=2, value=value) == {'value': value}
+
+
+def test_large_request_does_not_run_again_after_a_restart(faulty_hub, channel, start_gateway):
+    """Its answer got lost, and the gateway started anew: the repeat says that it is one."""
+    gateway = start_gateway(faulty_hub, channel).wait_up()
+    value = base64.b64encode(os.urandom(30000)).decode()
+    outcome = []
+
+    def call():
+        with pytest.raises(chapi.FailedPrecondition) as caught:
+            client.call('once', timeout=8, value=value)
+        outcome.append(caught.value)
+
+    with remote_client(faulty_hub, channel) as client:
+        client.wait_ready(timeout=LIMIT)
+        faulty_hub.control.do('on deliver response all do swallow')
+        calling = threading.Thread(target=call, daemon=True)
+        calling.start()
+        with gateway.connect() as local:
+            Provider(local, 'once').serve_one(lambda params: len(params['value']))
+        wait_until(lambda: gateway.ask('status')['hub']['publisher']['published'] > 0, 'the answer to be out')
+        gateway.kill()
+        gateway.start().wait_up()
+        faulty_hub.control.do('forget')
+        with gateway.connect() as local:
+            local.ask('register', 'once')
+            calling.join(LIMIT)
+            assert local.quiet()
+        assert (outcome[0].ran, outcome[0].details['reason']) == ('unknown', 'restarted')

@@ -103,13 +103,13 @@ static void assert_comes_whole(struct world *w, const struct sent *s)
 
 static bool late(struct world *w, char ret_id[16])
 {
-	CLEANUP(buf_deinit) struct buf id = BUF_NULL;
+	CLEANUP(part_deinit) struct part part = PART_NULL;
 	struct span channel;
 
-	if (!assemblies_take_late(w->as, w->now_ms, &id, &channel))
+	if (!assemblies_take_late(w->as, w->now_ms, &part, &channel))
 		return false;
 	assert_true(span_equal(channel, CHANNEL));
-	snprintf(ret_id, 16, "%.*s", (int)id.len, (const char *)buf_data(&id));
+	snprintf(ret_id, 16, "%.*s", (int)part.id.len, (const char *)buf_data(&part.id));
 	return true;
 }
 

@@ -213,18 +213,34 @@ static void join_events(const struct world *w, unsigned int from, struct buf *ou
 	assemblies_free(as);
 }
 
-static void send_parts(struct world *w, const char *record, const char *id, unsigned int n_least, unsigned int leave)
+/* "{...}" with one more member; NULL: as it is. */
+static void put_member(struct buf *text, const char *member)
+{
+	if (!member)
+		return;
+	buf_truncate(text, text->len - 1);
+	buf_printf(text, ",%s}", member);
+}
+
+static void send_parts_saying(struct world *w, const char *record, const char *id, unsigned int n_least,
+			      unsigned int from, const char *member)
 {
 	CLEANUP(parts_deinit) struct parts parts = PARTS_NULL;
 
 	assert_int_equal(parts_split(span_str(id), span_str(record), 150, &parts), 0);
 	assert_in_range(parts.n, n_least, 200);
-	for (unsigned int i = leave; i < parts.n; i++) {
+	for (unsigned int i = from; i < parts.n; i++) {
 		CLEANUP(buf_deinit) struct buf text = BUF_NULL;
 
 		parts_put(&parts, i, &text);
+		put_member(&text, member);
 		comes_on(w, CHANNEL, "request-part", buf_span(&text));
 	}
+}
+
+static void send_parts(struct world *w, const char *record, const char *id, unsigned int n_least, unsigned int from)
+{
+	send_parts_saying(w, record, id, n_least, from, NULL);
 }
 
 #define RECORD "{\"id\":\"i\",\"api\":\"x\",\"params\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]}"
@@ -425,6 +441,45 @@ static void test_request_whose_parts_do_not_all_come_is_late(void **state UNUSED
 	world_free(w);
 }
 
+/* What the first try went to is said beside the record, which has to stay as it was. */
+static void test_retry_in_parts_of_another_instances_request_is_not_run(void **state UNUSED)
+{
+	struct world *w = world_make();
+
+	send_parts_saying(w, RECORD, "i", 3, 0, "\"retry\":\"0100\"");
+	assert_int_equal(w->router.n_calls, 0);
+	assert_int_equal(w->n, 1);
+	assert_says(&w->events[0], "\"ran\":\"unknown\",\"details\":{\"reason\":\"restarted\"}");
+	send_parts_saying(w, RECORD, "i", 3, 0, "\"retry\":\"00ff\"");
+	assert_int_equal(w->router.n_calls, 1);
+	world_free(w);
+}
+
+/* One part of the first try that comes last does not make a first try of all of them. */
+static void test_parts_of_a_repeat_and_of_the_first_try_are_a_repeat(void **state UNUSED)
+{
+	struct world *w = world_make();
+
+	send_parts_saying(w, RECORD, "i", 3, 1, "\"retry\":\"0100\"");
+	send_parts(w, RECORD, "i", 3, 0);
+	assert_int_equal(w->router.n_calls, 0);
+	assert_says(&w->events[0], "\"reason\":\"restarted\"");
+	world_free(w);
+}
+
+static void test_repeat_whose_parts_do_not_all_come_may_have_run(void **state UNUSED)
+{
+	struct world *w = world_make();
+
+	send_parts_saying(w, RECORD, "i", 3, 1, "\"retry\":\"0100\"");
+	w->now.ms += 30000;
+	remote_tick(w->remote, &w->now);
+	assert_int_equal(w->n, 1);
+	assert_says(&w->events[0], "\"code\":\"deadline_exceeded\"");
+	assert_says(&w->events[0], "\"ran\":\"unknown\"");
+	world_free(w);
+}
+
 /* Of one that runs, or has its answer, parts are not told to be late: a hub doubles. */
 static void test_late_double_of_a_part_says_nothing(void **state UNUSED)
 {
@@ -553,6 +608,9 @@ int main(void)
 		cmocka_unit_test(test_limit_of_a_whole_request_counts_escapes),
 		cmocka_unit_test(test_request_in_parts_runs),
 		cmocka_unit_test(test_request_whose_parts_do_not_all_come_is_late),
+		cmocka_unit_test(test_retry_in_parts_of_another_instances_request_is_not_run),
+		cmocka_unit_test(test_parts_of_a_repeat_and_of_the_first_try_are_a_repeat),
+		cmocka_unit_test(test_repeat_whose_parts_do_not_all_come_may_have_run),
 		cmocka_unit_test(test_late_double_of_a_part_says_nothing),
 		cmocka_unit_test(test_record_of_another_id_is_refused_by_the_parts_id),
 		cmocka_unit_test(test_answer_goes_to_reply_to_and_so_does_its_repeat),

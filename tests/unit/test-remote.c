@@ -952,6 +952,25 @@ static void test_retry_of_another_instances_request_is_not_run(void **state UNUS
 	world_deinit(&w);
 }
 
+/* It may have run elsewhere, so nothing may say that it did not. */
+static void test_retry_of_another_instances_request_is_never_said_not_to_have_run(void **state UNUSED)
+{
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.limits.max_rate = 1;
+	world_init_config(&w, &config);
+	id_comes(&w, "a");
+	id_comes(&w, "b");
+	request_comes(&w, "{\"id\":\"c\",\"api\":\"x\",\"retry\":\"0100\"}");
+	assert_int_equal(w.n_published, 1);
+	assert_says(&w, "\"ran\":\"unknown\",\"details\":{\"reason\":\"restarted\"}");
+	request_comes(&w, "{\"id\":\"d\",\"api\":\"x\",\"retry\":\"0100\",\"reply_to\":\"nowhere\"}");
+	assert_int_equal(w.n_published, 2);
+	assert_says(&w, "\"ran\":\"unknown\"");
+	world_deinit(&w);
+}
+
 static void test_repeat_is_answered_beyond_max_calls_too(void **state UNUSED)
 {
 	struct world w;
@@ -1305,6 +1324,7 @@ int main(void)
 		cmocka_unit_test(test_other_request_under_the_same_id_is_refused_when_the_first_is_over),
 		cmocka_unit_test(test_what_did_not_run_runs_when_it_comes_again),
 		cmocka_unit_test(test_retry_of_another_instances_request_is_not_run),
+		cmocka_unit_test(test_retry_of_another_instances_request_is_never_said_not_to_have_run),
 		cmocka_unit_test(test_repeat_is_answered_beyond_max_calls_too),
 		cmocka_unit_test(test_without_id_nothing_is_a_repeat),
 		cmocka_unit_test(test_repeat_of_what_the_hub_found_too_large_gets_the_answer_that_says_so),

@@ -77,6 +77,11 @@ export async function split(id, text, most = EVENT_MAX) {
 		{ ...head, part, data: toBase64(bytes.subarray(part * slice, (part + 1) * slice)) }));
 }
 
+/** A part of a request that comes again: the same, but for the instance that the first try went to. */
+export function partAgain(text, instance) {
+	return JSON.stringify({ ...JSON.parse(text), retry: instance });
+}
+
 /** The parts of one record, which come in any order and more than once. */
 export class Assembly {
 	#head = null;

@@ -8,7 +8,7 @@ import {
 	InvalidArgument, TooLarge, Unauthenticated,
 } from './errors.js';
 import { fromJson, isRoundedByOthers, toJson } from './json.js';
-import { Assembly, EVENT_MAX, randomId, RECORD_MAX, SEALED_MAX, split } from './parts.js';
+import { Assembly, EVENT_MAX, partAgain, randomId, RECORD_MAX, SEALED_MAX, split } from './parts.js';
 import { Stream } from './stream.js';
 
 const TIMEOUT = 30000;		// milliseconds, of a call that names none
@@ -216,7 +216,7 @@ export class RemoteClient {
 				new DeadlineExceeded('no answer came over the hub in time'))));
 			late.catch(() => {});
 			await Promise.race([late, waiting.answer, this.#publishUntil(end, events)]);
-			waiting.repeat = () => this.#repeat(record, instance, end);
+			waiting.repeat = () => this.#repeat(record, events, instance, end);
 			waiting.after(record.timeout_ms / 2, () => waiting.repeat());
 			return await Promise.race([late, waiting.answer]);
 		} finally {
@@ -224,13 +224,18 @@ export class RemoteClient {
 		}
 	}
 
-	/** instance: of the time of the first one; a gateway that was started since must not run it. */
-	async #repeat(record, instance, end) {
+	/**
+	 * instance: of the time of the first one; a gateway that was started since must not run it. Parts
+	 * come again with the same slices, so that those of both times make up for each other.
+	 */
+	async #repeat(record, events, instance, end) {
 		const left = Math.ceil(end - Date.now());
 		if (left < 1)
 			return;
-		const events = await this.#requestEvents({ ...record, timeout_ms: left, retry: instance });
-		this.#publishUntil(end, events).catch(() => {});	// the first one may still be answered
+		const again = events[0][0] === 'request-part' ?
+			events.map(([event, text]) => [event, partAgain(text, instance)]) :
+			await this.#requestEvents({ ...record, timeout_ms: left, retry: instance });
+		this.#publishUntil(end, again).catch(() => {});		// the first one may still be answered
 	}
 
 	/** Of the gateway that a request goes to; empty if it was not heard of yet. */

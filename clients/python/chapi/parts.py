@@ -14,15 +14,22 @@ PARTS_MAX = 1024
 HEAD = 320                  # bytes of a part for all fields but its slice
 
 
-def split(number: str, text: str, limit: int = EVENT_MAX) -> List[str]:
-    """The parts, as JSON texts of at most limit bytes, of the record with that id."""
+def split(number: str, text: str, limit: int = EVENT_MAX,
+          retry: Optional[str] = None) -> List[str]:
+    """The parts, as JSON texts of at most limit bytes, of the record with that id.
+
+    retry: it comes again, and the first try went to that instance. Its slices stay as they were.
+    """
     size = (limit - HEAD) // 4 * 4      # of base64
     plain = text.encode()
     packed = zlib.compress(plain)
     encoding, packed = ('zlib', packed) if len(packed) < len(plain) else ('json', plain)
     data = base64.b64encode(packed).decode()
     slices = [data[i:i + size] for i in range(0, len(data), size)]
-    head = {'id': number, 'parts': len(slices), 'encoding': encoding, 'sha256': _digest(plain)}
+    head: Dict[str, Any] = {'id': number, 'parts': len(slices), 'encoding': encoding,
+                            'sha256': _digest(plain)}
+    if retry is not None:
+        head['retry'] = retry
     return [json.dumps(dict(head, part=i, data=s), separators=(',', ':'))
             for i, s in enumerate(slices)]
 

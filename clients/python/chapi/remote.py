@@ -134,11 +134,12 @@ class RemoteTransport:
                            parts.Assembly(), asyncio.Event())
         self._waiting[number] = waiting
         repeating: Optional[asyncio.Task[None]] = None
-        again = {**record, 'retry': self._instance(to) if retry is None else retry}
+        instance = self._instance(to) if retry is None else retry
         try:
-            await self._publish_request(record if retry is None else again)
+            await self._publish_request(record, retry)
             waiting.is_back.clear()
-            repeating = asyncio.ensure_future(self._repeat(again, waiting.is_back, timeout))
+            repeating = asyncio.ensure_future(
+                self._repeat(record, instance, waiting.is_back, timeout))
             return await asyncio.wait_for(waiting.answer, timeout + ANSWER_WAIT)
         except asyncio.TimeoutError:
             raise DeadlineExceeded('no answer came over the hub in time') from None
@@ -149,11 +150,12 @@ class RemoteTransport:
             del self._waiting[number]
             await end_task(repeating)
 
-    async def _repeat(self, record: Dict[str, Any], is_back: asyncio.Event, timeout: float) -> None:
+    async def _repeat(self, record: Dict[str, Any], instance: str, is_back: asyncio.Event,
+                      timeout: float) -> None:
         """Asks again when half of the time is gone, and when the connection is back.
 
-        Then it does so twice, as the gateway may have lost its own and needs longer. The instance in
-        the record is that of the first time: a gateway that was started since must not run it.
+        Then it does so twice, as the gateway may have lost its own and needs longer. The
+        instance is that of the first time: a gateway that was started since must not run it.
         """
         now = asyncio.get_running_loop().time
         half, end = now() + timeout / 2, now() + timeout
@@ -163,12 +165,13 @@ class RemoteTransport:
             if now() >= end:
                 return
             is_back.clear()
-            await self._publish_again({**record, 'timeout_ms': max(1, int((end - now()) * 1000))})
+            await self._publish_again(record, instance, max(1, int((end - now()) * 1000)))
             again = now() + BACK_AGAIN if was_back else half if half > now() else end
 
-    async def _publish_again(self, record: Dict[str, Any]) -> None:
+    async def _publish_again(self, record: Dict[str, Any], instance: str,
+                             timeout_ms: int) -> None:
         try:
-            await self._publish_request(record)
+            await self._publish_request(record, instance, timeout_ms)
         except Error as e:
             log.warning('%s could not be asked for again: %s', record['api'], e)
 
@@ -194,7 +197,26 @@ class RemoteTransport:
             record['to'] = to
         return record
 
-    async def _publish_request(self, record: Dict[str, Any]) -> None:
+    async def _publish_request(self, record: Dict[str, Any], retry: Optional[str] = None,
+                               timeout_ms: Optional[int] = None) -> None:
+        """retry: it comes again, with timeout_ms left.
+
+        In parts it stays as it was, so that those of both times make up for each other.
+        """
+        text = self._text_of(record)
+        if retry is not None and len(text.encode()) <= self._event_max:
+            again = {**record, 'retry': retry}
+            if timeout_ms is not None:
+                again['timeout_ms'] = timeout_ms
+            text, retry = self._text_of(again), None
+        await self.wait_ready(self._connect_timeout)
+        if len(text.encode()) > self._event_max:
+            await self._send('request-part', parts.split(record['id'], text, self._event_max, retry))
+        else:
+            await self._send('request', [text])
+
+    @staticmethod
+    def _text_of(record: Dict[str, Any]) -> str:
         try:
             text = to_json(record)
             size = len(text.encode())
@@ -204,11 +226,7 @@ class RemoteTransport:
             raise TooLarge('a request of %d bytes; at most %d go over a hub'
                            % (size, parts.RECORD_MAX),
                            details={'size': size, 'limit': parts.RECORD_MAX})
-        await self.wait_ready(self._connect_timeout)
-        if size > self._event_max:
-            await self._send('request-part', parts.split(record['id'], text, self._event_max))
-        else:
-            await self._send('request', [text])
+        return text
 
     async def _send(self, event: str, data: List[str]) -> None:
         """What goes out on our channel does not come back, unless a handler wants to see it."""

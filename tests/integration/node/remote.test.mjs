@@ -102,6 +102,24 @@ test('a repeat of an id does not run again', async () => {
 	assert.deepEqual([again.result, again.cached, runs.get('once')], [1, true, 1]);
 });
 
+test('parts that come again say so, and are the same but for that', async () => {
+	const sent = [];
+	const spy = {
+		trigger(to, event, data, options) {
+			if (event === 'request-part')
+				sent.push(JSON.parse(data));
+			return server.trigger(to, event, data, options);
+		},
+	};
+	const client = await connectRemote({ pusher, server: spy, channel });
+	const { instance } = await client.call('run', { key: 'first' }, { full: true, timeout: LIMIT });
+	const bytes = new Uint8Array(crypto.randomBytes(12000));
+	await fails(client.call('count', { bytes }, { timeout: 2000 }), 'deadline_exceeded', 'unknown');
+	const [parts, again] = [sent.filter(p => !('retry' in p)), sent.filter(p => 'retry' in p)];
+	assert.equal(parts.length, 2);
+	assert.deepEqual(again, parts.map(p => ({ ...p, retry: instance })));
+});
+
 test('a call that takes too long is asked for again, and ends', async () => {
 	await fails(byHttp.call('count', {}, { timeout: 100 }), 'deadline_exceeded', 'unknown');
 });
