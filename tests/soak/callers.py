@@ -3,7 +3,9 @@
 
 The rule that a client of chapi has to follow: a request has an id, a repeat has the same id and
 says `retry`; what did not run for want of room may be tried again; anything else is the outcome.
-A Workload says what is asked and what may come of it: others are added to WORKLOADS.
+A gateway that has started since the first try says that it does not know whether that one ran.
+A Workload says what is asked and what may come of it: others are added to WORKLOADS. Records in
+parts are large.py.
 """
 import random
 import select
@@ -14,9 +16,11 @@ import uuid
 from lib.pusher_client import HttpApi, HttpError, PusherClient, payload
 from lib.websocket import Closed
 
+from large import Answers, cut, shrink, text_of, words
+
 TROUBLE = (OSError, Closed, TimeoutError, HttpError, ValueError, KeyError, AssertionError)
-NOT_NOW = ('busy', 'rate_limited', 'unavailable', 'hub_down')   # with ran: no
-PATIENCE_S = 60         # of a caller, for one outcome
+NOT_NOW = ('busy', 'rate_limited', 'unavailable', 'hub_down', 'deadline_exceeded', 'api_not_found')   # with ran: no
+PATIENCE_S = 80         # of a caller, for one outcome: parts of which one is lost are late after 30 s
 REPEAT_AFTER_S = 1.0
 MEAN_PAUSE_S = 0.2      # between an outcome and the next request: some 30 requests a second in all
 
@@ -25,12 +29,19 @@ class Workload:
     """What is asked. fits(outcome) is true for a response that may be the end of the request."""
 
     name = 'echo'
+    has_outcome = True
 
     def params(self, number):
         return {'n': number}
 
+    def events(self, record, retry, rand):
+        """[event, data]: of one try, which is a repeat if retry is not None."""
+        if retry is not None:
+            record = dict(record, retry=retry)
+        return [('request', record)]
+
     def fits(self, number, response):
-        return response['error'] is None and response['result'] == {'n': number}
+        return response['error'] is None and response['result'] == shrink(self.params(number))
 
 
 class Slow(Workload):
@@ -49,7 +60,68 @@ class Failing(Workload):
         return error and (error['code'], error['ran']) == ('api_error', 'yes') and error['message'] == str(number)
 
 
-WORKLOADS = (Workload(), Slow(), Failing())
+class Large(Workload):
+    """From one event's size to 1 MiB of text, which may be compressible, in parts that come in any order."""
+
+    name = 'echo'
+
+    def params(self, number):
+        return {'n': number, 'text': words(random.Random(number))}
+
+    def parts(self, record, rand):
+        return cut(record['id'], text_of(record))
+
+    def events(self, record, retry, rand):
+        parts = self.parts(record, rand)
+        rand.shuffle(parts)
+        if retry is not None:
+            parts = [dict(p, retry=retry) for p in parts]
+        return [('request-part', p) for p in parts]
+
+
+def is_refused(response, code):
+    error = response['error']
+    return error is not None and (error['code'], error['ran']) == (code, 'no')
+
+
+class WrongHash(Large):
+    def parts(self, record, rand):
+        return cut(record['id'], text_of(record), hashed=b'something else')
+
+    def fits(self, number, response):
+        return is_refused(response, 'invalid_argument')
+
+
+class Bomb(Large):
+    """Some 8 KiB that would be 8 MiB."""
+
+    def parts(self, record, rand):
+        return cut(record['id'], text_of(dict(record, params={'text': ' ' * (8 << 20)})))
+
+    def fits(self, number, response):
+        return is_refused(response, 'too_large')
+
+
+class TwoSenders(Large):
+    """Two records under one id: neither sender knows whom an answer is for, so none is waited for."""
+
+    has_outcome = False
+
+    def parts(self, record, rand):
+        return cut(record['id'], text_of(record)) + cut(record['id'], text_of(dict(record, params={
+            'n': record['id'], 'text': words(rand)})))
+
+
+WORKLOADS = 12 * (Workload(), Slow(), Failing()) + 3 * (Large(),) + (WrongHash(), Bomb(), TwoSenders())
+
+
+def kind(response):
+    """The code of its error, or the reason where that is `restarted`; None: it is a result."""
+    error = response['error']
+    if error is None:
+        return None
+    reason = (error.get('details') or {}).get('reason')
+    return reason if reason == 'restarted' else error['code']
 
 
 class Caller(threading.Thread):
@@ -66,9 +138,10 @@ class Caller(threading.Thread):
         self.instance = ''
         self.is_ending = False
         self.outcomes = {}          # id: the response that was the first to come
+        self.answers = Answers()    # those that come in parts
         self.faults = []
         self.n = dict.fromkeys(('requests', 'repeats', 'responses', 'again', 'cached', 'not_now', 'connections',
-                                'http_errors'), 0)
+                                'http_errors', 'large', 'parts', 'two_senders', 'restarted', 'overtaken'), 0)
         self.longest_s = 0
 
     # -- the connection
@@ -110,13 +183,14 @@ class Caller(threading.Thread):
 
     # -- requests and responses
 
-    def publish(self, record):
-        if not self.connected():
-            return
-        try:
-            self.api.trigger(self.channel, 'request', record, self.client.socket_id)
-        except TROUBLE:
-            self.n['http_errors'] += 1
+    def publish(self, workload, record, retry):
+        for event, data in workload.events(record, retry, self.random):
+            if not self.connected():
+                return
+            try:
+                self.api.trigger(self.channel, event, data, self.client.socket_id)
+            except TROUBLE:
+                self.n['http_errors'] += 1
 
     def note(self, response):
         """A response to one of ours: the first is the outcome, others have to be the same."""
@@ -125,20 +199,48 @@ class Caller(threading.Thread):
             return
         self.n['responses'] += 1
         self.n['cached'] += response.pop('cached', False)
+        response['result'] = shrink(response['result'])
         first = self.outcomes[number]
         if first is None:
             self.outcomes[number] = response
-        elif first != response:
-            self.faults.append('two outcomes for %s: %r and %r' % (number, first, response))
-        else:
+        elif self.is_same(first, response):
             self.n['again'] += 1
+        elif first['instance'] != response['instance'] and 'restarted' in (kind(first), kind(response)):
+            self.n['overtaken'] += 1    # one of them was on its way when the gateway was killed
+        else:
+            self.faults.append('two outcomes for %s: %r and %r' % (number, first, response))
+
+    def is_same(self, first, response):
+        """A refusal is made anew each time, so its times are others."""
+        return first == response or self.is_to_be_asked_again(response) or (
+            kind(first) is not None and first['error']['ran'] == 'no' and
+            (kind(first), 'no') == (kind(response), response['error']['ran']))
+
+    def take(self, event):
+        name, data = event.get('event'), event.get('data')
+        if not isinstance(data, str):
+            return
+        if name == 'response':
+            self.note(payload(event))
+        elif name == 'response-part':
+            self.take_part(payload(event))
+
+    def take_part(self, part):
+        if part.get('id') not in self.outcomes:
+            return
+        self.n['parts'] += 1
+        record, fault = self.answers.add(part)
+        if fault:
+            self.faults.append(fault)
+        elif record is not None:
+            self.note(record)
 
     def listen(self, until, number):
         """Until there is an outcome of this request, or the time is over."""
         while self.outcomes[number] is None and time.monotonic() < until:
             event = self.next_event(until)
-            if event is not None and event.get('event') == 'response' and isinstance(event.get('data'), str):
-                self.note(payload(event))
+            if event is not None:
+                self.take(event)
         return self.outcomes[number]
 
     def is_to_be_asked_again(self, response):
@@ -150,10 +252,16 @@ class Caller(threading.Thread):
         record = {'id': number, 'api': 'soak.' + workload.name, 'params': workload.params(number)}
         began = time.monotonic()
         wait_s = REPEAT_AFTER_S
+        retry = None
+        if not workload.has_outcome:
+            self.n['two_senders'] += 1
+            self.publish(workload, record, None)
+            return
         self.outcomes[number] = None
         self.n['requests'] += 1
+        self.n['large'] += isinstance(workload, Large)
         while True:
-            self.publish(record)
+            self.publish(workload, record, retry)
             response = self.listen(time.monotonic() + wait_s, number)
             if response is not None and not self.is_to_be_asked_again(response):
                 break
@@ -164,14 +272,17 @@ class Caller(threading.Thread):
             if time.monotonic() - began > PATIENCE_S:
                 self.faults.append('no outcome for %s within %d s' % (number, PATIENCE_S))
                 return
-            if 'retry' in record:
+            if retry is not None:
                 self.drop()         # the hub may be deaf on it
-            record['retry'] = self.instance
+            retry = self.instance
             wait_s = min(wait_s * 1.5, 4)
             self.n['repeats'] += 1
         self.longest_s = max(self.longest_s, time.monotonic() - began)
-        self.instance = response['instance']
-        if not workload.fits(number, response):
+        before, self.instance = self.instance, response['instance']
+        if retry is not None and before != self.instance and response['error'] and (
+                response['error']['ran'] == 'unknown'):
+            self.n['restarted'] += 1
+        elif not workload.fits(number, response):
             self.faults.append('a strange outcome for %s (%s): %r' % (number, workload.name, response))
 
     def rest(self):
@@ -179,8 +290,8 @@ class Caller(threading.Thread):
         until = time.monotonic() + self.random.expovariate(1 / MEAN_PAUSE_S)
         while time.monotonic() < until:
             event = self.next_event(until)
-            if event is not None and event.get('event') == 'response' and isinstance(event.get('data'), str):
-                self.note(payload(event))
+            if event is not None:
+                self.take(event)
 
     def run(self):
         while not self.is_ending:

@@ -26,23 +26,27 @@ class Watch(threading.Thread):
         self.daemon_process = daemon
         self.samples = []
         self.ending = threading.Event()
+        self.began = time.monotonic()
 
     def run(self):
-        began = time.monotonic()
+        self.began = time.monotonic()
         while not self.ending.wait(1):
             try:
                 pid = self.daemon_process.pid
-                self.samples.append((time.monotonic() - began, rss_kib(pid), n_fds(pid)))
+                self.samples.append((self.age_s(), rss_kib(pid), n_fds(pid)))
             except OSError:         # it is being started again
                 pass
+
+    def age_s(self):
+        return time.monotonic() - self.began
 
     def end(self):
         self.ending.set()
         self.join(5)
 
-    def medians(self, column, warm_s):
-        """Of the first and the last third of what came after the warming up."""
-        values = [s[column] for s in self.samples if s[0] >= warm_s] or [s[column] for s in self.samples]
+    def medians(self, column, since_s, until_s):
+        """Of the first and the last third of that time."""
+        values = [s[column] for s in self.samples if since_s <= s[0] < until_s] or [s[column] for s in self.samples]
         third = max(1, len(values) // 3)
         return statistics.median(values[:third]), statistics.median(values[-third:])
 

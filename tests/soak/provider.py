@@ -11,11 +11,20 @@ class Provider(threading.Thread):
 
     def __init__(self, gateway, seed):
         super().__init__(daemon=True)
-        self.client = gateway.connect()
+        self.gateway = gateway
+        self.client = None
+        self.n_connections = 0
         self.random = random.Random(seed)
         self.runs = {}
         self.later = []             # (when, request, result, error)
         self.is_ending = False
+        self.connect()
+
+    def connect(self):
+        """What was asked over the connection before has nobody any more who waits for it."""
+        self.later = []
+        self.client = self.gateway.connect()
+        self.n_connections += 1
         for name in ('echo', 'slow', 'fail'):
             self.client.ask('register', 'soak.' + name)
 
@@ -37,11 +46,22 @@ class Provider(threading.Thread):
             _, number, result = heapq.heappop(self.later)
             self.client.answer(number, result)
 
+    def serve(self):
+        try:
+            self.begin(self.client.wait_request(limit=0.05))
+        except TimeoutError:
+            pass
+        self.answer_due()
+
     def run(self):
         while not self.is_ending:
             try:
-                self.begin(self.client.wait_request(limit=0.05))
-            except TimeoutError:
-                pass
-            self.answer_due()
+                self.serve()
+            except (OSError, EOFError, AssertionError):     # the gateway is being started again
+                self.client.close()
+                time.sleep(0.1)
+                try:
+                    self.connect()
+                except (OSError, EOFError, AssertionError):
+                    pass
         self.client.close()

@@ -10,7 +10,8 @@ choices those of another. Prints figures; ends with 0 if all of this holds:
     every request with an id has exactly one outcome at its caller; no function ran twice for one
     id; what the gateway uses of memory and descriptors is flat.
 
-What is asked is in callers.py and provider.py, what goes wrong in faults.py.
+In the middle the gateway is killed and started again. What is asked is in callers.py, large.py
+and provider.py, what goes wrong in faults.py.
 """
 import os
 import shutil
@@ -46,13 +47,14 @@ class Soak:
         self.hub = FaultyHub(folder).start()
         self.gateway = Gateway(folder, self.hub, self.channel,
                                pusher={'ping_interval': '500ms', 'pong_timeout': '1s'},
-                               remote={'answer_store_time': '%ds' % STORE_S},
+                               remote={'answer_store_time': '%ds' % STORE_S, 'max_rate': '0'},
                                timing=TIMING).start().wait_up()
         self.provider = Provider(self.gateway, seed)
         self.callers = [Caller(self.hub, self.channel, '%s-%d' % (seed, n)) for n in range(N_CALLERS)]
         self.world = World(self.hub, self.gateway, seed)
         self.watch = Watch(self.gateway)
         self.faults = Faults(self.world)
+        self.restarted_s = 0
         self.problems = []
 
     def run(self):
@@ -62,7 +64,9 @@ class Soak:
         wait_until(lambda: all(c.outcomes for c in self.callers), 'the callers to begin', 30)
         self.fds_before = n_fds(self.gateway.pid)
         self.watch.start()
-        self.faults.play(self.duration_s)
+        self.faults.play(self.duration_s / 2)
+        self.restart()
+        self.faults.play(self.duration_s / 2)
         for caller in self.callers:
             caller.is_ending = True
         for caller in self.callers:
@@ -73,6 +77,11 @@ class Soak:
         self.status = self.gateway.ask('status')['hub']
         self.provider.is_ending = True
         self.provider.join(10)
+
+    def restart(self):
+        self.restarted_s = self.watch.age_s()
+        self.gateway.kill()
+        self.gateway.start()
 
     # -- what has to hold
 
@@ -85,15 +94,24 @@ class Soak:
             self.check(not caller.is_alive(), 'a caller does not end')
             self.problems.extend(caller.faults)
         self.check(self.sum('requests') > self.duration_s, 'hardly anything was asked')
+        self.check(self.provider.n_connections > 1, 'the gateway was not started again')
         self.check(not self.provider.twice(), 'ran more than once: %s' % ' '.join(self.provider.twice()[:5]))
+
+    def is_warm(self):
+        return self.duration_s / 2 > 2 * STORE_S
+
+    def lives(self):
+        """[since, until] of each of the gateway's two, once its store is full."""
+        warm_s = STORE_S if self.is_warm() else 0
+        return [(warm_s, self.restarted_s), (self.restarted_s + warm_s, self.watch.age_s())]
 
     def check_memory(self):
         if is_sanitized():
             return      # they keep what was freed
-        warm = self.duration_s > 2 * STORE_S
-        first, last = self.watch.medians(1, STORE_S if warm else 0)
-        most = GROWTH_MAX_KIB if warm else EARLY_GROWTH_MAX_KIB
-        self.check(last - first <= most, 'memory grows: from %d to %d KiB' % (first, last))
+        for begun_s, ended_s in self.lives():
+            first, last = self.watch.medians(1, begun_s, ended_s)
+            most = GROWTH_MAX_KIB if self.is_warm() else EARLY_GROWTH_MAX_KIB
+            self.check(last - first <= most, 'memory grows: from %d to %d KiB' % (first, last))
         self.check(self.fds_after <= self.fds_before + FDS_SPARE,
                    'descriptors grow: from %d to %d' % (self.fds_before, self.fds_after))
 
@@ -111,15 +129,18 @@ class Soak:
             self.sum('responses'), self.sum('again'), self.sum('cached')))
         print('runs %d, of one id more than once %d; longest wait for an outcome %.1f s' % (
             len(self.provider.runs), len(self.provider.twice()), max(c.longest_s for c in self.callers)))
+        print('large %d, parts of answers %d, two senders %d; after the restart: not known %d, overtaken %d' % (
+            self.sum('large'), self.sum('parts'), self.sum('two_senders'), self.sum('restarted'),
+            self.sum('overtaken')))
         print('callers: connections %d, HTTP errors %d' % (self.sum('connections'), self.sum('http_errors')))
         publisher = self.status['publisher']
         print('gateway: connections %d; published %d, repeated %d, failed %d, requests of HTTP %d; proofs missed %d' % (
             self.status['connects'], publisher['published'], publisher['repeated'], publisher['failed'],
             publisher['requests'], self.status['proof_of_life']['missed']))
-        warm_s = STORE_S if self.duration_s > 2 * STORE_S else 0
-        print('gateway: RSS %d KiB in the first third, %d in the last, %d at most; descriptors %d, %d, %d at most' % (
-            self.watch.medians(1, warm_s) + (self.watch.most(1), self.fds_before, self.fds_after,
-                                             self.watch.most(2))))
+        for life in self.lives():
+            print('gateway: RSS %d KiB in the first third of a life, %d in the last' % self.watch.medians(1, *life))
+        print('gateway: RSS %d KiB at most; descriptors %d, %d, %d at most' % (
+            self.watch.most(1), self.fds_before, self.fds_after, self.watch.most(2)))
         print('faults: ' + ', '.join('%s %d' % item for item in sorted(self.faults.counts.items()) if item[1]))
 
     def stop(self):
