@@ -112,12 +112,18 @@ static void put_hub(FILE *out, const json_t *hub)
 		{ "requests", "chapi_hub_requests_total", "counter", "HTTP requests.", 1 },
 	};
 
+	static const struct metric budget[] = {
+		{ "messages", "chapi_hub_messages_today", "gauge", "Messages of this day of UTC.", 1 },
+		{ "limit", "chapi_hub_messages_limit", "gauge", "The most of a day; 0: no budget.", 1 },
+	};
+
 	if (!json_is_object(hub))
 		return;
 	put_figure(out, "chapi_hub_up", "gauge", "Subscribed to all channels.",
 		   strcmp(ctl_text(hub, "state"), "up") == 0);
 	put_metrics(out, hub, metrics, ARRAY_SIZE(metrics));
 	put_metrics(out, json_object_get(hub, "publisher"), publishing, ARRAY_SIZE(publishing));
+	put_metrics(out, json_object_get(hub, "budget"), budget, ARRAY_SIZE(budget));
 }
 
 static void put_apis(FILE *out, const json_t *apis)

@@ -53,6 +53,22 @@ static void print_publisher(const json_t *publisher)
 	table_print_field("publishing", text);
 }
 
+static void print_budget(const json_t *budget)
+{
+	char text[200];
+
+	if (!json_is_object(budget))
+		return;		/* an older gateway */
+	if (ctl_integer(budget, "limit") == 0)
+		snprintf(text, sizeof(text), "%lld", ctl_integer(budget, "messages"));
+	else
+		snprintf(text, sizeof(text), "%lld of %lld%s", ctl_integer(budget, "messages"),
+			 ctl_integer(budget, "limit"),
+			 json_is_true(json_object_get(budget, "low")) ?
+			 "; what is left is kept for answers" : "");
+	table_print_field("today", text);
+}
+
 static void print_conflict(const json_t *conflict)
 {
 	char text[200];
@@ -84,6 +100,7 @@ static void print_hub(const json_t *hub)
 		 ctl_integer(hub, "connects"));
 	table_print_field("subscribed", text);
 	print_publisher(json_object_get(hub, "publisher"));
+	print_budget(json_object_get(hub, "budget"));
 	print_conflict(json_object_get(json_object_get(hub, "remote"), "name_conflict"));
 }
 

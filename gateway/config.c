@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -143,6 +144,26 @@ static int set_user_standards(struct loader *l)
 		return 0;	/* the files or --socket may name one */
 	snprintf(path, sizeof(path), "%s/chapi/gw.sock", dir);
 	return set_key(l, "gateway", "socket", path, "socket in $XDG_RUNTIME_DIR", STATUS_CONFIG);
+}
+
+/* What the service manager has made for us; with --user the user's own. */
+static int set_state_dir(struct loader *l)
+{
+	const char *given = getenv("STATE_DIRECTORY"), *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	char path[PATH_MAX + 20] = "";
+
+	if (given && *given)
+		snprintf(path, sizeof(path), "%.*s", (int)strcspn(given, ":"), given);
+	else if (!l->options->user)
+		return 0;
+	else if (state && *state == '/')
+		snprintf(path, sizeof(path), "%s/chapi", state);
+	else if (home && *home == '/')
+		snprintf(path, sizeof(path), "%s/.local/state/chapi", home);
+	config_key_clear(config_key_find("gateway", "state_dir"), l->config);
+	if (!*path)
+		return 0;	/* the files may name one */
+	return set_key(l, "gateway", "state_dir", path, "state_dir by the environment", STATUS_CONFIG);
 }
 
 static int set_options(struct loader *l)
@@ -595,11 +616,6 @@ static void warn_doubtful(const struct loader *l)
 	if (c->pusher && !c->tls && !(is_loopback(c->host) && is_loopback(c->http_host)))
 		warn_at(l, "pusher", "tls", "tls = no, and the hub is not on this machine: whoever is "
 			"on the way can read and change everything");
-	for (size_t i = 0; i < config_n_keys; i++)
-		if (config_keys[i].unused && l->places[i].file)
-			warn_at(l, config_keys[i].section, config_keys[i].name,
-				"%s in [%s] has no effect in this version", config_keys[i].name,
-				config_keys[i].section);
 }
 
 /* ---- the secret -------------------------------------------------------------------------- */
@@ -707,7 +723,7 @@ static int load_hub(struct loader *l)
 
 static int load_all(struct loader *l)
 {
-	if (set_standards(l) != 0 || (l->options->user && set_user_standards(l) != 0))
+	if (set_standards(l) != 0 || (l->options->user && set_user_standards(l) != 0) || set_state_dir(l) != 0)
 		return -1;
 	if (read_files(l) != 0 || set_options(l) != 0)
 		return -1;
@@ -812,7 +828,7 @@ void config_print(const struct config *config, FILE *out)
 
 static void print_sample_key(const struct config_key *key, FILE *out)
 {
-	fprintf(out, "# %s%s\n", key->help, key->unused ? " (Without effect in this version.)" : "");
+	fprintf(out, "# %s\n", key->help);
 	if (key->derived)
 		fprintf(out, "# Default: %s.\n", key->derived);
 	fprintf(out, "#%s =%s%s\n", key->name, key->standard ? " " : "",

@@ -34,7 +34,6 @@ struct config_key {
 	const char *derived;		/* in words, what it is derived from */
 	bool login;			/* what stands before '@' in it may be a password */
 	bool reloadable;		/* without a restart */
-	bool unused;			/* taken, but no part of this version uses it */
 	const char *help;		/* one line */
 };
 

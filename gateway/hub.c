@@ -7,6 +7,7 @@
  *     proof -> publisher ... ws -> channel -> proof
  *     router -> others -> publisher ... ws -> channel -> others -> router
  *     clockwatch -> channel, publisher
+ *     hub, publisher -> ledger
  *
  * The channel decides; this file does what it says: looks the name up for each try, takes
  * the addresses in turn as long as none of them works, and keeps one timer for the channel
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 
 #include "gateway/clockwatch.h"
+#include "gateway/ledger.h"
 #include "gateway/others.h"
 #include "gateway/resolve.h"
 #include "gateway/sign.h"
@@ -71,6 +73,37 @@ static void arm_timer(struct hub *hub)
 	event_add(hub->timer, &tv);
 }
 
+/* ---- the day's budget ------------------------------------------------------------------------- */
+
+static void count_received(struct hub *hub)
+{
+	ledger_add(hub->ledger, &(struct budget_count){ .received = 1 }, publisher_unix_s(hub->publisher));
+}
+
+/* Of an event that has been counted as published already. */
+static void count_delivery(struct hub *hub)
+{
+	ledger_add(hub->ledger, &(struct budget_count){ .delivered = 1 }, publisher_unix_s(hub->publisher));
+}
+
+/* What can be done without is left out then. */
+static bool is_budget_low(struct hub *hub)
+{
+	return ledger_is_low(hub->ledger, publisher_unix_s(hub->publisher));
+}
+
+static int make_ledger(struct hub *hub)
+{
+	const struct ledger_config ledger = {
+		.dir = hub->config->state_dir,
+		.name = hub->config->name,
+		.limit = hub->config->daily_messages,
+		.write_ms = LEDGER_WRITE_MS,
+	};
+
+	return ledger_new(hub->base, &ledger, &hub->ledger);
+}
+
 /* ---- proof of life ---------------------------------------------------------------------------- */
 
 static void proof_ticket_free(struct proof_ticket *ticket)
@@ -109,7 +142,7 @@ static int publish_proof(struct hub *hub, struct proof_ticket *ticket)
 
 static void send_proof(struct hub *hub, uint64_t now_ms)
 {
-	struct proof_ticket *ticket = calloc(1, sizeof(*ticket));
+	struct proof_ticket *ticket = is_budget_low(hub) ? NULL : calloc(1, sizeof(*ticket));
 
 	if (ticket) {
 		ticket->hub = hub;
@@ -294,9 +327,12 @@ static void op_event(void *data, struct span channel, struct span event, struct 
 	struct hub *hub = data;
 	struct span text;
 
+	if (!span_is(event, PROOF_EVENT))
+		count_received(hub);
 	if (sealed_open(&hub->sealed, channel, payload, &store, &text) != 0) {
 		note_unreadable(hub, channel);
 	} else if (span_is(event, PROOF_EVENT)) {
+		count_delivery(hub);
 		proof_event(&hub->proof, text, now.ms);
 	} else if (!others_event(hub->others, channel, event, text, &now)) {
 		remote_event(hub->remote, channel, event, text, &now);
@@ -413,14 +449,14 @@ static void on_progress_published(void *data, const struct outbox_end *end UNUSE
 	arm_timer(hub);
 }
 
-/* Answers go before: where they have to wait, progress is left out. */
+/* Answers go before: where they have to wait, or little is left of the day's budget, progress is left out. */
 static bool publish_progress(struct hub *hub, const struct outbox_event *event, void *of)
 {
 	struct hub_progress *progress;
 	struct outbox_status status;
 
 	publisher_status(hub->publisher, &status);
-	if (status.pause != OUTBOX_RUNNING || status.bytes_waiting > hub->config->publish_queue / 2)
+	if (is_budget_low(hub) || status.pause != OUTBOX_RUNNING || status.bytes_waiting > hub->config->publish_queue / 2)
 		return false;
 	progress = malloc(sizeof(*progress));
 	if (!progress)
@@ -712,9 +748,11 @@ static int build(struct hub *hub, struct router *router)
 	watch_clock(hub);
 	r = make_path(hub);
 	if (r == 0)
+		r = make_ledger(hub);
+	if (r == 0)
 		r = make_sealed(hub);
 	if (r == 0)
-		r = publisher_new(hub->base, hub->config, &hub->sealed, &hub->publisher);
+		r = publisher_new(hub->base, hub->config, &hub->sealed, hub->ledger, &hub->publisher);
 	if (r == 0)
 		r = ws_new(hub->base, &ws_handler, hub, &hub->ws);
 	if (r == 0)
@@ -773,6 +811,7 @@ struct hub *hub_free(struct hub *hub)
 		progress_free(progress);
 	channel_free(hub->channel);
 	clockwatch_free(hub->clockwatch);
+	ledger_free(hub->ledger);
 	list_for_each_safe(ticket, tmp, &hub->proof_tickets, struct proof_ticket, link)
 		proof_ticket_free(ticket);
 	if (hub->timer)
@@ -794,6 +833,7 @@ void hub_reconfigure(struct hub *hub)
 
 	channel_set_timing(hub->channel, &channel);
 	publisher_reconfigure(hub->publisher);
+	ledger_set_limit(hub->ledger, hub->config->daily_messages);
 	proof_set_times(&hub->proof, hub->config->proof_of_life_ms, hub->config->publish_timeout_ms,
 			hub->is_up, read_now().ms);
 	arm_timer(hub);

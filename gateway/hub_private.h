@@ -17,6 +17,7 @@
 
 struct clockwatch;
 struct event;
+struct ledger;
 struct resolve;
 struct ws;
 
@@ -28,6 +29,7 @@ struct hub {
 	struct channel *channel;
 	struct remote *remote;
 	struct publisher *publisher;
+	struct ledger *ledger;		/* the day's budget */
 	struct sealed sealed;
 	struct others *others;		/* other gateways */
 	struct event *timer;		/* of the channel and the proof */

@@ -5,7 +5,9 @@
 #include "gateway/hub_private.h"
 
 #include <stdio.h>
+#include <time.h>
 
+#include "gateway/ledger.h"
 #include "gateway/others.h"
 #include "gateway/turn.h"
 #include "libchapi-ipc/mp.h"
@@ -119,6 +121,38 @@ static void put_proof(const struct hub *hub, struct buf *out)
 	put_number(out, "missed", proof->n_missed);
 }
 
+/* The day as "2026-11-28"; nil: this machine's clock is not set. */
+static void put_day(struct buf *out, int64_t day)
+{
+	const time_t unix_s = (time_t)(day * BUDGET_DAY_S);
+	char text[20] = "";
+	struct tm tm;
+
+	mp_put_str(out, "day");
+	if (day > 0 && gmtime_r(&unix_s, &tm) && strftime(text, sizeof(text), "%Y-%m-%d", &tm) > 0)
+		mp_put_str(out, text);
+	else
+		mp_put_nil(out);
+}
+
+static void put_budget(const struct hub *hub, struct buf *out)
+{
+	int64_t unix_s = publisher_unix_s(hub->publisher);
+	const struct budget *budget = ledger_budget(hub->ledger, unix_s);
+	const struct budget_count *count = &budget->today.count;
+
+	mp_put_str(out, "budget");
+	mp_put_map(out, 7);
+	put_number(out, "limit", budget->limit);
+	put_day(out, budget->today.day);
+	put_number(out, "messages", budget_messages(count));
+	put_number(out, "published", count->published);
+	put_number(out, "delivered", count->delivered);
+	put_number(out, "received", count->received);
+	mp_put_str(out, "low");
+	mp_put_bool(out, ledger_is_low(hub->ledger, unix_s));
+}
+
 static void put_conflict(const struct remote_status *status, struct buf *out)
 {
 	mp_put_str(out, "name_conflict");
@@ -169,7 +203,7 @@ void hub_put_status(void *data, struct buf *out)
 
 	channel_status(hub->channel, &status);
 	waits = status.state == CHANNEL_WAITING;
-	mp_put_map(out, waits ? 17 : 16);
+	mp_put_map(out, waits ? 18 : 17);
 	put_text(out, "state", hub_state_name(status.state));
 	put_text(out, "host", hub->config->host);
 	put_text(out, "socket_id", status.socket_id);
@@ -186,6 +220,7 @@ void hub_put_status(void *data, struct buf *out)
 	put_publisher(hub, out);
 	put_remote(hub, out);
 	put_proof(hub, out);
+	put_budget(hub, out);
 	mp_put_str(out, "elsewhere");
 	others_put_status(hub->others, out);
 }

@@ -564,6 +564,7 @@ static void tell(struct outbox *o, struct entry *e)
 		snprintf(o->status.last_error, sizeof(o->status.last_error), "%s", error);
 	} else {
 		o->status.n_published++;
+		o->status.n_excluding += e->exclude_own;
 	}
 	list_del(&e->link);
 	if (e->fn)

@@ -88,6 +88,7 @@ enum outbox_pause {
 
 struct outbox_status {
 	uint64_t n_published, n_failed;
+	uint64_t n_excluding;		/* of those published: our own connection did not get them */
 	uint64_t n_repeated;		/* events that were sent again */
 	uint64_t n_requests;
 	size_t n_waiting, bytes_waiting;	/* those under way included */

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "gateway/http.h"
+#include "gateway/ledger.h"
 #include "gateway/sealed.h"
 #include "gateway/sign.h"
 #include "gateway/tls.h"
@@ -42,6 +43,7 @@ struct target {
 struct publisher {
 	const struct config *config;
 	const struct sealed *sealed;
+	struct ledger *ledger;
 	struct http *http;
 	struct outbox *outbox;
 	struct event *timer;		/* of the outbox */
@@ -62,6 +64,26 @@ static struct now read_now(void)
 	struct turn turn = { .known = false };
 
 	return *turn_now(&turn);
+}
+
+int64_t publisher_unix_s(const struct publisher *p)
+{
+	return (int64_t)time(NULL) + outbox_clock_offset_s(p->outbox);
+}
+
+static void count(struct publisher *p, uint64_t published, uint64_t delivered)
+{
+	const struct budget_count more = { .published = published, .delivered = delivered };
+
+	if (published > 0)
+		ledger_add(p->ledger, &more, publisher_unix_s(p));
+}
+
+/* What is not for ourselves has somebody who waits for it; how many more get it is not known. */
+static void count_published(struct publisher *p, const struct outbox_status *before,
+			    const struct outbox_status *now)
+{
+	count(p, now->n_published - before->n_published, now->n_excluding - before->n_excluding);
 }
 
 /* ---- the log --------------------------------------------------------------------------------- */
@@ -117,11 +139,12 @@ static void log_success(struct publisher *p)
 }
 
 /* After an answer, and after what it ended has been told of. */
-static void log_news(struct publisher *p, const struct outbox_status *before)
+static void note_news(struct publisher *p, const struct outbox_status *before)
 {
 	struct outbox_status status;
 
 	outbox_status(p->outbox, &status);
+	count_published(p, before, &status);
 	if (status.clock_offset_s != before->clock_offset_s)
 		log_warn("publisher", "this machine's clock is %lld s off by the hub's, which is used instead",
 			 (long long)-status.clock_offset_s);
@@ -143,7 +166,7 @@ static void finish(struct publisher *p)
 
 	outbox_status(p->outbox, &before);
 	outbox_finish(p->outbox, read_now().ms);
-	log_news(p, &before);
+	note_news(p, &before);
 }
 
 static void post_free(struct post *post)
@@ -182,7 +205,7 @@ static void on_answer(void *data, const struct http_response *response)
 	outbox_answer(p->outbox, post->request, &answer, read_now().ms);
 	post_free(post);
 	outbox_finish(p->outbox, read_now().ms);
-	log_news(p, &before);
+	note_news(p, &before);
 	send_waiting(p);
 }
 
@@ -191,13 +214,12 @@ static void on_answer(void *data, const struct http_response *response)
 static int put_url(const struct publisher *p, const char *method, const struct target *target,
 		   const char *query, struct span body, struct buf *out)
 {
-	int64_t unix_s = (int64_t)time(NULL) + outbox_clock_offset_s(p->outbox);
 	const struct config *config = p->config;
 	int r;
 
 	buf_put_str(out, p->origin);
 	r = sign_http(method, target->signed_path, target->path, query, body, config->key,
-		      config->secret, unix_s, out);
+		      config->secret, publisher_unix_s(p), out);
 	if (r < 0)
 		return r;
 	buf_put_byte(out, '\0');
@@ -393,6 +415,8 @@ static void target_deinit(struct target *target)
 
 struct ask {
 	struct list link;
+	struct publisher *publisher;
+	unsigned int cost;		/* messages */
 	publisher_ask_fn fn;
 	void *data;
 };
@@ -413,6 +437,8 @@ static void on_asked(void *data, const struct http_response *response)
 		snprintf(text, sizeof(text), "%s", response->error);
 	else if (response->status != 200)
 		snprintf(text, sizeof(text), "the hub answered with status %u", response->status);
+	else
+		count(ask->publisher, ask->cost, 0);
 	ask->fn(ask->data, response->body, *text ? text : NULL);
 	ask_free(ask);
 }
@@ -428,6 +454,12 @@ static int ask_send(struct publisher *p, struct ask *ask, const struct target *t
 	}, on_asked, ask);
 }
 
+/* Asking for info is one more. */
+static unsigned int cost_of(const char *query)
+{
+	return query && strstr(query, "info=") ? 2 : 1;
+}
+
 int publisher_ask(struct publisher *p, const char *what, const char *query, publisher_ask_fn fn, void *data)
 {
 	CLEANUP(target_deinit) struct target target = { 0 };
@@ -439,7 +471,7 @@ int publisher_ask(struct publisher *p, const char *what, const char *query, publ
 	ask = malloc(sizeof(*ask));
 	if (!ask)
 		return -ENOMEM;
-	*ask = (struct ask){ .fn = fn, .data = data };
+	*ask = (struct ask){ .publisher = p, .cost = cost_of(query), .fn = fn, .data = data };
 	list_init(&ask->link);
 	list_add_tail(&p->asks, &ask->link);
 	r = ask_send(p, ask, &target, query);
@@ -463,7 +495,7 @@ static int make_targets(struct publisher *p)
 }
 
 int publisher_new(struct event_base *base, const struct config *config, const struct sealed *sealed,
-		  struct publisher **ret_publisher)
+		  struct ledger *ledger, struct publisher **ret_publisher)
 {
 	struct publisher *p = calloc(1, sizeof(*p));
 	int r;
@@ -474,6 +506,7 @@ int publisher_new(struct event_base *base, const struct config *config, const st
 	list_init(&p->asks);
 	p->config = config;
 	p->sealed = sealed;
+	p->ledger = ledger;
 	p->timer = evtimer_new(base, on_timer, p);
 	r = p->timer ? make_targets(p) : -ENOMEM;
 	if (r == 0)

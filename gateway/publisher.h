@@ -12,6 +12,7 @@
 #include "gateway/outbox.h"
 
 struct event_base;
+struct ledger;
 struct publisher;
 struct sealed;
 
@@ -20,9 +21,9 @@ enum {
 	PUBLISHER_E_NO_KEY,	/* the channel is encrypted, and there is no key */
 };
 
-/* config and sealed outlive it. */
+/* config, sealed and ledger outlive it; what the hub takes and answers is counted in the ledger. */
 int publisher_new(struct event_base *base, const struct config *config, const struct sealed *sealed,
-		  struct publisher **ret_publisher) MUST_CHECK;
+		  struct ledger *ledger, struct publisher **ret_publisher) MUST_CHECK;
 void publisher_reconfigure(struct publisher *publisher);	/* values in the config are others now */
 struct publisher *publisher_free(struct publisher *publisher);	/* what waits is dropped, callbacks are not called */
 
@@ -52,6 +53,8 @@ void publisher_hub_is_back(struct publisher *publisher);
 /* Whatever is waited for, it is tried now. */
 void publisher_hurry(struct publisher *publisher);
 void publisher_clock_set(struct publisher *publisher);
+/* The time, as the hub has it as far as that is known. */
+int64_t publisher_unix_s(const struct publisher *publisher);
 
 /* Of an HTTP request: what max_request_bytes leaves for the body; 0: no limit. */
 size_t publisher_body_max(const struct config *config);

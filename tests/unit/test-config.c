@@ -76,7 +76,7 @@ static void world_init(struct world *w)
 {
 	static const char *const names[] = {
 		"XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "HOME", "CREDENTIALS_DIRECTORY",
-		"JOURNAL_STREAM",
+		"JOURNAL_STREAM", "STATE_DIRECTORY", "XDG_STATE_HOME",
 	};
 
 	*w = (struct world){ .folder = "/tmp/test-config.XXXXXX" };
@@ -1226,14 +1226,43 @@ static void test_hub_in_clear_is_warned_about(void **state UNUSED)
 	assert_contains(w.log, "tls = no");
 }
 
-static void test_keys_without_effect_are_warned_about(void **state UNUSED)
+static void test_state_dir_is_that_of_the_service_manager_unless_set(void **state UNUSED)
 {
 	WORLD(w);
 
-	load_text(&w, "[timing]\nhandshake = 1s\n[remote]\ndaily_messages = 5\n[policy]\ncall = * *\n");
-	assert_contains(w.log, "gw.conf:4: daily_messages in [remote] has no effect in this version\n");
-	assert_null(strstr(w.log, "handshake"));
-	assert_null(strstr(w.log, "policy"));
+	setenv("STATE_DIRECTORY", "/state/a:/state/b", 1);
+	load_text(&w, "[gateway]\nname = a\n");
+	assert_string_equal(w.config.state_dir, "/state/a");
+	load_text(&w, "[gateway]\nstate_dir = /mine\n");
+	assert_string_equal(w.config.state_dir, "/mine");
+	setenv("STATE_DIRECTORY", "", 1);
+	load_text(&w, "[gateway]\nname = a\n");
+	assert_string_equal(w.config.state_dir, "/var/lib/chapi");
+	setenv("STATE_DIRECTORY", "not/absolute", 1);
+	assert_fault(&w, STATUS_CONFIG, "state_dir by the environment");
+}
+
+static void test_state_dir_of_a_user(void **state UNUSED)
+{
+	WORLD(w);
+
+	w.options.user = true;
+	w.options.socket = "/run/s";
+	put_file(&w, "gw.conf", "");
+	load_good(&w);
+	assert_null(w.config.state_dir);
+	setenv("HOME", "/home/alice", 1);
+	load_good(&w);
+	assert_string_equal(w.config.state_dir, "/home/alice/.local/state/chapi");
+	setenv("XDG_STATE_HOME", "/data/alice", 1);
+	load_good(&w);
+	assert_string_equal(w.config.state_dir, "/data/alice/chapi");
+	setenv("XDG_STATE_HOME", "relative", 1);
+	load_good(&w);
+	assert_string_equal(w.config.state_dir, "/home/alice/.local/state/chapi");
+	setenv("STATE_DIRECTORY", "/state/alice", 1);
+	load_good(&w);
+	assert_string_equal(w.config.state_dir, "/state/alice");
 }
 
 static void test_keys_that_do_not_go_together(void **state UNUSED)
@@ -1544,7 +1573,6 @@ static void test_sample_has_every_key_with_its_help(void **state UNUSED)
 	}
 	assert_contains(sample, "\n#socket = /run/chapi/gw.sock\n");
 	assert_contains(sample, "\n# Default: private-chapi-NAME.\n#channel =\n");
-	assert_contains(sample, " (Without effect in this version.)\n");
 }
 
 static void test_deinit_leaves_nothing(void **state UNUSED)
@@ -1693,7 +1721,8 @@ int main(void)
 		cmocka_unit_test(test_hub_with_cluster_and_host),
 		cmocka_unit_test(test_hub_with_a_ca_file_that_cannot_be_read),
 		cmocka_unit_test(test_hub_in_clear_is_warned_about),
-		cmocka_unit_test(test_keys_without_effect_are_warned_about),
+		cmocka_unit_test(test_state_dir_is_that_of_the_service_manager_unless_set),
+		cmocka_unit_test(test_state_dir_of_a_user),
 		cmocka_unit_test(test_keys_that_do_not_go_together),
 		cmocka_unit_test(test_keys_that_do_not_go_together_with_a_default),
 		cmocka_unit_test(test_secret_is_one_word_with_or_without_line_end),

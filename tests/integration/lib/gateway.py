@@ -34,7 +34,8 @@ class Gateway(Daemon):
             settings['pusher'] = hub.settings()
             settings['remote'] = {'channel': channel}
             settings['timing'] = dict(FAST)
-        settings['gateway'] = {'name': 'gw-of-the-tests', 'stop_timeout': '3s'}
+        settings['gateway'] = {'name': 'gw-of-the-tests', 'stop_timeout': '3s',
+                               'state_dir': os.path.join(folder, 'state')}
         for section, more in sections.items():
             settings.setdefault(section, {}).update(more)
         self.config = write_config(os.path.join(folder, 'gw.conf'), settings)
