@@ -199,17 +199,30 @@ static bool is_shell(const char *command)
 	return false;
 }
 
-/* A caller must not write a part of a program. */
+/* The program that a shell at shell[0] is given by -c; NULL: it is given none. */
+static const char *find_program(char *const *shell)
+{
+	bool is_given = false;
+
+	for (shell++; *shell && (**shell == '-' || **shell == '+'); shell++)
+		is_given |= **shell == '-' && (*shell)[1] != '-' && strchr(*shell, 'c');
+	return is_given ? *shell : NULL;
+}
+
+/* A caller must not write a part of a program. The shell may stand behind env, sudo, timeout. */
 static int check_keys(const struct place *place, char *const *argv)
 {
+	const char *program;
+
 	if (invocation_has_key(argv[0]))
 		return wrong(place, "\"%s\": a caller cannot choose the command", argv[0]);
-	for (size_t i = 1; argv[i]; i++)
-		if (is_shell(argv[0]) && argv[i - 1][0] == '-' && strchr(argv[i - 1], 'c') &&
-		    invocation_has_key(argv[i]))
+	for (size_t i = 0; argv[i]; i++) {
+		program = is_shell(argv[i]) ? find_program(argv + i) : NULL;
+		if (program && invocation_has_key(program))
 			return wrong(place, "a caller could write a part of the shell's program; "
-				     "give it as argument: %s -c 'echo \"$1\"' %s {key}", argv[0],
-				     argv[0]);
+				     "give it as argument: %s -c 'echo \"$1\"' %s {key}", argv[i],
+				     argv[i]);
+	}
 	return 0;
 }
 

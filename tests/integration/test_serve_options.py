@@ -79,7 +79,8 @@ def test_allow_dash(serve, client):
 
 
 def test_key_in_a_shells_program_is_refused(gateway):
-    for command in (['sh', '-c', 'echo {v}'], ['/bin/bash', '-ec', 'echo {v}']):
+    for command in (['sh', '-c', 'echo {v}'], ['/bin/bash', '-ec', 'echo {v}'], ['sh', '-c', '--', 'echo {v}'],
+                    ['sh', '-c', '-e', 'echo {v}'], ['env', 'A=1', 'sh', '-c', 'echo {v}'], ['sh', '-e', '-c', '+x', '{v}']):
         status, said = refused(gateway, 'f', '--', *command)
         assert status == EX_USAGE and '"$1"' in said
 
