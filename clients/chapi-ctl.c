@@ -217,6 +217,8 @@ static int run_command(struct ctl *ctl, const struct command *command, int argc,
 	if (n > command->most)
 		return cli_usage("%s: \"%s\" is too much", command->name,
 				 argv[optind + command->most]);
+	if (ctl->count == 0)
+		return cli_usage("--count: it is 1 or more");
 	return command->run(ctl, argv + optind, n);
 }
 
@@ -239,7 +241,7 @@ int main(int argc, char **argv)
 	const struct cli cli = {
 		"chapi-ctl", help ? help : "", json_options, ARRAY_SIZE(json_options), true,
 	};
-	struct ctl ctl = { .setup.port = SETUP_PORT_UNSAID };
+	struct ctl ctl = { .count = CTL_COUNT_UNSAID, .setup.port = SETUP_PORT_UNSAID };
 	int status;
 
 	/* Whatever the user's, the gateway's texts are UTF-8: the tables ask how wide they are. */

@@ -13,6 +13,8 @@
 #include "clients/cli.h"
 #include "clients/setup.h"
 
+#define CTL_COUNT_UNSAID INT64_C(-1)
+
 /* What the command line said. Each subcommand has some of the options: see its table. */
 struct ctl {
 	struct cli_common common;
@@ -20,7 +22,7 @@ struct ctl {
 	bool is_long;		/* list */
 	bool bodies;		/* monitor */
 	const char *kinds;	/* monitor: names with commas between them */
-	int64_t count;		/* monitor, ping; 0: not given */
+	int64_t count;		/* monitor, ping; or CTL_COUNT_UNSAID */
 	int64_t timeout_ms;	/* wait, drain; 0: no limit */
 	const char *textfile;	/* metrics */
 	struct setup setup;

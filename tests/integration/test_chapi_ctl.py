@@ -247,6 +247,12 @@ def test_drain_waits_for_the_last_call(gateway, door):
         assert process.wait(10) == 0
 
 
+def test_what_was_drained_and_taken_away_as_json(ctl, chapi_ctl, door):
+    assert json.loads(ctl('drain', '--json', 'door.open')) == ['door.open']
+    result = chapi_ctl('--json', 'unregister', 'nobody', 'door.open')
+    assert (result.returncode, json.loads(result.stdout)) == (EX_NOUSER, ['door.open'])
+
+
 def test_drain_has_a_limit(chapi_ctl, door, gateway):
     with gateway.connect() as caller:
         caller.request('call', 'door.open', {'angle': 1})
@@ -514,7 +520,7 @@ def test_colour_on_a_terminal_only(gateway, door):
 @pytest.mark.parametrize('arguments', [
     [], ['frobnicate'], ['--frobnicate'], ['list', '--frobnicate'], ['list', 'a', 'b'], ['describe'], ['status', 'x'],
     ['wait'], ['wait', 'f', '-t', 'soon'], ['pause'], ['resume'], ['drain'], ['unregister'], ['log-level'],
-    ['ping', '-n', 'x'], ['reload', 'x'], ['metrics', '--textfile'], ['describe', 'f', '-l'],
+    ['ping', '-n', 'x'], ['ping', '-n', '0'], ['monitor', '--count', '0'], ['reload', 'x'], ['metrics', '--textfile'], ['describe', 'f', '-l'],
 ], ids=lambda a: ' '.join(a) or 'nothing')
 def test_wrong_usage_is_said(chapi_ctl, arguments):
     result = chapi_ctl(*arguments)
