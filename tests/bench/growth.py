@@ -9,7 +9,7 @@ SERIES = {
                          for n in (0, 10, 100, 1000)],
     'calls in flight': [(c * w, ['--window', str(w), '--callers', str(c), '--providers', '16' if c > 16 else '1'])
                         for c, w in ((1, 64), (16, 64), (16, 625), (100, 1000))],
-    'payload, bytes': [(n, ['--window', '16', '--size', str(n)]) for n in (64, 512, 4096, 32768, 65536)],
+    'payload, bytes': [(n, ['--window', '16', '--size', str(n)]) for n in (64, 512, 4096, 16384, 65536)],
 }
 WIDTH, HEIGHT, MARGIN = 360, 240, 50
 
