@@ -61,10 +61,13 @@ def pytest_runtest_makereport(item, call):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item):
     """Nothing may hang: the last resort, as every wait has a limit of its own."""
+    longer = item.get_closest_marker('limit')
+    limit = longer.args[0] if longer else TEST_LIMIT
+
     def too_long(*_):
-        raise TimeoutError('the test took more than %d s' % TEST_LIMIT)
+        raise TimeoutError('the test took more than %d s' % limit)
     before = signal.signal(signal.SIGALRM, too_long)
-    signal.alarm(TEST_LIMIT)
+    signal.alarm(limit)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)

@@ -3,26 +3,32 @@
 
 The commands write to /etc, /usr/local and /run; so they run in a mount namespace of their own
 where these are copies, and in a network namespace without a network. ./demo is run by ./check,
-and ./check is what runs this.
+and ./check is what runs this; packages are installed and set up by tests/debian/packages.sh.
 """
+import json
 import os
 import re
+import select
 import shutil
 import subprocess
 
 import pytest
 
-from lib.process import top_builddir, top_srcdir
+from lib.limits import LIMIT
+from lib.process import die_with_parent, environment, program, top_builddir, top_srcdir
 
-RUN_ELSEWHERE = {'demo', 'check'}
+RUN_ELSEWHERE = {'demo'}
+
+
+def readme():
+    with open(os.path.join(top_srcdir, 'README.md'), encoding='utf-8') as f:
+        return f.read()
 
 
 def blocks():
     """[(language, name, text)] of the fenced blocks, in order."""
-    with open(os.path.join(top_srcdir, 'README.md'), encoding='utf-8') as f:
-        return [(m[1], m[2].strip(), m[3])
-                for m in re.finditer(r'^```(\w+)([^\n]*)\n(.*?)^```$',
-                                     f.read(), re.M | re.S)]
+    return [(m[1], m[2].strip(), m[3])
+            for m in re.finditer(r'^```(\w+)([^\n]*)\n(.*?)^```$', readme(), re.M | re.S)]
 
 
 def shell(name):
@@ -69,10 +75,16 @@ def script(install):
              "cat >/etc/chapi/chapi-gw.conf <<'END'", only('ini'), 'END']
     lines += ['echo @secret', in_background(shell('secret')), 'until_true test -S /run/chapi/gw.sock',
               'until_true chapi-call chapi.ping']
-    lines += [shell('serve'), 'until_true has_name disk', 'echo @disk', shell('call disk')]
-    lines += ["cat >hello.c <<'END'", only('c'), 'END', shell('hello'), 'until_true has_name hello',
-              'echo @hello', shell('call hello'), 'echo @socat', shell('socat'), 'echo @end']
+    lines += [shell('packages').splitlines()[-1] + ' &', 'serving=$!', 'echo @date',
+              called('chapi-call hello'), 'kill $serving', 'until_true eval "! has_name hello"']
+    lines += ['echo @disk', called(shell('serve'))]
+    lines += ["cat >hello.c <<'END'", only('c'), 'END', 'echo @hello', called(shell('hello')), 'echo @end']
     return '\n'.join(lines)
+
+
+def called(block):
+    """A reader is slower than a program: the name is there before it is called."""
+    return re.sub(r'^chapi-call (\S+)', r'until_true has_name \1\n\g<0>', block, flags=re.M)
 
 
 def in_background(block):
@@ -83,7 +95,7 @@ def run_namespaced(folder, text):
     """Everything that the script leaves running ends with the namespace."""
     return subprocess.run(['unshare', '--mount', '--net', '--pid', '--fork', '--mount-proc', '--kill-child',
                            'bash', '-c', text, 'readme', folder, top_builddir, top_srcdir],
-                          capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
+                          capture_output=True, text=True, timeout=840, stdin=subprocess.DEVNULL)
 
 
 def may_unshare():
@@ -100,6 +112,7 @@ def installation(folder):
     return 'cd "$folder/copy"; export MAKEFLAGS=-j2\n{\n%s} >"$folder/install.log" 2>&1\n' % shell('install')
 
 
+@pytest.mark.limit(900)
 @pytest.mark.skipif(os.environ.get('CHAPI_README') != 'whole',
                     reason='builds and installs once more: CHAPI_README=whole asks for it, as ./check does')
 def test_every_command_of_the_readme_runs(folder, need):
@@ -112,16 +125,51 @@ def test_every_command_of_the_readme_runs(folder, need):
     assert done.returncode == 0, done.stdout + done.stderr + logs
     said = dict(part.split('\n', 1) for part in done.stdout.split('@')[1:])
     assert 'ok' in said['secret']
+    assert re.match(r'".*\d\d:\d\d', said['date'])
     assert re.search(r'Use%.*\d+%', said['disk'], re.S)
     assert said['hello'] == '"hello from C"\n'
-    assert said['socat'] == '[1,1,null,{"a":1}]\n'
 
+
+# ---- typed by hand ------------------------------------------------------------------------------
+
+def comes_as(shown, line):
+    """A line as the README shows it: "..." stands for more of the same, a call has an id of its own."""
+    pattern = re.escape(shown).replace(r',\.\.\.', '(?:,.+)?')
+    pattern = re.sub(r'(?<="call":)"[^"]*"', '"[^"]+"', pattern)
+    return re.fullmatch(pattern, line.rstrip('\n'))
+
+
+def start(argv, **more):
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment(), preexec_fn=die_with_parent, **more)
+
+
+def test_a_provider_typed_by_hand(gateway, need):
+    need('socat')
+    command, *lines = only('socat').splitlines()
+    argv = command.removeprefix('$ ').replace('/run/chapi/gw.sock', gateway.socket_path).split()
+    socat = start(argv, stdin=subprocess.PIPE, bufsize=0)
+    caller = None
+    for line in lines:
+        if line.startswith('> '):
+            socat.stdin.write(line[2:].encode() + b'\n')
+            continue
+        if line.startswith('< [0,'):
+            typed = re.search(r'`chapi-call ([^`]*)`', readme())[1].split()
+            caller = start([program('chapi-call'), '-s', gateway.socket_path, *typed])
+        assert select.select([socat.stdout], [], [], LIMIT)[0], 'nothing comes like ' + line
+        came = socat.stdout.readline().decode()
+        assert comes_as(line[2:], came), came
+    assert json.loads(caller.communicate(timeout=LIMIT)[0]) == 'on'
+    socat.stdin.close()
+    assert socat.wait(LIMIT) == 0
+
+
+# ---- its form -----------------------------------------------------------------------------------
 
 def test_every_block_of_the_readme_is_run_by_a_test():
-    used = {'install', 'secret', 'serve', 'call disk', 'hello', 'call hello', 'socat'} | RUN_ELSEWHERE
+    used = {'packages', 'install', 'secret', 'hello', 'serve'} | RUN_ELSEWHERE
     assert {name for language, name, _ in blocks() if language == 'sh'} == used
 
 
 def test_the_readme_stays_short():
-    with open(os.path.join(top_srcdir, 'README.md'), encoding='utf-8') as f:
-        assert len(f.read().splitlines()) <= 140
+    assert len(readme().splitlines()) < 120
