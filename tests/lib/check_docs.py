@@ -12,6 +12,8 @@ import shutil
 import subprocess
 import sys
 
+import header_manual
+
 PAGE = 'doc/chapi-ipc.7'
 top = sys.argv[1] if len(sys.argv) > 1 else '.'
 
@@ -296,6 +298,20 @@ def library_problems():
     return differences('function', names, page)
 
 
+def function_page_problems():
+    """Each page is made from the header, and each function is in one of them."""
+    header = read('libchapi-ipc/chapi-ipc.h')
+    pages = header_manual.pages(header)
+    yield from header_manual.problems(os.path.join(top, 'libchapi-ipc/chapi-ipc.h'), os.path.join(top, 'doc'))
+    names = found('libchapi-ipc/libchapi-ipc.map', r'^\t(chapi_\w+);')
+    there = re.findall(r'^\.Fo (chapi_\w+)$', '\n'.join(pages.values()), re.M)
+    yield from differences('function', names, there)
+    makefile = read('doc/Makemodule.am')
+    for name in sorted(pages):
+        if '/%s' % name not in makefile:
+            yield '%s is not installed (doc/Makemodule.am)' % name
+
+
 # ---- the other documents ---------------------------------------------------------------------
 
 def file_problems():
@@ -341,6 +357,7 @@ def main():
     check('options and scripts of chapi-hub', hub_problems)
     check_programs()
     check('functions of libchapi-ipc(3)', library_problems)
+    check('pages of functions are what chapi-ipc.h says', function_page_problems)
     check('pages that pages name', reference_problems)
     check('files in doc/architecture.md', file_problems)
     check('paths in the documents', link_problems)
