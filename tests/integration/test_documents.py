@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""What documents say to type, typed: doc/hacking.md, doc/security.md, doc/troubleshooting.md.
+
+README.md has test_readme.py, doc/shell.md has test_shell.py. Building, and what belongs to a service
+manager, is left to ./check.
+"""
+import os
+import re
+import select
+import subprocess
+
+import pytest
+
+from lib.gateway import Provider
+from lib.hubs import free_port
+from lib.limits import LIMIT, wait_until
+from lib.process import Daemon, die_with_parent, environment, program, run, top_srcdir
+
+DOCUMENTS = ['hacking', 'security', 'troubleshooting']
+
+
+def document(name):
+    with open(os.path.join(top_srcdir, 'doc/%s.md' % name), encoding='utf-8') as f:
+        return f.read()
+
+
+def blocks(name, title):
+    """What stands indented in a section, by block: lists of lines."""
+    (section,) = re.findall(r'^## %s\n(.*?)(?=^## |\Z)' % re.escape(title), document(name), re.M | re.S)
+    return [[line[4:] for line in block.splitlines()]
+            for block in re.findall(r'(?:^    .*\n)+', section, re.M)]
+
+
+def block_with(text):
+    (found,) = [block for block in blocks('hacking', 'Look at the traffic') if any(text in line for line in block)]
+    return found
+
+
+@pytest.fixture
+def surroundings(folder):
+    """The programs are found by name, as if they were installed."""
+    folders = {os.path.dirname(program(name)) for name in ('chapi-gw', 'chapi-hub', 'chapi-call')}
+
+    def make(**more):
+        return environment(PATH=':'.join(sorted(folders) + [os.environ['PATH']]), **more)
+    return make
+
+
+# ---- doc/hacking.md: look at the traffic ---------------------------------------------------------
+
+def test_a_spy_between_a_client_and_the_gateway(gateway, daemons, folder, surroundings, need):
+    need('socat')
+    spy = os.path.join(folder, 'spy.sock')
+    listen, call = [line.replace('/run/chapi/gw.sock', gateway.socket_path).replace('/tmp/spy.sock', spy)
+                    for line in block_with('socat -v')]
+    daemon = daemons.start(Daemon('socat', listen.removesuffix(' &').split(), env=surroundings(), status=None))
+    wait_until(lambda: os.path.exists(spy), 'socat to listen')
+    assert run(call.split(), env=surroundings()).returncode == 0
+    daemon.wait_log('chapi.ping')
+
+
+def test_lines_typed_into_a_connection(gateway, surroundings, need):
+    """Readline itself wants a terminal."""
+    need('socat')
+    command, *lines = block_with('socat READLINE')
+    argv = command.replace('READLINE', '-').replace('/run/chapi/gw.sock', gateway.socket_path).split()
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+                          env=surroundings(), preexec_fn=die_with_parent) as socat:
+        for number, line in enumerate(lines, 1):
+            socat.stdin.write(line.encode() + b'\n')
+            assert select.select([socat.stdout], [], [], LIMIT)[0], 'no answer to ' + line
+            assert socat.stdout.readline().startswith(b'[1,%d,null,{' % number)
+        socat.stdin.close()
+
+
+def test_a_hub_of_ones_own(daemons, folder, surroundings):
+    """The two run side by side; "&" of the first is the test's."""
+    port = str(free_port())
+    socket_path = os.path.join(folder, 'gw.sock')
+
+    def here(text):
+        return text.replace('6001', port).replace('/tmp/', folder + '/')
+    secret, hub_line, gateway_line = map(here, block_with('chapi-hub'))
+    (config,) = re.findall(r'^```ini\n(.*?)^```$', document('hacking'), re.M | re.S)
+    with open(os.path.join(folder, 'chapi-gw.conf'), 'w') as f:
+        f.write(here(config))
+    assert run(['sh', '-c', secret], cwd=folder).returncode == 0
+    daemons.start(Daemon('chapi-hub', hub_line.removesuffix(' &').split(), cwd=folder,
+                         env=surroundings(), secrets=['0123456789abcdef']))
+    gateway = daemons.start(Daemon('chapi-gw', gateway_line.split() + ['--socket', socket_path], cwd=folder,
+                                   env=surroundings(), secrets=['0123456789abcdef']))
+    wait_until(lambda: os.path.exists(socket_path), 'the gateway to listen')
+
+    def is_up():
+        status = run([program('chapi-ctl'), '-s', socket_path, '--json', 'status'])
+        return re.search(r'"state": *"up"', status.stdout)
+    wait_until(is_up, 'the hub to be up')
+    gateway.wait_log('subscribed')
+
+
+# ---- commands in the text ------------------------------------------------------------------------
+
+def commands():
+    """Of the gateway and its tools: in `...`, and alone in an indented line."""
+    for name in DOCUMENTS:
+        text = document(name)
+        for command in re.findall(r'`(chapi-\w+ [^`]+)`', text) + re.findall(r'^    (chapi-ctl .*)$', text, re.M):
+            yield command
+
+
+# "setup" asks; it has test_ctl_setup.py. "monitor" does not end; it has test_monitor.py.
+ENDLESS = {'chapi-ctl setup', 'chapi-ctl monitor'}
+
+
+def test_commands_in_the_text(gateway, surroundings):
+    found = set(commands())
+    assert ENDLESS <= found and len(found) > len(ENDLESS)
+    with gateway.connect() as client:
+        Provider(client, 'door.open')
+        for command in sorted(found - ENDLESS):
+            argv = command.replace('NAME', 'door.open').split()
+            if argv[0] == 'chapi-gw' and '--version' not in argv:
+                argv += ['--config', gateway.config]
+            done = run(argv, env=surroundings(CHAPI_SOCKET=gateway.socket_path))
+            assert done.returncode == 0, '%s: %s' % (command, done.stdout + done.stderr)
+            assert done.stdout or 'log-level' in command, command
