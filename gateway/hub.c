@@ -10,7 +10,7 @@
  *     hub, publisher -> ledger
  *
  * The channel decides; this file does what it says: looks the name up for each try, takes
- * the addresses in turn as long as none of them works, and keeps one timer for the channel
+ * the addresses in turn as long as none of them greets us, and keeps one timer for the channel
  * and the proof of life. What is told of it: hub_status.c.
  */
 #include <config.h>	/* _GNU_SOURCE, PACKAGE_VERSION */
@@ -192,11 +192,20 @@ static void on_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
 
 /* ---- the connection --------------------------------------------------------------------------- */
 
+/* A try that ends before the hub has greeted us speaks against the address: the next one has its turn. */
+static void note_end(struct hub *hub)
+{
+	struct channel_status status;
+
+	channel_status(hub->channel, &status);
+	if (!*status.socket_id)
+		hub->turn++;
+}
+
 static void on_opened(void *data)
 {
 	struct hub *hub = data;
 
-	hub->opened = true;
 	hub->clock_trouble = false;
 	channel_opened(hub->channel, read_now().ms);
 	arm_timer(hub);
@@ -214,8 +223,7 @@ static void on_closed(void *data, unsigned int code, struct span why)
 {
 	struct hub *hub = data;
 
-	if (!hub->opened)
-		hub->turn++;
+	note_end(hub);
 	hub->clock_trouble = code == WS_CODE_TIME;
 	channel_closed(hub->channel, code == WS_CODE_TIME ? 0 : code, why, read_now().ms);
 	arm_timer(hub);
@@ -270,20 +278,18 @@ static void op_connect(void *data)
 	const char *host = hub->proxy_host ? hub->proxy_host : hub->config->host;
 	int r;
 
-	hub->opened = hub->clock_trouble = false;
+	hub->clock_trouble = false;
 	hub->resolve = resolve_free(hub->resolve);
 	r = resolve_new(hub->base, host, on_resolved, hub, &hub->resolve);
 	if (r < 0)
 		channel_closed(hub->channel, 0, span_str(strerror(-r)), read_now().ms);
 }
 
-/* A try that has to be given up before the connection is open speaks against the address. */
 static void op_disconnect(void *data)
 {
 	struct hub *hub = data;
 
-	if (!hub->opened)
-		hub->turn++;
+	note_end(hub);
 	hub->resolve = resolve_free(hub->resolve);
 	ws_close(hub->ws);
 }

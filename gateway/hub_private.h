@@ -47,7 +47,6 @@ struct hub {
 	char *proxy_host, *proxy_auth;	/* NULL: none */
 	unsigned int proxy_port;
 	unsigned int turn;		/* which of the addresses is next */
-	bool opened;			/* the connection at hand was */
 	char logged[400];		/* the trouble that the log has been told of */
 	uint64_t conflict_logged_ms;	/* 0: never */
 	uint64_t n_unreadable;		/* events of encrypted channels that are not closed with our key */
