@@ -254,13 +254,19 @@ static bool is_private(const char *name)
 	return strncmp(name, "private-", strlen("private-")) == 0;
 }
 
+/* Of a channel that the connection is up without, nothing is said in place of what keeps it from being up. */
+static bool is_worth_saying(const struct channel *c, const struct subscription *s)
+{
+	return !s->extra || c->state == CHANNEL_UP || !c->reason[0];
+}
+
 static void subscription_refused(struct channel *c, struct subscription *s, const char *why, uint64_t now_ms)
 {
 	s->state = SUBSCRIPTION_REFUSED;
 	s->until_ms = backoff_later(now_ms, backoff_ms(&c->backoff, s->n_refused));
 	if (s->n_refused < UINT_MAX)
 		s->n_refused++;
-	if (set_reason(c, "channel %s is not subscribed: %s", s->name, why))
+	if (is_worth_saying(c, s) && set_reason(c, "channel %s is not subscribed: %s", s->name, why))
 		c->ops.state(c->data, c->state, c->reason);
 }
 

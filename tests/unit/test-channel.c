@@ -1414,6 +1414,18 @@ static void test_connection_is_up_without_an_added_channel(void **state UNUSED)
 	assert_string_equal(status.reason, "");
 }
 
+static void test_refused_added_channel_is_no_reason_while_another_keeps_us_waiting(void **state UNUSED)
+{
+	WORLD(w);
+
+	assert_int_equal(channel_add(w.channel, EXTRA, w.now), 0);
+	establish(&w);
+	frame(&w, "{\"event\":\"pusher:subscription_error\",\"channel\":\"" PRIVATE "\"}");
+	frame(&w, "{\"event\":\"pusher:subscription_error\",\"channel\":\"" EXTRA "\"}");
+	assert_non_null(strstr(status_of(&w).reason, PRIVATE));
+	assert_non_null(strstr(w.reason, PRIVATE));
+}
+
 static void test_renew_opens_the_connection_anew_at_once(void **state UNUSED)
 {
 	WORLD(w);
@@ -1763,6 +1775,7 @@ int main(void)
 		cmocka_unit_test(test_added_channel_is_asked_for_and_told_of),
 		cmocka_unit_test(test_added_channel_is_subscribed_on_every_connection),
 		cmocka_unit_test(test_connection_is_up_without_an_added_channel),
+		cmocka_unit_test(test_refused_added_channel_is_no_reason_while_another_keeps_us_waiting),
 		cmocka_unit_test(test_renew_opens_the_connection_anew_at_once),
 		cmocka_unit_test(test_renew_again_and_again_waits_longer),
 		cmocka_unit_test(test_renew_of_what_is_not_up_changes_nothing),
