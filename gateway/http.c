@@ -19,9 +19,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <time.h>
 
 #include "libchapi-ipc/buf.h"
 #include "libchapi-ipc/list.h"
+
+#define HEADER_LEN 64		/* of a header's value, as far as we look at it */
+#define RETRY_AFTER_MAX_S 86400
 
 struct http {
 	struct event_base *base;
@@ -43,6 +47,7 @@ struct transfer {
 	struct buf body;
 	size_t body_max;
 	int64_t date;
+	char retry_after[HEADER_LEN];	/* as the hub has it */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -63,20 +68,50 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 	return len;
 }
 
+/* name: with its colon. */
+static bool read_header(const char *line, size_t len, const char *name, char ret[HEADER_LEN])
+{
+	size_t at = strlen(name);
+
+	if (len < at || strncasecmp(line, name, at) != 0)
+		return false;
+	while (at < len && line[at] == ' ')
+		at++;
+	snprintf(ret, HEADER_LEN, "%.*s", (int)(len - at), line + at);
+	return true;
+}
+
+/* 0: it is none. */
+static int64_t read_date(const char *text)
+{
+	time_t date = curl_getdate(text, NULL);
+
+	return MAX((int64_t)date, 0);
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
-	static const char name[] = "Date:";
 	struct transfer *t = arg;
 	size_t len = size * n;
-	char text[64];
+	char text[HEADER_LEN];
 
-	if (len < sizeof(name) || strncasecmp(p, name, sizeof(name) - 1) != 0)
-		return len;
-	snprintf(text, sizeof(text), "%.*s", (int)(len - sizeof(name) + 1), p + sizeof(name) - 1);
-	t->date = curl_getdate(text, NULL);
-	if (t->date < 0)
-		t->date = 0;
+	if (read_header(p, len, "Date:", text))
+		t->date = read_date(text);
+	else
+		(void)read_header(p, len, "Retry-After:", t->retry_after);
 	return len;
+}
+
+/* Seconds or a date, which is by the hub's clock: ours may be wrong. */
+static unsigned int retry_after_s(const struct transfer *t)
+{
+	int64_t s = strtoll(t->retry_after, NULL, 10), date;
+
+	if (*t->retry_after < '0' || *t->retry_after > '9') {
+		date = read_date(t->retry_after);
+		s = date - (t->date ? t->date : (int64_t)time(NULL));
+	}
+	return (unsigned int)MIN(MAX(s, 0), RETRY_AFTER_MAX_S);
 }
 
 static bool is_before_request(CURL *easy, CURLcode code)
@@ -109,7 +144,6 @@ static int certificate_error(CURL *easy, CURLcode code)
 
 static void fill_response(struct transfer *t, CURLcode code, struct http_response *ret)
 {
-	curl_off_t retry_after = 0;
 	long status = 0;
 
 	*ret = (struct http_response){ .date = t->date };
@@ -120,16 +154,16 @@ static void fill_response(struct transfer *t, CURLcode code, struct http_respons
 		return;
 	}
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after);
 	ret->status = (unsigned int)status;
 	ret->body = buf_span(&t->body);
-	ret->retry_after_s = (unsigned int)MIN(MAX(retry_after, 0), 86400);
+	ret->retry_after_s = retry_after_s(t);
 }
 
 static void transfer_reset(struct transfer *t)
 {
 	buf_deinit(&t->body);
 	t->date = 0;
+	t->retry_after[0] = '\0';
 	t->error[0] = '\0';
 }
 

@@ -4,6 +4,8 @@
 See test_traps_socket.py. Of 23 to 38 none does not concern us.
 """
 import json
+import time
+from email.utils import formatdate
 
 import pytest
 
@@ -85,6 +87,18 @@ def test_trap_26_wrong_clock_is_corrected_by_the_hubs(trap, remote, shift):
     number = remote.request_over_socket('chapi.echo', 1)
     assert remote.response(number)['result'] == 1
     assert abs(abs(publisher(trap)['clock_offset_s']) - 3600) < 60
+
+
+@pytest.mark.parametrize('form', ['seconds', 'date'])
+def test_trap_26_time_to_come_again_is_by_the_hubs_clock(trap, remote, form):
+    """That is an hour ahead of ours: in two seconds of its time, not in an hour and two seconds."""
+    trap.start()
+    when = '1' if form == 'seconds' else formatdate(time.time() + 3600 + 2, usegmt=True)
+    trap.play('now clock +1h', ['on', 'post', 'do', 'answer', '429', '', 'Retry-After: ' + when])
+    began = time.monotonic()
+    number = remote.request_over_socket('chapi.echo', 1)
+    assert remote.response(number)['result'] == 1
+    assert time.monotonic() - began > 0.9 and publisher(trap)['failed'] == 0
 
 
 def test_trap_27_wrong_key_over_http_is_said(fake_hub, start_gateway, channel):
