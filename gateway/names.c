@@ -52,6 +52,34 @@ static struct holder *first_standby(const struct api *api, bool need)
 	return need ? list_first(&api->standbys, struct holder, link) : NULL;
 }
 
+/* May one who shares a name join one who does? */
+static bool same_terms(const struct api_options *a, const struct api_options *b)
+{
+	return a->visibility == b->visibility && a->timeout_ms == b->timeout_ms &&
+	       a->timeout_max_ms == b->timeout_max_ms && span_equal(a->params, b->params) &&
+	       span_equal(a->result, b->result);
+}
+
+static void grant(struct router *router, struct holder *holder, const struct now *now)
+{
+	holder_promote(holder);
+	holder->party->ops->granted(holder->party, api_name(holder->api));
+	monitor_api(router, holder->api, "granted", holder->party, now);
+}
+
+/* Those who shared the name with the heir, and became standbys with it, come back with it. */
+static void grant_to_sharers(struct router *router, const struct holder *heir, const struct now *now)
+{
+	struct holder *holder, *tmp;
+
+	if (heir->options.policy != API_SHARE)
+		return;
+	list_for_each_safe(holder, tmp, &heir->api->standbys, struct holder, link)
+		if (holder->options.policy == API_SHARE &&
+		    same_terms(&holder->options, &heir->options))
+			grant(router, holder, now);
+}
+
 /* Holders that can take no calls make way for a standby that can, and become standbys
  * themselves. */
 static void hand_name_over(struct router *router, struct api *api, const struct now *now)
@@ -65,9 +93,8 @@ static void hand_name_over(struct router *router, struct api *api, const struct 
 		return;
 	while ((holder = list_first(&api->holders, struct holder, link)))
 		holder_demote(holder);
-	holder_promote(heir);
-	heir->party->ops->granted(heir->party, api_name(api));
-	monitor_api(router, api, "granted", heir->party, now);
+	grant(router, heir, now);
+	grant_to_sharers(router, heir, now);
 }
 
 /* Nobody holds the name any more. */
@@ -348,13 +375,6 @@ const char *api_state(const struct api *api)
 }
 
 /* ---- register ------------------------------------------------------------------------- */
-
-static bool same_terms(const struct api_options *a, const struct api_options *b)
-{
-	return a->visibility == b->visibility && a->timeout_ms == b->timeout_ms &&
-	       a->timeout_max_ms == b->timeout_max_ms && span_equal(a->params, b->params) &&
-	       span_equal(a->result, b->result);
-}
 
 static bool check_sharer(struct request *q, const struct api *api,
 			 const struct api_options *options)

@@ -203,6 +203,7 @@ static struct {
 	uint32_t ids[IDS_MAX];		/* that were given to providers, by hash; 0: none */
 	int progress_due[N_PARTIES];
 	unsigned int revoked_due[N_PARTIES];	/* names, bits */
+	unsigned int granted_due[N_PARTIES];
 	struct name names[N_NAMES];
 	struct call calls[N_CALLS];
 	struct pending pendings[N_PENDINGS];
@@ -807,12 +808,38 @@ static unsigned int heir_of(const struct name *name)
 	return i == name->n_standbys && name->n_holders == 0 ? 0 : i;
 }
 
+static bool same_terms(const struct options *a, const struct options *b)
+{
+	return a->timeout_ms == b->timeout_ms && a->local == b->local && a->picky == b->picky;
+}
+
+/* Those who shared with the heir come with it. */
+static void grant_to_sharers(struct name *name)
+{
+	const struct options *terms = &name->holders[0].options;
+	struct holder *h = name->standbys;
+
+	while (terms->policy == SHARE && h < name->standbys + name->n_standbys) {
+		if (h->options.policy != SHARE || !same_terms(terms, &h->options)) {
+			h++;
+			continue;
+		}
+		m.granted_due[h->party] |= 1U << (name - m.names);
+		name->holders[name->n_holders++] = *h;
+		take_out(name->standbys, &name->n_standbys, h);
+	}
+}
+
 static void on_granted(struct party *to, struct span text)
 {
 	struct name *name = &m.names[name_of(text)];
-	unsigned int i = heir_of(name);
+	unsigned int i = heir_of(name), bit = 1U << name_of(text);
 	struct holder heir;
 
+	if (m.granted_due[index_of(to)] & bit) {
+		m.granted_due[index_of(to)] &= ~bit;
+		return;
+	}
 	EXPECT(i < name->n_standbys, "a name is granted that is not free");
 	heir = name->standbys[i];
 	EXPECT(heir.party == index_of(to), "granted to %d, not to %d", index_of(to), heir.party);
@@ -821,6 +848,7 @@ static void on_granted(struct party *to, struct span text)
 		name->standbys[name->n_standbys++] = name->holders[k];
 	name->holders[0] = heir;
 	name->n_holders = 1;
+	grant_to_sharers(name);
 }
 
 static void on_revoked(struct party *to, struct span text, const char *reason UNUSED)
@@ -955,6 +983,7 @@ static void check_parties(void)
 	for (int i = 0; i < N_PARTIES; i++) {
 		EXPECT(m.progress_due[i] == 0, "progress is lost");
 		EXPECT(m.revoked_due[i] == 0, "party %d is not told of a revoked name", i);
+		EXPECT(m.granted_due[i] == 0, "party %d is not told of a name granted", i);
 		EXPECT(!m.here[i] || abandoned_of(i) <= ABANDONED_PER_PEER,
 		       "an offender is not named");
 	}
@@ -1218,11 +1247,6 @@ static void options_text(char *ret, size_t len, int name, const struct options *
 		 o->picky ? "\"string\"" : "[\"integer\",\"string\"]");
 }
 
-static bool same_terms(const struct options *a, const struct options *b)
-{
-	return a->timeout_ms == b->timeout_ms && a->local == b->local && a->picky == b->picky;
-}
-
 static int register_code(struct name *name, int party, const struct options *o)
 {
 	const struct options *theirs = &name->holders[0].options;
@@ -1349,19 +1373,34 @@ static void set_state(struct name *name, struct holder *h, bool paused, bool dra
 	}
 }
 
-static void op_pause_or_resume(int party)
+static void pause_or_resume(int party, struct name *name, bool pause)
 {
-	int i = (int)pick_number(N_NAMES);
-	struct name *name = &m.names[i];
-	bool pause = chance(3);
 	char params[10];
 	int code = name->instance ? 0 : CHAPI_ERR_API_NOT_FOUND;
 
 	if (name->instance)
 		set_state(name, find_holder(name, party), pause, false);
-	snprintf(params, sizeof(params), "[\"n%d\"]", i);
+	snprintf(params, sizeof(params), "[\"n%d\"]", (int)(name - m.names));
 	ask(party, pause ? "pause" : "resume", params);
 	expect_code(code);
+}
+
+static void op_pause_or_resume(int party)
+{
+	pause_or_resume(party, &m.names[pick_number(N_NAMES)], chance(3));
+}
+
+/* So that several make way at once. */
+static void op_holders_pause(int party UNUSED)
+{
+	struct name *name = &m.names[pick_number(N_NAMES)];
+	struct holder *h;
+
+	for (int i = 0; i < N_PARTIES; i++) {
+		h = find_holder(name, i);
+		if (h && !is_standby(name, h))
+			pause_or_resume(i, name, true);
+	}
 }
 
 static struct pending *free_pending(void)
@@ -1798,6 +1837,7 @@ static const struct op {
 	{ "register", 10, op_register },
 	{ "cancel", 5, op_cancel },
 	{ "pause or resume", 5, op_pause_or_resume },
+	{ "holders pause", 2, op_holders_pause },
 	{ "join", 4, op_join },
 	{ "update", 4, op_update },
 	{ "writable", 4, op_writable },

@@ -676,6 +676,25 @@ static void test_standby_waits_for_the_last_sharer(void **state UNUSED)
 	heard(carol, "granted door");
 }
 
+static void test_sharers_that_paused_come_back_together(void **state UNUSED)
+{
+	holds(alice, "[\"door\",{\"policy\":\"share\"}]");
+	holds(bob, "[\"door\",{\"policy\":\"share\"}]");
+	holds(carol, "[\"door\",{\"policy\":\"standby\"}]");
+	gets(alice, "pause", "[\"door\"]");
+	gets(bob, "pause", "[\"door\"]");
+	heard(carol, "granted door");
+	gets(alice, "resume", "[\"door\"]");
+	gets(bob, "resume", "[\"door\"]");
+	leave(carol);
+	heard(alice, "granted door");
+	heard(bob, "granted door");
+	ask(root, "call", "[\"door\",1]");
+	ask(root, "call", "[\"door\",2]");
+	heard(alice, "call 1 door 1");
+	heard(bob, "call 1 door 2");
+}
+
 static void test_taking_anothers_name_needs_admin(void **state UNUSED)
 {
 	holds(alice, "[\"door\",{\"policy\":\"share\"}]");
@@ -2728,6 +2747,7 @@ int main(void)
 		TEST(test_standby_takes_over_with_its_own_options),
 		TEST(test_standby_of_a_free_name_is_active),
 		TEST(test_standby_waits_for_the_last_sharer),
+		TEST(test_sharers_that_paused_come_back_together),
 		TEST(test_taking_anothers_name_needs_admin),
 		TEST(test_registering_needs_the_right),
 		TEST(test_policy_that_changes_revokes_names),
