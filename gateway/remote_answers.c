@@ -154,7 +154,10 @@ static void substitute_make(struct substitute *s, enum chapi_ran ran, size_t siz
 		s->failure.details = buf_span(&s->details);
 }
 
-/* First with the caller's own params and fields, then without: they may be what is too large. */
+/*
+ * First with the caller's own params and fields, then without: they may be what is too large, and
+ * so may be a name of any length. An id is short, and its caller has to know what became of it.
+ */
 static bool put_substitute(struct remote *r, const struct remote_call *call,
 			   const struct party_response *response, const struct substitute *substitute,
 			   struct buf *out)
@@ -167,6 +170,9 @@ static bool put_substitute(struct remote *r, const struct remote_call *call,
 	if (put_record(r, call, &call->request, &short_response, out, &ignored))
 		return true;
 	bare.params_text = bare.extra = (struct buf)BUF_NULL;
+	if (put_record(r, call, &bare, &short_response, out, &ignored))
+		return true;
+	bare.api = (struct buf)BUF_NULL;
 	return put_record(r, call, &bare, &short_response, out, &ignored);
 }
 

@@ -279,6 +279,25 @@ static void test_parts_under_way_at_the_end_are_dropped(void **state UNUSED)
 	world_free(w);
 }
 
+/* As much is not given back as was sent, where not even an error would fit beside it. */
+static void test_name_that_leaves_no_room_for_an_answer(void **state UNUSED)
+{
+	CLEANUP(buf_deinit) struct buf request = BUF_NULL;
+	struct world *w = world_make();
+
+	buf_put_str(&request, "{\"id\":\"i\",\"api\":\"");
+	for (unsigned int i = 0; i < 19900; i++)
+		buf_put_byte(&request, 'x');
+	buf_put_str(&request, "\"}");
+	comes_on(w, CHANNEL, "request", buf_span(&request));
+	answer_letters(w, 100);
+	assert_int_equal(w->n, 1);
+	assert_says(&w->events[0], "{\"id\":\"i\",\"api\":\"\"");
+	assert_says(&w->events[0], "\"code\":\"too_large\"");
+	assert_says(&w->events[0], "\"ran\":\"yes\"");
+	world_free(w);
+}
+
 static void test_answer_beyond_max_record_says_both_sizes(void **state UNUSED)
 {
 	struct world *w = world_make();
@@ -600,6 +619,7 @@ int main(void)
 		cmocka_unit_test(test_large_answer_goes_in_parts),
 		cmocka_unit_test(test_parts_under_way_at_the_end_are_dropped),
 		cmocka_unit_test(test_answer_beyond_max_record_says_both_sizes),
+		cmocka_unit_test(test_name_that_leaves_no_room_for_an_answer),
 		cmocka_unit_test(test_without_id_nothing_goes_in_parts),
 		cmocka_unit_test(test_parts_on_an_encrypted_channel_are_smaller),
 		cmocka_unit_test(test_part_that_the_hub_finds_too_large_becomes_one_error),
