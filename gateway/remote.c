@@ -21,6 +21,7 @@
 #include "gateway/text.h"
 
 #define WAIT_MOST_MS 600000	/* however long a caller says that it waits */
+#define WAIT_USUAL_MS 30000	/* of one that does not say */
 #define NO_SLOT UINT32_MAX
 #define RETRY_AFTER_MS 1000	/* what a caller is advised to wait for the end of other calls */
 
@@ -287,8 +288,8 @@ static void accept_request(struct remote *r, struct remote_call **call, const ch
 	(*call)->arrived_ms = now->ms;
 	(*call)->key = outcomes_key(r->outcomes, buf_span(&request->id), buf_span(&request->api),
 				    buf_span(&request->params));
-	if (request->timeout_ms > 0)
-		(*call)->deadline_ms = now->ms + (uint64_t)MIN(request->timeout_ms, WAIT_MOST_MS);
+	(*call)->deadline_ms = now->ms + (uint64_t)(request->timeout_ms > 0 ?
+						    MIN(request->timeout_ms, WAIT_MOST_MS) : WAIT_USUAL_MS);
 	take_request(r, call, wrong ? wrong : wrong_reply, now);
 }
 

@@ -47,7 +47,7 @@ struct remote_publication {
 	struct span channel, event;
 	struct span payload;		/* text, the event's data */
 	bool has_id;			/* its caller knows a repeat by it */
-	uint64_t deadline_ms;		/* until when the caller said it waits; 0: it did not say */
+	uint64_t deadline_ms;		/* until when the caller waits; 0: not known */
 	void *answer;			/* for remote_published(); NULL: of progress */
 	void *progress_of;		/* for remote_progress_published(); NULL: it is an answer */
 };

@@ -38,7 +38,7 @@ struct remote_call {
 	struct span channel;		/* where it came from; of the config */
 	struct span reply;		/* where its answer and progress go: there, or reply_to */
 	uint64_t arrived_ms;
-	uint64_t deadline_ms;		/* 0: none was named */
+	uint64_t deadline_ms;		/* 0: not known */
 	uint64_t token;			/* the router's, while it runs */
 	bool starting;			/* start_call() holds it */
 	bool answered;			/* meanwhile */
