@@ -31,8 +31,8 @@ from provider import Provider                                           # noqa: 
 
 N_CALLERS = 8
 STORE_S = 90            # how long answers are kept: longer than a caller's patience
-GROWTH_MAX_KIB = 1024   # between the first and the last third, when the store is full
-EARLY_GROWTH_MAX_KIB = 8192
+GROWTH_MAX_KIB = 4096   # between the first and the last third of a life, when the store is full: peaks of 1 MiB
+EARLY_GROWTH_MAX_KIB = 16384    # before: it is being filled
 FDS_SPARE = 4           # kept connections of HTTP: publish_connections
 
 TIMING = {'backoff_least': '50ms', 'backoff_most': '500ms', 'backoff_reset': '2s', 'handshake': '2s',
