@@ -108,6 +108,7 @@ def test_programs_of_the_older_library_run_unchanged(start_old_server, hub, pyth
 
 def test_server_of_the_older_library_runs_without_a_number_of_workers(start_old_server, gateway_of_hub):
     server = start_old_server('')
+    assert gateway_of_hub.ask('describe', 'echo')['holders'][0]['client'] == 'server'
     assert gateway_of_hub.ask('call', 'echo', {'a': 'a'}) == {'a': 'a'}
     server.wait_log("received api request echo: {'a': 'a'}")
 

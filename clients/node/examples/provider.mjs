@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Two functions that others can call: the machine's load, and a count that says how far it is and can
-// be cancelled. Run it, then: chapi-call count n=3
+// Two functions that others can call: the machine's load, and a count that says how far it is and
+// can be cancelled. Run it, then: chapi-call count n=3
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -8,7 +8,8 @@ import { connect } from 'chapi';
 
 const chapi = await connect({ name: 'provider.mjs' });
 
-await chapi.register('load', () => os.loadavg(), { summary: 'Load of the last 1, 5 and 15 minutes' });
+await chapi.register('load', () => os.loadavg(),
+	{ summary: 'Load of the last 1, 5 and 15 minutes' });
 
 await chapi.register('count', async ({ n }, { signal, progress }) => {
 	for (let i = 1; i <= n; i++) {

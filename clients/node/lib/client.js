@@ -24,7 +24,7 @@ function callOptions({ timeout, id, to, full, oneway, progress }) {
 	return Object.values(options).some(v => v !== undefined) ? [options] : [];
 }
 
-/** Options of a name: as the gateway has them, but times may be called timeout and timeoutMax too. */
+/** Options of a name: the gateway's, but times may be called timeout and timeoutMax too. */
 function nameOptions({ timeout, timeoutMax, ...options }) {
 	if (timeout !== undefined)
 		options.timeout_ms = timeout;
@@ -92,11 +92,12 @@ export class Client extends EventEmitter {
 		return result;
 	}
 
-	/** Asks for any method. timeout: our own limit, in milliseconds; the gateway gets 2 s more to answer. */
+	/** Asks for any method. timeout: in milliseconds; the gateway gets 2 s more to answer. */
 	async #ask(method, params, { signal, timeout, onProgress } = {}) {
 		if (timeout !== undefined && !(timeout > 0))
 			throw new InvalidArgument('timeout has to be above 0, in milliseconds');
-		const connection = await this.#link.wait(Math.min(timeout ?? Infinity, this.#connectTimeout), signal);
+		const connection = await this.#link.wait(
+			Math.min(timeout ?? Infinity, this.#connectTimeout), signal);
 		const { number, answer } = connection.request(method, params, onProgress);
 		const cancel = () => connection.notify('cancel', [number]);
 		signal?.addEventListener('abort', cancel);
@@ -126,7 +127,8 @@ export class Client extends EventEmitter {
 	// -- names
 
 	register(name, handler, options = {}) {
-		return this.#service.register(name, handler, nameOptions(options), (...asked) => this.#ask(...asked));
+		return this.#service.register(name, handler, nameOptions(options),
+			(...asked) => this.#ask(...asked));
 	}
 
 	unregister(name) {
@@ -148,7 +150,8 @@ export class Client extends EventEmitter {
 	}
 
 	async drain(name, { timeout, signal } = {}) {
-		await this.#ask('drain', timeout === undefined ? [name] : [name, { timeout_ms: timeout }], { timeout, signal });
+		const params = timeout === undefined ? [name] : [name, { timeout_ms: timeout }];
+		await this.#ask('drain', params, { timeout, signal });
 	}
 
 	// -- asking the gateway
@@ -163,7 +166,8 @@ export class Client extends EventEmitter {
 
 	async wait(names, { timeout, signal } = {}) {
 		const list = Array.isArray(names) ? names : [names];
-		await this.#ask('wait', timeout === undefined ? [list] : [list, { timeout_ms: timeout }], { timeout, signal });
+		const params = timeout === undefined ? [list] : [list, { timeout_ms: timeout }];
+		await this.#ask('wait', params, { timeout, signal });
 	}
 
 	status() {
@@ -199,7 +203,8 @@ export class Client extends EventEmitter {
 		this.gateway = answer;
 		await this.#service.comeUp(connection);
 		if (this.#monitor !== null)
-			await connection.request('monitor', [this.#monitor.options]).answer.catch(e => this.#monitor?.stream.end(e));
+			await connection.request('monitor', [this.#monitor.options]).answer
+				.catch(e => this.#monitor?.stream.end(e));
 		this.#tell('connected');
 	}
 

@@ -63,7 +63,9 @@ export class Connection {
 		this.#socket = socket;
 		this.#handlers = handlers;
 		socket.on('data', chunk => this.#hear(chunk));
-		socket.on('error', e => { this.#why ??= new ConnectionLost(`the gateway went away: ${e.message}`); });
+		socket.on('error', e => {
+			this.#why ??= new ConnectionLost(`the gateway went away: ${e.message}`);
+		});
 		socket.on('close', () => this.#end());
 	}
 
@@ -81,7 +83,8 @@ export class Connection {
 
 	/**
 	 * Asks; returns {number, answer}, a promise of the result, which rejects with the error answered
-	 * or with ConnectionLost. Throws, when nothing was sent, InvalidArgument, TooLarge, Busy, ConnectionLost.
+	 * or with ConnectionLost. Throws, when nothing was sent, InvalidArgument, TooLarge, Busy,
+	 * ConnectionLost.
 	 */
 	request(method, params, onProgress) {
 		const number = this.#nextNumber();
@@ -100,7 +103,8 @@ export class Connection {
 			throw new Busy('too much waits to be sent to the gateway', { details: { retry_after_ms: 100 } });
 		let bytes;
 		try {
-			bytes = pack([REQUEST, number, method, params.map((p, i) => prepare(p, i === 0 ? 'name' : 'params'))]);
+			bytes = pack([REQUEST, number, method,
+				params.map((p, i) => prepare(p, i === 0 ? 'name' : 'params'))]);
 		} catch (e) {
 			throw new InvalidArgument(e.message, { cause: e });
 		}
@@ -116,7 +120,8 @@ export class Connection {
 			return;
 		let bytes = this.#packAnswer(number, error, result);
 		if (bytes.length > OVERSIZE * this.maxMessage)
-			bytes = this.#packAnswer(number, { code: 'too_large', message: `an answer of ${bytes.length} bytes` }, null);
+			bytes = this.#packAnswer(number,
+				{ code: 'too_large', message: `an answer of ${bytes.length} bytes` }, null);
 		this.#socket.write(bytes);
 	}
 
@@ -173,7 +178,8 @@ export class Connection {
 		const asked = [...this.#asked.values()];
 		this.#asked.clear();
 		for (const each of asked)
-			each.reject(new ConnectionLost(lost.message, { ran: each.isSent ? 'unknown' : 'no', cause: lost }));
+			each.reject(new ConnectionLost(lost.message,
+				{ ran: each.isSent ? 'unknown' : 'no', cause: lost }));
 		this.#handlers.onEnd(lost);
 	}
 

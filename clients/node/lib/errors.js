@@ -42,17 +42,29 @@ export class ChapiError extends Error {
 /** The function itself failed; its own code, if it has one, is in details.code. */
 export class ApiError extends ChapiError { static code = 'api_error'; static ran = 'yes'; }
 /** The params do not fit the function, or an option has a wrong value. */
-export class InvalidArgument extends ChapiError { static code = 'invalid_argument'; static ran = 'no'; }
+export class InvalidArgument extends ChapiError {
+	static code = 'invalid_argument';
+	static ran = 'no';
+}
 /** There is no such name, or not one that this caller may see. */
 export class ApiNotFound extends ChapiError { static code = 'api_not_found'; static ran = 'no'; }
 /** The name is taken. */
 export class ApiExists extends ChapiError { static code = 'api_exists'; static ran = 'no'; }
 /** The gateway's policy does not allow it. */
-export class PermissionDenied extends ChapiError { static code = 'permission_denied'; static ran = 'no'; }
+export class PermissionDenied extends ChapiError {
+	static code = 'permission_denied';
+	static ran = 'no';
+}
 /** A proof of identity is missing or wrong. */
-export class Unauthenticated extends ChapiError { static code = 'unauthenticated'; static ran = 'no'; }
+export class Unauthenticated extends ChapiError {
+	static code = 'unauthenticated';
+	static ran = 'no';
+}
 /** Something around it is not as it has to be: another app's gateway, no hub configured, ... */
-export class FailedPrecondition extends ChapiError { static code = 'failed_precondition'; static ran = 'no'; }
+export class FailedPrecondition extends ChapiError {
+	static code = 'failed_precondition';
+	static ran = 'no';
+}
 /** Too much waits already; details.retry_after_ms says when to try again. */
 export class Busy extends ChapiError { static code = 'busy'; static ran = 'no'; }
 /** The budget of calls is spent; details.retry_after_ms says when to try again. */
@@ -62,7 +74,10 @@ export class Paused extends ChapiError { static code = 'paused'; static ran = 'n
 /** The hub cannot be reached or does not take the event. */
 export class HubDown extends ChapiError { static code = 'hub_down'; static ran = 'no'; }
 /** Nobody is at the other side. */
-export class GatewayNotFound extends ChapiError { static code = 'gateway_not_found'; static ran = 'no'; }
+export class GatewayNotFound extends ChapiError {
+	static code = 'gateway_not_found';
+	static ran = 'no';
+}
 /** The request (ran: no) or its answer (ran: yes) is over a limit. */
 export class TooLarge extends ChapiError { static code = 'too_large'; static ran = 'no'; }
 /** No answer came in time. */
@@ -78,7 +93,10 @@ export class BadReply extends ChapiError { static code = 'bad_reply'; static ran
 /** A message that the gateway, or this library, cannot read. */
 export class BadMessage extends ChapiError { static code = 'bad_message'; static ran = 'no'; }
 /** Gateway and client speak different versions of the protocol. */
-export class VersionMismatch extends ChapiError { static code = 'version_mismatch'; static ran = 'no'; }
+export class VersionMismatch extends ChapiError {
+	static code = 'version_mismatch';
+	static ran = 'no';
+}
 /** A fault of chapi's own. */
 export class Internal extends ChapiError { static code = 'internal'; }
 /** The gateway went away during the call, or (ran: no) before it was sent. */

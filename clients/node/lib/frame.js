@@ -5,8 +5,8 @@ import { isUtf8 } from 'node:buffer';
 
 const INVALID = 255;
 
-// What follows a first byte: LENGTH_BYTES of a length or count; FIXED bytes (with a length: beside it);
-// CHILDREN, values of its own (of a counted one: values for each that is counted).
+// What follows a first byte: LENGTH_BYTES of a length or count; FIXED bytes (with a length: beside
+// it); CHILDREN, values of its own (of a counted one: values for each that is counted).
 const LENGTH_BYTES = new Uint8Array(256);
 const FIXED = new Uint8Array(256);
 const CHILDREN = new Uint8Array(256);

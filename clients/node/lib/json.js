@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Values as JSON text, as they go over a hub. What becomes what is in `walk`. Runs in web pages too.
+// Values as JSON text, as they go over a hub. What becomes what is in `walk`. For web pages too.
 import { convert, INT64_MIN, refuse, UINT64_MAX } from './walk.js';
 
 const forJson = {
 	plain: value => JSON.stringify(value),
-	number: (value, place) => Number.isFinite(value) ? JSON.stringify(value) : refuse(place, `${value} has no form in JSON`),
+	number: (value, place) =>
+		Number.isFinite(value) ? JSON.stringify(value) : refuse(place, `${value} has no form in JSON`),
 	integer: value => String(value),
 	bytes: value => `{"$bin":"${toBase64(value)}"}`,
 	time: (value, place) => {
 		const text = value.toISOString();
-		return /^\d{4}-/.test(text) ? `{"$time":"${text}"}` : refuse(place, 'a time outside of the years 0 to 9999');
+		return /^\d{4}-/.test(text) ? `{"$time":"${text}"}` :
+			refuse(place, 'a time outside of the years 0 to 9999');
 	},
 	array: items => `[${items.join(',')}]`,
 	object: entries => `{${entries.map(([key, text]) => `${keyToJson(key)}:${text}`).join(',')}}`,
@@ -57,9 +59,11 @@ function unmark(value) {
 	if (Array.isArray(value))
 		return value.map(unmark);
 	const entries = Object.entries(value);
-	if (entries.length === 1 && typeof entries[0][1] === 'string' && Object.hasOwn(MARKS, entries[0][0]))
+	if (entries.length === 1 && typeof entries[0][1] === 'string' &&
+		Object.hasOwn(MARKS, entries[0][0]))
 		return MARKS[entries[0][0]](entries[0][1]);
-	return Object.fromEntries(entries.map(([key, member]) => [key.startsWith('$$') ? key.slice(1) : key, unmark(member)]));
+	return Object.fromEntries(entries.map(
+		([key, member]) => [key.startsWith('$$') ? key.slice(1) : key, unmark(member)]));
 }
 
 /** Base64 of bytes, in pieces, as a function takes so many arguments only. */

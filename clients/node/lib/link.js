@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 // Keeps a connection to the local gateway: opens it, says hello, opens it again when it is gone.
 import { Connection } from './connection.js';
-import { Cancelled, ChapiError, ConnectionLost, FailedPrecondition, VersionMismatch } from './errors.js';
+import {
+	Cancelled, ChapiError, ConnectionLost, FailedPrecondition, VersionMismatch,
+} from './errors.js';
 import { openSocket } from './socket.js';
 
 const BACKOFF_LEAST = 50;	// milliseconds
 const BACKOFF_MOST = 3000;
 
 /**
- * hello: what is said of us. handlers: onUp(connection, hello's answer), awaited before anybody else gets the
- * connection; onDown(error); onRequest(connection, request), onNotification(connection, method, params).
+ * hello: what is said of us. handlers: onUp(connection, hello's answer), awaited before anybody
+ * else gets the connection; onDown(connection, error); onRequest(connection, request),
+ * onNotification(connection, method, params).
  */
 export class Link {
 	#path;

@@ -204,7 +204,7 @@ export class RemoteClient {
 		return record.result;
 	}
 
-	/** Sends a request, again at half of its time and after a reconnect, and waits for the response. */
+	/** Sends a request, again at half of its time and after a reconnect; its response. */
 	async #perform(record, waiting) {
 		const events = await this.#requestEvents(record);
 		const end = Date.now() + record.timeout_ms;
@@ -262,7 +262,7 @@ export class RemoteClient {
 		return (await split(record.id, text, most)).map(part => ['request-part', part]);
 	}
 
-	/** The official clients make JSON of a value themselves where they seal it, and of client events. */
+	/** The official clients make JSON themselves of what they seal, and of client events. */
 	get #sendsValues() {
 		return this.#isEncrypted || !this.#server;
 	}

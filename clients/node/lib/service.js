@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The names that a process holds, and the calls of them that run: hands requests to handlers, answers,
-// cancels, registers again. The connection it happens on is kept by `link`.
+// The names that a process holds, and the calls of them that run: hands requests to handlers,
+// answers, cancels, registers again. The connection it happens on is kept by `link`.
 import { ApiExists, ApiNotFound, Cancelled, ChapiError, InvalidArgument } from './errors.js';
 
 const RETRY = 2000;	// milliseconds between attempts to get names back

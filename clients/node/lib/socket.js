@@ -6,7 +6,10 @@ import path from 'node:path';
 
 import { ConnectionLost } from './errors.js';
 
-/** The argument, else $CHAPI_SOCKET, else $XDG_RUNTIME_DIR/chapi/gw.sock if it exists, else /run/chapi/gw.sock. */
+/**
+ * The argument, else $CHAPI_SOCKET, else $XDG_RUNTIME_DIR/chapi/gw.sock if it exists, else
+ * /run/chapi/gw.sock.
+ */
 export function socketPath(given) {
 	const path_ = given || process.env.CHAPI_SOCKET;
 	if (path_)

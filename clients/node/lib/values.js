@@ -19,7 +19,8 @@ function toKey(key) {
 const forMessagePack = {
 	plain: value => value,
 	// The encoder makes floats of integers beyond 32 bits, but for bigints.
-	number: value => Number.isSafeInteger(value) && (value > 0xffffffff || value < -0x80000000) ? BigInt(value) : value,
+	number: value => Number.isSafeInteger(value) && (value > 0xffffffff || value < -0x80000000) ?
+		BigInt(value) : value,
 	integer: value => value >= -0x80000000n && value <= 0xffffffffn ? Number(value) : value,
 	bytes: value => value,
 	time: value => value,
@@ -27,7 +28,7 @@ const forMessagePack = {
 	object: entries => Object.fromEntries(entries),
 };
 
-/** What the encoder takes for a value. Throws TypeError, which names the place, if it has no form. */
+/** What the encoder takes for a value. Throws TypeError, with the place, if it has no form. */
 export function prepare(value, place) {
 	return convert(value, forMessagePack, place);
 }

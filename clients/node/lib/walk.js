@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Values on their way out: takes them apart for the two encodings (MessagePack for the local socket:
-// `values`, JSON for the hub: `json`), and refuses what has no form in either. Runs in web pages too.
+// Values on their way out: takes them apart for the two encodings (MessagePack for the local
+// socket: `values`, JSON for the hub: `json`), and refuses what has no form in either. Runs in web
+// pages too.
 //
 // null, booleans, numbers, strings, arrays and plain objects mean the same in both. A bigint is an
 // integer of 64 bits; those that a number can hold arrive as numbers. A Uint8Array (a Buffer, an
-// ArrayBuffer, other views) is bin, a Date a time: types of their own in MessagePack, {"$bin": base64}
-// and {"$time": RFC 3339} in JSON, where a real key that begins with '$' gets one more.
+// ArrayBuffer, other views) is bin, a Date a time: types of their own in MessagePack, {"$bin":
+// base64} and {"$time": RFC 3339} in JSON, where a real key that begins with '$' gets one more.
 export const DEPTH_MAX = 24;
 export const INT64_MIN = -(2n ** 63n);
 export const UINT64_MAX = 2n ** 64n - 1n;

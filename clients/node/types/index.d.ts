@@ -21,7 +21,8 @@ export interface ConnectOptions {
 }
 
 /** A client, connected. Rejects with ConnectionLost (ran: no) when no gateway came in time. */
-export declare function connect(options?: ConnectOptions & { signal?: AbortSignal }): Promise<Client>;
+export declare function connect(
+	options?: ConnectOptions & { signal?: AbortSignal }): Promise<Client>;
 
 export interface CallOptions {
 	/** How long to wait for the answer, the queue included; left out: the function's own limit. */
@@ -42,7 +43,7 @@ export interface CallOptions {
 
 /** A call under way: a promise of its result. */
 export interface Call<T = any> extends Promise<T> {
-	/** With the option progress: true, what the function says meanwhile; throws what the call rejects with. */
+	/** With progress: true, what the function says meanwhile; throws what the call rejects with. */
 	progress: AsyncIterableIterator<any>;
 }
 
@@ -104,7 +105,10 @@ export interface NameOptions {
 }
 
 /** What the gateway granted: name, state and the options. */
-export type Granted = Record<string, any> & { name: string; state: 'active' | 'standby' | 'paused' | 'draining' };
+export type Granted = Record<string, any> & {
+	name: string;
+	state: 'active' | 'standby' | 'paused' | 'draining';
+};
 
 export interface MonitorOptions {
 	kinds?: ('request' | 'response' | 'api' | 'peer' | 'hub')[];
@@ -154,7 +158,8 @@ export declare class Client extends EventEmitter {
 	list(pattern?: string, options?: { long?: boolean }): Promise<Record<string, any>[]>;
 	describe(name: string): Promise<Record<string, any>>;
 	/** Until all of the names are there. */
-	wait(names: string | string[], options?: { timeout?: number; signal?: AbortSignal }): Promise<void>;
+	wait(names: string | string[],
+		options?: { timeout?: number; signal?: AbortSignal }): Promise<void>;
 	status(): Promise<Record<string, any>>;
 	stats(name?: string): Promise<Record<string, any>>;
 	/** An event on the hub; resolves when the hub has it. */
@@ -163,7 +168,8 @@ export declare class Client extends EventEmitter {
 	/** What goes on at the gateway. A second monitor ends the first. */
 	monitor(options?: MonitorOptions): Promise<Events>;
 	/** Any method of chapi-ipc(7). */
-	ask(method: string, params?: any[], options?: { timeout?: number; signal?: AbortSignal }): Promise<any>;
+	ask(method: string, params?: any[],
+		options?: { timeout?: number; signal?: AbortSignal }): Promise<any>;
 
 	on(event: 'connected', listener: () => void): this;
 	/** The connection is lost, and is made again. */

@@ -19,7 +19,7 @@ export interface Publisher {
 export interface RemoteOptions {
 	/** A client of pusher-js. */
 	pusher: Subscriber;
-	/** One of pusher, where the app's secret is at hand; without it, client events on a private channel. */
+	/** One of pusher, where the app's secret is at hand; without: client events. */
 	server?: Publisher;
 	/** The gateway's: 'private-chapi-NAME'. */
 	channel: string;
@@ -29,7 +29,7 @@ export interface RemoteOptions {
 	connectTimeout?: number;
 }
 
-/** Calls over the hub. A call is asked for again, with its id, when its answer may be lost: it runs once. */
+/** Calls over the hub. A call whose answer may be lost is asked for again, and runs once. */
 export declare class RemoteClient {
 	constructor(options: RemoteOptions);
 	/** Until responses can be heard. */
