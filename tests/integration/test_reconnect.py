@@ -224,7 +224,7 @@ def test_wrong_secret_is_said(own_hub, start_gateway, channel, folder):
     gateway = start_gateway(own_hub, channel, pusher={'secret_file': path}, timing={'subscribe': '500ms'})
     with gateway.connect() as client:
         # Before the hub's refusal there may be "no answer within 500 ms": it is asked again then.
-        reason = wait_until(lambda: [r for r in [client.ask('status')['hub']['reason']] if 'secret_file' in r],
+        reason = wait_until(lambda: [r for r in [client.ask('status')['hub']['reason']] if 'secret_file' in r and channel in r],
                             'the reason in the status')[0]
     assert channel in reason and 'check key and secret_file' in reason, reason
     assert gateway.ask('status')['hub']['state'] != 'up'

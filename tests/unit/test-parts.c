@@ -54,7 +54,7 @@ static void test_small_record_is_one_part_of_its_text(void **state UNUSED)
 	assert_int_equal(parts.n, 1);
 	parts_put(&parts, 0, &out);
 	buf_put_byte(&out, '\0');
-	assert_string_equal(buf_data(&out), "{\"id\":\"x\\\"y\",\"part\":0,\"parts\":1,\"sha256\":\"" DIGEST
+	assert_string_equal((const char *)buf_data(&out), "{\"id\":\"x\\\"y\",\"part\":0,\"parts\":1,\"sha256\":\"" DIGEST
 			    "\",\"encoding\":\"json\",\"data\":\"" SLICE "\"}");
 }
 
