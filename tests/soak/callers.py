@@ -141,7 +141,8 @@ class Caller(threading.Thread):
         self.answers = Answers()    # those that come in parts
         self.faults = []
         self.n = dict.fromkeys(('requests', 'repeats', 'responses', 'again', 'cached', 'not_now', 'connections',
-                                'http_errors', 'large', 'parts', 'two_senders', 'restarted', 'overtaken'), 0)
+                                'http_errors', 'large', 'parts', 'two_senders', 'restarted', 'overtaken',
+                                'lost'), 0)
         self.longest_s = 0
 
     # -- the connection
@@ -282,6 +283,8 @@ class Caller(threading.Thread):
         if retry is not None and before != self.instance and response['error'] and (
                 response['error']['ran'] == 'unknown'):
             self.n['restarted'] += 1
+        elif kind(response) == 'answer_lost' and response['error']['ran'] == 'yes':
+            self.n['lost'] += 1         # large answers have taken its place in the store
         elif not workload.fits(number, response):
             self.faults.append('a strange outcome for %s (%s): %r' % (number, workload.name, response))
 

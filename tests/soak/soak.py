@@ -129,9 +129,9 @@ class Soak:
             self.sum('responses'), self.sum('again'), self.sum('cached')))
         print('runs %d, of one id more than once %d; longest wait for an outcome %.1f s' % (
             len(self.provider.runs), len(self.provider.twice()), max(c.longest_s for c in self.callers)))
-        print('large %d, parts of answers %d, two senders %d; after the restart: not known %d, overtaken %d' % (
-            self.sum('large'), self.sum('parts'), self.sum('two_senders'), self.sum('restarted'),
-            self.sum('overtaken')))
+        print('large %d, parts of answers %d, two senders %d; answers not kept %d; after the restart: not known %d, overtaken %d' % (
+            self.sum('large'), self.sum('parts'), self.sum('two_senders'), self.sum('lost'),
+            self.sum('restarted'), self.sum('overtaken')))
         print('callers: connections %d, HTTP errors %d' % (self.sum('connections'), self.sum('http_errors')))
         publisher = self.status['publisher']
         print('gateway: connections %d; published %d, repeated %d, failed %d, requests of HTTP %d; proofs missed %d' % (
