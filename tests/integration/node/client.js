@@ -4,48 +4,10 @@
 //
 //   client.js PORT APP_ID KEY SECRET_FILE CHANNEL
 'use strict';
-const fs = require('fs');
-const { createRequire } = require('module');
-const need = createRequire(process.cwd() + '/');
-const PusherServer = need('pusher');
-const PusherClient = need('pusher-js');
-
-const [port, appId, key, secretFile, channelName] = process.argv.slice(2);
-const secret = fs.readFileSync(secretFile, 'utf8').trim();
-const server = new PusherServer({ appId, key, secret, host: '127.0.0.1', port, useTLS: false });
-const client = new PusherClient(key, {
-	cluster: 'none', wsHost: '127.0.0.1', wsPort: Number(port), forceTLS: false, enabledTransports: ['ws'],
-	disableStats: true,
-	channelAuthorization: {
-		customHandler: ({ socketId, channelName: name }, done) => done(null, server.authorizeChannel(socketId, name)),
-	},
-});
-
-function say(step, value) {
-	process.stdout.write(JSON.stringify([step, value]) + '\n');
-}
-
-function fail(why) {
-	say('error', String(why && why.message || JSON.stringify(why) || why));
-	process.exit(1);
-}
-
-const channel = client.subscribe(channelName);
-
-function response(id) {
-	return new Promise(resolve => channel.bind('response', record => {
-		if (record.id === id)
-			resolve(record);
-	}));
-}
-
-function event(emitter, name) {
-	return new Promise(resolve => emitter.bind(name, resolve));
-}
+const { server, client, channel, channelName, say, subscribed, response, run } = require('./official.js');
 
 async function main() {
-	channel.bind('pusher:subscription_error', fail);
-	await event(channel, 'pusher:subscription_succeeded');
+	await subscribed();
 	say('subscribed', client.connection.socket_id);
 
 	let answer = response('by-http');
@@ -69,5 +31,4 @@ async function main() {
 	client.disconnect();
 }
 
-process.on('unhandledRejection', fail);
-main().then(() => say('end', null), fail);
+run(main);

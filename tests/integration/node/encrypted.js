@@ -5,44 +5,8 @@
 //   encrypted.js PORT APP_ID KEY SECRET_FILE CHANNEL MASTER_KEY
 'use strict';
 const crypto = require('crypto');
-const fs = require('fs');
 const zlib = require('zlib');
-const { createRequire } = require('module');
-const need = createRequire(process.cwd() + '/');
-const PusherServer = need('pusher');
-const PusherClient = need('pusher-js');
-
-const [port, appId, key, secretFile, channelName, masterKey] = process.argv.slice(2);
-const secret = fs.readFileSync(secretFile, 'utf8').trim();
-const server = new PusherServer({
-	appId, key, secret, host: '127.0.0.1', port, useTLS: false, encryptionMasterKeyBase64: masterKey,
-});
-const client = new PusherClient(key, {
-	cluster: 'none', wsHost: '127.0.0.1', wsPort: Number(port), forceTLS: false, enabledTransports: ['ws'],
-	disableStats: true,
-	channelAuthorization: {
-		// With shared_secret, which is the channel's key.
-		customHandler: ({ socketId, channelName: name }, done) => done(null, server.authorizeChannel(socketId, name)),
-	},
-});
-
-function say(step, value) {
-	process.stdout.write(JSON.stringify([step, value]) + '\n');
-}
-
-function fail(why) {
-	say('error', String(why && why.message || JSON.stringify(why) || why));
-	process.exit(1);
-}
-
-const channel = client.subscribe(channelName);
-
-function answered(id) {
-	return new Promise(resolve => channel.bind('response', record => {
-		if (record.id === id)
-			resolve(record);
-	}));
-}
+const { server, client, channel, channelName, say, fail, subscribed, response, run } = require('./official.js');
 
 function answeredInParts(id) {
 	const parts = new Map();
@@ -74,10 +38,9 @@ async function sendInParts(record) {
 }
 
 async function main() {
-	channel.bind('pusher:subscription_error', fail);
-	await new Promise(resolve => channel.bind('pusher:subscription_succeeded', resolve));
+	await subscribed();
 
-	let answer = answered('by-http');
+	let answer = response('by-http');
 	await server.trigger(channelName, 'request', { id: 'by-http', api: 'chapi.echo', params: { secret: 'Zürich' } });
 	say('call', (await answer).result);
 
@@ -89,5 +52,4 @@ async function main() {
 	client.disconnect();
 }
 
-process.on('unhandledRejection', fail);
-main().then(() => say('end', null), fail);
+run(main);
