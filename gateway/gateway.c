@@ -35,6 +35,7 @@
 #include "gateway/reload.h"
 #include "gateway/rights.h"
 #include "gateway/router.h"
+#include "gateway/tls.h"
 #include "gateway/turn.h"
 
 #define ABANDONED_PER_PEER 1024
@@ -609,8 +610,10 @@ static void stop(struct gateway *g)
 int gateway_run(struct config *config, const struct config_options *options)
 {
 	struct gateway g = { .config = config, .options = options, .deadline_ms = UINT64_MAX };
-	int status = start(&g);
+	int status;
 
+	tls_keep_to_the_end();
+	status = start(&g);
 	if (status == 0)
 		status = loop(&g);
 	stop(&g);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Trust and its failures. No state: a store belongs to whoever asked for it.
+ * Trust and its failures. No state of ours: a store belongs to whoever asked for it.
  */
 #include "gateway/tls.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
@@ -12,6 +13,12 @@
 
 #define CLOCK_LEAST 1704067200	/* 2024 */
 #define CLOCK_MOST 4102444800	/* 2100 */
+
+void tls_keep_to_the_end(void)
+{
+	/* Without memory for that, whatever comes next fails, and says so. */
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
 
 static int add_ca_file(X509_STORE *store, const char *ca_file)
 {

@@ -18,6 +18,13 @@ enum {
 	TLS_E_CA_FILE = 1,	/* ca_file cannot be read, or holds no certificate */
 };
 
+/*
+ * Once, before anything else of OpenSSL is used. Its memory is then the process's to the last: by
+ * itself it frees what it has at exit(), under the thread of the WebSocket if that was too busy to
+ * be waited for.
+ */
+void tls_keep_to_the_end(void);
+
 /* The authorities of the system, and those of ca_file (NULL: none). Read anew each time. */
 int tls_store_new(const char *ca_file, X509_STORE **ret_store) MUST_CHECK;
 

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """wss and https with a certificate authority of one's own: verified, or refused and said."""
+import contextlib
+import os
 import signal
+import threading
 
 import pytest
 
 from lib.gateway import write_config
 from lib.hubs import HUBS, FaultyHub
-from lib.limits import wait_until
+from lib.limits import LIMIT, wait_until
 from lib.process import program, run
 from lib.pusher_client import Remote
 
@@ -92,14 +95,19 @@ def test_tls_connection_to_a_plain_hub_is_refused_and_said(hub, start_gateway, c
         assert client.ask('status')['hub']['state'] != 'up'
 
 
-def hurry(gateway):
-    """Until it is up; told to try again where localhost has a second address, at which nobody listens."""
-    def is_up():
+def hurry(gateway, is_there):
+    """Until is_there(hub's status). localhost may have a second address, at which nobody listens: so
+    whenever the gateway waits, it is told to try again."""
+    def look():
         hub = gateway.ask('status')['hub']
-        if 'refused' in hub['reason']:
+        if not is_there(hub) and hub['state'] == 'waiting':
             gateway.send_signal(signal.SIGHUP)
-        return hub['state'] == 'up'
-    wait_until(is_up, 'the hub to be up')
+        return [hub] if is_there(hub) else None
+    return wait_until(look, 'what was waited for')[0]
+
+
+def is_up(hub):
+    return hub['state'] == 'up'
 
 
 def test_certificate_of_later_is_said_and_waits_for_the_clock(folder, authority, start_gateway, channel):
@@ -109,21 +117,41 @@ def test_certificate_of_later_is_said_and_waits_for_the_clock(folder, authority,
     hub = FaultyHub(folder, good).start()
     try:
         gateway = start_gateway(hub, channel, timing={'backoff_least': '60s', 'backoff_most': '60s'})
-        hurry(gateway)
+        hurry(gateway, is_up)
         hub.control.do(['now', 'certificate', later[0], later[1]], 'now client chapi-gw close 4200')
         words = "is not yet valid; this machine's clock says 20"
+        status = hurry(gateway, lambda hub: words in hub['reason'])
         gateway.wait_log(words)
-        with gateway.connect() as client:
-            status = wait_until(lambda: [h for h in [client.ask('status')['hub']] if words in h['reason']],
-                                'the reason')[0]
         assert status['state'] == 'waiting'
         assert status['waits_for'] == 'the clock to be set, or the next try to connect' and status['until']
         hub.control.do(['now', 'certificate', good[0], good[1]])
         assert gateway.ask('status')['hub']['state'] == 'waiting'
         gateway.send_signal(signal.SIGHUP)
-        hurry(gateway)
+        hurry(gateway, is_up)
     finally:
         hub.stop()
+
+
+def test_thread_that_is_busy_does_not_disturb_the_end(fake_hub, start_gateway, channel, folder, authority):
+    """It reads authorities without end, so nobody can wait for it when the gateway goes."""
+    path = os.path.join(folder, 'authorities')
+    os.mkfifo(path)
+    with open(authority.certificate, 'rb') as f:
+        certificates = f.read() * 20
+    gateway = start_gateway(fake_hub, channel, pusher={'tls': 'yes', 'ca_file': path})
+
+    def feed():
+        with contextlib.suppress(BrokenPipeError), open(path, 'wb', buffering=0) as f:
+            while True:
+                f.write(certificates)
+                fed.set()
+    fed = threading.Event()
+    thread = threading.Thread(target=feed)
+    thread.start()
+    assert fed.wait(LIMIT)
+    gateway.stop()
+    thread.join(LIMIT)
+    assert not thread.is_alive()
 
 
 def test_missing_ca_file_is_a_wrong_configuration(folder, fake_hub):
