@@ -33,6 +33,7 @@
 
 #define CLIENT_NAME "chapi-gw"
 #define CONFLICT_QUIET_MS 600000	/* two gateways of one name are logged once in this time */
+#define IGNORED_QUIET_MS 600000		/* likewise events that are none of ours */
 #define PROXY_PORT 3128		/* if the setting names none */
 
 /* Whose publication has to be told of. */
@@ -317,6 +318,22 @@ static void log_conflict(struct hub *hub, uint64_t now_ms)
 		 status.conflict, hub->config->name);
 }
 
+/* On a channel that is shared much of it is for others, so a line now and then has to do. */
+static void log_ignored(struct hub *hub, struct span channel, struct span event, uint64_t now_ms)
+{
+	struct remote_status status;
+	uint64_t n;
+
+	remote_status(hub->remote, &status);
+	n = status.n_ignored - hub->n_ignored_logged;
+	if (n == 0 || (hub->ignored_logged_ms > 0 && now_ms - hub->ignored_logged_ms < IGNORED_QUIET_MS))
+		return;
+	hub->n_ignored_logged = status.n_ignored;
+	hub->ignored_logged_ms = now_ms;
+	log_info("hub", "event '%s' on %s is ignored, as it is none for this gateway (%llu such events since the "
+		 "last line like this)", LOG_TEXT(event), LOG_TEXT(channel), (unsigned long long)n);
+}
+
 /* Somebody has another key, or the hub relays what was sent in clear. */
 static void note_unreadable(struct hub *hub, struct span channel)
 {
@@ -343,6 +360,7 @@ static void op_event(void *data, struct span channel, struct span event, struct 
 	} else if (!others_event(hub->others, channel, event, text, &now)) {
 		remote_event(hub->remote, channel, event, text, &now);
 		log_conflict(hub, now.ms);
+		log_ignored(hub, channel, event, now.ms);
 	}
 }
 

@@ -49,6 +49,8 @@ struct hub {
 	unsigned int turn;		/* which of the addresses is next */
 	char logged[400];		/* the trouble that the log has been told of */
 	uint64_t conflict_logged_ms;	/* 0: never */
+	uint64_t ignored_logged_ms;	/* likewise */
+	uint64_t n_ignored_logged;	/* how many there were then */
 	uint64_t n_unreadable;		/* events of encrypted channels that are not closed with our key */
 	uint64_t n_dropped;		/* events that found no place in the publisher's queue */
 };

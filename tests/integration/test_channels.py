@@ -60,6 +60,15 @@ def test_client_events_count_on_private_channels_only(hub, names, gateway, event
         assert gateway.ask('status')['hub']['remote']['requests'] == 2
 
 
+def test_what_is_not_understood_is_logged_now_and_then(hub, names, gateway):
+    with Remote(hub, names['private-']) as remote:
+        before = ignored(gateway)
+        for nonsense in ('[]', '{"api":7}', 'no JSON'):
+            remote.send(nonsense)
+        wait_until(lambda: ignored(gateway) == before + 3, 'all to be counted')
+        assert gateway.log().count("event 'request' on %s is ignored" % names['private-']) == 1
+
+
 @pytest.mark.parametrize('channel, why', [
     ('cache-x', 'a cache channel would repeat old requests'),
     ('private-cache-x', 'a cache channel would repeat old requests'),
