@@ -19,6 +19,9 @@ from lib.pusher_client import Remote
 pytest_plugins = ['lib.python_client']
 TEST_LIMIT = int(LIMIT * 9)
 
+# Whoever runs the tests in the background has Ctrl-C ignored, and programs would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def _make_folder():
     """Short, as a socket's path has to be; open to ordinary users, as some tests run as one."""
