@@ -19,6 +19,7 @@
 #include "libchapi-ipc/list.h"
 #include "tests/hub/channels.h"
 #include "tests/hub/names.h"
+#include "tests/hub/presence.h"
 
 #define MESSAGE_MAX 512	/* of an error, for people */
 #define QUOTE_MAX 200	/* of a client's text within it */
@@ -79,28 +80,74 @@ static const char *text_of(const json_t *object, const char *key)
 
 /* ---- leaving the app ------------------------------------------------------------------ */
 
-static void conn_close(struct app_conn *conn, int code, const char *reason)
-{
-	if (conn->closed)
-		return;
-	subscriber_deinit(&conn->subscriber);
-	conn->closed = true;
-	conn->app->ops->close(conn->owner, code, reason);
-}
-
 static void conn_deliver(struct app_conn *conn, const struct app_delivery *delivery)
 {
 	if (!conn->closed)
 		conn->app->ops->deliver(conn->owner, delivery);
 }
 
-/* The text of a message, or NULL without memory. Takes data, which may be NULL. */
-static char *message_text(const char *event, const char *channel, json_t *data)
+/* To all who are subscribed but one. */
+static void channel_send(struct channel *channel, const struct app_delivery *delivery,
+			 const char *except)
+{
+	struct subscription *s;
+	struct app_conn *conn;
+
+	list_for_each(s, &channel->subscriptions, struct subscription, in_channel) {
+		conn = container_of(s->subscriber, struct app_conn, subscriber);
+		if (!except || strcmp(conn->socket_id, except) != 0)
+			conn_deliver(conn, delivery);
+	}
+}
+
+/* What the others hear of a member: it is of the protocol, not one of their events. */
+static void tell_of_member(struct app_conn *conn, struct channel *channel, const char *event,
+			   const char *text)
+{
+	const struct app_delivery delivery = {
+		.event = event, .channel = channel->name, .text = span_str(text),
+	};
+
+	channel_send(channel, &delivery, conn->socket_id);
+}
+
+static void leave(struct app_conn *conn, struct subscription *s)
+{
+	struct member *gone = presence_leave(s);
+
+	if (gone)
+		tell_of_member(conn, s->channel, "pusher_internal:member_removed", gone->departure);
+	member_free(gone);
+	subscription_free(s);
+}
+
+static void leave_all(struct app_conn *conn)
+{
+	struct subscription *s, *tmp;
+
+	list_for_each_safe(s, tmp, &conn->subscriber.subscriptions, struct subscription,
+			   in_subscriber)
+		leave(conn, s);
+}
+
+static void conn_close(struct app_conn *conn, int code, const char *reason)
+{
+	if (conn->closed)
+		return;
+	conn->closed = true;
+	leave_all(conn);
+	conn->app->ops->close(conn->owner, code, reason);
+}
+
+/* The text of a message, or NULL without memory. Takes data, which may be NULL. user_id: of the
+ * client that sends an event to a presence channel, else NULL. */
+static char *message_text(const char *event, const char *channel, const char *user_id, json_t *data)
 {
 	CLEANUP(cleanup_json) json_t *message = json_object();
 
 	if (json_object_set_new(message, "event", json_string(event)) != 0 ||
-	    (channel && json_object_set_new(message, "channel", json_string(channel)) != 0)) {
+	    (channel && json_object_set_new(message, "channel", json_string(channel)) != 0) ||
+	    (user_id && json_object_set_new(message, "user_id", json_string(user_id)) != 0)) {
 		json_decref(data);
 		return NULL;
 	}
@@ -112,7 +159,7 @@ static char *message_text(const char *event, const char *channel, json_t *data)
 /* Takes data. */
 static void conn_say(struct app_conn *conn, const char *event, const char *channel, json_t *data)
 {
-	CLEANUP(cleanup_text) char *text = message_text(event, channel, data);
+	CLEANUP(cleanup_text) char *text = message_text(event, channel, NULL, data);
 	struct app_delivery delivery = {
 		.event = event, .channel = channel, .text = span_str(text),
 	};
@@ -166,26 +213,44 @@ static const char *channel_of(struct app_conn *conn, const json_t *object)
 	return json_string_value(name);
 }
 
-static void check_signature(struct app_conn *conn, const char *channel, const char *given, bool *ret_good)
-{
-	char text[SOCKET_ID_MAX + CHANNEL_NAME_MAX + 2], expected[SIGN_HEX_LEN + 1];
+/* What a subscription asks for. channel_data: of presence channels only, else NULL. */
+struct wish {
+	const char *channel, *auth, *channel_data;
+};
 
-	snprintf(text, sizeof(text), "%s:%s", conn->socket_id, channel);
-	if (sign_hmac_hex(span_str(conn->app->settings.secret), span_str(text), expected) != 0)
-		conn_complain(conn, "The hub cannot check the signature for %s", channel);
-	else if (!sign_equal(given, expected))
-		conn_complain(conn, "Invalid signature: Expected HMAC SHA256 hex digest of %s, "
-			      "but got another", text);
-	else
-		*ret_good = true;
+/* given: the part of auth after the key. */
+static bool signature_is_good(struct app_conn *conn, const struct wish *wish, const char *given)
+{
+	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
+	char expected[SIGN_HEX_LEN + 1];
+
+	buf_put_str(&text, conn->socket_id);
+	buf_put_byte(&text, ':');
+	buf_put_str(&text, wish->channel);
+	if (wish->channel_data) {
+		buf_put_byte(&text, ':');
+		buf_put_str(&text, wish->channel_data);
+	}
+	if (buf_error(&text) || sign_hmac_hex(span_str(conn->app->settings.secret), buf_span(&text),
+					      expected) != 0) {
+		conn_complain(conn, "The hub cannot check the signature for %s", wish->channel);
+		return false;
+	}
+	if (sign_equal(given, expected))
+		return true;
+	buf_put_byte(&text, '\0');
+	conn_complain(conn,
+		      "Invalid signature: Expected HMAC SHA256 hex digest of %s, but got another",
+		      buf_error(&text) ? wish->channel : QUOTE((const char *)buf_data(&text)));
+	return false;
 }
 
 /* "KEY:SIGNATURE". When it is no good, the client has been told. */
-static bool auth_is_good(struct app_conn *conn, const char *channel, const char *auth)
+static bool auth_is_good(struct app_conn *conn, const struct wish *wish)
 {
+	const char *auth = wish->auth, *channel = wish->channel;
 	const char *colon = auth ? strchr(auth, ':') : NULL;
 	const char *key = conn->app->settings.key;
-	bool good = false;
 
 	if (!auth || !*auth)
 		conn_complain(conn, "Auth info required to subscribe to %s", channel);
@@ -195,42 +260,82 @@ static bool auth_is_good(struct app_conn *conn, const char *channel, const char 
 		conn_complain(conn, "Invalid key in subscription auth data: '%.*s'",
 			      (int)strcspn(QUOTE(auth), ":"), QUOTE(auth));
 	else
-		check_signature(conn, channel, colon + 1, &good);
-	return good;
+		return signature_is_good(conn, wish, colon + 1);
+	return false;
 }
 
-static bool may_subscribe(struct app_conn *conn, const char *channel, const json_t *data)
+static bool may_subscribe(struct app_conn *conn, const struct wish *wish)
 {
-	enum channel_kind kind = channel_kind(channel);
+	const char *channel = wish->channel;
 
 	if (subscriber_find(&conn->subscriber, channel)) {
 		conn_complain(conn, "Existing subscription to channel %s", channel);
-		return false;
-	}
-	if (kind == CHANNEL_PRESENCE) {
-		conn_complain(conn, "Presence channels are not served by this hub: %s", channel);
 		return false;
 	}
 	if (conn->subscriber.n_subscriptions >= APP_SUBSCRIPTIONS_MAX) {
 		conn_complain(conn, "Too many subscriptions on this connection: %s", channel);
 		return false;
 	}
-	if (kind == CHANNEL_PUBLIC)
-		return true;
-	return auth_is_good(conn, channel, text_of(data, "auth"));
+	return channel_kind(channel) == CHANNEL_PUBLIC || auth_is_good(conn, wish);
+}
+
+static void close_without_memory(struct app_conn *conn)
+{
+	conn_close(conn, APP_CLOSE_CAPACITY, "The hub is out of memory");
+}
+
+/* Takes list, which is NULL without memory. */
+static void welcome_member(struct app_conn *conn, const char *channel, json_t *list)
+{
+	CLEANUP(cleanup_text) char *text = list ? json_dumps(list, JSON_COMPACT) : NULL;
+
+	json_decref(list);
+	if (text)
+		conn_say(conn, "pusher_internal:subscription_succeeded", channel,
+			 json_string(text));
+	else
+		close_without_memory(conn);
+}
+
+/* Who joins is told of all, itself included; the others of it, if it was not there before. */
+static void join(struct app_conn *conn, struct subscription *s, const struct wish *wish)
+{
+	bool is_first = false;
+	int r = presence_join(s, wish->channel_data, &is_first);
+
+	if (r != 0)
+		subscription_free(s);
+	if (r < 0) {
+		close_without_memory(conn);
+	} else if (r > 0) {
+		conn_complain(conn, "Cannot join presence channel %s: %s", wish->channel,
+			      presence_why(r));
+	} else {
+		if (is_first)
+			tell_of_member(conn, s->channel, "pusher_internal:member_added",
+				       s->member->arrival);
+		welcome_member(conn, wish->channel, presence_list(s->channel));
+	}
 }
 
 static void handle_subscribe(struct app_conn *conn, const json_t *message)
 {
 	const json_t *data = json_object_get(message, "data");
-	const char *channel = channel_of(conn, data);
+	struct wish wish = { .channel = channel_of(conn, data), .auth = text_of(data, "auth") };
+	bool is_presence = wish.channel && channel_kind(wish.channel) == CHANNEL_PRESENCE;
+	struct subscription *s;
 
-	if (!channel || !may_subscribe(conn, channel, data))
+	if (is_presence)
+		wish.channel_data = text_of(data, "channel_data");
+	if (!wish.channel || !may_subscribe(conn, &wish))
 		return;
-	if (channels_subscribe(&conn->app->channels, &conn->subscriber, channel) != 0)
-		conn_close(conn, APP_CLOSE_CAPACITY, "The hub is out of memory");
+	if (channels_subscribe(&conn->app->channels, &conn->subscriber, wish.channel, &s) != 0)
+		close_without_memory(conn);
+	else if (is_presence)
+		join(conn, s, &wish);
 	else
-		conn_say(conn, "pusher_internal:subscription_succeeded", channel, json_string("{}"));
+		conn_say(conn, "pusher_internal:subscription_succeeded", wish.channel,
+			 json_string("{}"));
 }
 
 static void handle_unsubscribe(struct app_conn *conn, const json_t *message)
@@ -239,7 +344,7 @@ static void handle_unsubscribe(struct app_conn *conn, const json_t *message)
 	struct subscription *s = channel ? subscriber_find(&conn->subscriber, channel) : NULL;
 
 	if (s)
-		subscription_free(s);
+		leave(conn, s);
 	else if (channel)
 		conn_complain(conn, "No current subscription to channel %s", channel);
 }
@@ -265,18 +370,19 @@ static bool is_within_rate(struct app_conn *conn, uint64_t now_ms)
 
 static size_t data_len(const json_t *data)
 {
-	return json_is_string(data) ? json_string_length(data) : json_dumpb(data, NULL, 0,
-									  JSON_COMPACT | JSON_ENCODE_ANY);
+	return json_is_string(data) ? json_string_length(data)
+				    : json_dumpb(data, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
-static bool may_send(struct app_conn *conn, const char *event, const char *channel, const json_t *data)
+static bool may_send(struct app_conn *conn, const char *event, const char *channel,
+		     const json_t *data)
 {
 	enum channel_kind kind = channel_kind(channel);
 	size_t most = conn->app->settings.event_max;
 
-	if (kind != CHANNEL_PRIVATE)
+	if (kind != CHANNEL_PRIVATE && kind != CHANNEL_PRESENCE)
 		conn_complain(conn, "Client event rejected: not on channels such as %s, only on "
-			      "private ones", channel);
+			      "private and presence ones", channel);
 	else if (!event_name_is_legal(span_str(event)))
 		conn_complain(conn, "Invalid client event: the name is longer than %d characters",
 			      EVENT_NAME_MAX);
@@ -291,30 +397,21 @@ static bool may_send(struct app_conn *conn, const char *event, const char *chann
 	return false;
 }
 
-static void channel_send(struct channel *channel, const struct app_delivery *delivery, const char *except)
-{
-	struct subscription *s;
-	struct app_conn *conn;
-
-	list_for_each(s, &channel->subscriptions, struct subscription, in_channel) {
-		conn = container_of(s->subscriber, struct app_conn, subscriber);
-		if (!except || strcmp(conn->socket_id, except) != 0)
-			conn_deliver(conn, delivery);
-	}
-}
-
 /* data goes on in the form it had: a string as a string, an object as an object. */
-static void client_event_relay(struct app_conn *conn, const char *event, const char *channel, json_t *data)
+static void client_event_relay(struct app_conn *conn, const char *event, const char *channel,
+			       json_t *data)
 {
-	CLEANUP(cleanup_text) char *text = message_text(event, channel, json_incref(data));
+	struct subscription *s = subscriber_find(&conn->subscriber, channel);
+	const char *user_id = s->member ? s->member->user_id : NULL;
+	CLEANUP(cleanup_text) char *text = message_text(event, channel, user_id, json_incref(data));
 	struct app_delivery delivery = {
 		.event = event, .channel = channel, .text = span_str(text),
 	};
 
 	if (!text)
-		conn_close(conn, APP_CLOSE_CAPACITY, "The hub is out of memory");
+		close_without_memory(conn);
 	else
-		channel_send(channels_find(&conn->app->channels, channel), &delivery, conn->socket_id);
+		channel_send(s->channel, &delivery, conn->socket_id);
 }
 
 static void handle_client_event(struct app_conn *conn, const json_t *message, uint64_t now_ms)
@@ -347,7 +444,8 @@ static const struct {
 	{ "pusher:pong", handle_pong },
 };
 
-static void handle_message(struct app_conn *conn, const char *event, const json_t *message, uint64_t now_ms)
+static void handle_message(struct app_conn *conn, const char *event, const json_t *message,
+			   uint64_t now_ms)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(handlers); i++)
 		if (strcmp(event, handlers[i].event) == 0) {
@@ -369,7 +467,8 @@ void app_receive(struct app_conn *conn, struct span text, uint64_t now_ms)
 	if (conn->closed)
 		return;
 	app_alive(conn, now_ms);
-	message = json_loadb((const char *)text.p, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+	message = json_loadb((const char *)text.p, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL,
+			     &error);
 	event = text_of(message, "event");
 	if (!message)
 		conn_complain(conn, "Invalid message: not JSON: %s", QUOTE(error.text));
@@ -435,7 +534,8 @@ static bool version_is_legal(const char *version)
 
 static bool protocol_is_served(const char *protocol)
 {
-	return strcmp(protocol, "5") == 0 || strcmp(protocol, "6") == 0 || strcmp(protocol, "7") == 0;
+	return strcmp(protocol, "5") == 0 || strcmp(protocol, "6") == 0 ||
+	       strcmp(protocol, "7") == 0;
 }
 
 static void greet(struct app_conn *conn, const char *protocol)
@@ -445,7 +545,8 @@ static void greet(struct app_conn *conn, const char *protocol)
 	char data[128];
 
 	if (strcmp(protocol, "7") == 0)
-		snprintf(data, sizeof(data), "{\"socket_id\":\"%s\",\"activity_timeout\":%" PRIu64 "}",
+		snprintf(data, sizeof(data),
+			 "{\"socket_id\":\"%s\",\"activity_timeout\":%" PRIu64 "}",
 			 conn->socket_id, timeout_s);
 	else
 		snprintf(data, sizeof(data), "{\"socket_id\":\"%s\"}", conn->socket_id);
@@ -519,7 +620,8 @@ struct app_conn *app_conn_free(struct app_conn *conn)
 {
 	if (!conn)
 		return NULL;
-	subscriber_deinit(&conn->subscriber);
+	conn->closed = true;
+	leave_all(conn);
 	list_del(&conn->in_app);
 	conn->app->n_conns--;
 	free(conn);
@@ -581,7 +683,7 @@ int app_publish(struct app *app, const struct app_event *event, const char *chan
 
 	if (!target)
 		return 0;	/* nobody listens, which is nobody's fault */
-	text = message_text(event->name, channel,
+	text = message_text(event->name, channel, NULL,
 			    json_stringn((const char *)event->data.p, event->data.len));
 	if (!text)
 		return -ENOMEM;
@@ -590,15 +692,13 @@ int app_publish(struct app *app, const struct app_event *event, const char *chan
 	return 0;
 }
 
-size_t app_n_subscribers(const struct app *app, const char *channel)
+const struct channel *app_channel(const struct app *app, const char *name)
 {
-	const struct channel *found = channels_find(&app->channels, channel);
-
-	return found ? found->n_subscriptions : 0;
+	return channels_find(&app->channels, name);
 }
 
-void app_each_channel(const struct app *app,
-		      void (*f)(void *arg, const char *name, size_t n_subscribers), void *arg)
+void app_each_channel(const struct app *app, void (*f)(void *arg, const struct channel *channel),
+		      void *arg)
 {
 	const struct list *bucket;
 	struct channel *channel;
@@ -606,6 +706,6 @@ void app_each_channel(const struct app *app,
 	for (size_t i = 0; i < CHANNELS_N_BUCKETS; i++) {
 		bucket = &app->channels.buckets[i];
 		list_for_each(channel, bucket, struct channel, in_bucket)
-			f(arg, channel->name, channel->n_subscriptions);
+			f(arg, channel);
 	}
 }

@@ -58,9 +58,11 @@ struct app_ops {
 
 struct app;
 struct app_conn;
+struct channel;
 
-int app_new(const struct app_settings *settings, const struct app_ops *ops, struct app **ret) MUST_CHECK;
-struct app *app_free(struct app *app);	/* all its connections are freed before */
+int app_new(const struct app_settings *settings, const struct app_ops *ops,
+	    struct app **ret) MUST_CHECK;
+struct app *app_free(struct app *app); /* all its connections are freed before */
 const struct app_settings *app_settings(const struct app *app);
 
 /* What a client asks for in its URL; parts that are not there are NULL. */
@@ -93,8 +95,9 @@ struct app_event {
 /* Names are legal (names.h), data is within the limit. */
 int app_publish(struct app *app, const struct app_event *event, const char *channel) MUST_CHECK;
 
-size_t app_n_subscribers(const struct app *app, const char *channel);
-void app_each_channel(const struct app *app,
-		      void (*f)(void *arg, const char *name, size_t n_subscribers), void *arg);
+/* NULL: nobody is subscribed. To be read only, until something happens to the app. */
+const struct channel *app_channel(const struct app *app, const char *name);
+void app_each_channel(const struct app *app, void (*f)(void *arg, const struct channel *channel),
+		      void *arg);
 
 #endif

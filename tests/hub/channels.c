@@ -4,6 +4,7 @@
  */
 #include "tests/hub/channels.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -21,14 +22,6 @@ void subscriber_init(struct subscriber *subscriber)
 {
 	list_init(&subscriber->subscriptions);
 	subscriber->n_subscriptions = 0;
-}
-
-void subscriber_deinit(struct subscriber *subscriber)
-{
-	struct subscription *s, *tmp;
-
-	list_for_each_safe(s, tmp, &subscriber->subscriptions, struct subscription, in_subscriber)
-		subscription_free(s);
 }
 
 static size_t bucket_of(const struct channels *channels, const char *name)
@@ -55,13 +48,15 @@ static struct channel *channel_new(struct channels *channels, const char *name)
 	if (!channel)
 		return NULL;
 	memcpy(channel->name, name, size);
-	channel->n_subscriptions = 0;
+	channel->n_subscriptions = channel->n_members = 0;
 	list_init(&channel->subscriptions);
+	list_init(&channel->members);
 	list_add_tail(&channels->buckets[bucket_of(channels, name)], &channel->in_bucket);
 	return channel;
 }
 
-int channels_subscribe(struct channels *channels, struct subscriber *subscriber, const char *name)
+int channels_subscribe(struct channels *channels, struct subscriber *subscriber, const char *name,
+		       struct subscription **ret)
 {
 	struct channel *channel = channels_find(channels, name);
 	struct subscription *s = malloc(sizeof(*s));
@@ -77,6 +72,7 @@ int channels_subscribe(struct channels *channels, struct subscriber *subscriber,
 	list_add_tail(&channel->subscriptions, &s->in_channel);
 	subscriber->n_subscriptions++;
 	channel->n_subscriptions++;
+	*ret = s;
 	return 0;
 }
 
@@ -92,6 +88,7 @@ struct subscription *subscription_free(struct subscription *s)
 {
 	if (!s)
 		return NULL;
+	assert(!s->member);
 	list_del(&s->in_subscriber);
 	list_del(&s->in_channel);
 	s->subscriber->n_subscriptions--;

@@ -15,12 +15,13 @@
 
 #include "tests/hub/http_auth.h"
 #include "tests/hub/names.h"
+#include "tests/hub/presence.h"
 
 /* What the handlers of all paths are given. */
 struct call {
 	struct app *app;
 	const struct http_request *request;
-	const char *rest;		/* of the path, after the part that chose the handler */
+	char *name;			/* in the path; "": the path takes none */
 	json_t *body;			/* of a POST */
 	struct http_answer *answer;
 };
@@ -47,10 +48,12 @@ static bool check_name(const json_t *name, struct http_answer *answer)
 	if (!json_is_string(name))
 		http_answer_text(answer, 400, "Invalid event: name has to be a string");
 	else if (!event_name_is_legal(span_of_json(name)))
-		http_answer_text(answer, 400, "Invalid event name: it has to have 1 to %d characters",
+		http_answer_text(answer, 400,
+				 "Invalid event name: it has to have 1 to %d characters",
 				 EVENT_NAME_MAX);
 	else if (event_name_is_reserved(json_string_value(name)))
-		http_answer_text(answer, 400, "Invalid event name: pusher: and pusher_internal: are "
+		http_answer_text(answer, 400,
+				 "Invalid event name: pusher: and pusher_internal: are "
 				 "the protocol's own");
 	else
 		return true;
@@ -76,7 +79,8 @@ static bool check_socket_id(const json_t *socket_id, struct http_answer *answer)
 		return true;
 	if (json_is_string(socket_id) && socket_id_is_legal(span_of_json(socket_id)))
 		return true;
-	http_answer_text(answer, 400, "Invalid socket_id: it has to be two numbers joined by a dot");
+	http_answer_text(answer, 400,
+			 "Invalid socket_id: it has to be two numbers joined by a dot");
 	return false;
 }
 
@@ -99,7 +103,8 @@ static bool check_channels(const json_t *channels, struct http_answer *answer)
 	size_t i;
 
 	if (!json_is_array(channels) || json_array_size(channels) == 0) {
-		http_answer_text(answer, 400, "Invalid event: channels has to be an array of strings");
+		http_answer_text(answer, 400,
+				 "Invalid event: channels has to be an array of strings");
 		return false;
 	}
 	if (json_array_size(channels) > HTTP_API_CHANNELS_MAX) {
@@ -141,8 +146,10 @@ static int publish(struct app *app, const json_t *json)
 	int r;
 
 	if (!channels)
-		return app_publish(app, &event, json_string_value(json_object_get(json, "channel")));
-	json_array_foreach(channels, i, channel) {
+		return app_publish(app, &event,
+				   json_string_value(json_object_get(json, "channel")));
+	json_array_foreach(channels, i, channel)
+	{
 		r = app_publish(app, &event, json_string_value(channel));
 		if (r < 0)
 			return r;
@@ -166,11 +173,13 @@ static bool check_batch(const struct call *call, const json_t *batch)
 	size_t i;
 
 	if (!json_is_array(batch)) {
-		http_answer_text(call->answer, 400, "Invalid batch: batch has to be an array of events");
+		http_answer_text(call->answer, 400,
+				 "Invalid batch: batch has to be an array of events");
 		return false;
 	}
 	if (json_array_size(batch) > HTTP_API_BATCH_MAX) {
-		http_answer_text(call->answer, 400, "Batch too large: %zu events, the maximum is %d",
+		http_answer_text(call->answer, 400,
+				 "Batch too large: %zu events, the maximum is %d",
 				 json_array_size(batch), HTTP_API_BATCH_MAX);
 		return false;
 	}
@@ -222,23 +231,49 @@ static bool is_asked_for(const struct http_request *request, const char *word)
 	return false;
 }
 
+/* user_count is refused where there are no users. False: the client has been told. */
+static bool counts_fit(const struct call *call, const char *channels)
+{
+	if (!is_asked_for(call->request, "user_count") ||
+	    channel_kind(channels) == CHANNEL_PRESENCE)
+		return true;
+	http_answer_text(call->answer, 400,
+			 "user_count may only be requested for presence channels: of a "
+			 "list of channels, use filter_by_prefix=presence-");
+	return false;
+}
+
+static int put_count(const struct call *call, const char *what, size_t n, json_t *out)
+{
+	if (!is_asked_for(call->request, what))
+		return 0;
+	return json_object_set_new(out, what, json_integer((json_int_t)n));
+}
+
+static int put_counts(const struct call *call, const struct channel *channel, json_t *out)
+{
+	if (put_count(call, "subscription_count", channel ? channel->n_subscriptions : 0, out) != 0)
+		return -1;
+	return put_count(call, "user_count", channel ? channel->n_members : 0, out);
+}
+
 struct listing {
+	const struct call *call;
 	const char *prefix;
-	bool with_count, failed;
+	bool failed;
 	json_t *channels;
 };
 
-static void list_channel(void *arg, const char *name, size_t n_subscribers)
+static void list_channel(void *arg, const struct channel *channel)
 {
 	struct listing *listing = arg;
 	json_t *entry;
 
-	if (strncmp(name, listing->prefix, strlen(listing->prefix)) != 0)
+	if (strncmp(channel->name, listing->prefix, strlen(listing->prefix)) != 0)
 		return;
 	entry = json_object();
-	if ((listing->with_count &&
-	     json_object_set_new(entry, "subscription_count", json_integer((json_int_t)n_subscribers)) != 0) ||
-	    json_object_set(listing->channels, name, entry) != 0)
+	if (put_counts(listing->call, channel, entry) != 0 ||
+	    json_object_set(listing->channels, channel->name, entry) != 0)
 		listing->failed = true;
 	json_decref(entry);
 }
@@ -248,37 +283,63 @@ static void get_channels(const struct call *call)
 	CLEANUP(cleanup_json) json_t *answer = json_pack("{s:{}}", "channels");
 	const char *prefix = http_request_param(call->request, "filter_by_prefix");
 	struct listing listing = {
+		.call = call,
 		.prefix = prefix ? prefix : "",
-		.with_count = is_asked_for(call->request, "subscription_count"),
 		.channels = json_object_get(answer, "channels"),
 	};
 
-	if (is_asked_for(call->request, "user_count") &&
-	    channel_kind(listing.prefix) != CHANNEL_PRESENCE) {
-		http_answer_text(call->answer, 400, "user_count may only be requested for presence "
-				 "channels: use filter_by_prefix=presence-");
+	if (!counts_fit(call, listing.prefix))
 		return;
-	}
 	app_each_channel(call->app, list_channel, &listing);
 	answer_object(call->answer, listing.failed ? NULL : answer);
+}
+
+static bool check_name_in_path(const struct call *call)
+{
+	if (channel_name_is_legal(span_str(call->name)))
+		return true;
+	http_answer_text(call->answer, 400, "Invalid channel name: %.200s", call->name);
+	return false;
 }
 
 static void get_channel(const struct call *call)
 {
 	CLEANUP(cleanup_json) json_t *answer = NULL;
-	size_t n = app_n_subscribers(call->app, call->rest);
+	const struct channel *channel = app_channel(call->app, call->name);
 
-	if (!channel_name_is_legal(span_str(call->rest))) {
-		http_answer_text(call->answer, 400, "Invalid channel name: %.200s", call->rest);
+	if (!check_name_in_path(call) || !counts_fit(call, call->name))
+		return;
+	answer = json_pack("{s:b}", "occupied", channel != NULL);
+	if (put_counts(call, channel, answer) != 0)
+		answer_no_memory(call->answer);
+	else
+		answer_object(call->answer, answer);
+}
+
+static int put_users(const struct channel *channel, json_t *users)
+{
+	struct member *member;
+
+	list_for_each(member, &channel->members, struct member, in_channel)
+		if (json_array_append_new(users, json_pack("{s:s}", "id", member->user_id)) != 0)
+			return -1;
+	return 0;
+}
+
+static void get_users(const struct call *call)
+{
+	CLEANUP(cleanup_json) json_t *answer = NULL;
+	const struct channel *channel = app_channel(call->app, call->name);
+
+	if (!check_name_in_path(call))
+		return;
+	if (channel_kind(call->name) != CHANNEL_PRESENCE) {
+		http_answer_text(call->answer, 400,
+				 "Users can only be retrieved for presence channels");
 		return;
 	}
-	if (is_asked_for(call->request, "user_count") && channel_kind(call->rest) != CHANNEL_PRESENCE) {
-		http_answer_text(call->answer, 400, "user_count may only be requested for presence channels");
-		return;
-	}
-	answer = json_pack("{s:b}", "occupied", n > 0);
-	if (is_asked_for(call->request, "subscription_count") &&
-	    json_object_set_new(answer, "subscription_count", json_integer((json_int_t)n)) != 0)
+	answer = json_pack("{s:[]}", "users");
+	if (channel && put_users(channel, json_object_get(answer, "users")) != 0)
 		answer_no_memory(call->answer);
 	else
 		answer_object(call->answer, answer);
@@ -287,22 +348,28 @@ static void get_channel(const struct call *call)
 /* ---- who serves what ------------------------------------------------------------------ */
 
 static const struct route {
-	const char *method, *path;	/* one that ends in a slash takes a name after it */
+	const char *method, *path;	/* one that ends in a slash takes a name after it, */
+	const char *rest;		/* and this after the name */
 	void (*handle)(const struct call *call);
 } routes[] = {
-	{ "POST", "/events", post_event },
-	{ "POST", "/batch_events", post_batch },
-	{ "GET", "/channels", get_channels },
-	{ "GET", "/channels/", get_channel },
+	{ "POST", "/events", "", post_event },
+	{ "POST", "/batch_events", "", post_batch },
+	{ "GET", "/channels", "", get_channels },
+	{ "GET", "/channels/", "", get_channel },
+	{ "GET", "/channels/", "/users", get_users },
 };
 
-static bool route_fits(const struct route *route, const char *path)
+/* How long the name in path is, or -1: the route is another one. */
+static int route_fits(const struct route *route, const char *path)
 {
-	size_t len = strlen(route->path);
+	size_t len = strlen(route->path), name_len;
 
 	if (route->path[len - 1] != '/')
-		return strcmp(path, route->path) == 0;
-	return strncmp(path, route->path, len) == 0 && path[len] && !strchr(path + len, '/');
+		return strcmp(path, route->path) == 0 ? 0 : -1;
+	if (strncmp(path, route->path, len) != 0)
+		return -1;
+	name_len = strcspn(path + len, "/");
+	return name_len > 0 && strcmp(path + len + name_len, route->rest) == 0 ? (int)name_len : -1;
 }
 
 /* The part of the path after "/apps/ID", or NULL. */
@@ -319,19 +386,23 @@ static const char *path_in_app(const char *path, const char *id)
 	return path + id_len;
 }
 
-static const struct route *route_find(const struct call *call, const char *path)
+static const struct route *route_find(const struct call *call, const char *path, int *ret_name_len)
 {
 	bool path_is_known = false;
+	int name_len;
 
 	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
-		if (!route_fits(&routes[i], path))
+		name_len = route_fits(&routes[i], path);
+		if (name_len < 0)
 			continue;
+		*ret_name_len = name_len;
 		if (strcmp(call->request->method, routes[i].method) == 0)
 			return &routes[i];
 		path_is_known = true;
 	}
 	if (path_is_known)
-		http_answer_text(call->answer, 405, "This path does not take %.20s", call->request->method);
+		http_answer_text(call->answer, 405, "This path does not take %.20s",
+				 call->request->method);
 	else
 		http_answer_text(call->answer, 404, "Not found: this hub does not serve the path");
 	return NULL;
@@ -351,14 +422,17 @@ static bool read_body(struct call *call)
 
 static void act(struct call *call, const char *path)
 {
-	const struct route *route = route_find(call, path);
+	int name_len;
+	const struct route *route = route_find(call, path, &name_len);
 
-	if (!route)
+	if (!route || (strcmp(route->method, "POST") == 0 && !read_body(call)))
 		return;
-	call->rest = path + strlen(route->path);
-	if (strcmp(route->method, "POST") == 0 && !read_body(call))
-		return;
-	route->handle(call);
+	call->name = strndup(path + strlen(route->path), (size_t)name_len);
+	if (call->name)
+		route->handle(call);
+	else
+		answer_no_memory(call->answer);
+	free(call->name);
 	json_decref(call->body);
 }
 

@@ -16,13 +16,19 @@
 
 #include "gateway/sign.h"
 #include "tests/hub/app.h"
+#include "tests/hub/presence.h"
 
 #define KEY "aaaabbbbccccddddeeee"
 #define SECRET "11112222333344445555"
 #define PATH "/app/" KEY
 #define START_MS 1000000
 
-enum { ACTIVITY_MS = 120000, PONG_MS = 30000, PING_MS = ACTIVITY_MS + ACTIVITY_MS / 6, EVENT_MAX = 100 };
+enum {
+	ACTIVITY_MS = 120000,
+	PONG_MS = 30000,
+	PING_MS = ACTIVITY_MS + ACTIVITY_MS / 6,
+	EVENT_MAX = 100
+};
 
 /* ---- clients -------------------------------------------------------------------------------- */
 
@@ -61,8 +67,8 @@ static const struct app_settings settings = {
 };
 
 /* Says hello; the greeting stays in heard. */
-static void client_init(struct client *client, struct app *app, const char *path, const char *protocol,
-			const char *version)
+static void client_init(struct client *client, struct app *app, const char *path,
+			const char *protocol, const char *version)
 {
 	const struct app_hello hello = { .path = path, .protocol = protocol, .version = version };
 
@@ -88,7 +94,8 @@ static void assert_heard(struct client *client, const char *expected)
 {
 	char heard[2000];
 
-	snprintf(heard, sizeof(heard), "%.*s", (int)client->heard.len, (const char *)buf_data(&client->heard));
+	snprintf(heard, sizeof(heard), "%.*s", (int)client->heard.len,
+		 (const char *)buf_data(&client->heard));
 	assert_string_equal(heard, expected);
 	buf_clear(&client->heard);
 }
@@ -99,13 +106,14 @@ static void assert_heard_of(struct client *client, const char *part)
 	buf_put_byte(&client->heard, '\0');
 	if (!strstr((const char *)buf_data(&client->heard), part))
 		fail_msg("\"%s\" is not in: %s", part, (const char *)buf_data(&client->heard));
-	assert_int_equal(strcspn((const char *)buf_data(&client->heard), "\n") + 2, client->heard.len);
+	assert_int_equal(strcspn((const char *)buf_data(&client->heard), "\n") + 2,
+			 client->heard.len);
 	buf_clear(&client->heard);
 }
 
 static void PRINTF(3, 4) say_at(struct client *client, uint64_t now_ms, const char *fmt, ...)
 {
-	char text[1000];
+	char text[4000];
 	va_list args;
 
 	va_start(args, fmt);
@@ -118,18 +126,22 @@ static void PRINTF(3, 4) say_at(struct client *client, uint64_t now_ms, const ch
 static void say_subscribe(struct client *client, const char *channel, const char *auth)
 {
 	if (auth)
-		say(client, "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"%s\",\"auth\":\"%s\"}}", channel,
-		    auth);
+		say(client,
+		    "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"%s\",\"auth\":\"%"
+		    "s\"}}",
+		    channel, auth);
 	else
-		say(client, "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"%s\"}}", channel);
+		say(client, "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"%s\"}}",
+		    channel);
 }
 
 static void sign_subscription(struct client *client, const char *channel, char ret[200])
 {
 	CLEANUP(buf_deinit) struct buf out = BUF_NULL;
 
-	assert_int_equal(sign_channel(KEY, SECRET, app_conn_socket_id(client->conn), channel, span_str(NULL),
-				      &out), 0);
+	assert_int_equal(sign_channel(KEY, SECRET, app_conn_socket_id(client->conn), channel,
+				      span_str(NULL), &out),
+			 0);
 	snprintf(ret, 200, "%.*s", (int)out.len, (const char *)buf_data(&out));
 }
 
@@ -139,8 +151,10 @@ static void subscribe(struct client *client, const char *channel)
 
 	sign_subscription(client, channel, auth);
 	say_subscribe(client, channel, auth);
-	snprintf(expected, sizeof(expected), "{\"event\":\"pusher_internal:subscription_succeeded\","
-		 "\"channel\":\"%s\",\"data\":\"{}\"}\n", channel);
+	snprintf(expected, sizeof(expected),
+		 "{\"event\":\"pusher_internal:subscription_succeeded\","
+		 "\"channel\":\"%s\",\"data\":\"{}\"}\n",
+		 channel);
 	assert_heard(client, expected);
 }
 
@@ -174,6 +188,13 @@ static int teardown(void **state)
 	return 0;
 }
 
+static size_t n_subscribers(const struct app *app, const char *name)
+{
+	const struct channel *channel = app_channel(app, name);
+
+	return channel ? channel->n_subscriptions : 0;
+}
+
 /* ---- coming in ------------------------------------------------------------------------------- */
 
 static void test_hello_is_greeted_with_socket_id_and_timeout(void **state)
@@ -183,7 +204,8 @@ static void test_hello_is_greeted_with_socket_id_and_timeout(void **state)
 	char expected[300];
 
 	client_init(&client, place->app, PATH, "7", NULL);
-	snprintf(expected, sizeof(expected), "{\"event\":\"pusher:connection_established\",\"data\":\""
+	snprintf(expected, sizeof(expected),
+		 "{\"event\":\"pusher:connection_established\",\"data\":\""
 		 "{\\\"socket_id\\\":\\\"%s\\\",\\\"activity_timeout\\\":120}\"}\n",
 		 app_conn_socket_id(client.conn));
 	assert_heard(&client, expected);
@@ -216,8 +238,8 @@ static void test_socket_ids_are_two_numbers_and_differ(void **state)
 	assert_string_not_equal(id, app_conn_socket_id(place->b.conn));
 }
 
-static void assert_refused(struct app *app, const char *path, const char *protocol, const char *version,
-			   int code)
+static void assert_refused(struct app *app, const char *path, const char *protocol,
+			   const char *version, int code)
 {
 	struct client client;
 	char said[50];
@@ -276,7 +298,7 @@ static void test_public_channel_needs_no_signature(void **state)
 
 	say_subscribe(&place->a, "news", NULL);
 	assert_heard_of(&place->a, "subscription_succeeded");
-	assert_int_equal(app_n_subscribers(place->app, "news"), 1);
+	assert_int_equal(n_subscribers(place->app, "news"), 1);
 }
 
 static void test_private_channel_takes_its_signature(void **state)
@@ -286,16 +308,18 @@ static void test_private_channel_takes_its_signature(void **state)
 	subscribe(&place->a, "private-x");
 	subscribe(&place->a, "private-encrypted-x");
 	subscribe(&place->b, "private-x");
-	assert_int_equal(app_n_subscribers(place->app, "private-x"), 2);
+	assert_int_equal(n_subscribers(place->app, "private-x"), 2);
 }
 
-static void assert_not_subscribed(struct place *place, const char *channel, const char *auth, const char *why)
+static void assert_not_subscribed(struct place *place, const char *channel, const char *auth,
+				  const char *why)
 {
 	say_subscribe(&place->a, channel, auth);
-	assert_heard_of(&place->a, "{\"event\":\"pusher:error\",\"data\":{\"code\":null,\"message\":");
+	assert_heard_of(&place->a,
+			"{\"event\":\"pusher:error\",\"data\":{\"code\":null,\"message\":");
 	say_subscribe(&place->a, channel, auth);
 	assert_heard_of(&place->a, why);
-	assert_int_equal(app_n_subscribers(place->app, channel), 0);
+	assert_int_equal(n_subscribers(place->app, channel), 0);
 	assert_int_equal(place->a.close_code, 0);
 }
 
@@ -337,7 +361,6 @@ static void test_channel_that_cannot_be_is_refused(void **state)
 
 	memset(too_long, 'x', sizeof(too_long) - 1);
 	too_long[sizeof(too_long) - 1] = '\0';
-	assert_not_subscribed(place, "presence-x", KEY ":x", "Presence");
 	assert_not_subscribed(place, "", NULL, "Invalid channel name");
 	assert_not_subscribed(place, "a b", NULL, "Invalid channel name");
 	assert_not_subscribed(place, "a:b", NULL, "Invalid channel name");
@@ -353,8 +376,9 @@ static void test_second_subscription_is_an_error_and_the_first_one_stays(void **
 
 	subscribe(&place->a, "private-x");
 	say_subscribe(&place->a, "private-x", NULL);
-	assert_heard_of(&place->a, "\"code\":null,\"message\":\"Existing subscription to channel private-x\"");
-	assert_int_equal(app_n_subscribers(place->app, "private-x"), 1);
+	assert_heard_of(&place->a, "\"code\":null,\"message\":\"Existing subscription to channel "
+				   "private-x\"");
+	assert_int_equal(n_subscribers(place->app, "private-x"), 1);
 }
 
 static void test_subscriptions_of_a_connection_have_a_limit(void **state)
@@ -392,16 +416,17 @@ static void test_subscriptions_end_with_their_connection(void **state)
 
 	client_join(&client, place->app);
 	say_subscribe(&client, "news", NULL);
-	assert_int_equal(app_n_subscribers(place->app, "news"), 1);
+	assert_int_equal(n_subscribers(place->app, "news"), 1);
 	client_deinit(&client);
-	assert_int_equal(app_n_subscribers(place->app, "news"), 0);
+	assert_int_equal(n_subscribers(place->app, "news"), 0);
 }
 
-static void count_channel(void *arg, const char *name, size_t n_subscribers)
+static void count_channel(void *arg, const struct channel *channel)
 {
 	char *seen = arg;
 
-	snprintf(seen + strlen(seen), 100 - strlen(seen), "%s=%zu ", name, n_subscribers);
+	snprintf(seen + strlen(seen), 100 - strlen(seen), "%s=%zu ", channel->name,
+		 channel->n_subscriptions);
 }
 
 static void test_channels_are_those_with_subscribers(void **state)
@@ -417,18 +442,190 @@ static void test_channels_are_those_with_subscribers(void **state)
 	assert_string_equal(seen, "news=2 ");
 }
 
+/* ---- presence -------------------------------------------------------------------------------- */
+
+#define ROOM "presence-room"
+
+/* Asks to join as the user of this channel_data, whose text is signed as it is. */
+static void ask_to_join(struct client *client, const char *channel_data)
+{
+	CLEANUP(buf_deinit) struct buf auth = BUF_NULL;
+	char quoted[3000], *out = quoted;
+
+	for (const char *p = channel_data; *p; p++) {
+		if (*p == '"' || *p == '\\')
+			*out++ = '\\';
+		*out++ = *p;
+	}
+	*out = '\0';
+	assert_int_equal(sign_channel(KEY, SECRET, app_conn_socket_id(client->conn), ROOM,
+				      span_str(channel_data), &auth), 0);
+	buf_put_byte(&auth, '\0');
+	say(client,
+	    "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"" ROOM "\",\"auth\":\"%s\","
+	    "\"channel_data\":\"%s\"}}",
+	    (const char *)buf_data(&auth), quoted);
+}
+
+#define MEMBERS(list) "{\"event\":\"pusher_internal:subscription_succeeded\",\"channel\":\"" ROOM \
+	"\",\"data\":\"{\\\"presence\\\":" list "}\"}\n"
+#define TOLD(event, data) "{\"event\":\"pusher_internal:" event "\",\"channel\":\"" ROOM \
+	"\",\"data\":\"" data "\"}\n"
+#define ANN "{\"user_id\":\"ann\",\"user_info\":{\"name\":\"Z\xc3\xbcrich \xe2\x9c\x93\"}}"
+#define ANN_INFO "{\\\"name\\\":\\\"Z\xc3\xbcrich \xe2\x9c\x93\\\"}"
+
+static void test_presence_member_is_told_who_is_there_and_the_others_of_it(void **state)
+{
+	struct place *place = *state;
+
+	ask_to_join(&place->a, ANN);
+	assert_heard(&place->a,
+		     MEMBERS("{\\\"ids\\\":[\\\"ann\\\"],\\\"hash\\\":{\\\"ann\\\":" ANN_INFO
+			     "},\\\"count\\\":1}"));
+	ask_to_join(&place->b, "{\"user_id\":7}");
+	assert_heard(&place->b,
+		     MEMBERS("{\\\"ids\\\":[\\\"ann\\\",\\\"7\\\"],\\\"hash\\\":{"
+			     "\\\"ann\\\":" ANN_INFO ",\\\"7\\\":null},\\\"count\\\":2}"));
+	assert_heard(&place->a, TOLD("member_added", "{\\\"user_id\\\":\\\"7\\\"}"));
+	say(&place->b, "{\"event\":\"pusher:unsubscribe\",\"data\":{\"channel\":\"" ROOM "\"}}");
+	assert_heard(&place->a, TOLD("member_removed", "{\\\"user_id\\\":\\\"7\\\"}"));
+	assert_heard(&place->b, "");
+	ask_to_join(&place->b, ANN);
+	assert_heard_of(&place->b, "\\\"count\\\":1");
+	assert_heard(&place->a, "");
+}
+
+/* A user is there from its first connection to its last, however that ends. */
+static void test_presence_member_is_a_user_not_a_connection(void **state)
+{
+	struct place *place = *state;
+	struct client second;
+
+	client_join(&second, place->app);
+	ask_to_join(&place->a, "{\"user_id\":\"a\"}");
+	ask_to_join(&place->b, "{\"user_id\":\"b\"}");
+	ask_to_join(&second, "{\"user_id\":\"b\"}");
+	buf_clear(&place->b.heard);
+	assert_heard_of(&second, "\\\"count\\\":2");
+	buf_clear(&place->a.heard);
+	assert_int_equal(app_channel(place->app, ROOM)->n_members, 2);
+	client_deinit(&second);
+	assert_heard(&place->a, "");
+	assert_heard(&place->b, "");
+	assert_true(app_tick(place->b.conn, START_MS + PING_MS) != UINT64_MAX);
+	assert_true(app_tick(place->b.conn, START_MS + PING_MS + PONG_MS) == UINT64_MAX);
+	assert_int_equal(place->b.close_code, APP_CLOSE_NO_PONG);
+	assert_heard(&place->a, TOLD("member_removed", "{\\\"user_id\\\":\\\"b\\\"}"));
+	assert_int_equal(app_channel(place->app, ROOM)->n_members, 1);
+}
+
+static void assert_not_joined(struct place *place, const char *channel_data, const char *why)
+{
+	ask_to_join(&place->a, channel_data);
+	assert_heard_of(&place->a, why);
+	assert_int_equal(n_subscribers(place->app, ROOM), 0);
+}
+
+static void test_presence_channel_refuses_what_is_no_user(void **state)
+{
+	struct place *place = *state;
+	char text[1100];
+
+	assert_not_joined(place, "x",
+			  "Cannot join presence channel " ROOM ": channel_data has to be");
+	assert_not_joined(place, "7", "channel_data has to be");
+	assert_not_joined(place, "{}", "channel_data has to be");
+	assert_not_joined(place, "{\"user_id\":\"\"}", "channel_data has to be");
+	assert_not_joined(place, "{\"user_id\":\"a\\u0000b\"}", "channel_data has to be");
+	snprintf(text, sizeof(text), "{\"user_id\":\"%0129d\"}", 0);
+	assert_not_joined(place, text, "the user_id is longer than 128 bytes");
+	snprintf(text, sizeof(text), "{\"user_id\":1,\"user_info\":\"%01000d\"}", 0);
+	assert_not_joined(place, text, "channel_data is longer than 1024 bytes");
+	assert_int_equal(place->a.close_code, 0);
+}
+
+static void test_presence_signature_is_over_the_bytes_of_channel_data(void **state)
+{
+	struct place *place = *state;
+	char auth[200];
+
+	sign_subscription(&place->a, ROOM, auth);
+	assert_not_subscribed(place, ROOM, NULL, "Auth info required");
+	assert_not_subscribed(place, ROOM, auth, "channel_data has to be");
+	say(&place->a,
+	    "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"" ROOM "\",\"auth\":\"%s\","
+	    "\"channel_data\":\"{}\"}}",
+	    auth);
+	assert_heard_of(&place->a, "Invalid signature");
+	/* Of other channels it is not part of what is signed. */
+	sign_subscription(&place->a, "private-x", auth);
+	say(&place->a,
+	    "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"private-x\",\"auth\":\"%s\","
+	    "\"channel_data\":\"{}\"}}",
+	    auth);
+	assert_heard_of(&place->a, "subscription_succeeded");
+}
+
+static void test_presence_channel_has_a_limit_of_members_not_of_connections(void **state)
+{
+	struct place *place = *state;
+	static struct client more[PRESENCE_MEMBERS_MAX];
+	char user[50];
+
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
+		client_join(&more[i], place->app);
+		snprintf(user, sizeof(user), "{\"user_id\":%zu}", i);
+		ask_to_join(&more[i], user);
+	}
+	ask_to_join(&place->a, "{\"user_id\":\"one too many\"}");
+	assert_heard_of(&place->a, "there are 100 members already");
+	ask_to_join(&place->a, "{\"user_id\":\"0\"}");
+	assert_heard_of(&place->a, "\\\"count\\\":100");
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
+		client_deinit(&more[i]);
+	assert_int_equal(app_channel(place->app, ROOM)->n_members, 1);
+}
+
+static void test_presence_client_event_says_who_sent_it(void **state)
+{
+	struct place *place = *state;
+
+	ask_to_join(&place->a, "{\"user_id\":\"a\"}");
+	ask_to_join(&place->b, "{\"user_id\":\"b\"}");
+	buf_clear(&place->a.heard);
+	buf_clear(&place->b.heard);
+	say(&place->a,
+	    "{\"event\":\"client-e\",\"channel\":\"" ROOM "\",\"data\":{},\"user_id\":\"liar\"}");
+	assert_heard(&place->a, "");
+	assert_heard(&place->b,
+		     "{\"event\":\"client-e\",\"channel\":\"" ROOM "\",\"user_id\":\"a\","
+		     "\"data\":{}}\n");
+}
+
 /* ---- what is no message ---------------------------------------------------------------------- */
 
 static void test_nonsense_gets_an_error_and_the_connection_goes_on(void **state)
 {
 	static const char *const nonsense[] = {
-		"", "x", "{", "[]", "7", "null", "{}", "{\"event\":7}", "{\"event\":\"a\\u0000b\"}",
-		"{\"event\":\"news\"}", "{\"event\":\"pusher:unknown\"}", "{\"event\":\"pusher:subscribe\"}",
+		"",
+		"x",
+		"{",
+		"[]",
+		"7",
+		"null",
+		"{}",
+		"{\"event\":7}",
+		"{\"event\":\"a\\u0000b\"}",
+		"{\"event\":\"news\"}",
+		"{\"event\":\"pusher:unknown\"}",
+		"{\"event\":\"pusher:subscribe\"}",
 		"{\"event\":\"pusher:subscribe\",\"data\":\"news\"}",
 		"{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":7}}",
 		"{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"a\\u0000b\"}}",
 		"{\"event\":\"pusher:unsubscribe\",\"data\":{}}",
-		"{\"event\":\"client-x\"}", "{\"event\":\"client-x\",\"channel\":\"private-x\"}", "\"\xff\"",
+		"{\"event\":\"client-x\"}",
+		"{\"event\":\"client-x\",\"channel\":\"private-x\"}",
+		"\"\xff\"",
 	};
 	struct place *place = *state;
 
@@ -448,7 +645,8 @@ static void test_nonsense_gets_an_error_and_the_connection_goes_on(void **state)
 static void test_event_reaches_all_subscribers_as_text(void **state)
 {
 	const struct app_event event = { .name = "e", .data = span_str("{\"a\":\"\xc3\xbc\"}") };
-	const char *expected = "{\"event\":\"e\",\"channel\":\"private-x\",\"data\":\"{\\\"a\\\":\\\"\xc3\xbc\\\"}\"}\n";
+	const char *expected = "{\"event\":\"e\",\"channel\":\"private-x\",\"data\":\"{\\\"a\\\":"
+			       "\\\"\xc3\xbc\\\"}\"}\n";
 	struct place *place = *state;
 
 	subscribe(&place->a, "private-x");
@@ -484,8 +682,9 @@ static void test_client_event_goes_to_the_others_as_it_came(void **state)
 	say(&place->a, "{\"event\":\"client-e\",\"channel\":\"private-x\",\"data\":{\"a\":[1]}}");
 	say(&place->a, "{\"event\":\"client-e\",\"channel\":\"private-x\",\"data\":\"{}\"}");
 	assert_heard(&place->a, "");
-	assert_heard(&place->b, "{\"event\":\"client-e\",\"channel\":\"private-x\",\"data\":{\"a\":[1]}}\n"
-			       "{\"event\":\"client-e\",\"channel\":\"private-x\",\"data\":\"{}\"}\n");
+	assert_heard(&place->b,
+		     "{\"event\":\"client-e\",\"channel\":\"private-x\",\"data\":{\"a\":[1]}}\n"
+		     "{\"event\":\"client-e\",\"channel\":\"private-x\",\"data\":\"{}\"}\n");
 }
 
 static void assert_client_event_refused(struct place *place, const char *channel, const char *data,
@@ -508,8 +707,9 @@ static void test_client_event_needs_a_private_channel_of_the_sender(void **state
 	buf_clear(&place->a.heard);
 	buf_clear(&place->b.heard);
 	assert_client_event_refused(place, "private-x", "1", "no subscription");
-	assert_client_event_refused(place, "private-encrypted-x", "1", "only on private ones");
-	assert_client_event_refused(place, "news", "1", "only on private ones");
+	assert_client_event_refused(place, "private-encrypted-x", "1",
+				    "only on private and presence ones");
+	assert_client_event_refused(place, "news", "1", "only on private and presence ones");
 	assert_client_event_refused(place, "a b", "1", "Invalid channel name");
 }
 
@@ -562,7 +762,8 @@ static void test_quiet_client_is_pinged_and_then_closed(void **state)
 	assert_heard(&place->a, "");
 	assert_int_equal(app_tick(conn, START_MS + PING_MS), START_MS + PING_MS + PONG_MS);
 	assert_heard(&place->a, "{\"event\":\"pusher:ping\",\"data\":{}}\n");
-	assert_int_equal(app_tick(conn, START_MS + PING_MS + PONG_MS - 1), START_MS + PING_MS + PONG_MS);
+	assert_int_equal(app_tick(conn, START_MS + PING_MS + PONG_MS - 1),
+			 START_MS + PING_MS + PONG_MS);
 	assert_heard(&place->a, "");
 	assert_true(app_tick(conn, START_MS + PING_MS + PONG_MS) == UINT64_MAX);
 	assert_int_equal(place->a.close_code, APP_CLOSE_NO_PONG);
@@ -595,7 +796,8 @@ static void test_client_that_pings_is_not_pinged(void **state)
 	struct place *place = *state;
 
 	for (uint64_t i = 1; i <= 5; i++) {
-		say_at(&place->a, START_MS + i * ACTIVITY_MS, "{\"event\":\"pusher:ping\",\"data\":{}}");
+		say_at(&place->a, START_MS + i * ACTIVITY_MS,
+		       "{\"event\":\"pusher:ping\",\"data\":{}}");
 		assert_heard(&place->a, "{\"event\":\"pusher:pong\",\"data\":{}}\n");
 		assert_int_equal(app_tick(place->a.conn, START_MS + i * ACTIVITY_MS + 1),
 				 START_MS + i * ACTIVITY_MS + PING_MS);
@@ -613,7 +815,7 @@ static void test_end_of_the_hub_is_told_to_all_once(void **state)
 	assert_int_equal(place->a.close_code, APP_CLOSE_RECONNECT);
 	assert_string_equal(place->a.close_reason, "bye");
 	assert_int_equal(place->b.close_code, APP_CLOSE_RECONNECT);
-	assert_int_equal(app_n_subscribers(place->app, "private-x"), 0);
+	assert_int_equal(n_subscribers(place->app, "private-x"), 0);
 }
 
 int main(void)
@@ -635,6 +837,12 @@ int main(void)
 		TEST(test_unsubscribe_ends_it),
 		TEST(test_subscriptions_end_with_their_connection),
 		TEST(test_channels_are_those_with_subscribers),
+		TEST(test_presence_member_is_told_who_is_there_and_the_others_of_it),
+		TEST(test_presence_member_is_a_user_not_a_connection),
+		TEST(test_presence_channel_refuses_what_is_no_user),
+		TEST(test_presence_signature_is_over_the_bytes_of_channel_data),
+		TEST(test_presence_channel_has_a_limit_of_members_not_of_connections),
+		TEST(test_presence_client_event_says_who_sent_it),
 		TEST(test_nonsense_gets_an_error_and_the_connection_goes_on),
 		TEST(test_event_reaches_all_subscribers_as_text),
 		TEST(test_event_leaves_its_sender_out),

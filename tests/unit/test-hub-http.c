@@ -27,7 +27,8 @@
 
 enum { EVENT_MAX = 10240 };
 
-/* ---- subscribers ------------------------------------------------------------------------------ */
+/* ---- subscribers ------------------------------------------------------------------------------
+ */
 
 struct client {
 	struct app_conn *conn;
@@ -66,7 +67,8 @@ static void client_subscribe(struct client *client, const char *channel)
 {
 	char text[300];
 
-	snprintf(text, sizeof(text), "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"%s\"}}", channel);
+	snprintf(text, sizeof(text),
+		 "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"%s\"}}", channel);
 	app_receive(client->conn, span_str(text), 0);
 	buf_clear(&client->heard);
 }
@@ -110,7 +112,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* ---- requests --------------------------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------------------------------
+ */
 
 static void request_init(struct http_request *request, const char *method, const char *path,
 			 const char *query, const char *body)
@@ -139,15 +142,19 @@ static void ask_raw(struct place *place, const char *method, const char *path, c
 }
 
 /* Signed as the gateway does. query: "name=value&...", in the order of names, or NULL. */
-static void ask(struct place *place, const char *method, const char *path, const char *query, const char *body)
+static void ask(struct place *place, const char *method, const char *path, const char *query,
+		const char *body)
 {
 	CLEANUP(buf_deinit) struct buf target = BUF_NULL;
 	char whole[200];
 
 	snprintf(whole, sizeof(whole), "/apps/" ID "%s", path);
-	assert_int_equal(sign_http(method, whole, whole, query, span_str(body), KEY, SECRET, NOW_S, &target), 0);
+	assert_int_equal(sign_http(method, whole, whole, query, span_str(body), KEY, SECRET,
+				   NOW_S, &target),
+			 0);
 	buf_put_byte(&target, '\0');
-	ask_raw(place, method, whole, strchr((const char *)buf_data(&target), '?') + 1, body, NOW_S);
+	ask_raw(place, method, whole, strchr((const char *)buf_data(&target), '?') + 1, body,
+		NOW_S);
 }
 
 static void assert_answer(struct place *place, int status, const char *part)
@@ -163,19 +170,22 @@ static void assert_answer(struct place *place, int status, const char *part)
 			    status == 200 ? "application/json" : "text/plain; charset=utf-8");
 }
 
-static void post(struct place *place, const char *path, int status, const char *part, const char *body)
+static void post(struct place *place, const char *path, int status, const char *part,
+		 const char *body)
 {
 	ask(place, "POST", path, NULL, body);
 	assert_answer(place, status, part);
 }
 
-static void get(struct place *place, const char *path, const char *query, int status, const char *part)
+static void get(struct place *place, const char *path, const char *query, int status,
+		const char *part)
 {
 	ask(place, "GET", path, query, "");
 	assert_answer(place, status, part);
 }
 
-/* ---- signatures ------------------------------------------------------------------------------- */
+/* ---- signatures -------------------------------------------------------------------------------
+ */
 
 #define AUTH "auth_key=" KEY "&auth_timestamp=1700000000&auth_version=1.0"
 #define BODY "{\"name\":\"reading\",\"channels\":[\"private-sensor.42\"]," \
@@ -190,8 +200,11 @@ static void test_request_of_the_official_libraries_is_accepted(void **state)
 
 	ask_raw(place, "POST", EVENTS, AUTH MD5 SIGNATURE, BODY, NOW_S);
 	assert_answer(place, 200, "{}");
-	ask_raw(place, "GET", "/apps/" ID "/channels", AUTH "&filter_by_prefix=presence-&info=user_count"
-		"&auth_signature=76e9185219a97596b89a1da3666edbf924cedb879e2c2f37a1d0ba8bdd09af3d", "", NOW_S);
+	ask_raw(place, "GET", "/apps/" ID "/channels",
+		AUTH "&filter_by_prefix=presence-&info=user_count"
+		     "&auth_signature="
+		     "76e9185219a97596b89a1da3666edbf924cedb879e2c2f37a1d0ba8bdd09af3d",
+		"", NOW_S);
 	assert_answer(place, 200, "{\"channels\":{}}");
 }
 
@@ -230,12 +243,14 @@ static void test_refusal_says_what_should_have_been_signed_and_not_with_what(voi
 	assert_answer(place, 401, "HmacSHA256Hex(\"POST\\n" EVENTS "\\n" AUTH MD5 "\"");
 	assert_null(strstr((const char *)buf_data(&place->answer.body), SECRET));
 	assert_null(strstr((const char *)buf_data(&place->answer.body), "0badc0de"));
-	assert_null(strstr((const char *)buf_data(&place->answer.body), strchr(SIGNATURE, '=') + 1));
+	assert_null(
+		strstr((const char *)buf_data(&place->answer.body), strchr(SIGNATURE, '=') + 1));
 }
 
 static void test_parameters_that_sign_have_to_be_there(void **state)
 {
-	static const char *const names[] = { "auth_key", "auth_timestamp", "auth_version", "auth_signature" };
+	static const char *const names[] = { "auth_key", "auth_timestamp", "auth_version",
+					     "auth_signature" };
 	struct place *place = *state;
 	char query[500], *found;
 
@@ -255,11 +270,13 @@ static void test_key_and_version_have_to_be_right(void **state)
 {
 	struct place *place = *state;
 
-	ask_raw(place, "POST", EVENTS, "auth_key=x&auth_timestamp=1700000000&auth_version=1.0" MD5 SIGNATURE,
-		BODY, NOW_S);
+	ask_raw(place, "POST", EVENTS,
+		"auth_key=x&auth_timestamp=1700000000&auth_version=1.0" MD5 SIGNATURE, BODY,
+		NOW_S);
 	assert_answer(place, 400, "Unknown auth_key");
-	ask_raw(place, "POST", EVENTS, "auth_key=" KEY "&auth_timestamp=1700000000&auth_version=2.0" MD5
-		SIGNATURE, BODY, NOW_S);
+	ask_raw(place, "POST", EVENTS,
+		"auth_key=" KEY "&auth_timestamp=1700000000&auth_version=2.0" MD5 SIGNATURE, BODY,
+		NOW_S);
 	assert_answer(place, 400, "auth_version");
 }
 
@@ -272,14 +289,17 @@ static void test_clock_may_be_off_by_ten_minutes_either_way(void **state)
 	ask_raw(place, "POST", EVENTS, AUTH MD5 SIGNATURE, BODY, NOW_S - 600);
 	assert_answer(place, 200, "{}");
 	ask_raw(place, "POST", EVENTS, AUTH MD5 SIGNATURE, BODY, NOW_S + 601);
-	assert_answer(place, 401, "Timestamp expired: Given timestamp (2023-11-14T22:13:20Z) not within 600s");
+	assert_answer(place, 401,
+		      "Timestamp expired: Given timestamp (2023-11-14T22:13:20Z) not within "
+		      "600s");
 	ask_raw(place, "POST", EVENTS, AUTH MD5 SIGNATURE, BODY, NOW_S - 601);
 	assert_answer(place, 401, "Timestamp expired");
 }
 
 static void test_timestamp_has_to_be_seconds(void **state)
 {
-	static const char *const texts[] = { "", "now", "-1", "1.7e9", "1700000000x", "99999999999999999999" };
+	static const char *const texts[] = { "",      "now",         "-1",
+					     "1.7e9", "1700000000x", "99999999999999999999" };
 	struct place *place = *state;
 	char query[500];
 
@@ -296,7 +316,8 @@ static void test_hash_of_nothing_is_fine_without_a_body(void **state)
 	struct place *place = *state;
 
 	get(place, "/channels", "body_md5=d41d8cd98f00b204e9800998ecf8427e", 200, "channels");
-	get(place, "/channels", "body_md5=00000000000000000000000000000000", 401, "Invalid body_md5");
+	get(place, "/channels", "body_md5=00000000000000000000000000000000", 401,
+	    "Invalid body_md5");
 }
 
 static void test_parameters_have_a_largest_number(void **state UNUSED)
@@ -312,12 +333,14 @@ static void test_parameters_have_a_largest_number(void **state UNUSED)
 	http_request_deinit(&request);
 }
 
-/* ---- paths ------------------------------------------------------------------------------------ */
+/* ---- paths ------------------------------------------------------------------------------------
+ */
 
 static void test_path_of_another_app_or_nobody_is_not_found(void **state)
 {
 	static const char *const paths[] = {
-		"/", "/apps/" ID, "/apps/1/events", "/apps/" ID "0/events", "/app/" KEY, "/apps//events",
+		"/",         "/apps/" ID,     "/apps/1/events", "/apps/" ID "0/events",
+		"/app/" KEY, "/apps//events",
 	};
 	struct place *place = *state;
 
@@ -327,12 +350,13 @@ static void test_path_of_another_app_or_nobody_is_not_found(void **state)
 	}
 	get(place, "/users", NULL, 404, "Not found");
 	get(place, "/channels/", NULL, 404, "Not found");
-	get(place, "/channels/a/users", NULL, 404, "Not found");
+	get(place, "/channels/a/members", NULL, 404, "Not found");
 	get(place, "/events", NULL, 405, "GET");
 	post(place, "/channels", 405, "POST", "{}");
 }
 
-/* ---- events ----------------------------------------------------------------------------------- */
+/* ---- events -----------------------------------------------------------------------------------
+ */
 
 static void test_event_reaches_its_channel(void **state)
 {
@@ -343,7 +367,8 @@ static void test_event_reaches_its_channel(void **state)
 	post(place, "/events", 200, "{}", "{\"name\":\"e\",\"channel\":\"one\",\"data\":\"x\"}");
 	assert_heard(&place->a, "{\"event\":\"e\",\"channel\":\"one\",\"data\":\"x\"}\n");
 	assert_heard(&place->b, "");
-	post(place, "/events", 200, "{}", "{\"name\":\"e\",\"channels\":[\"one\",\"two\"],\"data\":\"y\"}");
+	post(place, "/events", 200, "{}",
+	     "{\"name\":\"e\",\"channels\":[\"one\",\"two\"],\"data\":\"y\"}");
 	assert_heard(&place->a, "{\"event\":\"e\",\"channel\":\"one\",\"data\":\"y\"}\n");
 	assert_heard(&place->b, "{\"event\":\"e\",\"channel\":\"two\",\"data\":\"y\"}\n");
 }
@@ -355,7 +380,8 @@ static void test_event_leaves_its_sender_out(void **state)
 
 	client_subscribe(&place->a, "one");
 	client_subscribe(&place->b, "one");
-	snprintf(body, sizeof(body), "{\"name\":\"e\",\"channel\":\"one\",\"data\":\"x\",\"socket_id\":\"%s\"}",
+	snprintf(body, sizeof(body),
+		 "{\"name\":\"e\",\"channel\":\"one\",\"data\":\"x\",\"socket_id\":\"%s\"}",
 		 app_conn_socket_id(place->a.conn));
 	post(place, "/events", 200, "{}", body);
 	assert_heard(&place->a, "");
@@ -381,10 +407,14 @@ static void test_event_that_is_wrong_is_refused_and_not_published(void **state)
 		{ "Invalid channel name", "{\"name\":\"e\",\"channel\":\"a b\",\"data\":\"x\"}" },
 		{ "channels has to be", "{\"name\":\"e\",\"channels\":\"one\",\"data\":\"x\"}" },
 		{ "channels has to be", "{\"name\":\"e\",\"channels\":[],\"data\":\"x\"}" },
-		{ "Invalid channel name", "{\"name\":\"e\",\"channels\":[\"one\",\"\"],\"data\":\"x\"}" },
-		{ "channel has to be", "{\"name\":\"e\",\"channels\":[\"one\",7],\"data\":\"x\"}" },
-		{ "socket_id", "{\"name\":\"e\",\"channel\":\"one\",\"data\":\"x\",\"socket_id\":\"1\"}" },
-		{ "socket_id", "{\"name\":\"e\",\"channel\":\"one\",\"data\":\"x\",\"socket_id\":1.2}" },
+		{ "Invalid channel name",
+		  "{\"name\":\"e\",\"channels\":[\"one\",\"\"],\"data\":\"x\"}" },
+		{ "channel has to be",
+		  "{\"name\":\"e\",\"channels\":[\"one\",7],\"data\":\"x\"}" },
+		{ "socket_id",
+		  "{\"name\":\"e\",\"channel\":\"one\",\"data\":\"x\",\"socket_id\":\"1\"}" },
+		{ "socket_id",
+		  "{\"name\":\"e\",\"channel\":\"one\",\"data\":\"x\",\"socket_id\":1.2}" },
 	};
 	struct place *place = *state;
 
@@ -413,7 +443,8 @@ static void test_event_has_up_to_a_hundred_channels(void **state)
 	client_subscribe(&place->a, "c99");
 	client_subscribe(&place->b, "c0");
 	put_channels(&body, 101);
-	post(place, "/events", 400, "Too many channels: 101, the maximum is 100", (const char *)buf_data(&body));
+	post(place, "/events", 400, "Too many channels: 101, the maximum is 100",
+	     (const char *)buf_data(&body));
 	assert_heard(&place->b, "");
 	buf_clear(&body);
 	put_channels(&body, 100);
@@ -445,7 +476,8 @@ static void test_data_is_measured_decoded_and_refused_beyond_10240(void **state)
 	buf_put_byte(&body, '\0');
 	post(place, "/events", 200, "{}", (const char *)buf_data(&body));
 	assert_int_equal(place->a.heard.len,
-			 EVENT_MAX + strlen("{\"event\":\"e\",\"channel\":\"one\",\"data\":\"\"}\n"));
+			 EVENT_MAX +
+				 strlen("{\"event\":\"e\",\"channel\":\"one\",\"data\":\"\"}\n"));
 }
 
 static void test_name_is_measured_in_characters(void **state)
@@ -461,7 +493,8 @@ static void test_name_is_measured_in_characters(void **state)
 	post(place, "/events", 400, "1 to 200 characters", body);
 }
 
-/* ---- batches ---------------------------------------------------------------------------------- */
+/* ---- batches ----------------------------------------------------------------------------------
+ */
 
 static void put_batch(struct buf *out, int n)
 {
@@ -498,15 +531,18 @@ static void test_batch_with_one_wrong_event_publishes_nothing(void **state)
 	struct place *place = *state;
 
 	client_subscribe(&place->a, "one");
-	post(place, "/batch_events", 400, "data has to be", "{\"batch\":["
-	     "{\"name\":\"e\",\"channel\":\"one\",\"data\":\"x\"},{\"name\":\"e\",\"channel\":\"one\",\"data\":7}]}");
+	post(place, "/batch_events", 400, "data has to be",
+	     "{\"batch\":["
+	     "{\"name\":\"e\",\"channel\":\"one\",\"data\":\"x\"},{\"name\":\"e\",\"channel\":"
+	     "\"one\",\"data\":7}]}");
 	post(place, "/batch_events", 400, "batch has to be", "{\"batch\":{}}");
 	post(place, "/batch_events", 400, "batch has to be", "{}");
 	post(place, "/batch_events", 400, "has to be an object", "{\"batch\":[7]}");
 	assert_heard(&place->a, "");
 }
 
-/* ---- asking ----------------------------------------------------------------------------------- */
+/* ---- asking -----------------------------------------------------------------------------------
+ */
 
 static void test_channels_are_listed(void **state)
 {
@@ -536,6 +572,47 @@ static void test_channel_is_told(void **state)
 	get(place, "/channels/a:b", NULL, 400, "Invalid channel name");
 }
 
+static void client_join_as(struct client *client, const char *user_id)
+{
+	CLEANUP(buf_deinit) struct buf auth = BUF_NULL;
+	char data[100], text[500];
+
+	snprintf(data, sizeof(data), "{\"user_id\":%s}", user_id);
+	assert_int_equal(sign_channel(KEY, SECRET, app_conn_socket_id(client->conn), "presence-x",
+				      span_str(data), &auth),
+			 0);
+	buf_put_byte(&auth, '\0');
+	snprintf(text, sizeof(text),
+		 "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"presence-x\","
+		 "\"auth\":\"%s\",\"channel_data\":\"{\\\"user_id\\\":%s}\"}}",
+		 (const char *)buf_data(&auth), user_id);
+	app_receive(client->conn, span_str(text), 0);
+	buf_clear(&client->heard);
+}
+
+static void test_users_of_presence_channels_are_told(void **state)
+{
+	struct place *place = *state;
+	struct client again;
+
+	get(place, "/channels/presence-x/users", NULL, 200, "{\"users\":[]}");
+	client_join(&again, place->app);
+	client_join_as(&place->a, "1");
+	client_join_as(&place->b, "2");
+	client_join_as(&again, "2");
+	get(place, "/channels/presence-x/users", NULL, 200,
+	    "{\"users\":[{\"id\":\"1\"},{\"id\":\"2\"}]}");
+	get(place, "/channels/presence-x", "info=user_count,subscription_count", 200,
+	    "{\"occupied\":true,\"subscription_count\":3,\"user_count\":2}");
+	get(place, "/channels", "filter_by_prefix=presence-&info=user_count", 200,
+	    "{\"channels\":{\"presence-x\":{\"user_count\":2}}}");
+	get(place, "/channels/one/users", NULL, 400, "presence");
+	get(place, "/channels//users", NULL, 404, "Not found");
+	post(place, "/channels/presence-x/users", 405, "does not take", "{}");
+	app_conn_free(again.conn);
+	buf_deinit(&again.heard);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -561,6 +638,7 @@ int main(void)
 		TEST(test_batch_with_one_wrong_event_publishes_nothing),
 		TEST(test_channels_are_listed),
 		TEST(test_channel_is_told),
+		TEST(test_users_of_presence_channels_are_told),
 	};
 
 	return cmocka_run_group_tests_name("hub-http", tests, NULL, NULL);

@@ -4,7 +4,9 @@
 //
 //   client.js PORT APP_ID KEY SECRET_FILE CHANNEL
 'use strict';
-const { server, client, channel, channelName, say, subscribed, response, run } = require('./official.js');
+const { server, listen, channelName, say, run } = require('./official.js');
+
+const { client, channel, subscribed, response } = listen();
 
 async function main() {
 	await subscribed();

@@ -6,7 +6,9 @@
 'use strict';
 const crypto = require('crypto');
 const zlib = require('zlib');
-const { server, client, channel, channelName, say, fail, subscribed, response, run } = require('./official.js');
+const { server, listen, channelName, say, fail, run } = require('./official.js');
+
+const { client, channel, subscribed, response } = listen();
 
 function answeredInParts(id) {
 	const parts = new Map();

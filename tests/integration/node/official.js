@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The official clients for Node, on one channel of a hub on loopback: what client.js and encrypted.js
-// share. Arguments of both: PORT APP_ID KEY SECRET_FILE CHANNEL [MASTER_KEY]; the packages are found in
-// the folder that the program is started in.
+// The official clients for Node, on one channel of a hub on loopback: what client.js, encrypted.js
+// and presence.js share. Arguments: PORT APP_ID KEY SECRET_FILE CHANNEL [MASTER_KEY]; the packages
+// are found in the folder that the program is started in.
 'use strict';
 const fs = require('fs');
 const { createRequire } = require('module');
@@ -15,15 +15,18 @@ const server = new PusherServer({
 	appId, key, secret, host: '127.0.0.1', port, useTLS: false,
 	...(masterKey && { encryptionMasterKeyBase64: masterKey }),
 });
-const client = new PusherClient(key, {
-	cluster: 'none', wsHost: '127.0.0.1', wsPort: Number(port), forceTLS: false, enabledTransports: ['ws'],
-	disableStats: true,
-	channelAuthorization: {
-		// The part of an auth endpoint; of an encrypted channel it gives shared_secret too, the channel's key.
-		customHandler: ({ socketId, channelName: name }, done) => done(null, server.authorizeChannel(socketId, name)),
-	},
-});
-const channel = client.subscribe(channelName);
+// A client for which the part of an auth endpoint is played: on an encrypted channel that gives
+// shared_secret too, the channel's key; on a presence channel the client is this user.
+function member(user) {
+	return new PusherClient(key, {
+		cluster: 'none', wsHost: '127.0.0.1', wsPort: Number(port), forceTLS: false,
+		enabledTransports: ['ws'], disableStats: true,
+		channelAuthorization: {
+			customHandler: ({ socketId, channelName: name }, done) =>
+				done(null, server.authorizeChannel(socketId, name, user)),
+		},
+	});
+}
 
 // One line of JSON for each step.
 function say(step, value) {
@@ -35,17 +38,23 @@ function fail(why) {
 	process.exit(1);
 }
 
-function subscribed() {
-	channel.bind('pusher:subscription_error', fail);
-	return new Promise(resolve => channel.bind('pusher:subscription_succeeded', resolve));
-}
+// A client on the channel; response(id): the response with this id, whenever it comes.
+function listen() {
+	const client = member();
+	const channel = client.subscribe(channelName);
 
-// The response with this id, whenever it comes.
-function response(id) {
-	return new Promise(resolve => channel.bind('response', record => {
-		if (record.id === id)
-			resolve(record);
-	}));
+	return {
+		client, channel,
+		subscribed() {
+			channel.bind('pusher:subscription_error', fail);
+			return new Promise(resolve =>
+				channel.bind('pusher:subscription_succeeded', resolve));
+		},
+		response: id => new Promise(resolve => channel.bind('response', record => {
+			if (record.id === id)
+				resolve(record);
+		})),
+	};
 }
 
 function run(main) {
@@ -53,4 +62,4 @@ function run(main) {
 	main().then(() => say('end', null), fail);
 }
 
-module.exports = { server, client, channel, channelName, say, fail, subscribed, response, run };
+module.exports = { server, member, listen, channelName, say, fail, run };
