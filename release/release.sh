@@ -5,17 +5,14 @@
 #
 #   release.sh TARBALL VERSION FOLDER
 #
-# Where dpkg-buildpackage or what it needs is missing, there are no packages, which it says.
+# What the packages are built with, and is missing, is installed, which it says.
 set -eu
 tarball=$1
 version=$2
 folder=$3
 top=$(cd "$(dirname "$0")/.." && pwd)
 
-die() {
-    echo "release.sh: $*" >&2
-    exit 1
-}
+. "$top/tests/lib/setup.sh"
 
 check_sources() {
     [ -f "$tarball" ] || die "there is no $tarball: run \"make distcheck\" first"
@@ -35,14 +32,30 @@ check_names() {
         die "the top of debian/changelog is of another version"
 }
 
+# What dpkg-checkbuilddeps misses, in the unpacked sources.
+install_needs() {
+    command -v dpkg-buildpackage >/dev/null && dpkg-checkbuilddeps 2>/dev/null && return
+    command -v apt-get >/dev/null || die "there is no apt-get: packages are built on Debian"
+    say "installing what the packages are built with"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        build-essential dpkg-dev fakeroot >"$work/log" 2>&1 || failed "dpkg-dev cannot be installed"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get build-dep -y -qq --no-install-recommends \
+        ./ >"$work/log" 2>&1 || failed "what debian/control asks for cannot be installed"
+}
+
+failed() {
+    tail -n 40 "$work/log" >&2
+    die "$1"
+}
+
 # From the tarball, as anybody would build them.
 make_packages() {
-    command -v dpkg-buildpackage >/dev/null || { echo "no packages: dpkg-buildpackage is missing"; return; }
     tar -x -f "$tarball" -C "$work"
     cd "$work/chapi-$version"
-    dpkg-checkbuilddeps || { echo "no packages: see above for what they need"; return; }
-    echo "building the packages"
-    dpkg-buildpackage -b -us -uc >"$work/log" 2>&1 || { tail -n 40 "$work/log"; die "the packages could not be built"; }
+    install_needs
+    say "building the packages"
+    dpkg-buildpackage -b -us -uc >"$work/log" 2>&1 || failed "the packages could not be built"
     mv "$work"/*.deb "$work"/*.buildinfo "$work"/*.changes "$folder/"
 }
 

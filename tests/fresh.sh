@@ -20,11 +20,7 @@ shift
 root=$base/$suite
 make_root "$root" "$suite"
 
-# A clean clone of what is committed.
-git -C "$top" bundle create "$root/root/chapi.bundle" HEAD >/dev/null 2>&1 ||
-    die "nothing is committed yet"
-install_in "$root" git ca-certificates
-run_in "$root" 'cd /root && git -c advice.detachedHead=false clone -q chapi.bundle chapi' || die "the clone failed"
+clone_into "$root"
 
 if [ $# -gt 0 ]; then
     run_in "$root" "cd /root/chapi && $*"

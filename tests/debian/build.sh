@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds the Debian packages of what is committed, in a minimal system of its own, and looks them
-# through with lintian. Prints the folder that they are in. What is there already is not built again.
+# "make release" of what is committed, in a minimal system of its own: tarball, Debian packages,
+# checksums; lintian looks the packages through. Prints the folder that they are in. What is there
+# already is not built again.
 #
 #   tests/debian/build.sh [SUITE]    default: bookworm
 set -eu
@@ -17,24 +18,26 @@ if [ -f "$packages/done" ]; then
 fi
 in_namespace "$@"
 
+# step WHAT COMMAND: in a build folder of the clone.
+step() {
+    run_in "$root" "cd /root/chapi && mkdir -p build/release && cd build/release && $2" >>"$root.log" 2>&1 ||
+        { tail -n 40 "$root.log" >&2; die "$1 ($root.log)"; }
+}
+
 root=$base/build-$suite
 make_root "$root" "$suite"
-install_in "$root" build-essential lintian
-version=$("$top/release/version.sh")
-source=$root/root/chapi-$version
-mkdir -p "$source"
-git -C "$top" archive HEAD | tar x -C "$source"
-run_in "$root" "cd '/root/chapi-$version' && DEBIAN_FRONTEND=noninteractive apt-get build-dep -y -qq \
-    --no-install-recommends ./" >>"$root.log" 2>&1 ||
-    { tail -n 20 "$root.log" >&2; die "what packages are built from is missing"; }
-run_in "$root" "cd '/root/chapi-$version' && mkdir -p build &&
-    DEB_BUILD_OPTIONS='parallel=$(nproc) noautodbgsym' dpkg-buildpackage -us -uc -b" >>"$root.log" 2>&1 ||
-    { tail -n 40 "$root.log" >&2; die "the packages could not be built ($root.log)"; }
-run_in "$root" 'cd /root && lintian --fail-on error,warning *.changes' >"$root.lintian" 2>&1 ||
-    { cat "$root.lintian" >&2; die "lintian has found something"; }
+clone_into "$root"
+# What the packages themselves need is left to "make release".
+step "what chapi is built from is missing" \
+    'top=/root/chapi && . /root/chapi/tests/lib/setup.sh && need_packages $build_packages && make_configure'
+step "there is no tarball" '../../configure && make dist'
+step "make release has failed" "DEB_BUILD_OPTIONS='parallel=$(nproc) noautodbgsym' make release"
+install_in "$root" lintian
+run_in "$root" 'cd /root/chapi/build/release/release-* && lintian --fail-on error,warning *.changes' \
+    >"$root.lintian" 2>&1 || { cat "$root.lintian" >&2; die "lintian has found something"; }
 rm -rf "$packages"
 mkdir -p "$packages"
-cp "$root"/root/*.deb "$packages/"
-cp -r "$source/debian" "$packages/"
+cp "$root"/root/chapi/build/release/release-*/* "$packages/"
+cp -r "$root/root/chapi/debian" "$packages/"
 touch "$packages/done"
 echo "$packages"

@@ -8,21 +8,9 @@
 # Needs root and debootstrap. Prints "ok - ..." and "not ok - ..." lines.
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
-. "$top/tests/lib/root.sh"
+. "$top/tests/debian/system.sh"
 
-suite=${1:-bookworm}
-if [ "${CHAPI_FRESH_INSIDE-}" != yes ]; then
-    CHAPI_PACKAGES=${CHAPI_PACKAGES:-$("$top/tests/debian/build.sh" "$suite")} || exit 1
-    export CHAPI_PACKAGES
-fi
-in_namespace "$@"
-
-root=$base/packages-$suite
-make_root "$root" "$suite" --include=systemd,systemd-sysv,dbus
-mkdir "$root/root/packages"
-cp -r "$CHAPI_PACKAGES"/* "$root/root/packages/"
-install_in "$root" python3 gcc libc6-dev pkg-config dpkg-dev
-boot "$root"
+start_system "${1:-bookworm}" python3 gcc libc6-dev pkg-config dpkg-dev
 
 apt='DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends'
 
@@ -73,5 +61,4 @@ inside "purged, nothing is left" "
 inside "it can be installed again" "
     $apt install ./packages/chapi-*.deb >/dev/null 2>&1; systemctl is-active chapi-gw; chapi-call chapi.ping"
 
-[ "$n_failed" = 0 ] || in_system 'journalctl --no-pager -u chapi-gw | tail -n 40' | sed 's/^/# /'
-exit "$((n_failed != 0))"
+finish_system chapi-gw

@@ -7,28 +7,10 @@
 # Needs root and debootstrap. Prints "ok - ..." and "not ok - ..." lines.
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
-. "$top/tests/lib/root.sh"
+. "$top/tests/debian/system.sh"
 
-suite=${1:-bookworm}
-if [ "${CHAPI_FRESH_INSIDE-}" != yes ]; then
-    CHAPI_PACKAGES=${CHAPI_PACKAGES:-$("$top/tests/debian/build.sh" "$suite")} || exit 1
-    export CHAPI_PACKAGES
-fi
-in_namespace "$@"
-
-root=$base/systemd-$suite
-make_root "$root" "$suite" --include=systemd,systemd-sysv,dbus,libpam-systemd,dbus-user-session
-mkdir "$root/root/packages"
-cp "$CHAPI_PACKAGES"/chapi-*.deb "$root/root/packages/"
+start_system "${1:-bookworm}" python3 procps socat jq
 cp "$top/clients/examples/remote-call.py" "$root/root/"
-install_in "$root" python3 procps socat jq
-boot "$root"
-
-# until_true SECONDS COMMAND, for the commands below.
-until_true='until_true() { for _ in $(seq 150); do eval "$1" && return; sleep 0.2; done; echo "never: $1"; return 1; }'
-with_wait() {
-    inside "$1" "$until_true; $2"
-}
 
 inside "the packages can be installed" \
     'cd packages && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ./chapi-*.deb'
@@ -160,5 +142,4 @@ with_wait "a user has a gateway of her own" '
     as_alice chapi-call chapi.ping
     as_alice systemctl --user is-active chapi-gw.service'
 
-[ "$n_failed" = 0 ] || in_system 'journalctl --no-pager -u chapi-gw -u "chapi-serve@*" | tail -n 60' | sed 's/^/# /'
-exit "$((n_failed != 0))"
+finish_system chapi-gw "chapi-serve@*"

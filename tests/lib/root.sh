@@ -83,6 +83,14 @@ install_in() {
         { tail -n 20 "$root.log" >&2; die "packages could not be installed: $*"; }
 }
 
+# clone_into ROOT: what is committed, as /root/chapi there.
+clone_into() {
+    git -C "$top" bundle create "$1/root/chapi.bundle" HEAD >/dev/null 2>&1 || die "nothing is committed yet"
+    install_in "$1" git ca-certificates
+    run_in "$1" 'cd /root && git -c advice.detachedHead=false clone -q chapi.bundle chapi' ||
+        die "the clone failed"
+}
+
 # ---- a system that runs ------------------------------------------------------------------------
 
 # What is not the system's own is put out of its sight. systemd wants to find its root mounted, which
@@ -142,11 +150,11 @@ n_failed=0
 expect() {
     name=$1
     shift
-    if "$@" >"$base/expect.log" 2>&1; then
+    if "$@" >"$root.expect.log" 2>&1; then
         echo "ok - $name"
     else
         echo "not ok - $name"
-        sed 's/^/#   /' "$base/expect.log"
+        sed 's/^/#   /' "$root.expect.log"
         n_failed=$((n_failed + 1))
     fi
 }
