@@ -29,7 +29,7 @@ make_root "$root" "$suite"
 clone_into "$root"
 # What the packages themselves need is left to "make release".
 step "what chapi is built from is missing" \
-    'top=/root/chapi && . /root/chapi/tests/lib/setup.sh && need_packages $build_packages && make_configure'
+    'top=/root/chapi && . /root/chapi/tests/lib/setup.sh && need_packages $build_packages xz-utils && make_configure'
 step "there is no tarball" '../../configure && make dist'
 step "make release has failed" "DEB_BUILD_OPTIONS='parallel=$(nproc) noautodbgsym' make release"
 install_in "$root" lintian

@@ -10,18 +10,51 @@ set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/debian/system.sh"
 
-start_system "${1:-bookworm}" python3 gcc libc6-dev pkg-config dpkg-dev
+start_system "${1:-bookworm}" python3 gcc libc6-dev pkg-config dpkg-dev sudo
+cp "$top/clients/examples/remote-call.py" "$top/tests/debian/type.py" "$root/usr/local/bin/"
 
 apt='DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends'
 
-inside "an installation asks nothing and says how to go on" "
-    $apt install ./packages/chapi-*.deb </dev/null >install.log 2>&1
-    grep '^chapi-gw serves local calls; to connect it to a hub: sudo chapi-ctl setup' install.log"
+# ---- what README.md begins with, typed by an ordinary user --------------------------------------
+
+# readme N: line N of its first block.
+readme() {
+    sed -n '/^```sh packages$/,/^```$/p' "$top/README.md" | sed "1d;\$d" | sed -n "$1p"
+}
+group_line=$(sed -n 's/^`\(sudo usermod [^`]*\)`.*/\1/p' "$top/README.md")
+
+inside "a user who may become root" '
+    useradd -m pi; echo "pi ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/pi; cp packages/*.deb /home/pi/'
+inside "$(readme 1)" "
+    runuser -l pi -c 'type.py continue?=y -- $(readme 1)' >install.log
+    cat install.log
+    grep '^chapi-gw serves local calls; to connect it to a hub: sudo chapi-ctl setup' install.log
+    not grep -i -e 'configuring chapi' -e 'warning.*chapi' install.log"
 inside "local calls work at once" '
     systemctl is-active chapi-gw.socket chapi-gw.service
     systemctl is-enabled chapi-gw.socket chapi-gw.service
     chapi-serve hello -- date & trap "kill $!" EXIT
     chapi-ctl wait hello -t 20s; chapi-call hello'
+inside "a hub runs" '
+    printf 0123456789abcdef >secret; chmod 600 secret
+    systemd-run -q --unit=hub chapi-hub --app 1000:some-key --secret-file /root/secret --listen 127.0.0.1:6001'
+with_wait "$(readme 2)" "
+    runuser -l pi -c \"type.py 's id=1000' 's key=some-key' secret=0123456789abcdef Cluster= \\
+        Host=127.0.0.1 port=6001 TLS=n Name=pi older=n Start=y -- $(readme 2)\" >setup.log
+    cat setup.log; grep 'the hub takes it' setup.log; not grep 0123456789abcdef setup.log
+    until_true \"chapi-ctl status | grep -q '^hub .*up'\"
+    test \"\$(stat -c '%a %U' /etc/chapi/secret)\" = '600 root'"
+inside "a user who is not in the group is told so" '
+    runuser -l pi -c "chapi-call chapi.ping" 2>refused.log && exit 1; grep "group" refused.log'
+with_wait "$group_line; $(readme 3)" "
+    runuser -l pi -c '$group_line'
+    runuser -l pi -c '$(readme 3)' & trap 'kill \$!' EXIT
+    chapi-ctl wait hello -t 20s; runuser -l pi -c 'chapi-call hello'
+    remote-call.py --host 127.0.0.1 --port 6001 --app 1000:some-key --secret-file secret \\
+        --channel private-chapi-pi hello | tee answer; grep -q ':[0-9][0-9]' answer"
+
+# ---- what else is in them -----------------------------------------------------------------------
+
 inside "no gateway is started for every user" 'not systemctl --global is-enabled chapi-gw.service'
 inside "the library, its headers and the module for Python" "
     $apt install ./packages/*.deb >/dev/null
@@ -38,21 +71,23 @@ inside "a next version is made" '
         sed -i "s/^Version: .*/&+next/" next/DEBIAN/control
         mkdir -p packages/next; dpkg-deb -b next packages/next/$package.deb >/dev/null
     done'
-inside "an upgrade keeps settings, says nothing, and serves on" "
-    printf '[gateway]\\nname = kept\\n' >/etc/chapi/chapi-gw.conf
+with_wait "an upgrade keeps settings, says nothing, and serves on" "
+    printf '[gateway]\\nlog_level = debug\\n' >/etc/chapi/chapi-gw.conf
     before=\$(systemctl show -P MainPID chapi-gw)
     $apt install ./packages/next/*.deb </dev/null >upgrade.log 2>&1
     not grep 'sudo chapi-ctl setup' upgrade.log
     test \"\$before\" != \"\$(systemctl show -P MainPID chapi-gw)\"
     systemctl is-active chapi-gw.socket chapi-gw.service
-    chapi-ctl status | grep -q kept; chapi-call chapi.ping"
+    grep -q debug /etc/chapi/chapi-gw.conf; chapi-call chapi.ping
+    until_true \"chapi-ctl status | grep -q '^hub .*up'\""
 
 # ---- the end ------------------------------------------------------------------------------------
 
 inside "removed, it does not run, and settings stay" "
+    systemctl stop hub
     $apt remove chapi-gw chapi-tools chapi-hub >/dev/null 2>&1
     not systemctl is-active chapi-gw.socket chapi-gw.service
-    test -f /etc/chapi/chapi-gw.conf; not test -e /usr/sbin/chapi-gw"
+    test -f /etc/chapi/chapi-gw.conf; test -f /etc/chapi/secret; not test -e /usr/sbin/chapi-gw"
 inside "purged, nothing is left" "
     $apt purge chapi-gw >/dev/null 2>&1
     not test -e /etc/chapi; not test -e /var/lib/chapi; not test -e /run/chapi/gw.sock

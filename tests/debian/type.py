@@ -22,6 +22,7 @@ class Terminal:
         if self.pid == 0:
             os.execvp(argv[0], argv)
         self.shown = ''
+        self.answered = 0    # so much of it had been shown at the last answer
 
     def read(self, what):
         """What is shown next; False when the command is over."""
@@ -39,10 +40,10 @@ class Terminal:
 
     def answer(self, question, text):
         self.begin_wait()
-        start = len(self.shown) if self.shown.endswith('\n') else 0
-        while question not in self.shown[start:]:
+        while question not in self.shown[self.answered:]:
             if not self.read('"%s"' % question):
                 sys.exit('"%s" was not asked:\n%s' % (question, self.shown))
+        self.answered = len(self.shown)
         os.write(self.fd, text.encode() + b'\n')
 
     def end(self):
