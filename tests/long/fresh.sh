@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Stage of ./check --long: the demo and the whole check, on machines that have nothing.
+# Stage of ./check --long: the demo and the whole check, on machines that have nothing, side by side.
 for suite in bookworm trixie; do
-    count "demo and check on a fresh $suite" "$top/tests/fresh.sh" "$suite"
+    beside "demo and check on a fresh $suite" "$top/tests/fresh.sh" "$suite"
 done
+together

@@ -1,3 +1,5 @@
 # SPDX-License-Identifier: MIT
-# A stage of ./check --long, sourced by it: the Debian packages, from lintian to purge.
-count "packages of bookworm" "$top/tests/debian/packages.sh" bookworm
+# Stage of ./check --long: the Debian packages of each release, from lintian to purge, side by side.
+for suite in bookworm trixie; do
+    beside "packages of $suite" "$top/tests/debian/packages.sh" "$suite"
+done

@@ -1,3 +1,7 @@
 # SPDX-License-Identifier: MIT
-# A stage of ./check --long, sourced by it: the packages under a systemd that runs.
-count "services under systemd" "$top/tests/debian/systemd.sh" bookworm
+# Stage of ./check --long: the packages under each release's systemd. Those of the stage packages, if
+# they are being built, are waited for.
+together
+for suite in bookworm trixie; do
+    count "services under the systemd of $suite" "$top/tests/debian/systemd.sh" "$suite"
+done
