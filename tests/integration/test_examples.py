@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The examples of the C library, as they are built, against the real gateway."""
+import json
 import signal
 import subprocess
 
@@ -120,3 +121,26 @@ def test_deferred_answer_tells_its_progress(example, client):
     assert told == number
     assert 0 <= value['percent'] < 100
     assert client.result(number) == 'done'
+
+
+def test_list_names_shows_what_fits(gateway):
+    with gateway.connect() as client:
+        Provider(client, 'lights.set')
+        Provider(client, 'door')
+        done = run([program('list-names'), 'lights.*'], env=environment(CHAPI_SOCKET=gateway.socket_path))
+    assert (done.returncode, done.stderr) == (0, '')
+    assert [api['name'] for api in json.loads(done.stdout)] == ['lights.set']
+
+
+def test_watch_calls_shows_request_and_response(example, gateway):
+    watch = example('watch-calls')
+    assert call(gateway, 'chapi.echo', '{"a": 1}').returncode == 0
+    assert json.loads(watch.wait_log('"response"'))['api'] == 'chapi.echo'
+    assert json.loads(watch.wait_log('"request"'))['kind'] == 'request'
+
+
+def test_to_msgpack_writes_the_bytes_or_says_where_it_is_wrong():
+    done = subprocess.run([program('to-msgpack'), '{"level": 3}'], capture_output=True, timeout=LIMIT)
+    assert (done.returncode, done.stdout) == (0, b'\x81\xa5level\x03')
+    done = subprocess.run([program('to-msgpack'), '{"level": }'], capture_output=True, timeout=LIMIT)
+    assert (done.returncode, done.stdout) == (65, b'') and b'10' in done.stderr

@@ -33,6 +33,20 @@ PAGES = {
                ['chapi_request 3', 'chapi_connect 3', 'chapi_list 3'])],
 }
 
+# The program in clients/examples that a page ends with.
+EXAMPLES = {
+    'chapi_call': 'smallest-caller.c',
+    'chapi_connect': 'poll-provider.c',
+    'chapi_json_to_msgpack': 'to-msgpack.c',
+    'chapi_list': 'list-names.c',
+    'chapi_monitor': 'watch-calls.c',
+    'chapi_register': 'echo-provider.c',
+    'chapi_request': 'deferred-answer.c',
+    'chapi_set_reconnect': 'smallest-provider.c',
+    'chapi_strerror': 'smallest-caller.c',
+}
+EXAMPLES_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'clients', 'examples')
+
 PART = re.compile(r'/\* -{4} (.*?) -+ \*/')
 TOKEN = re.compile(r'/\*.*?\*/[ \t]*\n|\n|(?:[^\n{;]*(?:\n[^\n{;]+)*\{[^}]*\}[^;]*;|[^;{]+;)[^\n]*\n', re.S)
 
@@ -209,6 +223,23 @@ def description(entries):
         yield from comment_mdoc(entry.comment) if entry.comment else ()
 
 
+# ---- examples ------------------------------------------------------------------------------------
+
+def code_line(line):
+    line = line.replace('\\', '\\e')
+    return '\\&' + line if line.startswith(('.', "'")) else line
+
+
+def example_lines(page):
+    """What the program is for, as its comment says, and the program."""
+    _, comment, program = re.fullmatch(r'(/\*[^\n]*\n)(/\*.*?\*/\n)(.*)',
+                                             read(os.path.join(EXAMPLES_FOLDER, EXAMPLES[page])), re.S).groups()
+    yield '.Sh EXAMPLES'
+    about = paragraphs(comment)[0][1].partition('    cc -o')[0]
+    yield from text_lines(about)
+    yield from ['.Bd -literal', *(code_line(line) for line in program.strip('\n').splitlines()), '.Ed']
+
+
 # ---- pages ---------------------------------------------------------------------------------------
 
 def cut(entries, pages):
@@ -229,6 +260,7 @@ def page_text(page, entries):
     lines += ['.Sh RETURN VALUES', 'Functions that can fail return 0 or a negative', '.Vt enum chapi_err ;',
               '.Xr chapi_strerror 3', 'has them all.', 'An out-parameter', '.Pq Va ret_*', 'is set on success only.'] \
         if name != 'chapi_strerror' else []
+    lines += example_lines(name)
     sections = sorted(others + ['libchapi-ipc 3'], key=lambda text: (text[-1], text.lower()))
     lines += ['.Sh SEE ALSO'] + ['.Xr %s ,' % other for other in sections[:-1]] + ['.Xr ' + sections[-1]]
     return '\n'.join(lines) + '\n'

@@ -31,9 +31,12 @@ PROGRAMS = {
     'echo-provider': 'clients/examples/echo-provider',
     'deferred-answer': 'clients/examples/deferred-answer',
     'libevent-provider': 'clients/examples/libevent-provider',
+    'list-names': 'clients/examples/list-names',
     'poll-provider': 'clients/examples/poll-provider',
     'smallest-caller': 'clients/examples/smallest-caller',
     'smallest-provider': 'clients/examples/smallest-provider',
+    'to-msgpack': 'clients/examples/to-msgpack',
+    'watch-calls': 'clients/examples/watch-calls',
 }
 
 REPORTS = ('ERROR: AddressSanitizer', 'ERROR: LeakSanitizer', 'WARNING: ThreadSanitizer', 'runtime error:',
