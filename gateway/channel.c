@@ -8,7 +8,10 @@
  * a while: a hub that accepts and closes at once must not be hammered.
  *
  * Subscriptions are state: wanted, asked for, confirmed. They are made anew, with a new
- * signature, for each connection, and never asked for while an answer is still awaited.
+ * signature, for each connection. On one connection a channel is asked for again only when the
+ * hub has said no: where it said nothing it may have subscribed us, and what then comes of a
+ * second subscribe each server has its own idea of. So silence ends the connection, each time
+ * with more patience, as the other channels may work well on it.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
@@ -33,7 +36,7 @@
 enum subscription_state {
 	SUBSCRIPTION_IDLE,	/* not asked for on this connection */
 	SUBSCRIPTION_ASKED,
-	SUBSCRIPTION_REFUSED,	/* or not answered: to be asked for again */
+	SUBSCRIPTION_REFUSED,	/* to be asked for again */
 	SUBSCRIPTION_CONFIRMED,
 };
 
@@ -41,7 +44,9 @@ struct subscription {
 	const char *name;
 	enum subscription_state state;
 	uint64_t until_ms;	/* asked: for an answer; refused: the next try */
+	uint64_t asked_ms;
 	unsigned int n_refused;	/* on this connection */
+	unsigned int n_unanswered;	/* on so many connections, one after the other */
 	bool extra;		/* the connection is up without it */
 };
 
@@ -283,6 +288,7 @@ static void subscription_confirmed(struct channel *c, struct subscription *s)
 	if (s->state == SUBSCRIPTION_CONFIRMED)
 		return;
 	s->state = SUBSCRIPTION_CONFIRMED;
+	s->n_unanswered = 0;
 	if (s->extra) {
 		if (c->state == CHANNEL_UP)
 			c->reason[0] = '\0';	/* if any, it was about such a one */
@@ -307,6 +313,16 @@ static int put_subscribe(struct channel *c, const struct subscription *s, struct
 	return 0;
 }
 
+/* It doubles with each connection without an answer, as far as probe_ms. */
+static uint64_t patience_ms(const struct channel *c, const struct subscription *s)
+{
+	uint64_t ms = c->config.subscribe_ms, most_ms = MAX(ms, c->config.probe_ms);
+
+	for (unsigned int i = 0; i < s->n_unanswered && ms < most_ms; i++)
+		ms = backoff_later(ms, ms);
+	return MIN(ms, most_ms);
+}
+
 static void subscribe(struct channel *c, struct subscription *s, uint64_t now_ms)
 {
 	CLEANUP(buf_deinit) struct buf frame = BUF_NULL;
@@ -316,22 +332,33 @@ static void subscribe(struct channel *c, struct subscription *s, uint64_t now_ms
 		return;
 	}
 	s->state = SUBSCRIPTION_ASKED;
-	s->until_ms = backoff_later(now_ms, c->config.subscribe_ms);
+	s->asked_ms = now_ms;
+	s->until_ms = backoff_later(now_ms, patience_ms(c, s));
 	c->ops.send(c->data, buf_span(&frame));
+}
+
+/* What the hub has said meanwhile named no channel of ours, so it may have been about this one. */
+static void subscription_unanswered(struct channel *c, struct subscription *s, uint64_t now_ms)
+{
+	if (c->hub_says[0] && c->hub_said_ms >= s->asked_ms) {
+		subscription_refused(c, s, c->hub_says, now_ms);
+		return;
+	}
+	set_reason(c, "channel %s is not subscribed: the hub did not answer within %" PRIu64 " ms",
+		   s->name, now_ms - s->asked_ms);
+	if (s->n_unanswered < UINT_MAX)
+		s->n_unanswered++;
+	give_up(c, RETRY_BACKOFF, now_ms);
 }
 
 static void subscription_tick(struct channel *c, struct subscription *s, uint64_t now_ms)
 {
-	char why[64];
-
 	if (now_ms < s->until_ms)
 		return;
-	if (s->state == SUBSCRIPTION_REFUSED) {
+	if (s->state == SUBSCRIPTION_REFUSED)
 		subscribe(c, s, now_ms);
-	} else if (s->state == SUBSCRIPTION_ASKED) {
-		snprintf(why, sizeof(why), "the hub did not answer within %" PRIu64 " ms", c->config.subscribe_ms);
-		subscription_refused(c, s, c->hub_says[0] ? c->hub_says : why, now_ms);
-	}
+	else if (s->state == SUBSCRIPTION_ASKED)
+		subscription_unanswered(c, s, now_ms);
 }
 
 static bool is_channel_char(uint8_t ch)

@@ -5,9 +5,11 @@
  * The input is lines. '{' begins a frame; a letter is an event of the edge: o opened, c and a
  * number closed with that code, t and a number that many ms of time, s and a number start or
  * stop, r renew. What must hold: connecting and giving up take turns, nothing is sent without a
- * connection, no channel is asked for twice while an answer is awaited, up means all confirmed,
- * and there is always a next time unless it is stopped.
+ * connection, no channel is asked for twice on it unless the hub has said that something is
+ * wrong, up means all confirmed, and there is always a next time unless it is stopped.
  */
+#include <config.h>	/* _GNU_SOURCE */
+
 #undef NDEBUG
 #include <assert.h>
 #include <stdio.h>
@@ -27,6 +29,7 @@ struct edge {
 	bool connected;			/* connect was called, and nothing has ended it */
 	enum channel_state state;
 	unsigned int asked[3];		/* on this connection */
+	unsigned int n_errors;		/* that the hub has told of on it */
 };
 
 static void op_connect(void *data)
@@ -35,6 +38,7 @@ static void op_connect(void *data)
 
 	assert(!e->connected);
 	e->connected = true;
+	e->n_errors = 0;
 	memset(e->asked, 0, sizeof(e->asked));
 }
 
@@ -58,7 +62,7 @@ static void note_asked(struct edge *e, struct span data)
 			assert(json_get_string(value, &name) == 0);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (span_is(buf_span(&name), names[i]))
-			e->asked[i]++;
+			assert(e->asked[i]++ <= e->n_errors);
 	buf_deinit(&name);
 }
 
@@ -148,6 +152,17 @@ static void close_it(struct edge *e, unsigned int code, struct span words)
 	channel_closed(e->channel, code, words, e->now_ms);
 }
 
+static void hear(struct edge *e, struct span text)
+{
+	struct pusher_frame frame = PUSHER_FRAME_NULL;
+	const char *why;
+
+	if (pusher_parse(text, &frame, &why) == 0 && pusher_is_protocol_event(frame.event))
+		e->n_errors += memmem(frame.event.p, frame.event.len, "error", 5) != NULL;
+	pusher_frame_deinit(&frame);
+	channel_frame(e->channel, text, e->now_ms);
+}
+
 static void play(struct edge *e, struct span line)
 {
 	char number[12] = "";
@@ -169,7 +184,7 @@ static void play(struct edge *e, struct span line)
 	else if (line.p[0] == 'r')
 		channel_renew(e->channel, "for a test", e->now_ms);
 	else
-		channel_frame(e->channel, line, e->now_ms);
+		hear(e, line);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -554,29 +554,49 @@ static void test_subscribe_nothing_is_up_at_once(void **state UNUSED)
 	assert_state(&w, CHANNEL_UP);
 }
 
-static void test_subscribe_unanswered_is_asked_again_with_growing_waits(void **state UNUSED)
+/* Never twice on a connection: the hub may have subscribed us. */
+static void test_subscribe_unanswered_ends_the_connection(void **state UNUSED)
 {
 	struct channel_config config = defaults;
 	CLEANUP(world_deinit) struct world w;
 
 	config.ping_interval_ms = NEVER;
+	config.probe_ms = 35000;
 	world_init_config(&w, &config);
-	establish(&w);
-	confirm(&w, PUBLIC);
-	buf_clear(&w.sent);
 	for (unsigned int n = 0; n < 4; n++) {
-		uint64_t given_up;
+		uint64_t patience_ms = MIN(10000u << n, 35000u);
 
-		pass(&w, 9999);
-		assert_sent(&w, "");
-		pass(&w, 1);
+		establish(&w);
+		confirm(&w, PUBLIC);
+		buf_clear(&w.sent);
+		pass(&w, patience_ms - 1);
 		assert_state(&w, CHANNEL_SUBSCRIBING);
-		assert_told(&w, PRIVATE " is not subscribed: the hub did not answer within 10000 ms");
-		given_up = w.now;
+		pass(&w, 1);
+		assert_sent(&w, "");
+		assert_state(&w, CHANNEL_WAITING);
+		assert_told(&w, PRIVATE " is not subscribed: the hub did not answer within ");
+		assert_int_equal(w.n_disconnects, n + 1);
 		pass_to_next(&w);
-		assert_sent(&w, ASK_PRIVATE "\n");
-		assert_true(w.now - given_up >= 500u << n && w.now - given_up <= 1000u << n);
 	}
+	bring_up(&w);
+	assert_true(next(&w) > w.now + 100000);
+	closed(&w, 0, "");
+	pass_to_next(&w);
+	establish(&w);
+	assert_true(next(&w) == w.now + 10000);	/* an answer ends the impatience, too */
+}
+
+static void test_added_channel_that_is_unanswered_ends_the_connection(void **state UNUSED)
+{
+	WORLD(w);
+
+	bring_up(&w);
+	assert_int_equal(channel_add(w.channel, EXTRA, w.now), 0);
+	pass(&w, 9999);
+	assert_state(&w, CHANNEL_UP);
+	pass(&w, 1);
+	assert_state(&w, CHANNEL_WAITING);
+	assert_told(&w, EXTRA " is not subscribed: the hub did not answer within 10000 ms");
 }
 
 static void test_subscribe_is_not_repeated_while_an_answer_is_awaited(void **state UNUSED)
@@ -595,9 +615,10 @@ static void test_subscribe_late_confirmation_counts(void **state UNUSED)
 	WORLD(w);
 
 	establish(&w);
+	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"message\":\"busy\"}}");
 	confirm(&w, PUBLIC);
 	pass(&w, 10000);
-	assert_told(&w, "did not answer");
+	assert_told(&w, PRIVATE " is not subscribed: the hub says: busy");
 	confirm(&w, PRIVATE);
 	assert_state(&w, CHANNEL_UP);
 	assert_string_equal(w.reason, "");
@@ -1691,7 +1712,8 @@ int main(void)
 		cmocka_unit_test(test_subscribe_confirmation_of_another_channel_is_ignored),
 		cmocka_unit_test(test_subscribe_a_name_given_twice_once),
 		cmocka_unit_test(test_subscribe_nothing_is_up_at_once),
-		cmocka_unit_test(test_subscribe_unanswered_is_asked_again_with_growing_waits),
+		cmocka_unit_test(test_subscribe_unanswered_ends_the_connection),
+		cmocka_unit_test(test_added_channel_that_is_unanswered_ends_the_connection),
 		cmocka_unit_test(test_subscribe_is_not_repeated_while_an_answer_is_awaited),
 		cmocka_unit_test(test_subscribe_late_confirmation_counts),
 		cmocka_unit_test(test_refused_by_subscription_error),
