@@ -170,7 +170,11 @@ static int next_msgpack(struct frame_reader *r, const uint8_t *p, size_t len, st
 	if (e == 0) {
 		ret->used = r->scanned;
 		ret->depth = r->scan.depth_seen;
-		return frame_end(r, p, r->scanned, ret);
+		if (r->skipping || r->scanned > r->max)
+			return frame_end(r, p, r->scanned, ret);
+		ret->bytes = span_of(p, r->scanned);
+		r->scanned = 0;
+		return 0;
 	}
 	if (e != MP_E_MORE)
 		return FRAME_E_BAD;

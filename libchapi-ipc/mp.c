@@ -34,7 +34,7 @@ static const uint8_t types[256] = {
 
 /* ---- scanning ------------------------------------------------------------------------- */
 
-/* What follows a first byte that is not in fixed_len. */
+/* What a first byte announces. */
 struct head {
 	unsigned int len;	/* of the head itself */
 	uint64_t body;		/* bytes that follow */
@@ -42,19 +42,11 @@ struct head {
 	bool container;
 };
 
-static inline unsigned int length_width(uint8_t c)
-{
-	switch (c) {
-	case 0xc4: case 0xc7: case 0xd9:
-		return 1;
-	case 0xc5: case 0xc8: case 0xda: case 0xdc: case 0xde:
-		return 2;
-	case 0xc6: case 0xc9: case 0xdb: case 0xdd: case 0xdf:
-		return 4;
-	default:
-		return 0;
-	}
-}
+/* Bytes of the length that follows a first byte from 0xc4 to 0xdf; 0: none does. */
+static const uint8_t length_widths[] = {
+	1, 2, 4, 1, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4,
+};
 
 static inline int head_read(const uint8_t *p, size_t len, struct head *ret)
 {
@@ -62,14 +54,18 @@ static inline int head_read(const uint8_t *p, size_t len, struct head *ret)
 	unsigned int width;
 	uint64_t n;
 
+	if (fixed_len[c]) {
+		*ret = (struct head){ .body = fixed_len[c] };
+		return 0;
+	}
 	if (c < 0xa0) {		/* fixmap, fixarray: what is below is in fixed_len */
 		*ret = (struct head){ .len = 1, .n = c < 0x90 ? 2 * (c & 15u) : (c & 15u),
 				      .container = true };
 		return 0;
 	}
-	width = length_width(c);
-	if (width == 0)
+	if (c == 0xc1)
 		return MP_E_BAD;
+	width = length_widths[c - 0xc4];
 	if (len < 1 + width)
 		return MP_E_MORE;
 	n = mp_load_be(p + 1, width);
@@ -93,70 +89,101 @@ void mp_scan_init(struct mp_scan *s, unsigned int depth_limit)
 	s->done = false;
 }
 
+/* Where a scan is, in registers while it goes on. */
+struct place {
+	const uint8_t *p;
+	uint64_t left;		/* of the level */
+	unsigned int depth;
+};
+
 /* Goes on below a container; MP_E_DEEP if that is one too many. */
-static inline int scan_descend(struct mp_scan *s, unsigned int *depth, uint64_t *left, uint64_t n)
+static inline int scan_descend(struct mp_scan *s, struct place *at, uint64_t n)
 {
-	if (*depth >= s->depth_limit)
+	if (at->depth >= s->depth_limit)
 		return MP_E_DEEP;
-	if (s->depth_seen <= *depth)
-		s->depth_seen = *depth + 1;
-	s->left[*depth] = *left - 1;
-	s->left[++*depth] = n;
-	*left = n;
+	s->left[at->depth++] = at->left - 1;
+	s->depth_seen = MAX(s->depth_seen, at->depth);
+	at->left = n;
 	return 0;
 }
 
-/* Values one after the other, until the bytes or the value end. A value counts as begun
- * (left is one less) as soon as its head is passed; what is missing of it is s->body. */
+/* Bytes of a text or bin of up to 255; 0: it is neither, or cut. */
+static inline size_t length_of_short(const uint8_t *p, const uint8_t *end)
+{
+	return (*p == 0xc4 || *p == 0xd9) && end - p > 1 ? 2 + (size_t)p[1] : 0;
+}
+
+/* The most frequent forms: what is short, and containers of up to 15. Stops before whatever else
+ * comes, at the end of a level, or where a value is cut. */
+static inline int scan_short(struct mp_scan *s, struct place *at, const uint8_t *end)
+{
+	int r = 0;
+
+	while (r == 0 && at->left > 0 && at->p < end) {
+		uint8_t c = *at->p;
+		size_t len = fixed_len[c];
+
+		if ((c & 0xe0) == 0x80) {
+			r = scan_descend(s, at, c < 0x90 ? 2 * (c & 15u) : c & 15u);
+			at->p += r == 0;
+			continue;
+		}
+		if (len == 0)
+			len = length_of_short(at->p, end);
+		if (len == 0 || len > (size_t)(end - at->p))
+			break;
+		at->p += len;
+		at->left--;
+	}
+	return r;
+}
+
+/* Any value. It counts as begun (left is one less) as soon as its head is passed; what is
+ * missing of it is s->body. */
+static inline int scan_any(struct mp_scan *s, struct place *at, const uint8_t *end)
+{
+	struct head head;
+	int r = head_read(at->p, (size_t)(end - at->p), &head);
+
+	if (r == 0 && head.container)
+		r = scan_descend(s, at, head.n);
+	if (r != 0)
+		return r;
+	at->p += head.len;
+	if (head.container)
+		return 0;
+	at->left--;
+	if ((uint64_t)(end - at->p) < head.body) {
+		s->body = head.body - (uint64_t)(end - at->p);
+		at->p = end;
+		return MP_E_MORE;
+	}
+	at->p += head.body;
+	return 0;
+}
+
+/* Values one after the other, until the bytes or the value end. */
 static int scan_values(struct mp_scan *s, const uint8_t **pp, const uint8_t *end)
 {
-	const uint8_t *p = *pp;
-	unsigned int depth = s->depth;
-	uint64_t left = s->left[depth];
-	struct head head;
-	int r = MP_E_MORE;
+	struct place at = { .p = *pp, .left = s->left[s->depth], .depth = s->depth };
+	int r;
 
 	for (;;) {
-		while (left == 0 && depth > 0)
-			left = s->left[--depth];
-		if (left == 0) {
-			s->done = true;
-			r = 0;
+		r = scan_short(s, &at, end);
+		if (r != 0)
 			break;
-		}
-		if (p == end)
+		while (at.left == 0 && at.depth > 0)
+			at.left = s->left[--at.depth];
+		s->done = at.left == 0;
+		if (s->done)
 			break;
-		if (fixed_len[*p]) {
-			head.len = 0;
-			head.body = fixed_len[*p];
-		} else {
-			r = head_read(p, (size_t)(end - p), &head);
-			if (r != 0)
-				break;
-			r = MP_E_MORE;
-			if (head.container) {
-				int deep = scan_descend(s, &depth, &left, head.n);
-
-				if (deep) {
-					r = deep;
-					break;
-				}
-				p += head.len;
-				continue;
-			}
-		}
-		left--;
-		p += head.len;
-		if ((uint64_t)(end - p) < head.body) {
-			s->body = head.body - (uint64_t)(end - p);
-			p = end;
+		r = at.p == end ? MP_E_MORE : scan_any(s, &at, end);
+		if (r != 0)
 			break;
-		}
-		p += head.body;
 	}
-	s->depth = depth;
-	s->left[depth] = left;
-	*pp = p;
+	s->depth = at.depth;
+	s->left[at.depth] = at.left;
+	*pp = at.p;
 	return r;
 }
 
@@ -265,7 +292,8 @@ static int integer_look(const struct mp_reader *r, uint64_t *ret, bool *ret_nega
 	return 0;
 }
 
-int mp_read_wide_uint(struct mp_reader *r, uint64_t *ret)
+/* Of a signed encoding, or none. */
+static int read_signed_uint(struct mp_reader *r, uint64_t *ret)
 {
 	uint64_t v;
 	bool negative;
@@ -278,6 +306,20 @@ int mp_read_wide_uint(struct mp_reader *r, uint64_t *ret)
 		return MP_E_BAD;
 	*ret = v;
 	r->p += len;
+	return 0;
+}
+
+int mp_read_wide_uint(struct mp_reader *r, uint64_t *ret)
+{
+	unsigned int width;
+
+	if (r->p == r->end || *r->p < 0xcc || *r->p > 0xcf)
+		return read_signed_uint(r, ret);
+	width = 1u << (*r->p & 3);
+	if (reader_left(r) < 1 + width)
+		return MP_E_MORE;
+	*ret = mp_load_be(r->p + 1, width);
+	r->p += 1 + width;
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #ifndef CHAPI_MP_H
 #define CHAPI_MP_H
 
+#include <endian.h>
 #include <stdbool.h>
 
 #include "buf.h"
@@ -68,13 +69,26 @@ static inline struct span mp_rest(const struct mp_reader *r)
 	return span_of(r->p, (size_t)(r->end - r->p));
 }
 
+/* The first width bytes, 1, 2, 4 or 8, as a number. A load of each width is one instruction. */
 static inline uint64_t mp_load_be(const uint8_t *p, unsigned int width)
 {
-	uint64_t v = 0;
+	uint16_t v16;
+	uint32_t v32;
+	uint64_t v64;
 
-	while (width--)
-		v = v << 8 | *p++;
-	return v;
+	switch (width) {
+	case 1:
+		return *p;
+	case 2:
+		memcpy(&v16, p, sizeof(v16));
+		return be16toh(v16);
+	case 4:
+		memcpy(&v32, p, sizeof(v32));
+		return be32toh(v32);
+	default:
+		memcpy(&v64, p, sizeof(v64));
+		return be64toh(v64);
+	}
 }
 
 enum mp_type {
@@ -174,11 +188,12 @@ static inline uint8_t *mp_w_str_head(uint8_t *w, size_t len)
 	return w + 1;
 }
 
-/* The width bytes of v, the highest first. */
+/* The lowest width bytes of v, 1, 2, 4 or 8, the highest of them first. */
 static inline uint8_t *mp_w_be(uint8_t *w, uint64_t v, unsigned int width)
 {
-	for (unsigned int i = width; i-- > 0; v >>= 8)
-		w[i] = (uint8_t)v;
+	uint64_t be = htobe64(v << (64 - 8 * width));
+
+	memcpy(w, &be, width);
 	return w + width;
 }
 
