@@ -172,6 +172,16 @@ static void block_put_entry(struct block *block, struct call *call)
 	block->free_last = call;
 }
 
+/* What a call leaves as it found it, so that the next one need not set it. */
+static void entry_init(struct call *call, uint32_t id)
+{
+	*call = (struct call){ .id = id };
+	list_init(&call->made);
+	list_init(&call->handled);
+	list_init(&call->waiting);
+	timer_init(&call->deadline);
+}
+
 static int block_new(struct calls *calls)
 {
 	struct block *block;
@@ -180,14 +190,14 @@ static int block_new(struct calls *calls)
 
 	if (rc != 0)
 		return rc;
-	block = malloc(sizeof(*block));
+	block = aligned_alloc(CALL_ALIGNMENT, sizeof(*block));
 	if (!block)
 		return -ENOMEM;
 	block->index = index;
 	block->n_used = 0;
 	block->free_first = block->free_last = NULL;
 	for (unsigned int i = 0; i < BLOCK_LEN; i++) {
-		block->entries[i].id = calls->places[index].uses | index << BLOCK_BITS | i;
+		entry_init(&block->entries[i], calls->places[index].uses | index << BLOCK_BITS | i);
 		block_put_entry(block, &block->entries[i]);
 	}
 	calls->places[index].block = block;
@@ -279,18 +289,13 @@ int calls_add(struct calls *calls, struct party *payer, uint64_t token, struct a
 
 	if (rc != 0)
 		return rc;
-	*call = (struct call){
-		.id = call->id,
-		.state = CALL_QUEUED,
-		.payer = payer,
-		.token = token,
-		.oneway = oneway,
-		.origin = payer->origin,
-		.api = api_ref(api),
-	};
-	list_init(&call->handled);
-	list_init(&call->waiting);
-	timer_init(&call->deadline);
+	call->state = CALL_QUEUED;
+	call->caller = NULL;
+	call->payer = payer;
+	call->token = token;
+	call->oneway = oneway;
+	call->origin = payer->origin;
+	call->api = api_ref(api);
 	list_add_tail(&payer->calls_made, &call->made);
 	payer->n_calls_made++;
 	calls->n_open++;
@@ -397,7 +402,8 @@ void calls_take(struct calls *calls, struct call *call)
 		list_del(&call->made);
 		call->payer->n_calls_made--;
 	}
-	calls_dequeue(call);
+	if (call->kept)
+		calls_dequeue(call);
 	if (call->state == CALL_QUEUED)
 		calls->n_queued--;
 	else
@@ -412,7 +418,8 @@ void calls_put(struct calls *calls, struct call *call)
 
 	call->holder = holder_unref(call->holder);
 	call->api = api_unref(call->api);
-	calls_forget_copies(call);
+	if (call->kept)
+		calls_forget_copies(call);
 	if (!block->free_first)
 		list_add_tail(&calls->blocks, &block->link);
 	block_put_entry(block, call);

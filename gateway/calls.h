@@ -22,6 +22,7 @@
 #include "gateway/timers.h"
 
 #define CALL_LABEL_MAX 64
+#define CALL_ALIGNMENT 64	/* a line of the cache, on most machines */
 
 enum call_state {
 	CALL_FREE,
@@ -30,32 +31,41 @@ enum call_state {
 	CALL_ABANDONED,			/* handed over, and not wanted any more */
 };
 
+/*
+ * Laid out by what is touched together, in lines of the cache: who and what, the lists, the
+ * numbers, the label; the last one only of calls that wait in a queue.
+ */
 struct call {
+	_Alignas(CALL_ALIGNMENT)
 	struct call *next;		/* in its chain; of a free entry: the next free one */
-	enum call_state state;
 	struct party *caller;		/* who waits for the answer; NULL: nobody */
 	struct party *payer;		/* whom it is charged to; NULL: gone, or abandoned */
 	struct party *provider;		/* NULL: queued */
 	uint64_t token;
+	struct api *api;		/* a reference */
+	struct holder *holder;		/* a reference: whom it was handed to; NULL: queued */
 	uint32_t id;			/* the number that the provider knows */
 	bool full;			/* wants the record */
 	bool oneway, progress;
-	enum party_origin origin;
+	uint8_t label_len;
+
 	struct list made;		/* payer->calls_made */
 	struct list handled;		/* provider->calls_handled */
-	struct list waiting;		/* api->queue */
 	struct timer deadline;
-	struct api *api;		/* a reference */
-	struct holder *holder;		/* a reference: whom it was handed to; NULL: queued */
+
+	enum call_state state;
+	enum party_origin origin;
 	uint64_t checked;		/* serial of the holder whose description the params fit */
 	size_t pinned;			/* bytes charged to the payer */
 	uint64_t arrived_us, handed_us;
 	double request_time;
 	int64_t timeout_ms;		/* as granted */
-	void *kept;			/* of a queued call: memory of these two */
-	struct span params, caller_text;
-	size_t label_len;
+	void *kept;			/* of a queued call: memory of params and caller_text */
+
 	char label[CALL_LABEL_MAX];	/* the call's id, for people */
+
+	struct list waiting;		/* api->queue */
+	struct span params, caller_text;
 };
 
 enum { CALLS_E_FULL = 1 };		/* no number is left */

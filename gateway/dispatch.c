@@ -7,6 +7,7 @@
  * the name's queue, in which case its params are copied. Queued calls go first.
  */
 #include <assert.h>
+#include <stdio.h>
 
 #include "gateway/builtin.h"
 #include "gateway/router_private.h"
@@ -264,7 +265,7 @@ static void call_init(struct request *q, struct call *call, const struct asked *
 	call->request_time = asked->request_time;
 	call->timeout_ms = asked->timeout_ms > 0 ? MIN(asked->timeout_ms, options->timeout_max_ms)
 						 : options->timeout_ms;
-	call->label_len = q->response.call.len;
+	call->label_len = (uint8_t)q->response.call.len;
 	memcpy(call->label, q->response.call.p, call->label_len);
 	call->deadline.kind = TIMER_CALL;
 	timers_add(&q->router->timers, &call->deadline, q->now->ms + (uint64_t)call->timeout_ms);
@@ -360,19 +361,30 @@ static bool check_open(struct request *q, const struct api *api)
 	return false;
 }
 
-/* A label that is unique enough for logs: the instance's beginning and a count, in hex. */
-struct span request_make_label(struct request *q)
+void router_init_label(struct router *router)
 {
-	static const char digits[] = "0123456789abcdef";
-	uint64_t n = ++q->router->n_labels;
-	size_t len = strnlen(q->router->config.instance, 8);
-	unsigned int shift = (63 - (unsigned int)__builtin_clzll(n)) & ~3U;
+	struct label *label = &router->label;
 
-	memcpy(q->label, q->router->config.instance, len);
-	q->label[len++] = '-';
-	for (int s = (int)shift; s >= 0; s -= 4)
-		q->label[len++] = digits[n >> s & 15];
-	return span_of(q->label, len);
+	snprintf(label->text, sizeof(label->text), "%.8s-0", router->config.instance);
+	label->len = strlen(label->text);
+	label->prefix_len = label->len - 1;
+}
+
+/* Unique enough for logs: the instance's beginning and a count, in hex, which counts in place. */
+struct span router_next_label(struct router *router)
+{
+	struct label *label = &router->label;
+	char *first = label->text + label->prefix_len, *at = label->text + label->len - 1;
+
+	for (; at >= first && *at == 'f'; at--)
+		*at = '0';
+	if (at < first) {	/* all of them: one digit more */
+		*first = '1';
+		label->text[label->len++] = '0';
+	} else {
+		*at = *at == '9' ? 'a' : (char)(*at + 1);
+	}
+	return span_of(label->text, label->len);
 }
 
 static enum outcome call_builtin(struct request *q, const struct asked *asked)
@@ -397,7 +409,7 @@ enum outcome request_call(struct request *q, const struct asked *asked)
 	q->router->counters.calls++;
 	q->router->counters.oneways += asked->oneway;
 	q->response.api = asked->api;
-	q->response.call = asked->label.len > 0 ? asked->label : request_make_label(q);
+	q->response.call = asked->label.len > 0 ? asked->label : router_next_label(q->router);
 	q->response.request_time = asked->request_time;
 	if (asked->api.len > API_NAME_MAX)
 		return refuse_name(q, asked->api);

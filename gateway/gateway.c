@@ -396,12 +396,15 @@ static void put_doctor(void *data, struct buf *out)
 /* Neither params nor results, and of errors the code only: the message may say what was passed. */
 static void on_call_ended(void *data UNUSED, const struct party_response *response)
 {
-	const struct log_call call = {
+	struct log_call call;
+
+	if (log_get_level() < LOG_LEVEL_DEBUG)
+		return;
+	call = (struct log_call){
 		.id = response->call,
 		.api = response->api,
 		.code = response->failure ? chapi_code_name(response->failure->code) : "ok",
 	};
-
 	log_call(LOG_LEVEL_DEBUG, &call);
 }
 

@@ -201,11 +201,10 @@ static void put_request(struct buf *b, const void *what, bool bodies, const stru
 void monitor_request(struct router *router, const struct party *from, const struct asked *asked,
 		     struct span label, const struct api *api, bool known, const struct now *now)
 {
-	const struct subject subject = { EVENT_REQUEST, asked->api, api, from, known };
-	const struct request_event event = { asked, from, label };
-
 	if (!list_empty(&router->monitors))
-		send_all(router, &subject, put_request, &event, now);
+		send_all(router,
+			 &(struct subject){ EVENT_REQUEST, asked->api, api, from, known },
+			 put_request, &(struct request_event){ asked, from, label }, now);
 }
 
 struct response_event {
@@ -255,13 +254,12 @@ void monitor_response(struct router *router, const struct party *caller,
 		      const struct party_response *response, const struct api *api,
 		      const struct now *now)
 {
-	const struct subject subject = { EVENT_RESPONSE, response->api, api, caller, true };
-	const struct response_event event = { response, router };
-
 	if (router->config.edge.call_ended)
 		router->config.edge.call_ended(router->config.data, response);
 	if (!list_empty(&router->monitors))
-		send_all(router, &subject, put_response, &event, now);
+		send_all(router,
+			 &(struct subject){ EVENT_RESPONSE, response->api, api, caller, true },
+			 put_response, &(struct response_event){ response, router }, now);
 }
 
 /* ---- names, connections, the hub ------------------------------------------------------- */

@@ -274,7 +274,7 @@ enum outcome request_call_elsewhere(struct request *q, const struct asked *asked
 	q->router->counters.calls++;
 	q->router->counters.oneways += asked->oneway;
 	q->response.api = asked->api;
-	q->response.call = asked->label.len > 0 ? asked->label : request_make_label(q);
+	q->response.call = asked->label.len > 0 ? asked->label : router_next_label(q->router);
 	q->response.request_time = asked->request_time;
 	monitor_request(q->router, q->from, asked, q->response.call, NULL, true, q->now);
 	if (!check(q, asked, to) || !request_charge(q, pinned))

@@ -154,6 +154,16 @@ size_t policy_n_rules(const struct policy *policy)
 	return policy->n_rules;
 }
 
+unsigned int policy_open_rights(const struct policy *policy)
+{
+	unsigned int open = 0;
+
+	for (unsigned int i = 0; i < RIGHT_COUNT; i++)
+		if (!policy || (!policy->has_rules[i] && rights[i].is_for_all))
+			open |= 1U << i;
+	return open;
+}
+
 bool policy_allows(const struct policy *policy, enum right right, const struct party *party,
 		   struct span object)
 {

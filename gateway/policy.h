@@ -46,6 +46,8 @@ int policy_new(const struct policy_rule *rules, size_t n, uid_t own_uid,
 	       struct policy **ret_policy) MUST_CHECK;
 struct policy *policy_free(struct policy *policy);
 
+/* Bits by enum right: all have it, to whatever there is. policy NULL: each of them. */
+unsigned int policy_open_rights(const struct policy *policy);
 size_t policy_n_rules(const struct policy *policy);
 bool policy_allows(const struct policy *policy, enum right right, const struct party *party,
 		   struct span object);

@@ -16,6 +16,14 @@
 #include "gateway/siphash.h"
 
 #define CHAINS_LEAST 64
+#define RECENT_BITS 6
+#define TAIL_LEAST 8
+
+/* A name that was found, and its last bytes, so that another is told apart without a look at it. */
+struct recent {
+	struct api *api;
+	uint64_t tail;
+};
 
 struct registry {
 	uint64_t seed[2];
@@ -23,6 +31,7 @@ struct registry {
 	struct api **chains;
 	size_t n_chains;
 	size_t n_apis;
+	struct recent recent[1 << RECENT_BITS];
 };
 
 const char *const api_policy_names[] = { "exclusive", "replace", "share", "standby", NULL };
@@ -133,9 +142,46 @@ static struct api *find(const struct registry *registry, struct span name, uint6
 	return api;
 }
 
-struct api *registry_find(const struct registry *registry, struct span name)
+/*
+ * Most calls are to few names. Those are found without a hash that nobody can foresee: whoever
+ * chooses names that share a place here makes them as slow to find as all others, no slower.
+ */
+static struct recent *recent_of(struct registry *registry, struct span name, uint64_t *ret_tail)
+{
+	memcpy(ret_tail, name.p + name.len - TAIL_LEAST, TAIL_LEAST);
+	return &registry->recent[*ret_tail * 0x9e3779b97f4a7c15ULL >> (64 - RECENT_BITS)];
+}
+
+static struct api *look_up(const struct registry *registry, struct span name)
 {
 	return find(registry, name, siphash(registry->seed, name));
+}
+
+struct api *registry_find(struct registry *registry, struct span name)
+{
+	struct recent *recent;
+	uint64_t tail;
+
+	if (name.len < TAIL_LEAST)
+		return look_up(registry, name);
+	recent = recent_of(registry, name, &tail);
+	if (recent->api && recent->tail == tail && span_equal(api_name(recent->api), name))
+		return recent->api;
+	recent->api = look_up(registry, name);
+	recent->tail = tail;
+	return recent->api;
+}
+
+static void forget_recent(struct registry *registry, const struct api *api)
+{
+	struct recent *recent;
+	uint64_t tail;
+
+	if (api->name_len < TAIL_LEAST)
+		return;
+	recent = recent_of(registry, api_name(api), &tail);
+	if (recent->api == api)
+		recent->api = NULL;
 }
 
 static void link_api(struct registry *registry, struct api *api)
@@ -181,6 +227,7 @@ static void extract(struct registry *registry, struct api *api)
 	while (*at != api)
 		at = &(*at)->next;
 	*at = api->next;
+	forget_recent(registry, api);
 	registry->n_apis--;
 	if (registry->n_apis == 0 && registry->n_chains > CHAINS_LEAST)
 		resize(registry, CHAINS_LEAST);

@@ -75,7 +75,7 @@ int registry_new(const uint64_t seed[2], struct registry **ret_registry) MUST_CH
 struct registry *registry_free(struct registry *registry);	/* nobody holds a name any more */
 
 /* NULL: nobody holds it. */
-struct api *registry_find(const struct registry *registry, struct span name);
+struct api *registry_find(struct registry *registry, struct span name);
 
 /* One more holder of a name, which it brings into being. Texts are copied. 0 or -ENOMEM. */
 int registry_add(struct registry *registry, struct span name, struct party *party,

@@ -30,6 +30,12 @@
 
 enum timer_kind { TIMER_CALL, TIMER_PENDING };
 
+/* The last id that was made for a call. */
+struct label {
+	size_t len, prefix_len;
+	char text[8 + 1 + 16 + 1];	/* instance, "-", up to 16 digits */
+};
+
 struct router {
 	struct router_config config;	/* the texts are our copies */
 	struct registry *registry;
@@ -47,7 +53,9 @@ struct router {
 	size_t output;			/* of them, what waits to be taken */
 	uint64_t work;			/* steps done so far, see router_work() */
 	uint64_t started_us;
-	uint64_t n_labels, n_turns, n_publishes;	/* made so far, for the next one */
+	uint64_t n_turns, n_publishes;	/* made so far, for the next one */
+	struct label label;
+	unsigned int open_rights;	/* bits by enum right: nobody needs to be asked */
 	bool stopping;
 	struct router_counters counters;
 	/* Of the answer under way; kept so that nothing is allocated for each. */
@@ -69,7 +77,6 @@ struct request {
 	bool is_call;
 	bool in_flight;			/* one-way, and begun: its end is told elsewhere */
 	bool full;			/* a call that wants the record */
-	char label[CALL_LABEL_MAX];	/* room for a call's id that is made here */
 	struct failure failure;
 	struct party_response response;
 };
@@ -162,8 +169,9 @@ bool dispatch_queue(struct router *router, struct api *api, const struct now *no
 /* Ready to be given new calls? */
 bool holder_is_ready(const struct holder *holder);
 
-/* An id for a call that came without; lives as long as the request. */
-struct span request_make_label(struct request *q);
+/* An id for a call that came without; lives until the next one is made. */
+struct span router_next_label(struct router *router);
+void router_init_label(struct router *router);
 
 /* ---- outgoing.c ---- */
 

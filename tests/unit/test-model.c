@@ -59,10 +59,12 @@ static struct {
 } memory;
 
 void *__real_malloc(size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t size);
 void __real_free(void *p);
 void *__wrap_malloc(size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 void __wrap_free(void *p);
@@ -100,6 +102,11 @@ static void count_out(void *p)
 void *__wrap_malloc(size_t size)
 {
 	return memory_fails() ? NULL : count_in(__real_malloc(size));
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+	return memory_fails() ? NULL : count_in(__real_aligned_alloc(alignment, size));
 }
 
 void *__wrap_calloc(size_t n, size_t size)

@@ -48,6 +48,7 @@ int main(void)
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
 void *__libc_realloc(void *p, size_t size);
 void __libc_free(void *p);
 
@@ -82,6 +83,14 @@ REPLACED void *malloc(size_t size)
 REPLACED void *calloc(size_t n, size_t size)
 {
 	void *p = memory_fails() ? NULL : __libc_calloc(n, size);
+
+	memory.n_live += p != NULL;
+	return p;
+}
+
+REPLACED void *aligned_alloc(size_t alignment, size_t size)
+{
+	void *p = memory_fails() ? NULL : __libc_memalign(alignment, size);
 
 	memory.n_live += p != NULL;
 	return p;
