@@ -6,6 +6,9 @@
  * sent once more, as long as not a byte of an answer has come: that can publish twice. So a
  * request that must not be repeated gets a new connection.
  *
+ * libcurl keeps for a while where a name leads. After a request without an answer that is looked
+ * up for each try: the server may have moved.
+ *
  * Easy handles are used again, as making them is what costs. A transfer is never freed while
  * libcurl is calling: answers are handed out after curl_multi_socket_action() has returned.
  */
@@ -26,6 +29,7 @@
 
 #define HEADER_LEN 64		/* of a header's value, as far as we look at it */
 #define RETRY_AFTER_MAX_S 86400
+#define NAMES_KEPT_S 60L		/* where a name leads, while nothing goes wrong */
 
 struct http {
 	struct event_base *base;
@@ -35,6 +39,7 @@ struct http {
 	struct list busy, idle;		/* of transfers */
 	struct list sockets;
 	bool dispatching;
+	bool in_trouble;		/* the last request got no answer: look names up anew */
 	char *ca_file, *proxy;
 	uint64_t timeout_ms;
 };
@@ -142,11 +147,24 @@ static int certificate_error(CURL *easy, CURLcode code)
 	return (int)error;
 }
 
+/* To libcurl a proxy's refusal of a tunnel is no answer; of one that wants a password it is. */
+static bool wants_password(CURL *easy)
+{
+	long status = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	return status == 407;
+}
+
 static void fill_response(struct transfer *t, CURLcode code, struct http_response *ret)
 {
 	long status = 0;
 
 	*ret = (struct http_response){ .date = t->date };
+	if (code != CURLE_OK && wants_password(t->easy)) {
+		ret->status = 407;
+		return;
+	}
 	if (code != CURLE_OK) {
 		ret->certificate_error = certificate_error(t->easy, code);
 		ret->error = *t->error ? t->error : curl_easy_strerror(code);
@@ -173,6 +191,7 @@ static void finish(struct http *http, struct transfer *t, CURLcode code)
 
 	curl_multi_remove_handle(http->multi, t->easy);
 	fill_response(t, code, &response);
+	http->in_trouble = response.error;
 	list_del(&t->link);
 	t->fn(t->data, &response);
 	transfer_reset(t);
@@ -383,6 +402,7 @@ int http_send(struct http *http, const struct http_request *request, http_fn fn,
 	t->fn = fn;
 	t->data = data;
 	t->body_max = request->get ? HTTP_GET_BODY_MAX : HTTP_BODY_MAX;
+	curl_easy_setopt(t->easy, CURLOPT_DNS_CACHE_TIMEOUT, http->in_trouble ? 0L : NAMES_KEPT_S);
 	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)http->timeout_ms);
 	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->timeout_ms);
 	if (!set_request(t->easy, request) || curl_multi_add_handle(http->multi, t->easy) != CURLM_OK) {

@@ -29,7 +29,8 @@ static const struct {
 	  "the hub sends elsewhere, and redirects are not followed; see http_host and tls" },
 	{ 400, 400, VERDICT_ENTRY, "the hub refused the request, the key may be of another app or cluster" },
 	{ 401, 401, VERDICT_FINAL, "the hub refused the signature, see secret_file and this machine's clock" },
-	{ 403, 403, VERDICT_FINAL, "the app is disabled or over its message quota" },
+	/* Of all that comes until somebody does something, or a new day begins. */
+	{ 403, 403, VERDICT_QUOTA, "the app is disabled or over its message quota" },
 	/* Of a batch: some servers know no batches. */
 	{ 404, 405, VERDICT_ENTRY, "the hub knows no such app, see app_id, http_host and path_prefix" },
 	{ 407, 407, VERDICT_FINAL, "the proxy wants another user and password" },
@@ -149,15 +150,19 @@ static bool is_about_time(struct span text)
 	return contains(text, "timestamp") && !contains(text, "signature");
 }
 
-/* Two statuses mean one thing or another by their text. */
-static void refine(const struct verdict_answer *answer, struct span words, struct verdict *ret)
+/* Two statuses mean one thing or another by their body. A page is not the hub's: what makes it may
+ * have something against this one event. */
+static void refine(const struct verdict_answer *answer, struct span words, struct verdict *ret,
+		   const char **ret_hint)
 {
 	struct span text = words.len > 0 ? words : answer->body;
 
-	if (ret->status == 401 && answer->date != 0 && is_about_time(text))
+	if (ret->status == 401 && answer->date != 0 && is_about_time(text)) {
 		ret->kind = VERDICT_CLOCK;
-	else if (ret->status == 403 && contains(text, "quota"))
-		ret->kind = VERDICT_QUOTA;
+	} else if (ret->status == 403 && is_page(answer->body)) {
+		ret->kind = VERDICT_FINAL;
+		*ret_hint = "something before the hub refused the event; is there a filter?";
+	}
 }
 
 static void put_words(struct verdict *v, const char *hint, struct span words)
@@ -207,6 +212,6 @@ void verdict_of(const struct verdict_answer *answer, struct verdict *ret)
 	if (is_success(answer->status) && complaint.code != 0)
 		ret->status = complaint.code;
 	judge_status(ret->status, ret, &hint);
-	refine(answer, own_words(answer->body, &complaint), ret);
+	refine(answer, own_words(answer->body, &complaint), ret, &hint);
 	put_words(ret, hint, own_words(answer->body, &complaint));
 }

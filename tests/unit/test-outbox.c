@@ -612,9 +612,10 @@ static void test_401_of_the_signature_is_final(void **state UNUSED)
 		    "auth_key=k&auth_timestamp=1700000000&auth_version=1.0\")", 401, "secret_file");
 }
 
-static void test_403_of_a_disabled_app_is_final(void **state UNUSED)
+/* What refused it is no hub, and may take others. */
+static void test_403_with_a_page_is_final(void **state UNUSED)
 {
-	check_final(403, "App is disabled", 403, "the app is disabled");
+	check_final(403, "<html>Blocked</html>", 403, "something before the hub");
 }
 
 static void test_404_is_final(void **state UNUSED)
@@ -1040,6 +1041,26 @@ static void test_quota_stops_all_until_one_probe_is_taken(void **state UNUSED)
 	assert_takes(&w, "cd");
 }
 
+static void test_quota_or_not_403_is_probed_slowly(void **state UNUSED)
+{
+	static const char *const words[] = { "App is disabled", "", "{\"error\":\"no\"}" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		WORLD(w);
+
+		add_all(&w, "ab");
+		assert_takes(&w, "ab");
+		answer(&w, 403, words[i]);
+		assert_ended(&w, "", "");
+		assert_pauses(&w, OUTBOX_QUOTA, 300000, 900000);
+		assert_non_null(strstr(status_of(&w).trouble, "the app is disabled or over"));
+		outbox_hurry(w.outbox);
+		assert_takes(&w, "a");
+		answer(&w, 200, "{}");
+		assert_takes(&w, "b");
+	}
+}
+
 static void test_quota_goes_on_when_the_probe_is_refused(void **state UNUSED)
 {
 	WORLD(w);
@@ -1226,7 +1247,7 @@ int main(void)
 		cmocka_unit_test(test_202_is_taken),
 		cmocka_unit_test(test_400_is_final),
 		cmocka_unit_test(test_401_of_the_signature_is_final),
-		cmocka_unit_test(test_403_of_a_disabled_app_is_final),
+		cmocka_unit_test(test_403_with_a_page_is_final),
 		cmocka_unit_test(test_404_is_final),
 		cmocka_unit_test(test_407_is_final),
 		cmocka_unit_test(test_413_is_final_and_told),
@@ -1262,6 +1283,7 @@ int main(void)
 		cmocka_unit_test(test_refused_without_id_is_sent_again_alone_as_it_was_not_taken),
 		cmocka_unit_test(test_another_event_may_be_added_when_one_has_failed),
 		cmocka_unit_test(test_quota_stops_all_until_one_probe_is_taken),
+		cmocka_unit_test(test_quota_or_not_403_is_probed_slowly),
 		cmocka_unit_test(test_quota_goes_on_when_the_probe_is_refused),
 		cmocka_unit_test(test_quota_lasts_through_trouble_and_refusals),
 		cmocka_unit_test(test_quota_of_requests_under_way_together_is_one),
