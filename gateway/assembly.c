@@ -27,6 +27,7 @@ struct assembly {
 	bool closed;		/* nor is anything collected */
 	bool has_retry;		/* one of its parts said so */
 	struct buf retry;
+	int64_t retry_ms;	/* the longest of them */
 	struct buf *slices;	/* n of them; NULL: none is there */
 	size_t bytes;		/* what it is charged */
 	size_t size;		/* of the slices */
@@ -115,6 +116,7 @@ static int begin(struct assemblies *as, struct assembly *a, uint64_t now_ms)
 	if (!a->slices)
 		return -ENOMEM;
 	a->has_retry = false;
+	a->retry_ms = 0;
 	a->bytes = bytes;
 	as->bytes += bytes;
 	as->n_waiting++;
@@ -229,6 +231,7 @@ static int keep_retry(struct assembly *a, const struct part *part)
 	if (!part->has_retry)
 		return 0;
 	a->has_retry = true;
+	a->retry_ms = MAX(a->retry_ms, part->retry_ms);
 	buf_clear(&a->retry);
 	buf_put(&a->retry, buf_data(&part->retry), part->retry.len);
 	return buf_error(&a->retry);
@@ -237,6 +240,7 @@ static int keep_retry(struct assembly *a, const struct part *part)
 static int tell_retry(const struct assembly *a, struct part *part)
 {
 	part->has_retry = a->has_retry;
+	part->retry_ms = a->retry_ms;
 	buf_clear(&part->retry);
 	if (a->has_retry)
 		buf_put(&part->retry, buf_data(&a->retry), a->retry.len);

@@ -48,6 +48,7 @@ struct outward {
 	struct timer timer;
 	enum call_phase phase;
 	uint64_t serial, deadline_ms;
+	uint64_t sent_ms;		/* the first try */
 	void *call;
 	bool progress;
 	uint32_t n_progress;		/* the next one's least number */
@@ -192,17 +193,18 @@ static void learn(struct elsewhere *e, const char *channel, struct span instance
 }
 
 /* A gateway that was started after the first sending must not take a repeat for its own. */
-static void note_instance(struct elsewhere *e, struct outward *o)
+static void note_first(struct elsewhere *e, struct outward *o, uint64_t now_ms)
 {
 	const struct known *known = find_known(e, o->channel);
 
+	o->sent_ms = now_ms;
 	if (known)
 		memcpy(o->instance, known->instance, sizeof(o->instance));
 }
 
 /* ---- going out -------------------------------------------------------------------------- */
 
-static void put_request(struct elsewhere *e, const struct outward *o, uint64_t left_ms, bool is_repeat,
+static void put_request(struct elsewhere *e, const struct outward *o, uint64_t now_ms, bool is_repeat,
 			struct buf *out)
 {
 	char id[RECORD_ID_MAX + 1];
@@ -215,10 +217,11 @@ static void put_request(struct elsewhere *e, const struct outward *o, uint64_t l
 		.caller = buf_span(&o->caller),
 		.reply_to = span_str(e->reply),
 		.request_time = o->request_time,
-		.timeout_ms = left_ms,
+		.timeout_ms = o->deadline_ms - now_ms,
 		.progress = o->progress,
 		.is_repeat = is_repeat,
 		.retry = span_str(o->instance),
+		.retry_ms = MAX(now_ms - o->sent_ms, UINT64_C(1)),
 	}, out);
 }
 
@@ -242,8 +245,8 @@ static void send(struct elsewhere *e, struct outward *o, const struct now *now)
 	uint64_t left_ms = o->deadline_ms - now->ms;
 
 	if (!is_repeat)
-		note_instance(e, o);
-	put_request(e, o, left_ms, is_repeat, &request);
+		note_first(e, o, now->ms);
+	put_request(e, o, now->ms, is_repeat, &request);
 	if (buf_error(&request) ||
 	    !publish(e, o, e->config.request_event, &request, o->deadline_ms, o->serial)) {
 		if (!is_repeat) {
@@ -322,12 +325,12 @@ static int read_to(struct span to, char ret[ELSEWHERE_TO_MAX + 1], struct elsewh
 }
 
 /* What cannot be sent is told before anything is begun. */
-static int check_size(struct elsewhere *e, const struct outward *o, uint64_t timeout_ms,
+static int check_size(struct elsewhere *e, const struct outward *o, uint64_t now_ms,
 		      struct elsewhere_fault *fault)
 {
 	CLEANUP(buf_deinit) struct buf request = BUF_NULL;
 
-	put_request(e, o, timeout_ms, true, &request);
+	put_request(e, o, now_ms, true, &request);
 	if (buf_error(&request))
 		return buf_error(&request);
 	if (request.len <= e->config.max_event_bytes)
@@ -341,7 +344,7 @@ static int check_size(struct elsewhere *e, const struct outward *o, uint64_t tim
 }
 
 static int fill(struct elsewhere *e, struct outward *o, const struct elsewhere_call *call,
-		struct elsewhere_fault *fault)
+		uint64_t now_ms, struct elsewhere_fault *fault)
 {
 	struct value_fault why;
 	char text[300];
@@ -361,7 +364,7 @@ static int fill(struct elsewhere *e, struct outward *o, const struct elsewhere_c
 		r = buf_error(&o->api);
 	if (r == 0)
 		r = buf_error(&o->caller);
-	return r < 0 ? r : check_size(e, o, (uint64_t)call->timeout_ms, fault);
+	return r < 0 ? r : check_size(e, o, now_ms, fault);
 }
 
 int elsewhere_call(struct elsewhere *e, const struct elsewhere_call *call, const struct now *now,
@@ -383,7 +386,7 @@ int elsewhere_call(struct elsewhere *e, const struct elsewhere_call *call, const
 	o->progress = call->progress;
 	o->request_time = call->request_time;
 	o->deadline_ms = now->ms + (uint64_t)call->timeout_ms;
-	r = fill(e, o, call, ret_fault);
+	r = fill(e, o, call, now->ms, ret_fault);
 	if (r != 0) {
 		outward_free(e, o);
 		return r;
@@ -397,7 +400,7 @@ int elsewhere_call(struct elsewhere *e, const struct elsewhere_call *call, const
 	return 0;
 }
 
-bool elsewhere_cancel(struct elsewhere *e, uint64_t serial, uint64_t now_ms)
+bool elsewhere_cancel(struct elsewhere *e, uint64_t serial)
 {
 	CLEANUP(buf_deinit) struct buf cancel = BUF_NULL;
 	struct outward *o = find(e, serial);
@@ -410,7 +413,7 @@ bool elsewhere_cancel(struct elsewhere *e, uint64_t serial, uint64_t now_ms)
 	put_id(e, o, id);
 	record_cancel_put(span_str(id), &cancel);
 	if (was_sent && o->phase != PHASE_LATE && buf_error(&cancel) == 0)
-		publish(e, o, REMOTE_CANCEL_EVENT, &cancel, now_ms, 0);
+		publish(e, o, REMOTE_CANCEL_EVENT, &cancel, o->deadline_ms, 0);
 	outward_free(e, o);
 	return was_sent;
 }

@@ -32,7 +32,7 @@ struct elsewhere_config {
 struct elsewhere_publication {
 	struct span channel, event;
 	struct span payload;		/* text, the event's data */
-	uint64_t deadline_ms;		/* until when somebody waits */
+	uint64_t deadline_ms;		/* afterwards it is of no use, and not to be sent any more */
 	bool has_id;			/* a repeat does no harm */
 	uint64_t serial;		/* for elsewhere_refused(); 0: nobody needs to know */
 };
@@ -80,7 +80,7 @@ enum { ELSEWHERE_E_REFUSED = 1 };	/* see the fault */
 int elsewhere_call(struct elsewhere *elsewhere, const struct elsewhere_call *call, const struct now *now,
 		   uint64_t *ret_serial, struct elsewhere_fault *ret_fault) MUST_CHECK;
 /* It is not wanted any more: there is no answer, and the other side is told. True: it may have run. */
-bool elsewhere_cancel(struct elsewhere *elsewhere, uint64_t serial, uint64_t now_ms);
+bool elsewhere_cancel(struct elsewhere *elsewhere, uint64_t serial);
 
 /* The channel on which answers come. */
 const char *elsewhere_channel(const struct elsewhere *elsewhere);

@@ -715,6 +715,8 @@ static int make_remote(struct hub *hub, struct router *router)
 		.max_body_bytes = publisher_body_max(config),
 		.has_key = config->master_key,
 		.limits = remote_limits_of(config),
+		.start_ms = read_now().ms,
+		.silence_ms = config->ping_interval_ms + config->pong_timeout_ms,
 	};
 	int r = sign_random(remote.seed, sizeof(remote.seed));
 

@@ -125,6 +125,14 @@ static void on_published(void *data, const struct outbox_end *end)
 		elsewhere_refused(others->elsewhere, serial, end->status, end->error, &now);
 }
 
+/* The publisher goes on for a while after a deadline, as it should with answers. */
+static uint64_t last_try_ms(const struct others *others, uint64_t deadline_ms)
+{
+	uint64_t grace_ms = others->config->publish_grace_ms;
+
+	return deadline_ms > grace_ms ? deadline_ms - grace_ms : 0;
+}
+
 /* Our own connection gets it too: a gateway may call itself. */
 static bool op_publish(void *data, const struct elsewhere_publication *publication)
 {
@@ -134,7 +142,7 @@ static bool op_publish(void *data, const struct elsewhere_publication *publicati
 		.event = publication->event,
 		.payload = publication->payload,
 		.has_id = publication->has_id,
-		.deadline_ms = publication->deadline_ms,
+		.deadline_ms = last_try_ms(others, publication->deadline_ms),
 	};
 	struct ticket *ticket;
 
@@ -216,7 +224,7 @@ int others_call(struct others *others, const struct elsewhere_call *call, const 
 
 bool others_cancel(struct others *others, uint64_t serial)
 {
-	return elsewhere_cancel(others->elsewhere, serial, read_now().ms);
+	return elsewhere_cancel(others->elsewhere, serial);
 }
 
 void others_added(struct others *others, const char *name)

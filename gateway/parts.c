@@ -212,6 +212,11 @@ static int read_retry(struct span value, struct part *p)
 	return r;
 }
 
+static int read_retry_ms(struct span value, struct part *p)
+{
+	return record_ms_get(value, &p->retry_ms) == 0 ? 0 : PARTS_E_BAD;
+}
+
 #define NEEDED 0x3fU	/* which of these fields have to be there */
 
 static const struct {
@@ -226,6 +231,7 @@ static const struct {
 	{ "data", read_data },
 	{ "to", read_to },
 	{ "retry", read_retry },
+	{ "retry_ms", read_retry_ms },
 };
 
 /* ret_seen: a bit for each field that was there. */

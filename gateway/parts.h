@@ -54,6 +54,7 @@ struct part {
 	struct buf to;		/* the gateway that is meant; empty: not said */
 	bool has_retry;		/* of a request that comes again; beside the record, which stays as it was */
 	struct buf retry;	/* as in a request, see record.h; empty where that is no instance */
+	int64_t retry_ms;	/* likewise; 0: not said */
 };
 
 #define PART_NULL { 0 }

@@ -113,10 +113,34 @@ static int read_reply_to(struct span value, struct record_request *r, const char
 	return read_text(value, &r->reply_to, ret_why);
 }
 
+int record_ms_get(struct span value, int64_t *ret_ms)
+{
+	double v;
+
+	if (json_get_number(value, &v) || !(v > 0))
+		return RECORD_E_INVALID;
+	*ret_ms = (int64_t)ceil(fmin(v, TIMEOUT_MS_MAX));
+	return 0;
+}
+
+static int read_ms(struct span value, int64_t *ret, const char **ret_why)
+{
+	int r = record_ms_get(value, ret);
+
+	if (r != 0)
+		*ret_why = "has to be a number above 0";
+	return r;
+}
+
 static int read_retry(struct span value, struct record_request *r, const char **ret_why)
 {
 	r->has_retry = true;
 	return read_text(value, &r->retry, ret_why);
+}
+
+static int read_retry_ms(struct span value, struct record_request *r, const char **ret_why)
+{
+	return read_ms(value, &r->retry_ms, ret_why);
 }
 
 static int read_request_time(struct span value, struct record_request *r, const char **ret_why)
@@ -133,14 +157,7 @@ static int read_request_time(struct span value, struct record_request *r, const 
 
 static int read_timeout(struct span value, struct record_request *r, const char **ret_why)
 {
-	double v;
-
-	if (json_get_number(value, &v) || !(v > 0)) {
-		*ret_why = "has to be a number above 0";
-		return RECORD_E_INVALID;
-	}
-	r->timeout_ms = (int64_t)ceil(fmin(v, TIMEOUT_MS_MAX));
-	return 0;
+	return read_ms(value, &r->timeout_ms, ret_why);
 }
 
 static int read_flag(struct span value, bool *ret, const char **ret_why)
@@ -162,7 +179,7 @@ static int read_progress(struct span value, struct record_request *r, const char
 }
 
 /* params are a field of their own kind: see read_params(). */
-enum { FIELD_API, FIELD_PARAMS, N_FIELDS = 11 };
+enum { FIELD_API, FIELD_PARAMS, N_FIELDS = 12 };
 
 static const struct {
 	const char *name;
@@ -179,6 +196,7 @@ static const struct {
 	{ "progress", read_progress },
 	{ "echo", read_echo },
 	{ "retry", read_retry },
+	{ "retry_ms", read_retry_ms },
 };
 
 static int read_params(struct span value, struct record_request *r, struct value_fault *ret_fault)

@@ -37,6 +37,7 @@ struct record_request {
 	struct buf reply_to;	/* a channel; empty: that of the request */
 	struct buf retry;	/* the instance that the first try went to */
 	bool has_retry;		/* it is a repeat, wherever the first try went */
+	int64_t retry_ms;	/* of a repeat: for how long the first try has been out; 0: not said */
 	struct buf params_text;	/* params as received; "{}" if none came */
 	struct buf extra;	/* unknown fields as received: ,"name":value,"name":value; none that a response has itself */
 	double request_time;	/* NaN: none came */
@@ -46,6 +47,9 @@ struct record_request {
 
 void record_request_init(struct record_request *r);
 void record_request_deinit(struct record_request *r);
+
+/* A duration in ms, a number above 0: rounded up, at most a day. 0 or RECORD_E_INVALID. */
+int record_ms_get(struct span value, int64_t *ret_ms) MUST_CHECK;
 
 /* 0, a RECORD_E_* (all fields that could be read are filled in), or -ENOMEM. ret is initialised, and
  * deinitialised by the caller after every outcome. */

@@ -43,6 +43,7 @@ void record_ask_put(const struct record_ask *ask, struct buf *out)
 	if (ask->is_repeat) {
 		buf_put_str(out, ",\"retry\":");
 		json_put_string(out, ask->retry);
+		buf_printf(out, ",\"retry_ms\":%llu", (unsigned long long)ask->retry_ms);
 	}
 	buf_put_byte(out, '}');
 }

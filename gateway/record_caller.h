@@ -21,6 +21,7 @@ struct record_ask {
 	bool progress;
 	bool is_repeat;
 	struct span retry;		/* of a repeat: the instance that the first went to; empty: not known */
+	uint64_t retry_ms;		/* of a repeat: for how long the first has been out */
 };
 
 /* Appends the JSON; out remembers a failure. */

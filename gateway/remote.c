@@ -195,13 +195,29 @@ static bool has_id(const struct remote_call *call)
 	return call->request.id.len > 0;
 }
 
-/* The first try went to a gateway that is gone: whether it ran there is not known. */
+/*
+ * The first try can have gone to nobody but us, whatever its caller knows: this gateway has been
+ * there for longer than the call, even if the repeat was on its way for all the time it has left,
+ * and for as long as a connection may be silent.
+ */
+static bool was_here_before(const struct remote *r, const struct remote_call *call)
+{
+	const struct record_request *request = &call->request;
+	uint64_t age_ms = call->arrived_ms - r->config.start_ms;
+
+	return request->retry_ms > 0 && request->timeout_ms > 0 &&
+	       age_ms >= (uint64_t)request->retry_ms + (uint64_t)request->timeout_ms +
+				 r->config.silence_ms;
+}
+
+/* The first try may have gone to a gateway that is gone: whether it ran there is not known. */
 static bool is_restarted(const struct remote *r, const struct remote_call *call)
 {
 	const struct record_request *request = &call->request;
 
 	return has_id(call) && request->has_retry &&
 	       !span_is(buf_span(&request->retry), router_instance(r->router)) &&
+	       !was_here_before(r, call) &&
 	       !router_is_idempotent(r->router, buf_span(&request->api));
 }
 
@@ -299,6 +315,7 @@ static int take_retry(struct record_request *request, const struct part *part)
 	if (!part->has_retry || request->has_retry)
 		return 0;
 	request->has_retry = true;
+	request->retry_ms = part->retry_ms;
 	buf_put(&request->retry, buf_data(&part->retry), part->retry.len);
 	return buf_error(&request->retry);
 }

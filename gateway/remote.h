@@ -39,6 +39,8 @@ struct remote_config {
 	size_t max_body_bytes;			/* of an HTTP request with one event; 0: no limit */
 	bool has_key;				/* of the encrypted channels */
 	struct remote_limits limits;
+	uint64_t start_ms;			/* of the gateway: no request went to this instance before */
+	uint64_t silence_ms;			/* as late as an event can be on a connection that lives */
 	uint64_t seed[4];			/* secret: see outcome.h */
 };
 

@@ -157,6 +157,7 @@ def test_call_is_repeated_once_at_half_of_its_time(played, monkeypatch):
     assert 'retry' not in first
     again = take_request(remote)
     assert (again['id'], again['retry']) == (first['id'], '') and 0 < again['timeout_ms'] <= 250
+    assert again['retry_ms'] >= 250, 'for how long the first has been out'
     assert isinstance(wait(), chapi.DeadlineExceeded)
     assert [e for e in remote.client.events if e['event'] == 'request'] == []
 

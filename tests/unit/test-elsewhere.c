@@ -255,7 +255,7 @@ static void test_request_is_repeated_once_at_half_of_the_time(void **state UNUSE
 	assert_int_equal(w.n_published, 2);
 	assert_non_null(strstr(w.payload, "\"id\":\"" ID "\""));
 	assert_non_null(strstr(w.payload, "\"timeout_ms\":500,"));
-	assert_non_null(strstr(w.payload, "\"retry\":\"\""));
+	assert_non_null(strstr(w.payload, "\"retry\":\"\",\"retry_ms\":500}"));
 	tick(&w, START + 999);
 	assert_int_equal(w.n_published, 2);
 }
@@ -480,13 +480,13 @@ static void test_cancel_is_told_to_the_other_side(void **state UNUSED)
 	WORLD(w);
 
 	begin(&w);
-	assert_true(elsewhere_cancel(w.elsewhere, w.serial, w.now.ms));
+	assert_true(elsewhere_cancel(w.elsewhere, w.serial));
 	assert_string_equal(w.event, "cancel");
 	assert_string_equal(w.channel, "private-chapi-attic");
 	assert_string_equal(w.payload, "{\"id\":\"" ID "\"}");
 	assert_false(event(&w, "response", ANSWER("\"result\":1,\"error\":null")));
 	assert_int_equal(w.n_answers, 0);
-	assert_false(elsewhere_cancel(w.elsewhere, w.serial, w.now.ms));
+	assert_false(elsewhere_cancel(w.elsewhere, w.serial));
 }
 
 static void test_cancel_of_what_was_not_sent_sends_nothing(void **state UNUSED)
@@ -495,7 +495,7 @@ static void test_cancel_of_what_was_not_sent_sends_nothing(void **state UNUSED)
 
 	w.deaf = true;
 	begin(&w);
-	assert_false(elsewhere_cancel(w.elsewhere, w.serial, w.now.ms));
+	assert_false(elsewhere_cancel(w.elsewhere, w.serial));
 	assert_int_equal(w.n_published, 0);
 }
 

@@ -121,11 +121,12 @@ static void test_part_is_read(void **state UNUSED)
 	struct part part;
 
 	assert_int_equal(parse(" {\"more\":[{}],\"data\":\"" SLICE "\",\"encoding\":\"zlib\",\"id\":\"a b\","
-			       "\"to\":\"pi\",\"retry\":\"00ff\",\"parts\":16384,\"part\":16383,\"sha256\":\"" DIGEST "\"} ", &part), 0);
+			       "\"to\":\"pi\",\"retry\":\"00ff\",\"retry_ms\":2.5,\"parts\":16384,\"part\":16383,\"sha256\":\"" DIGEST "\"} ", &part), 0);
 	assert_true(span_is(buf_span(&part.id), "a b"));
 	assert_true(span_is(buf_span(&part.to), "pi"));
 	assert_true(part.has_retry);
 	assert_true(span_is(buf_span(&part.retry), "00ff"));
+	assert_int_equal(part.retry_ms, 3);
 	assert_int_equal(part.index, 16383);
 	assert_int_equal(part.n, 16384);
 	assert_true(part.deflated);

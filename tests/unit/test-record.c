@@ -81,7 +81,7 @@ static void test_request_with_every_field(void **state UNUSED)
 	REQUEST(r);
 
 	parse("{\"progress\":true,\"echo\":true,\"reply_to\":\"private-r\",\"to\":\"pi\",\"caller\":\"Ann\","
-	      "\"timeout_ms\":1500,\"request_time\":1700000000.25,\"params\":{\"a\":[1,2]},\"retry\":\"ab\","
+	      "\"timeout_ms\":1500,\"request_time\":1700000000.25,\"params\":{\"a\":[1,2]},\"retry\":\"ab\",\"retry_ms\":0.5,"
 	      "\"api\":\"lights.on\",\"id\":\"i-1\"}", &r);
 	assert_text(&r.id, "i-1");
 	assert_text(&r.api, "lights.on");
@@ -92,6 +92,7 @@ static void test_request_with_every_field(void **state UNUSED)
 	assert_text(&r.reply_to, "private-r");
 	assert_true(r.request_time == 1700000000.25);
 	assert_int_equal(r.timeout_ms, 1500);
+	assert_int_equal(r.retry_ms, 1);
 	assert_true(r.echo);
 	assert_true(r.progress);
 	assert_int_equal(r.extra.len, 0);
@@ -268,6 +269,7 @@ static void test_request_field_of_wrong_type_is_named(void **state UNUSED)
 		{ "\"progress\":1", "progress: " },
 		{ "\"echo\":\"yes\"", "echo: " },
 		{ "\"retry\":true", "retry: " },
+		{ "\"retry_ms\":0", "retry_ms: " }, { "\"retry_ms\":\"1\"", "retry_ms: " },
 	};
 	char text[100];
 

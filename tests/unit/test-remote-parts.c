@@ -474,6 +474,23 @@ static void test_retry_in_parts_of_another_instances_request_is_not_run(void **s
 	world_free(w);
 }
 
+/* The record says how much time the first try had. */
+static void test_retry_in_parts_of_what_only_we_can_have_had_is_run(void **state UNUSED)
+{
+	static const char record[] = "{\"id\":\"i\",\"api\":\"x\",\"timeout_ms\":1000,"
+		"\"params\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]}";
+	struct world *w = world_make();	/* which begins at 0 */
+
+	w->now.ms = 1499;
+	send_parts_saying(w, record, "i", 3, 0, "\"retry\":\"\",\"retry_ms\":500");
+	assert_int_equal(w->router.n_calls, 0);
+	assert_says(&w->events[0], "\"reason\":\"restarted\"");
+	w->now.ms = 1500;
+	send_parts_saying(w, record, "i", 3, 0, "\"retry\":\"\",\"retry_ms\":500");
+	assert_int_equal(w->router.n_calls, 1);
+	world_free(w);
+}
+
 /* One part of the first try that comes last does not make a first try of all of them. */
 static void test_parts_of_a_repeat_and_of_the_first_try_are_a_repeat(void **state UNUSED)
 {
@@ -629,6 +646,7 @@ int main(void)
 		cmocka_unit_test(test_request_in_parts_runs),
 		cmocka_unit_test(test_request_whose_parts_do_not_all_come_is_late),
 		cmocka_unit_test(test_retry_in_parts_of_another_instances_request_is_not_run),
+		cmocka_unit_test(test_retry_in_parts_of_what_only_we_can_have_had_is_run),
 		cmocka_unit_test(test_parts_of_a_repeat_and_of_the_first_try_are_a_repeat),
 		cmocka_unit_test(test_repeat_whose_parts_do_not_all_come_may_have_run),
 		cmocka_unit_test(test_late_double_of_a_part_says_nothing),

@@ -969,6 +969,33 @@ static void test_retry_of_another_instances_request_is_never_said_not_to_have_ru
 	world_deinit(&w);
 }
 
+/* It has been there for longer than the call, so the first try can only have been lost. */
+static void test_retry_of_what_only_we_can_have_had_is_run(void **state UNUSED)
+{
+	static const char text[] = "{\"id\":\"a\",\"api\":\"x\",\"retry\":\"\",\"retry_ms\":500,"
+				   "\"timeout_ms\":400}";
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.silence_ms = 100;
+	config.start_ms = now.ms - 999;
+	world_init_config(&w, &config);
+	request_comes(&w, text);
+	assert_says(&w, "\"reason\":\"restarted\"");
+	assert_int_equal(w.router.n_calls, 0);
+	world_deinit(&w);
+	config.start_ms = now.ms - 1000;
+	world_init_config(&w, &config);
+	request_comes(&w, "{\"id\":\"a\",\"api\":\"x\",\"retry\":\"0100\",\"timeout_ms\":1}");
+	request_comes(&w, "{\"id\":\"a\",\"api\":\"x\",\"retry\":\"0100\",\"retry_ms\":1}");
+	assert_int_equal(w.router.n_calls, 0);
+	request_comes(&w, text);
+	assert_int_equal(w.router.n_calls, 1);
+	request_comes(&w, text);
+	assert_int_equal(w.router.n_calls, 1);
+	world_deinit(&w);
+}
+
 static void test_repeat_is_answered_beyond_max_calls_too(void **state UNUSED)
 {
 	struct world w;
@@ -1323,6 +1350,7 @@ int main(void)
 		cmocka_unit_test(test_what_did_not_run_runs_when_it_comes_again),
 		cmocka_unit_test(test_retry_of_another_instances_request_is_not_run),
 		cmocka_unit_test(test_retry_of_another_instances_request_is_never_said_not_to_have_run),
+		cmocka_unit_test(test_retry_of_what_only_we_can_have_had_is_run),
 		cmocka_unit_test(test_repeat_is_answered_beyond_max_calls_too),
 		cmocka_unit_test(test_without_id_nothing_is_a_repeat),
 		cmocka_unit_test(test_repeat_of_what_the_hub_found_too_large_gets_the_answer_that_says_so),

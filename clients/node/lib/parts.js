@@ -77,9 +77,9 @@ export async function split(id, text, most = EVENT_MAX) {
 		{ ...head, part, data: toBase64(bytes.subarray(part * slice, (part + 1) * slice)) }));
 }
 
-/** A part of a request that comes again: the same, but for the instance that the first try went to. */
-export function partAgain(text, instance) {
-	return JSON.stringify({ ...JSON.parse(text), retry: instance });
+/** A part of a request that comes again: the same, and what the repeat says. */
+export function partAgain(text, again) {
+	return JSON.stringify({ ...JSON.parse(text), ...again });
 }
 
 /** The parts of one record, which come in any order and more than once. */

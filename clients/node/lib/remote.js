@@ -211,12 +211,15 @@ export class RemoteClient {
 		const ready = this.ready({ timeout: Math.min(record.timeout_ms, this.#connectTimeout) });
 		await Promise.race([waiting.answer, ready]);
 		const instance = this.#instanceOf(record.to);
+		const begun = Date.now();
 		try {
 			const late = new Promise((_, reject) => waiting.after(record.timeout_ms + GRACE, () => reject(
 				new DeadlineExceeded('no answer came over the hub in time'))));
 			late.catch(() => {});
 			await Promise.race([late, waiting.answer, this.#publishUntil(end, events)]);
-			waiting.repeat = () => this.#repeat(record, events, instance, end);
+			waiting.repeat = () => this.#repeat(record, events, {
+				retry: instance, retry_ms: Math.max(Date.now() - begun, 1),
+			}, end);
 			waiting.after(record.timeout_ms / 2, () => waiting.repeat());
 			return await Promise.race([late, waiting.answer]);
 		} finally {
@@ -225,17 +228,18 @@ export class RemoteClient {
 	}
 
 	/**
-	 * instance: of the time of the first one; a gateway that was started since must not run it. Parts
-	 * come again with the same slices, so that those of both times make up for each other.
+	 * again.retry: the instance of the time of the first one; a gateway that was started since must
+	 * not run it. retry_ms: for how long that one is out. Parts come again with the same slices, so
+	 * that those of both times make up for each other.
 	 */
-	async #repeat(record, events, instance, end) {
+	async #repeat(record, events, again, end) {
 		const left = Math.ceil(end - Date.now());
 		if (left < 1)
 			return;
-		const again = events[0][0] === 'request-part' ?
-			events.map(([event, text]) => [event, partAgain(text, instance)]) :
-			await this.#requestEvents({ ...record, timeout_ms: left, retry: instance });
-		this.#publishUntil(end, again).catch(() => {});		// the first one may still be answered
+		const repeat = events[0][0] === 'request-part' ?
+			events.map(([event, text]) => [event, partAgain(text, again)]) :
+			await this.#requestEvents({ ...record, timeout_ms: left, ...again });
+		this.#publishUntil(end, repeat).catch(() => {});		// the first one may still be answered
 	}
 
 	/** Of the gateway that a request goes to; empty if it was not heard of yet. */

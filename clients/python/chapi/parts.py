@@ -15,10 +15,11 @@ HEAD = 320                  # bytes of a part for all fields but its slice
 
 
 def split(number: str, text: str, limit: int = EVENT_MAX,
-          retry: Optional[str] = None) -> List[str]:
+          again: Optional[Dict[str, Any]] = None) -> List[str]:
     """The parts, as JSON texts of at most limit bytes, of the record with that id.
 
-    retry: it comes again, and the first try went to that instance. Its slices stay as they were.
+    again: it comes again, and this is what each part says of that: retry, and retry_ms if it is
+    known. The slices stay as they were.
     """
     size = (limit - HEAD) // 4 * 4      # of base64
     plain = text.encode()
@@ -28,8 +29,7 @@ def split(number: str, text: str, limit: int = EVENT_MAX,
     slices = [data[i:i + size] for i in range(0, len(data), size)]
     head: Dict[str, Any] = {'id': number, 'parts': len(slices), 'encoding': encoding,
                             'sha256': _digest(plain)}
-    if retry is not None:
-        head['retry'] = retry
+    head.update(again or {})
     return [json.dumps(dict(head, part=i, data=s), separators=(',', ':'))
             for i, s in enumerate(slices)]
 

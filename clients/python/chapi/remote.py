@@ -135,11 +135,12 @@ class RemoteTransport:
         self._waiting[number] = waiting
         repeating: Optional[asyncio.Task[None]] = None
         instance = self._instance(to) if retry is None else retry
+        begun = asyncio.get_running_loop().time() if retry is None else None
         try:
-            await self._publish_request(record, retry)
+            await self._publish_request(record, None if retry is None else {'retry': retry})
             waiting.is_back.clear()
             repeating = asyncio.ensure_future(
-                self._repeat(record, instance, waiting.is_back, timeout))
+                self._repeat(record, instance, waiting.is_back, timeout, begun))
             return await asyncio.wait_for(waiting.answer, timeout + ANSWER_WAIT)
         except asyncio.TimeoutError:
             raise DeadlineExceeded('no answer came over the hub in time') from None
@@ -151,11 +152,12 @@ class RemoteTransport:
             await end_task(repeating)
 
     async def _repeat(self, record: Dict[str, Any], instance: str, is_back: asyncio.Event,
-                      timeout: float) -> None:
+                      timeout: float, begun: Optional[float]) -> None:
         """Asks again when half of the time is gone, and when the connection is back.
 
         Then it does so twice, as the gateway may have lost its own and needs longer. The
         instance is that of the first time: a gateway that was started since must not run it.
+        begun: when the first try went out, None if that is not known.
         """
         now = asyncio.get_running_loop().time
         half, end = now() + timeout / 2, now() + timeout
@@ -165,13 +167,16 @@ class RemoteTransport:
             if now() >= end:
                 return
             is_back.clear()
-            await self._publish_again(record, instance, max(1, int((end - now()) * 1000)))
+            retry: Dict[str, Any] = {'retry': instance}
+            if begun is not None:
+                retry['retry_ms'] = _milliseconds(now() - begun)
+            await self._publish_again(record, retry, _milliseconds(end - now()))
             again = now() + BACK_AGAIN if was_back else half if half > now() else end
 
-    async def _publish_again(self, record: Dict[str, Any], instance: str,
+    async def _publish_again(self, record: Dict[str, Any], retry: Dict[str, Any],
                              timeout_ms: int) -> None:
         try:
-            await self._publish_request(record, instance, timeout_ms)
+            await self._publish_request(record, retry, timeout_ms)
         except Error as e:
             log.warning('%s could not be asked for again: %s', record['api'], e)
 
@@ -192,20 +197,21 @@ class RemoteTransport:
         record = {'id': number, 'api': api, 'params': params, 'request_time': time.time(),
                   'caller': self._label}
         if timeout is not None:
-            record['timeout_ms'] = max(1, int(timeout * 1000))
+            record['timeout_ms'] = _milliseconds(timeout)
         if to is not None:
             record['to'] = to
         return record
 
-    async def _publish_request(self, record: Dict[str, Any], retry: Optional[str] = None,
+    async def _publish_request(self, record: Dict[str, Any],
+                               retry: Optional[Dict[str, Any]] = None,
                                timeout_ms: Optional[int] = None) -> None:
-        """retry: it comes again, with timeout_ms left.
+        """retry: it comes again, with timeout_ms left; what it says of that.
 
         In parts it stays as it was, so that those of both times make up for each other.
         """
         text = self._text_of(record)
         if retry is not None and len(text.encode()) <= self._event_max:
-            again = {**record, 'retry': retry}
+            again = {**record, **retry}
             if timeout_ms is not None:
                 again['timeout_ms'] = timeout_ms
             text, retry = self._text_of(again), None
@@ -300,6 +306,11 @@ class RemoteTransport:
         else:
             if whole is not None:
                 self._take_response(whole)
+
+
+def _milliseconds(seconds: float) -> int:
+    """As a record has a time: above 0."""
+    return max(1, int(seconds * 1000))
 
 
 async def _is_set_before(event: asyncio.Event, seconds: float) -> bool:

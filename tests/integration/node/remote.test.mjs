@@ -117,7 +117,9 @@ test('parts that come again say so, and are the same but for that', async () => 
 	await fails(client.call('count', { bytes }, { timeout: 2000 }), 'deadline_exceeded', 'unknown');
 	const [parts, again] = [sent.filter(p => !('retry' in p)), sent.filter(p => 'retry' in p)];
 	assert.equal(parts.length, 2);
-	assert.deepEqual(again, parts.map(p => ({ ...p, retry: instance })));
+	const { retry_ms: ms } = again[0];
+	assert.ok(ms >= 1000, 'for how long the first has been out');
+	assert.deepEqual(again, parts.map(p => ({ ...p, retry: instance, retry_ms: ms })));
 });
 
 test('a call that takes too long is asked for again, and ends', async () => {
