@@ -180,11 +180,15 @@ def test_nobody_there_is_gateway_not_found(two, names):
     assert two[0].ask('status')['hub']['elsewhere']['repeated'] == 1
 
 
-def test_no_answer_from_one_that_is_there_is_a_deadline(two, names, hub):
-    """It listens on another channel than that of its name."""
-    with two[0].connect() as here:
-        error = here.wait_response(here.request('call', 'f', {}, {'to': 'private-other', 'timeout_ms': 100}))[2]
-        assert (error['code'], error['ran']) == ('deadline_exceeded', 'unknown')
+def test_no_answer_from_one_that_is_there_is_a_deadline(hub, names, channel, daemons, folder):
+    """It listens on another channel than that of its name, but its beacon is there."""
+    gateway = daemons.start(Gateway(folder, hub, channel, gateway={'name': names[0]})).wait_up()
+    wait_until(lambda: seen(gateway, names), 'the beacon to be there')
+    with gateway.connect() as here:
+        numbers = [here.request('call', 'f', {}, {'to': to, 'timeout_ms': 100}) for to in (names[0], 'private-other')]
+        for number in numbers:
+            error = here.wait_response(number)[2]
+            assert (error['code'], error['ran']) == ('deadline_exceeded', 'unknown')
 
 
 def test_time_is_up_at_the_other_gateway(two, names):
