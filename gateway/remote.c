@@ -237,8 +237,8 @@ static void begin_call(struct remote *r, struct remote_call **call, const struct
 	}
 }
 
-/* True: it has been refused. */
-static bool is_too_often(struct remote *r, struct remote_call *call, const struct now *now)
+bool remote_is_too_often(struct remote *r, struct remote_call *call, enum chapi_ran ran,
+			 const struct now *now)
 {
 	uint64_t wait_ms;
 	char why[120];
@@ -247,7 +247,7 @@ static bool is_too_often(struct remote *r, struct remote_call *call, const struc
 		return false;
 	snprintf(why, sizeof(why), "more requests than the %u a second that remote callers may make "
 		 "(max_rate); try again later", r->config.limits.max_rate);
-	remote_refuse_limited(r, call, why, wait_ms, now);
+	remote_refuse_limited(r, call, ran, why, wait_ms, now);
 	return true;
 }
 
@@ -259,7 +259,7 @@ static bool are_too_many(struct remote *r, struct remote_call *call, const struc
 		return false;
 	snprintf(why, sizeof(why), "%u calls of remote callers run already (max_calls); try again later",
 		 r->config.limits.max_calls);
-	remote_refuse_limited(r, call, why, RETRY_AFTER_MS, now);
+	remote_refuse_limited(r, call, CHAPI_RAN_NO, why, RETRY_AFTER_MS, now);
 	return true;
 }
 
@@ -273,7 +273,7 @@ static void take_request(struct remote *r, struct remote_call **call, const char
 		remote_refuse_restarted(r, *call, now);
 		return;
 	}
-	if (is_too_often(r, *call, now))
+	if (remote_is_too_often(r, *call, CHAPI_RAN_NO, now))
 		return;
 	if (wrong)
 		remote_refuse(r, *call, CHAPI_ERR_INVALID_ARGUMENT, wrong, now);

@@ -309,11 +309,11 @@ void remote_refuse(struct remote *r, struct remote_call *call, int code, const c
 }
 
 /* Who cannot be told apart from others gets no refusal: an id is what asks for one. */
-void remote_refuse_limited(struct remote *r, struct remote_call *call, const char *why,
-			   uint64_t retry_after_ms, const struct now *now)
+void remote_refuse_limited(struct remote *r, struct remote_call *call, enum chapi_ran ran,
+			   const char *why, uint64_t retry_after_ms, const struct now *now)
 {
 	CLEANUP(buf_deinit) struct buf details = BUF_NULL;
-	struct failure failure = { .code = CHAPI_ERR_RATE_LIMITED, .ran = CHAPI_RAN_NO };
+	struct failure failure = { .code = CHAPI_ERR_RATE_LIMITED, .ran = ran };
 
 	r->status.n_limited++;
 	if (call->request.id.len == 0)
@@ -376,17 +376,21 @@ static void repeat_answer(struct remote *r, struct remote_call *call, const stru
 static void refuse_lost(struct remote *r, struct remote_call *call, const struct outcome *outcome,
 			const struct now *now)
 {
+	enum chapi_ran ran = outcome_ran(outcome);
 	const struct failure failure = {
 		.code = CHAPI_ERR_ANSWER_LOST,
-		.ran = outcome_ran(outcome),
+		.ran = ran,
 		.message = span_str("this request has ended, and its answer is not kept any more"),
 	};
 
-	remote_refuse_failure(r, call, &failure, now);
+	if (!remote_is_too_often(r, call, ran, now))
+		remote_refuse_failure(r, call, &failure, now);
 }
 
 static void refuse_reuse(struct remote *r, struct remote_call *call, const struct now *now)
 {
+	if (remote_is_too_often(r, call, CHAPI_RAN_NO, now))
+		return;
 	refuse_for(r, call, (struct failure){
 		.code = CHAPI_ERR_INVALID_ARGUMENT,
 		.ran = CHAPI_RAN_NO,

@@ -72,7 +72,7 @@ static void refuse(struct remote *r, struct span channel, const struct part *par
 	}
 	if (buf_error(&call->request.id) || buf_error(&details))
 		r->status.n_ignored++;
-	else
+	else if (!remote_is_too_often(r, call, failure.ran, now))
 		remote_refuse_failure(r, call, &failure, now);
 }
 

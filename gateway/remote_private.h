@@ -89,6 +89,10 @@ void remote_call_unrefp(struct remote_call **call);
 void remote_request(struct remote *remote, struct span channel, struct span text,
 		    const struct part *part, const struct now *now);
 
+/* True: more come than max_rate, and it has been refused so. ran: what is known of its id. */
+bool remote_is_too_often(struct remote *remote, struct remote_call *call, enum chapi_ran ran,
+			 const struct now *now) MUST_CHECK;
+
 /* An event "request-part" has come; one came in parts, but is no request: why. */
 void remote_request_part(struct remote *remote, struct span channel, struct span text,
 			 const struct now *now);
@@ -127,8 +131,8 @@ void remote_refuse(struct remote *remote, struct remote_call *call, int code, co
 void remote_refuse_failure(struct remote *remote, struct remote_call *call,
 			   const struct failure *failure, const struct now *now);
 /* Beyond a limit: why, and when to come again. One without an id is counted only. */
-void remote_refuse_limited(struct remote *remote, struct remote_call *call, const char *why,
-			   uint64_t retry_after_ms, const struct now *now);
+void remote_refuse_limited(struct remote *remote, struct remote_call *call, enum chapi_ran ran,
+			   const char *why, uint64_t retry_after_ms, const struct now *now);
 void remote_refuse_restarted(struct remote *remote, struct remote_call *call,
 			     const struct now *now);
 /* Does what has to be done for a request whose id is known. False: it is not, so this is a new one. */

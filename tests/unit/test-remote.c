@@ -951,6 +951,35 @@ static void test_retry_of_another_instances_request_is_not_run(void **state UNUS
 }
 
 /* It may have run elsewhere, so nothing may say that it did not. */
+/* They take of the rate as a request does that runs, and beyond it nothing wrong is said. */
+static void test_refusals_of_known_ids_count_for_max_rate(void **state UNUSED)
+{
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.limits.max_rate = 2;	/* so 4 at once */
+	config.limits.answer_store_bytes = 0;
+	world_init_config(&w, &config);
+	id_comes(&w, "i");
+	answer_call(&w, 0);
+	id_comes(&w, "i");
+	assert_says(&w, "\"code\":\"answer_lost\"");
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"y\"}");
+	assert_says(&w, "\"reason\":\"id_reused\"");
+	id_comes(&w, "i");
+	assert_says(&w, "\"code\":\"answer_lost\"");
+	id_comes(&w, "i");
+	assert_says(&w, "\"code\":\"rate_limited\"");
+	assert_says(&w, "\"ran\":\"yes\"");
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"y\"}");
+	assert_says(&w, "\"code\":\"rate_limited\"");
+	assert_says(&w, "\"ran\":\"no\"");
+	id_comes(&w, "j");
+	assert_says(&w, "\"code\":\"rate_limited\"");
+	assert_int_equal(status_of(&w).n_limited, 3);
+	world_deinit(&w);
+}
+
 static void test_retry_of_another_instances_request_is_never_said_not_to_have_run(void **state UNUSED)
 {
 	struct remote_config config = defaults;
@@ -1349,6 +1378,7 @@ int main(void)
 		cmocka_unit_test(test_other_request_under_the_same_id_is_refused_when_the_first_is_over),
 		cmocka_unit_test(test_what_did_not_run_runs_when_it_comes_again),
 		cmocka_unit_test(test_retry_of_another_instances_request_is_not_run),
+		cmocka_unit_test(test_refusals_of_known_ids_count_for_max_rate),
 		cmocka_unit_test(test_retry_of_another_instances_request_is_never_said_not_to_have_run),
 		cmocka_unit_test(test_retry_of_what_only_we_can_have_had_is_run),
 		cmocka_unit_test(test_repeat_is_answered_beyond_max_calls_too),
