@@ -14,12 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/ask.h"
 #include "gateway/assembly.h"
 #include "gateway/beacons.h"
 #include "gateway/record.h"
 #include "gateway/record_caller.h"
 #include "gateway/record_notes.h"
 #include "gateway/remote.h"
+#include "gateway/sealed.h"
 #include "gateway/text.h"
 #include "gateway/timers.h"
 #include "libchapi-ipc/mp.h"
@@ -27,9 +29,11 @@
 #define CHAINS 64
 #define GRACE_MS 2000		/* beyond a call's time, for an answer that is on its way */
 #define KNOWN_MAX 16
+#define SEALED_PREFIX "private-encrypted-chapi-"
+#define REPLY_SUFFIX "@reply"
 /* Answers in parts: how many at once, how much of all of them, and until when. */
 #define ASSEMBLY_MAX 16
-#define ASSEMBLY_BYTES ((size_t)4 << 20)
+#define ASSEMBLY_BYTES ((size_t)4 << 20)	/* or four times max_record */
 #define ASSEMBLY_MS 30000
 #define INSTANCE_MAX 64
 #define STATUS_TOO_LARGE 413
@@ -70,9 +74,10 @@ struct elsewhere {
 	struct elsewhere_config config;
 	struct elsewhere_ops ops;
 	void *data;
-	char reply[ELSEWHERE_TO_MAX + 1];
+	char reply[ELSEWHERE_TO_MAX + 1];		/* the channel of answers */
+	char sealed_reply[ELSEWHERE_TO_MAX + 1];	/* of those to encrypted requests */
 	struct assemblies *assemblies;
-	char part_event[240];
+	char request_part_event[ROOM_EVENT_NAME_MAX], part_event[ROOM_EVENT_NAME_MAX];
 	struct timers timers;
 	struct list chains[CHAINS];
 	uint64_t n_serials;
@@ -163,6 +168,24 @@ static void fail_busy(struct elsewhere *e, struct outward *o, const struct now *
 	finish(e, o, &(struct party_response){ .failure = &failure, .response_time = now->unix_s });
 }
 
+static void fail_too_large(struct elsewhere *e, struct outward *o, size_t size, enum chapi_ran ran,
+			   const char *message, const struct now *now)
+{
+	CLEANUP(buf_deinit) struct buf details = BUF_NULL;
+	struct failure failure = {
+		.code = CHAPI_ERR_TOO_LARGE, .ran = ran, .message = span_str(message),
+	};
+
+	mp_put_map(&details, 2);
+	mp_put_str(&details, "size");
+	mp_put_uint(&details, size);
+	mp_put_str(&details, "limit");
+	mp_put_uint(&details, e->config.max_record);
+	if (buf_error(&details) == 0)
+		failure.details = buf_span(&details);
+	finish(e, o, &(struct party_response){ .failure = &failure, .response_time = now->unix_s });
+}
+
 static void set_timer(struct elsewhere *e, struct outward *o, uint64_t ms)
 {
 	timers_del(&e->timers, &o->timer);
@@ -204,55 +227,79 @@ static void note_first(struct elsewhere *e, struct outward *o, uint64_t now_ms)
 
 /* ---- going out -------------------------------------------------------------------------- */
 
-static void put_request(struct elsewhere *e, const struct outward *o, uint64_t now_ms, bool is_repeat,
-			struct buf *out)
+static const char *reply_of(const struct elsewhere *e, const struct outward *o)
 {
-	char id[RECORD_ID_MAX + 1];
+	return sealed_is_encrypted(span_str(o->channel)) ? e->sealed_reply : e->reply;
+}
 
+/* id: room for what it borrows. */
+static struct record_ask ask_of(const struct elsewhere *e, const struct outward *o, uint64_t now_ms,
+				char id[RECORD_ID_MAX + 1])
+{
 	put_id(e, o, id);
-	record_ask_put(&(struct record_ask){
+	return (struct record_ask){
 		.id = span_str(id),
 		.api = buf_span(&o->api),
 		.params = buf_span(&o->params),
 		.caller = buf_span(&o->caller),
-		.reply_to = span_str(e->reply),
+		.reply_to = span_str(reply_of(e, o)),
 		.request_time = o->request_time,
 		.timeout_ms = o->deadline_ms - now_ms,
 		.progress = o->progress,
-		.is_repeat = is_repeat,
+		.is_repeat = o->phase != PHASE_NEW,
 		.retry = span_str(o->instance),
 		.retry_ms = MAX(now_ms - o->sent_ms, UINT64_C(1)),
-	}, out);
+	};
 }
 
-static bool publish(struct elsewhere *e, const struct outward *o, const char *event, const struct buf *payload,
-		    uint64_t deadline_ms, uint64_t serial)
+static bool publish(struct elsewhere *e, const struct outward *o, const char *event,
+		    struct span payload, uint64_t serial)
 {
 	return e->ops.publish(e->data, &(struct elsewhere_publication){
 		.channel = span_str(o->channel),
 		.event = span_str(event),
-		.payload = buf_span(payload),
-		.deadline_ms = deadline_ms,
+		.payload = payload,
+		.deadline_ms = o->deadline_ms,
 		.has_id = true,
 		.serial = serial,
 	});
 }
 
+struct sending {
+	struct elsewhere *elsewhere;
+	const struct outward *outward;
+};
+
+static bool on_send(void *data, bool is_part, struct span text)
+{
+	const struct sending *s = data;
+	struct elsewhere *e = s->elsewhere;
+
+	return publish(e, s->outward, is_part ? e->request_part_event : e->config.request_event, text,
+		       s->outward->serial);
+}
+
+static int send_events(struct elsewhere *e, const struct outward *o, uint64_t now_ms)
+{
+	struct sending sending = { .elsewhere = e, .outward = o };
+	char id[RECORD_ID_MAX + 1];
+	const struct record_ask ask = ask_of(e, o, now_ms, id);
+
+	return ask_send(&ask, o->deadline_ms - o->sent_ms, &e->config.room, span_str(o->channel),
+			on_send, &sending);
+}
+
+/* Of several events those that found a place are of no use to anybody without the others. */
 static void send(struct elsewhere *e, struct outward *o, const struct now *now)
 {
-	CLEANUP(buf_deinit) struct buf request = BUF_NULL;
 	bool is_repeat = o->phase != PHASE_NEW;
 	uint64_t left_ms = o->deadline_ms - now->ms;
 
 	if (!is_repeat)
 		note_first(e, o, now->ms);
-	put_request(e, o, now->ms, is_repeat, &request);
-	if (buf_error(&request) ||
-	    !publish(e, o, e->config.request_event, &request, o->deadline_ms, o->serial)) {
-		if (!is_repeat) {
-			fail_busy(e, o, now);
-			return;
-		}
+	if (send_events(e, o, now->ms) != 0 && !is_repeat) {
+		fail_busy(e, o, now);
+		return;
 	}
 	e->status.n_repeated += is_repeat;
 	o->was_sent = true;
@@ -263,19 +310,25 @@ static void send(struct elsewhere *e, struct outward *o, const struct now *now)
 /* Sends it, or leaves it to elsewhere_ready(). */
 static void send_when_ready(struct elsewhere *e, struct outward *o, const struct now *now)
 {
-	if (e->ops.is_ready(e->data, e->reply))
+	if (e->ops.is_ready(e->data, reply_of(e, o)))
 		send(e, o, now);
 	else
 		set_timer(e, o, o->deadline_ms);
 }
 
-void elsewhere_ready(struct elsewhere *e, const struct now *now)
+static bool waits_for(const struct elsewhere *e, const struct outward *o, const char *channel)
+{
+	return (o->phase == PHASE_NEW || o->phase == PHASE_REPEAT) &&
+	       strcmp(reply_of(e, o), channel) == 0;
+}
+
+void elsewhere_ready(struct elsewhere *e, const char *channel, const struct now *now)
 {
 	struct outward *o, *tmp;
 
 	for (size_t i = 0; i < CHAINS; i++)
 		list_for_each_safe(o, tmp, &e->chains[i], struct outward, link)
-			if ((o->phase == PHASE_NEW || o->phase == PHASE_REPEAT) && now->ms < o->deadline_ms)
+			if (waits_for(e, o, channel) && now->ms < o->deadline_ms)
 				send(e, o, now);
 }
 
@@ -306,14 +359,15 @@ static bool begins_with(struct span text, const char *prefix)
 }
 
 /* A name becomes a channel. 0 or ELSEWHERE_E_REFUSED. */
-static int read_to(struct span to, char ret[ELSEWHERE_TO_MAX + 1], struct elsewhere_fault *fault)
+static int read_to(const struct elsewhere *e, struct span to,
+		   char ret[ELSEWHERE_TO_MAX + 1], struct elsewhere_fault *fault)
 {
 	bool is_channel = begins_with(to, "private-");
 
-	if (begins_with(to, "private-encrypted-"))
+	if (sealed_is_encrypted(to) && !e->config.has_key)
 		return refuse(fault, CHAPI_ERR_FAILED_PRECONDITION,
-			      "calls to a gateway's encrypted channel are not available in this version; "
-			      "name another channel of it");
+			      "calls to an encrypted channel need the app's master key, see "
+			      "encryption_master_key_file in chapi-gw.conf(5)");
 	if (!has_only(to, is_channel ? "_-=@,.;" : "_.-") ||
 	    to.len + (is_channel ? 0 : strlen(BEACON_PREFIX)) > ELSEWHERE_TO_MAX)
 		return refuse(fault, CHAPI_ERR_INVALID_ARGUMENT,
@@ -328,18 +382,18 @@ static int read_to(struct span to, char ret[ELSEWHERE_TO_MAX + 1], struct elsewh
 static int check_size(struct elsewhere *e, const struct outward *o, uint64_t now_ms,
 		      struct elsewhere_fault *fault)
 {
-	CLEANUP(buf_deinit) struct buf request = BUF_NULL;
+	char id[RECORD_ID_MAX + 1];
+	const struct record_ask ask = ask_of(e, o, now_ms, id);
+	size_t size = ask_size(&ask);
+	size_t limit = MAX(room_of_event(&e->config.room, span_str(o->channel)), e->config.max_record);
 
-	put_request(e, o, now_ms, true, &request);
-	if (buf_error(&request))
-		return buf_error(&request);
-	if (request.len <= e->config.max_event_bytes)
+	if (size == 0)
+		return -ENOMEM;
+	if (size <= limit)
 		return 0;
-	*fault = (struct elsewhere_fault){
-		.code = CHAPI_ERR_TOO_LARGE, .size = request.len, .limit = e->config.max_event_bytes,
-	};
-	snprintf(fault->text, sizeof(fault->text), "the request has %zu bytes, more than the %zu that the hub "
-		 "takes in one event", fault->size, fault->limit);
+	*fault = (struct elsewhere_fault){ .code = CHAPI_ERR_TOO_LARGE, .size = size, .limit = limit };
+	snprintf(fault->text, sizeof(fault->text), "the request has %zu bytes, more than the %zu that "
+		 "go over the hub (max_record)", size, limit);
 	return ELSEWHERE_E_REFUSED;
 }
 
@@ -348,7 +402,7 @@ static int fill(struct elsewhere *e, struct outward *o, const struct elsewhere_c
 {
 	struct value_fault why;
 	char text[300];
-	int r = read_to(call->to, o->channel, fault);
+	int r = read_to(e, call->to, o->channel, fault);
 
 	if (r != 0)
 		return r;
@@ -413,14 +467,23 @@ bool elsewhere_cancel(struct elsewhere *e, uint64_t serial)
 	put_id(e, o, id);
 	record_cancel_put(span_str(id), &cancel);
 	if (was_sent && o->phase != PHASE_LATE && buf_error(&cancel) == 0)
-		publish(e, o, REMOTE_CANCEL_EVENT, &cancel, o->deadline_ms, 0);
+		publish(e, o, REMOTE_CANCEL_EVENT, buf_span(&cancel), 0);
 	outward_free(e, o);
 	return was_sent;
 }
 
 /* ---- coming in -------------------------------------------------------------------------- */
 
-static bool response_came(struct elsewhere *e, struct span payload, const struct now *now)
+/* Whoever can read or write a channel in clear has no say in what went out encrypted. */
+static struct outward *find_asker(struct elsewhere *e, struct span channel, struct span id)
+{
+	struct outward *o = find_by_id(e, id);
+
+	return o && span_is(channel, reply_of(e, o)) ? o : NULL;
+}
+
+static bool response_came(struct elsewhere *e, struct span channel, struct span payload,
+			  const struct now *now)
 {
 	CLEANUP(record_answer_deinit) struct record_answer answer = RECORD_ANSWER_NULL;
 	struct failure failure;
@@ -428,7 +491,7 @@ static bool response_came(struct elsewhere *e, struct span payload, const struct
 
 	if (record_answer_parse(payload, &answer))
 		return false;
-	o = find_by_id(e, buf_span(&answer.id));
+	o = find_asker(e, channel, buf_span(&answer.id));
 	if (!o)
 		return false;
 	learn(e, o->channel, buf_span(&answer.instance));
@@ -450,19 +513,37 @@ static bool response_came(struct elsewhere *e, struct span payload, const struct
 	return true;
 }
 
-/* A part that is lost: the repeat brings the whole answer once more. */
-static bool part_came(struct elsewhere *e, struct span payload, const struct now *now)
+static bool refuse_answer(struct elsewhere *e, struct outward *o, size_t size,
+			  const struct now *now)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "the answer has %zu bytes or more, and at most %zu are taken "
+		 "(max_record); the function may have run", size, e->config.max_record);
+	fail_too_large(e, o, size, CHAPI_RAN_UNKNOWN, text, now);
+	return true;
+}
+
+/* A part that is lost, or finds no place: the repeat brings the whole answer once more. */
+static bool part_came(struct elsewhere *e, struct span channel, struct span payload,
+		      const struct now *now)
 {
 	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
 	CLEANUP(part_deinit) struct part part = PART_NULL;
+	struct outward *o;
 	size_t size;
 	int r;
 
-	if (part_parse(payload, &part) || !find_by_id(e, buf_span(&part.id)))
+	if (part_parse(payload, &part))
 		return false;
-	r = assemblies_add(e->assemblies, span_str(e->reply), &part, now->ms, &text, &size);
+	o = find_asker(e, channel, buf_span(&part.id));
+	if (!o)
+		return false;
+	r = assemblies_add(e->assemblies, span_str(reply_of(e, o)), &part, now->ms, &text, &size);
 	e->ops.timer(e->data);
-	return r == 0 ? response_came(e, buf_span(&text), now) : r == ASSEMBLY_WAITS;
+	if (r == ASSEMBLY_E_TOO_LARGE)
+		return refuse_answer(e, o, size, now);
+	return r == 0 ? response_came(e, channel, buf_span(&text), now) : r == ASSEMBLY_WAITS;
 }
 
 static void drop_late_parts(struct elsewhere *e, uint64_t now_ms)
@@ -475,7 +556,7 @@ static void drop_late_parts(struct elsewhere *e, uint64_t now_ms)
 }
 
 /* The hub may deliver it in another order: what is older than what was told is left out. */
-static bool progress_came(struct elsewhere *e, struct span payload)
+static bool progress_came(struct elsewhere *e, struct span channel, struct span payload)
 {
 	CLEANUP(buf_deinit) struct buf id = BUF_NULL, value = BUF_NULL;
 	struct outward *o;
@@ -483,7 +564,7 @@ static bool progress_came(struct elsewhere *e, struct span payload)
 
 	if (record_progress_parse(payload, &id, &seq, &value))
 		return false;
-	o = find_by_id(e, buf_span(&id));
+	o = find_asker(e, channel, buf_span(&id));
 	if (!o || !o->progress || seq < o->n_progress)
 		return false;
 	o->n_progress = seq + 1;
@@ -491,16 +572,17 @@ static bool progress_came(struct elsewhere *e, struct span payload)
 	return true;
 }
 
-bool elsewhere_event(struct elsewhere *e, struct span event, struct span payload, const struct now *now)
+bool elsewhere_event(struct elsewhere *e, struct span channel, struct span event,
+		     struct span payload, const struct now *now)
 {
 	bool used = false;
 
 	if (span_is(event, e->config.response_event))
-		used = response_came(e, payload, now);
+		used = response_came(e, channel, payload, now);
 	else if (span_is(event, e->part_event))
-		used = part_came(e, payload, now);
+		used = part_came(e, channel, payload, now);
 	else if (span_is(event, REMOTE_PROGRESS_EVENT))
-		used = progress_came(e, payload);
+		used = progress_came(e, channel, payload);
 	e->status.n_ignored += !used;
 	return used;
 }
@@ -527,12 +609,17 @@ void elsewhere_refused(struct elsewhere *e, uint64_t serial, unsigned int status
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-/* "private-chapi-NAME": the gateway's beacon is known. */
+/* "private-chapi-NAME", or encrypted: the gateway's beacon is known. */
 static bool put_beacon(const struct outward *o, char *ret, size_t len)
 {
-	int n = snprintf(ret, len, "%s" BEACON_SUFFIX, o->channel);
+	struct span channel = span_str(o->channel);
+	const char *prefix = begins_with(channel, SEALED_PREFIX) ? SEALED_PREFIX : BEACON_PREFIX;
+	int n;
 
-	return begins_with(span_str(o->channel), BEACON_PREFIX) && n > 0 && n <= ELSEWHERE_TO_MAX;
+	if (!begins_with(channel, prefix))
+		return false;
+	n = snprintf(ret, len, BEACON_PREFIX "%s" BEACON_SUFFIX, o->channel + strlen(prefix));
+	return n > 0 && n <= ELSEWHERE_TO_MAX;
 }
 
 static void time_is_over(struct elsewhere *e, struct outward *o, const struct now *now)
@@ -601,20 +688,34 @@ void elsewhere_tick(struct elsewhere *e, const struct now *now)
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-const char *elsewhere_channel(const struct elsewhere *e)
+bool elsewhere_listens(const struct elsewhere *e, struct span channel)
 {
-	return e->reply;
+	return span_is(channel, e->reply) || span_is(channel, e->sealed_reply);
+}
+
+static struct assemblies_limits assemblies_limits_of(const struct elsewhere_config *config)
+{
+	return (struct assemblies_limits){
+		.record_max = config->max_record,
+		.bytes_max = MAX(ASSEMBLY_BYTES, 4 * config->max_record),
+		.n_max = ASSEMBLY_MAX,
+		.complete_ms = ASSEMBLY_MS,
+	};
+}
+
+void elsewhere_set_max_record(struct elsewhere *e, size_t max_record)
+{
+	struct assemblies_limits limits;
+
+	e->config.max_record = max_record;
+	limits = assemblies_limits_of(&e->config);
+	assemblies_set_limits(e->assemblies, &limits);
 }
 
 int elsewhere_new(const struct elsewhere_config *config, const struct elsewhere_ops *ops, void *data,
 		  uint64_t now_ms, struct elsewhere **ret_elsewhere)
 {
-	const struct assemblies_limits parts = {
-		.record_max = config->max_record,
-		.bytes_max = ASSEMBLY_BYTES,
-		.n_max = ASSEMBLY_MAX,
-		.complete_ms = ASSEMBLY_MS,
-	};
+	const struct assemblies_limits parts = assemblies_limits_of(config);
 	struct elsewhere *e = calloc(1, sizeof(*e));
 
 	if (!e)
@@ -623,11 +724,14 @@ int elsewhere_new(const struct elsewhere_config *config, const struct elsewhere_
 		free(e);
 		return -ENOMEM;
 	}
+	snprintf(e->request_part_event, sizeof(e->request_part_event), "%s-part", config->request_event);
 	snprintf(e->part_event, sizeof(e->part_event), "%s-part", config->response_event);
 	e->config = *config;
 	e->ops = *ops;
 	e->data = data;
-	snprintf(e->reply, sizeof(e->reply), BEACON_PREFIX "%.64s@reply", config->name);
+	snprintf(e->reply, sizeof(e->reply), BEACON_PREFIX "%.64s" REPLY_SUFFIX, config->name);
+	snprintf(e->sealed_reply, sizeof(e->sealed_reply), SEALED_PREFIX "%.64s" REPLY_SUFFIX,
+		 config->name);
 	timers_init(&e->timers, now_ms);
 	for (size_t i = 0; i < CHAINS; i++)
 		list_init(&e->chains[i]);

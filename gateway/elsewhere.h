@@ -15,6 +15,7 @@
 #define CHAPI_ELSEWHERE_H
 
 #include "gateway/party.h"
+#include "gateway/room.h"
 #include "libchapi-ipc/buf.h"
 
 struct elsewhere;
@@ -25,8 +26,9 @@ struct elsewhere;
 struct elsewhere_config {
 	const char *name, *instance;		/* our own */
 	const char *request_event, *response_event;
-	size_t max_event_bytes;			/* of an event's data */
-	size_t max_record;			/* of an answer that comes in parts */
+	struct room room;			/* in events */
+	size_t max_record;			/* bytes of a request or an answer in parts */
+	bool has_key;				/* of the encrypted channels */
 };
 
 struct elsewhere_publication {
@@ -40,7 +42,10 @@ struct elsewhere_publication {
 /* None of them calls back at once. */
 struct elsewhere_ops {
 	bool (*is_up)(void *data);		/* the hub connection */
-	/* Is the channel for answers confirmed? If not: asks for it, elsewhere_ready() follows. */
+	/*
+	 * Is the channel for answers confirmed? If not: asks for it, elsewhere_ready() follows. Its
+	 * name lives as long as elsewhere.
+	 */
 	bool (*is_ready)(void *data, const char *channel);
 	/* False: it cannot be. */
 	bool (*publish)(void *data, const struct elsewhere_publication *publication);
@@ -54,6 +59,7 @@ struct elsewhere_ops {
 
 int elsewhere_new(const struct elsewhere_config *config, const struct elsewhere_ops *ops, void *data,
 		  uint64_t now_ms, struct elsewhere **ret_elsewhere) MUST_CHECK;
+void elsewhere_set_max_record(struct elsewhere *elsewhere, size_t max_record);
 struct elsewhere *elsewhere_free(struct elsewhere *elsewhere);	/* calls get no answer any more */
 
 /* A call; texts are borrowed for the time of elsewhere_call(). */
@@ -82,11 +88,12 @@ int elsewhere_call(struct elsewhere *elsewhere, const struct elsewhere_call *cal
 /* It is not wanted any more: there is no answer, and the other side is told. True: it may have run. */
 bool elsewhere_cancel(struct elsewhere *elsewhere, uint64_t serial);
 
-/* The channel on which answers come. */
-const char *elsewhere_channel(const struct elsewhere *elsewhere);
-void elsewhere_ready(struct elsewhere *elsewhere, const struct now *now);
-/* An event on that channel. False: nobody could use it. */
-bool elsewhere_event(struct elsewhere *elsewhere, struct span event, struct span payload, const struct now *now);
+/* One of the two channels on which answers come: in clear, and of encrypted requests. */
+bool elsewhere_listens(const struct elsewhere *elsewhere, struct span channel);
+void elsewhere_ready(struct elsewhere *elsewhere, const char *channel, const struct now *now);
+/* An event on such a channel, in clear. False: nobody could use it. */
+bool elsewhere_event(struct elsewhere *elsewhere, struct span channel, struct span event,
+		     struct span payload, const struct now *now);
 /* The hub surely has not taken it. status: HTTP's as the hub meant it, 0: no answer came; error: one line. */
 void elsewhere_refused(struct elsewhere *elsewhere, uint64_t serial, unsigned int status, const char *error,
 		       const struct now *now);

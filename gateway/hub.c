@@ -711,8 +711,7 @@ static int make_remote(struct hub *hub, struct router *router)
 		.n_channels = config->n_channels,
 		.request_event = config->request_event,
 		.response_event = config->response_event,
-		.max_event_bytes = config->max_event_bytes,
-		.max_body_bytes = publisher_body_max(config),
+		.room = publisher_room(config),
 		.has_key = config->master_key,
 		.limits = remote_limits_of(config),
 		.start_ms = read_now().ms,
@@ -859,6 +858,7 @@ void hub_reconfigure(struct hub *hub)
 
 	channel_set_timing(hub->channel, &channel);
 	publisher_reconfigure(hub->publisher);
+	others_set_max_record(hub->others, hub->config->max_record);
 	ledger_set_limit(hub->ledger, hub->config->daily_messages);
 	proof_set_times(&hub->proof, hub->config->proof_of_life_ms, hub->config->publish_timeout_ms,
 			hub->is_up, read_now().ms);

@@ -222,6 +222,11 @@ int others_call(struct others *others, const struct elsewhere_call *call, const 
 	return elsewhere_call(others->elsewhere, call, now, ret_serial, ret_fault);
 }
 
+void others_set_max_record(struct others *others, size_t max_record)
+{
+	elsewhere_set_max_record(others->elsewhere, max_record);
+}
+
 bool others_cancel(struct others *others, uint64_t serial)
 {
 	return elsewhere_cancel(others->elsewhere, serial);
@@ -232,19 +237,19 @@ void others_added(struct others *others, const char *name)
 	struct now now = read_now();
 
 	log_debug("hub", "subscribed to %s", name);
-	if (strcmp(name, elsewhere_channel(others->elsewhere)) == 0)
-		elsewhere_ready(others->elsewhere, &now);
+	elsewhere_ready(others->elsewhere, name, &now);
 }
 
 bool others_listens(const struct others *others, struct span channel)
 {
-	return span_is(channel, elsewhere_channel(others->elsewhere));
+	return elsewhere_listens(others->elsewhere, channel);
 }
 
 bool others_event(struct others *others, struct span channel, struct span event, struct span payload,
 		  const struct now *now)
 {
-	return others_listens(others, channel) && elsewhere_event(others->elsewhere, event, payload, now);
+	return others_listens(others, channel) &&
+	       elsewhere_event(others->elsewhere, channel, event, payload, now);
 }
 
 uint64_t others_next_ms(const struct others *others)
@@ -286,8 +291,9 @@ static int build(struct others *others, const char *instance)
 		.instance = instance,
 		.request_event = config->request_event,
 		.response_event = config->response_event,
-		.max_event_bytes = config->max_event_bytes,
+		.room = publisher_room(config),
 		.max_record = config->max_record,
+		.has_key = config->master_key,
 	};
 
 	if (asprintf(&others->beacon, BEACON_PREFIX "%s" BEACON_SUFFIX, config->name) < 0) {

@@ -32,6 +32,7 @@ struct others *others_free(struct others *others);	/* before the publisher */
 /* As elsewhere.h. */
 int others_call(struct others *others, const struct elsewhere_call *call, const struct now *now,
 		uint64_t *ret_serial, struct elsewhere_fault *ret_fault) MUST_CHECK;
+void others_set_max_record(struct others *others, size_t max_record);
 bool others_cancel(struct others *others, uint64_t serial);
 /* Which gateways the hub sees; others_handler.listed(id) follows. 0 or a negative errno. */
 int others_list(struct others *others, uint64_t id) MUST_CHECK;

@@ -90,6 +90,19 @@ int parts_split(struct span id, struct span record, size_t text_max, struct part
 	return 0;
 }
 
+int parts_say_again(struct parts *p, struct span retry, uint64_t retry_ms)
+{
+	struct buf tail = BUF_NULL;
+
+	buf_put_str(&tail, ",\"retry\":");
+	json_put_string(&tail, retry);
+	buf_printf(&tail, ",\"retry_ms\":%llu", (unsigned long long)retry_ms);
+	buf_put(&tail, buf_data(&p->tail), p->tail.len);
+	buf_deinit(&p->tail);
+	p->tail = tail;
+	return buf_error(&p->tail);
+}
+
 void parts_put(const struct parts *p, unsigned int i, struct buf *out)
 {
 	size_t off = i * p->slice_len;

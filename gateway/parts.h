@@ -40,6 +40,11 @@ struct parts {
  */
 int parts_split(struct span id, struct span record, size_t text_max, struct parts *ret) MUST_CHECK;
 void parts_deinit(struct parts *parts);
+/*
+ * From now on each part says that it comes again, beside the record, see struct part; the text of
+ * each is longer by that. 0 or -ENOMEM.
+ */
+int parts_say_again(struct parts *parts, struct span retry, uint64_t retry_ms) MUST_CHECK;
 /* Appends the JSON text of part i, which counts from 0; out remembers a failure. */
 void parts_put(const struct parts *parts, unsigned int i, struct buf *out);
 

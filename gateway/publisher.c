@@ -351,11 +351,19 @@ static int open_http(struct publisher *p, struct event_base *base)
 	return http_new(base, &http, &p->http);
 }
 
-size_t publisher_body_max(const struct config *config)
+static size_t body_max(const struct config *config)
 {
 	if (config->max_request_bytes == 0)
 		return 0;
 	return config->max_request_bytes > 2 * HEAD_LEN ? config->max_request_bytes - HEAD_LEN : HEAD_LEN;
+}
+
+struct room publisher_room(const struct config *config)
+{
+	return (struct room){
+		.max_event_bytes = config->max_event_bytes,
+		.max_body_bytes = body_max(config),
+	};
 }
 
 static struct outbox_config outbox_config_of(const struct config *config)
@@ -370,7 +378,7 @@ static struct outbox_config outbox_config_of(const struct config *config)
 		.batch = config->batch,
 	};
 
-	outbox.request_max = publisher_body_max(config);
+	outbox.request_max = body_max(config);
 	return outbox;
 }
 

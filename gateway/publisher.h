@@ -10,6 +10,7 @@
 
 #include "gateway/config.h"
 #include "gateway/outbox.h"
+#include "gateway/room.h"
 
 struct event_base;
 struct ledger;
@@ -56,8 +57,8 @@ void publisher_clock_set(struct publisher *publisher);
 /* The time, as the hub has it as far as that is known. */
 int64_t publisher_unix_s(const struct publisher *publisher);
 
-/* Of an HTTP request: what max_request_bytes leaves for the body; 0: no limit. */
-size_t publisher_body_max(const struct config *config);
+/* In each event that goes out. */
+struct room publisher_room(const struct config *config);
 void publisher_status(const struct publisher *publisher, struct outbox_status *ret_status);
 
 #endif

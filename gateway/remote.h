@@ -10,6 +10,7 @@
 #ifndef CHAPI_REMOTE_H
 #define CHAPI_REMOTE_H
 
+#include "gateway/room.h"
 #include "gateway/router.h"
 
 struct remote;
@@ -35,8 +36,7 @@ struct remote_config {
 	const char *const *channels;		/* those listened on */
 	size_t n_channels;
 	const char *request_event, *response_event;
-	size_t max_event_bytes;			/* of an event's data */
-	size_t max_body_bytes;			/* of an HTTP request with one event; 0: no limit */
+	struct room room;
 	bool has_key;				/* of the encrypted channels */
 	struct remote_limits limits;
 	uint64_t start_ms;			/* of the gateway: no request went to this instance before */

@@ -52,7 +52,7 @@ static bool publish_parts(struct remote *r, struct remote_call *call, struct spa
 	CLEANUP(parts_deinit) struct parts parts = PARTS_NULL;
 	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
 
-	if (parts_split(buf_span(&call->request.id), record, remote_part_room(r, call->reply), &parts))
+	if (parts_split(buf_span(&call->request.id), record, room_of_part(&r->config.room, call->reply), &parts))
 		return false;
 	for (unsigned int i = 0; i < parts.n; i++) {
 		buf_clear(&text);
@@ -68,7 +68,7 @@ static void publish(struct remote *r, struct remote_call *call, const struct buf
 	struct span text = buf_span(record);
 
 	call->size = text.len;
-	if (remote_fits(r, call->reply, text) ? publish_event(r, call, r->config.response_event, text)
+	if (room_fits(&r->config.room, call->reply, text) ? publish_event(r, call, r->config.response_event, text)
 					      : publish_parts(r, call, text))
 		r->status.n_responses++;
 }
@@ -76,14 +76,14 @@ static void publish(struct remote *r, struct remote_call *call, const struct buf
 /* Only a caller that gave an id knows parts. */
 static size_t size_limit(const struct remote *r, const struct remote_call *call)
 {
-	size_t room = remote_room(r, call->reply);
+	size_t room = room_of_event(&r->config.room, call->reply);
 
 	return call->request.id.len > 0 ? MAX(room, r->config.limits.max_record) : room;
 }
 
 static bool can_go(const struct remote *r, const struct remote_call *call, struct span record)
 {
-	return remote_fits(r, call->reply, record) ||
+	return room_fits(&r->config.room, call->reply, record) ||
 	       (call->request.id.len > 0 && record.len <= size_limit(r, call));
 }
 
@@ -363,7 +363,7 @@ static void repeat_answer(struct remote *r, struct remote_call *call, const stru
 
 	call->reply = outcome_channel(outcome);
 	record_put_cached(outcome_answer(outcome), &record);
-	if (buf_error(&record) || !remote_fits(r, call->reply, buf_span(&record))) {
+	if (buf_error(&record) || !room_fits(&r->config.room, call->reply, buf_span(&record))) {
 		buf_clear(&record);
 		buf_put(&record, outcome_answer(outcome).p, outcome_answer(outcome).len);
 	}

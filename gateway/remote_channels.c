@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The channels of the remote side: from which a request counts, to which an answer may go, and how
- * much one event on a channel carries. See remote_private.h.
+ * The channels of the remote side: from which a request counts, and to which an answer may go.
+ * See remote_private.h; how much one event carries is room.h.
  */
 #include "gateway/remote_private.h"
 
@@ -9,9 +9,6 @@
 #include "gateway/sealed.h"
 
 #define CHANNEL_LEN_MAX 164
-/* Of an HTTP request's body around an event's data: keys, a socket_id, and quotes of the data. */
-#define ENVELOPE_LEN 160
-#define PART_ESCAPES (24 + 4 * RECORD_ID_MAX)	/* what a part's quotes and its id add in there */
 
 /* ---- from where ------------------------------------------------------------------------- */
 
@@ -79,51 +76,4 @@ const char *remote_check_reply(const struct remote *r, const struct remote_call 
 	if (sealed_is_encrypted(reply) && !r->config.has_key)
 		return "reply_to: this gateway has no key for encrypted channels";
 	return NULL;
-}
-
-/* ---- how much --------------------------------------------------------------------------- */
-
-static size_t less(size_t a, size_t b)
-{
-	return a > b ? a - b : 0;
-}
-
-/* Of an event's data in an HTTP request, as a JSON string; SIZE_MAX: no limit. */
-static size_t body_room(const struct remote *r, struct span channel)
-{
-	size_t around = ENVELOPE_LEN + channel.len + REMOTE_EVENT_LEN_MAX;
-
-	return r->config.max_body_bytes ? less(r->config.max_body_bytes, around) : SIZE_MAX;
-}
-
-/* What quotes, backslashes and control characters add in a JSON string. */
-static size_t escapes(struct span text)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < text.len; i++)
-		n += text.p[i] == '"' || text.p[i] == '\\' ? 1 : text.p[i] < ' ' ? 5 : 0;
-	return n;
-}
-
-size_t remote_room(const struct remote *r, struct span channel)
-{
-	return sealed_room(channel, MIN(r->config.max_event_bytes, body_room(r, channel)));
-}
-
-bool remote_fits(const struct remote *r, struct span channel, struct span text)
-{
-	if (text.len > remote_room(r, channel))
-		return false;
-	return !r->config.max_body_bytes || sealed_is_encrypted(channel) ||
-	       text.len + escapes(text) <= body_room(r, channel);
-}
-
-size_t remote_part_room(const struct remote *r, struct span channel)
-{
-	size_t room = r->config.max_event_bytes;
-
-	if (r->config.max_body_bytes)
-		room = MIN(room, less(body_room(r, channel), PART_ESCAPES));
-	return sealed_room(channel, room);
 }

@@ -63,7 +63,7 @@ static bool publish(struct remote *r, struct remote_call *call, uint64_t now_ms)
 	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
 
 	record_progress_put(buf_span(&call->request.id), call->n_progress, buf_span(&call->progress), &record);
-	if (buf_error(&record) || !remote_fits(r, call->reply, buf_span(&record)))
+	if (buf_error(&record) || !room_fits(&r->config.room, call->reply, buf_span(&record)))
 		return false;
 	return r->ops.publish(r->data, &(struct remote_publication){
 		.channel = call->reply,

@@ -18,7 +18,7 @@
 #include "gateway/remote.h"
 
 #define REMOTE_EVENTS 4			/* that are understood */
-#define REMOTE_EVENT_LEN_MAX 224	/* with the NUL; without "client-" */
+#define REMOTE_EVENT_LEN_MAX ROOM_EVENT_NAME_MAX	/* with the NUL; without "client-" */
 
 /* Requests in parts: how many at once, how much of all of them, and until when. */
 #define REMOTE_ASSEMBLY_MAX 16
@@ -107,10 +107,6 @@ const char *remote_find_channel(const struct remote *remote, struct span channel
 bool remote_takes_client_events(const char *channel);
 /* Why the answer may not go where the request wants it; NULL: it may. */
 const char *remote_check_reply(const struct remote *remote, const struct remote_call *call);
-/* Bytes of text that an event on that channel carries, and a part; does this one fit into one? */
-size_t remote_room(const struct remote *remote, struct span channel);
-size_t remote_part_room(const struct remote *remote, struct span channel);
-bool remote_fits(const struct remote *remote, struct span channel, struct span text);
 
 /* The answer of a call that the router had. */
 void remote_answer(struct remote *remote, struct remote_call *call,

@@ -10,6 +10,7 @@ import pytest
 from lib.gateway import Gateway
 from lib.limits import wait_until
 from lib.process import program
+from lib.pusher_client import PusherClient
 
 
 @pytest.fixture
@@ -138,6 +139,75 @@ def test_large_answer_comes_in_parts(two, names):
         number = here.request('call', 'f', {}, {'to': names[1]})
         there.answer(there.wait_request(), large)
         assert here.result(number) == large
+
+
+@pytest.mark.parametrize('size', [9000, 11000, 100000, 1000000], ids=str)
+def test_large_request_goes_in_parts_and_so_does_its_answer(two, names, size):
+    params = {'bytes': os.urandom(size * 3 // 4)}
+    with two[0].connect() as here:
+        assert here.call('chapi.echo', params, to=names[1]) == params
+
+
+def test_request_beyond_max_record_is_refused_before_it_is_sent(two, names):
+    with two[0].connect() as here:
+        error = here.wait_response(here.request('call', 'chapi.echo', 'x' * (1 << 20), {'to': names[1]}))[2]
+        assert (error['code'], error['ran'], error['details']['limit']) == ('too_large', 'no', 1 << 20)
+        assert error['details']['size'] > 1 << 20
+
+
+def test_max_record_of_such_calls_is_reloaded(two, names):
+    with two[0].connect() as here:
+        assert here.call('chapi.echo', 'x' * 30000, to=names[1]) == 'x' * 30000
+        with open(two[0].config, 'a') as f:
+            f.write('[remote]\nmax_record = 20000\n')
+        two[0].send_signal(signal.SIGHUP)
+        wait_until(lambda: refusal_of(here, 'x' * 30000, names[1]) == ('too_large', 'no'),
+                   'the new limit to hold')
+        # An answer that is larger is told at once, and may have run.
+        with two[1].connect() as there:
+            there.ask('register', 'f')
+            number = here.request('call', 'f', 1, {'to': names[1]})
+            there.answer(there.wait_request(), 'x' * 30000)
+            error = here.wait_response(number)[2]
+            assert (error['code'], error['ran'], error['details']['limit']) == ('too_large', 'unknown', 20000)
+
+
+def test_encrypted_channel_of_a_gateway_is_called_encrypted(daemons, folder, hub, names, master_key):
+    """The requests, their answers and progress: nothing of it is in clear."""
+    channel = 'private-encrypted-chapi-' + names[1]
+    gateways = []
+    for name, listens in zip(names, (None, channel)):
+        os.mkdir(os.path.join(folder, name))
+        gateways.append(daemons.start(Gateway(os.path.join(folder, name), hub, listens, gateway={'name': name},
+                                              pusher=master_key.settings())))
+    here, there = [g.wait_up().connect() for g in gateways]
+    with here, there, PusherClient(hub) as spy:
+        spy.establish()
+        spy.subscribe('private-encrypted-chapi-%s@reply' % names[0])
+        there.ask('register', 'f')
+        number = here.request('call', 'f', {'secret': 'of mine'}, {'to': channel, 'progress': True})
+        request = there.wait_request()
+        assert request[3][0] == {'secret': 'of mine'}
+        there.notify('progress', request[1], 'half')
+        assert here.wait_notification('progress')[2] == [number, 'half']
+        there.answer(request, 'an answer of mine')
+        assert here.result(number) == 'an answer of mine'
+        seen = spy.wait_event('response')
+        assert 'ciphertext' in seen['data'] and 'of mine' not in seen['data']
+        large = {'bytes': os.urandom(40000)}
+        assert here.call('chapi.echo', large, to=channel) == large
+
+
+def test_encrypted_channel_needs_a_key(two):
+    with two[0].connect() as here:
+        error = here.wait_response(here.request('call', 'f', 1, {'to': 'private-encrypted-chapi-x'}))[2]
+        assert (error['code'], error['ran']) == ('failed_precondition', 'no')
+        assert 'encryption_master_key_file' in error['message']
+
+
+def refusal_of(client, params, to):
+    error = client.wait_response(client.request('call', 'chapi.echo', params, {'to': to}))[2]
+    return error and (error['code'], error['ran'])
 
 
 def test_progress_and_cancel_travel(two, names):

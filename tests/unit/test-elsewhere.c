@@ -12,19 +12,28 @@
 
 #include <stdio.h>
 
+#include "gateway/assembly.h"
 #include "gateway/elsewhere.h"
+#include "gateway/parts.h"
 #include "libchapi-ipc/value.h"
 
 #define START 5000
 #define ID "00ff-1"
+#define PARTS_SEEN 40
+#define ROOM 1000
+#define REPLY "private-chapi-pi@reply"
+#define SEALED_REPLY "private-encrypted-chapi-pi@reply"
 
 struct world {
 	struct elsewhere *elsewhere;
 	struct now now;
 	bool down, deaf, full;		/* no hub; the channel for answers is not there; takes nothing */
 	unsigned int n_subscribed, n_published, n_asked, n_answers, n_progress;
-	char channel[200], event[100], payload[2000], asked[200];	/* the last ones */
+	char channel[200], event[100], payload[2000], asked[200], subscribed[200];
+	/* The last ones each. */
 	uint64_t serial;
+	struct buf parts[PARTS_SEEN];	/* the first texts of "request-part" */
+	unsigned int n_parts, most_parts;	/* beyond the most nothing is taken; 0: no limit */
 	int code;			/* of the last answer; 0: a result */
 	enum chapi_ran ran;
 	char message[400], result[200], gateway[50];
@@ -41,7 +50,8 @@ static bool on_is_ready(void *data, const char *channel)
 {
 	struct world *w = data;
 
-	assert_string_equal(channel, "private-chapi-pi@reply");
+	assert_true(elsewhere_listens(w->elsewhere, span_str(channel)));
+	snprintf(w->subscribed, sizeof(w->subscribed), "%s", channel);
 	w->n_subscribed++;
 	return !w->deaf;
 }
@@ -55,8 +65,13 @@ static bool on_publish(void *data, const struct elsewhere_publication *p)
 {
 	struct world *w = data;
 
-	if (w->full)
+	if (w->full || (w->most_parts && w->n_parts >= w->most_parts))
 		return false;
+	if (span_is(p->event, "request-part")) {
+		assert_in_range(w->n_parts, 0, PARTS_SEEN - 1);
+		assert_in_range(p->payload.len, 1, ROOM);
+		buf_put(&w->parts[w->n_parts++], p->payload.p, p->payload.len);
+	}
 	w->n_published++;
 	copy(w->channel, sizeof(w->channel), p->channel);
 	copy(w->event, sizeof(w->event), p->event);
@@ -114,19 +129,27 @@ static const struct elsewhere_ops ops = {
 	.answer = on_answer, .progress = on_progress, .timer = on_timer,
 };
 
-static void world_init(struct world *w)
+static void world_init_key(struct world *w, bool has_key)
 {
 	const struct elsewhere_config config = {
 		.name = "pi", .instance = "00ff", .request_event = "request", .response_event = "response",
-		.max_event_bytes = 1000, .max_record = 1 << 20,
+		.room.max_event_bytes = ROOM, .max_record = 20000,
+		.has_key = has_key,
 	};
 
 	*w = (struct world){ .now = { .ms = START, .unix_s = 1700000000 } };
 	assert_int_equal(elsewhere_new(&config, &ops, w, START, &w->elsewhere), 0);
 }
 
+static void world_init(struct world *w)
+{
+	world_init_key(w, true);
+}
+
 static void world_deinit(struct world *w)
 {
+	for (unsigned int i = 0; i < PARTS_SEEN; i++)
+		buf_deinit(&w->parts[i]);
 	elsewhere_free(w->elsewhere);
 }
 
@@ -157,7 +180,7 @@ static void begin(struct world *w)
 
 static bool event(struct world *w, const char *name, const char *payload)
 {
-	return elsewhere_event(w->elsewhere, span_str(name), span_str(payload), &w->now);
+	return elsewhere_event(w->elsewhere, span_str(REPLY), span_str(name), span_str(payload), &w->now);
 }
 
 static void assert_failed(const struct world *w, int code, enum chapi_ran ran)
@@ -292,11 +315,11 @@ static void test_call_waits_for_the_channel_of_answers(void **state UNUSED)
 	assert_int_equal(w.n_published, 0);
 	assert_int_equal(w.n_subscribed, 1);
 	w.now.ms = START + 400;
-	elsewhere_ready(w.elsewhere, &w.now);
+	elsewhere_ready(w.elsewhere, REPLY, &w.now);
 	assert_int_equal(w.n_published, 1);
 	assert_non_null(strstr(w.payload, "\"timeout_ms\":600,"));
 	assert_null(strstr(w.payload, "retry"));
-	elsewhere_ready(w.elsewhere, &w.now);
+	elsewhere_ready(w.elsewhere, REPLY, &w.now);
 	assert_int_equal(w.n_published, 1);
 }
 
@@ -320,7 +343,7 @@ static void test_repeat_waits_for_the_channel_too(void **state UNUSED)
 	tick(&w, START + 500);
 	assert_int_equal(w.n_published, 1);
 	w.now.ms = START + 700;
-	elsewhere_ready(w.elsewhere, &w.now);
+	elsewhere_ready(w.elsewhere, REPLY, &w.now);
 	assert_int_equal(w.n_published, 2);
 	assert_non_null(strstr(w.payload, "\"retry\""));
 }
@@ -406,9 +429,10 @@ static void assert_refused(struct world *w, const struct elsewhere_call *call, i
 static void test_what_cannot_be_sent_is_refused(void **state UNUSED)
 {
 	static const char *const names[] = { "", "a b", "a/b", "private-a b", "private-chapi-#" };
-	uint8_t large[1100] = { 0xda, 0x04, 0x40 };
+	CLEANUP(world_deinit) struct world w;
 	struct elsewhere_call call;
-	WORLD(w);
+
+	world_init_key(&w, false);
 
 	call = call_of(&w);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -421,9 +445,6 @@ static void test_what_cannot_be_sent_is_refused(void **state UNUSED)
 	call = call_of(&w);
 	call.params = span_of("\xcb\x7f\xf8\0\0\0\0\0\0", 9);	/* NaN */
 	assert_refused(&w, &call, CHAPI_ERR_INVALID_ARGUMENT);
-	memset(large + 3, 'x', sizeof(large) - 3);
-	call.params = span_of(large, 3 + 0x440);
-	assert_refused(&w, &call, CHAPI_ERR_TOO_LARGE);
 	assert_int_equal(w.n_published, 0);
 }
 
@@ -441,6 +462,202 @@ static void test_channel_may_be_named(void **state UNUSED)
 	tick(&w, START + 500);
 	tick(&w, START + 1000);
 	assert_int_equal(w.n_asked, 0);	/* whose channel it is is not known, nor the beacon */
+}
+
+/* ---- large requests --------------------------------------------------------------------- */
+
+/* A string of so many characters, of which zlib makes no less. */
+static void put_letters(struct buf *out, size_t len)
+{
+	uint32_t x = 1;
+
+	assert_true(len <= UINT16_MAX);
+	buf_put_byte(out, 0xda);
+	buf_put_byte(out, (uint8_t)(len >> 8));
+	buf_put_byte(out, (uint8_t)len);
+	for (size_t i = 0; i < len; i++) {
+		x = x * 1664525 + 1013904223;
+		buf_put_byte(out, (uint8_t)(' ' + 3 + (x >> 24) % 57));
+	}
+}
+
+static void begin_with(struct world *w, const char *to, struct span params)
+{
+	struct elsewhere_call call = call_of(w);
+	struct elsewhere_fault fault;
+
+	call.to = span_str(to);
+	call.params = params;
+	assert_int_equal(elsewhere_call(w->elsewhere, &call, &w->now, &w->serial, &fault), 0);
+	tick(w, w->now.ms);
+}
+
+/* The parts seen, from first on, as another gateway puts them together. */
+static void join_parts(struct world *w, unsigned int first, struct buf *record, struct part *last)
+{
+	const struct assemblies_limits limits = {
+		.record_max = 1 << 20, .bytes_max = 4 << 20, .n_max = 1, .complete_ms = 1000,
+	};
+	struct assemblies *as;
+	int r = ASSEMBLY_WAITS;
+	size_t size;
+
+	assert_int_equal(assemblies_new(&limits, &as), 0);
+	for (unsigned int i = w->n_parts; i-- > first;) {
+		part_deinit(last);
+		assert_int_equal(r, ASSEMBLY_WAITS);
+		assert_int_equal(part_parse(buf_span(&w->parts[i]), last), 0);
+		r = assemblies_add(as, span_str("c"), last, 0, record, &size);
+	}
+	assert_int_equal(r, 0);
+	assemblies_free(as);
+}
+
+static void test_large_request_goes_in_parts(void **state UNUSED)
+{
+	CLEANUP(buf_deinit) struct buf params = BUF_NULL, record = BUF_NULL, again = BUF_NULL;
+	CLEANUP(part_deinit) struct part part = PART_NULL;
+	unsigned int n;
+	WORLD(w);
+
+	put_letters(&params, 6000);
+	begin_with(&w, "attic", buf_span(&params));
+	n = w.n_parts;
+	assert_in_range(n, 8, PARTS_SEEN / 2);
+	assert_int_equal(w.n_published, n);
+	join_parts(&w, 0, &record, &part);
+	assert_false(part.has_retry);
+	buf_put_byte(&record, '\0');
+	assert_non_null(strstr((const char *)buf_data(&record), "\"timeout_ms\":1000,"));
+	assert_non_null(strstr((const char *)buf_data(&record), "\"reply_to\":\"" REPLY "\""));
+	tick(&w, START + 500);
+	assert_int_equal(w.n_parts, 2 * n);
+	join_parts(&w, n, &again, &part);
+	assert_true(part.has_retry);
+	assert_int_equal(part.retry_ms, 500);
+	buf_put_byte(&again, '\0');
+	assert_string_equal((const char *)buf_data(&again), (const char *)buf_data(&record));
+}
+
+/* Those of the first time make up for what of the repeat got lost. */
+static void test_parts_of_both_times_make_one_request(void **state UNUSED)
+{
+	CLEANUP(buf_deinit) struct buf params = BUF_NULL, record = BUF_NULL;
+	CLEANUP(part_deinit) struct part part = PART_NULL;
+	unsigned int n;
+	WORLD(w);
+
+	put_letters(&params, 6000);
+	begin_with(&w, "attic", buf_span(&params));
+	n = w.n_parts;
+	tick(&w, START + 500);
+	w.n_parts = n + n / 2;
+	join_parts(&w, n / 2, &record, &part);
+	assert_true(record.len > 6000);
+}
+
+static void test_part_that_finds_no_place_is_busy(void **state UNUSED)
+{
+	CLEANUP(buf_deinit) struct buf params = BUF_NULL;
+	WORLD(w);
+
+	put_letters(&params, 6000);
+	w.most_parts = 3;
+	begin_with(&w, "attic", buf_span(&params));
+	assert_failed(&w, CHAPI_ERR_BUSY, CHAPI_RAN_NO);
+}
+
+static void test_part_that_the_hub_refuses_is_the_end_of_it(void **state UNUSED)
+{
+	CLEANUP(buf_deinit) struct buf params = BUF_NULL;
+	WORLD(w);
+
+	put_letters(&params, 6000);
+	begin_with(&w, "attic", buf_span(&params));
+	elsewhere_refused(w.elsewhere, w.serial, 0, "cannot connect", &w.now);
+	elsewhere_refused(w.elsewhere, w.serial, 0, "cannot connect", &w.now);
+	assert_failed(&w, CHAPI_ERR_HUB_DOWN, CHAPI_RAN_NO);
+}
+
+static void test_request_beyond_max_record_is_refused(void **state UNUSED)
+{
+	CLEANUP(buf_deinit) struct buf params = BUF_NULL;
+	struct elsewhere_call call;
+	struct elsewhere_fault fault;
+	WORLD(w);
+
+	put_letters(&params, 20000);
+	call = call_of(&w);
+	call.params = buf_span(&params);
+	assert_int_equal(elsewhere_call(w.elsewhere, &call, &w.now, &w.serial, &fault), ELSEWHERE_E_REFUSED);
+	assert_int_equal(fault.code, CHAPI_ERR_TOO_LARGE);
+	assert_in_range(fault.size, 20001, 20400);
+	assert_int_equal(fault.limit, 20000);
+	elsewhere_set_max_record(w.elsewhere, 30000);
+	begin_with(&w, "attic", buf_span(&params));
+	assert_true(w.n_parts > 20);
+}
+
+/* A part of a record of so many bytes. */
+static void part_of_answer(struct world *w, size_t len)
+{
+	CLEANUP(buf_deinit) struct buf record = BUF_NULL, text = BUF_NULL;
+	CLEANUP(parts_deinit) struct parts parts = PARTS_NULL;
+
+	put_letters(&record, len);
+	assert_int_equal(parts_split(span_str(ID), buf_span(&record), 60000, &parts), 0);
+	parts_put(&parts, 0, &text);
+	elsewhere_event(w->elsewhere, span_str(REPLY), span_str("response-part"), buf_span(&text), &w->now);
+}
+
+static void test_answer_beyond_max_record_is_told(void **state UNUSED)
+{
+	WORLD(w);
+
+	elsewhere_set_max_record(w.elsewhere, 30000);
+	begin(&w);
+	part_of_answer(&w, 25000);	/* it is a record, but no answer */
+	assert_int_equal(w.n_answers, 0);
+	elsewhere_set_max_record(w.elsewhere, 20000);
+	part_of_answer(&w, 25001);
+	assert_int_equal(w.n_answers, 1);
+	assert_int_equal(w.code, CHAPI_ERR_TOO_LARGE);
+	assert_int_equal(w.ran, CHAPI_RAN_UNKNOWN);
+	assert_non_null(strstr(w.result, "\"limit\":20000"));
+}
+
+/* ---- encrypted channels ----------------------------------------------------------------- */
+
+static void test_encrypted_request_is_answered_on_an_encrypted_channel_only(void **state UNUSED)
+{
+	static const char answer[] = ANSWER("\"result\":1,\"error\":null");
+	WORLD(w);
+
+	begin_with(&w, "private-encrypted-chapi-attic", span_of("\x01", 1));
+	assert_string_equal(w.channel, "private-encrypted-chapi-attic");
+	assert_string_equal(w.subscribed, SEALED_REPLY);
+	assert_non_null(strstr(w.payload, "\"reply_to\":\"" SEALED_REPLY "\""));
+	assert_false(event(&w, "response", answer));
+	assert_int_equal(w.n_answers, 0);
+	assert_true(elsewhere_event(w.elsewhere, span_str(SEALED_REPLY), span_str("response"),
+				    span_str(answer), &w.now));
+	assert_int_equal(w.n_answers, 1);
+	assert_int_equal(w.code, 0);
+}
+
+static void test_encrypted_request_waits_for_its_own_channel(void **state UNUSED)
+{
+	WORLD(w);
+
+	w.deaf = true;
+	begin_with(&w, "private-encrypted-chapi-attic", span_of("\x01", 1));
+	elsewhere_ready(w.elsewhere, REPLY, &w.now);
+	assert_int_equal(w.n_published, 0);
+	elsewhere_ready(w.elsewhere, SEALED_REPLY, &w.now);
+	assert_int_equal(w.n_published, 1);
+	tick(&w, START + 500);
+	tick(&w, START + 1000);
+	assert_string_equal(w.asked, "private-chapi-attic@up");
 }
 
 static void test_what_the_hub_refuses_has_not_run(void **state UNUSED)
@@ -541,6 +758,14 @@ int main(void)
 		cmocka_unit_test(test_hub_that_is_down_is_told_at_once),
 		cmocka_unit_test(test_what_cannot_be_sent_is_refused),
 		cmocka_unit_test(test_channel_may_be_named),
+		cmocka_unit_test(test_large_request_goes_in_parts),
+		cmocka_unit_test(test_parts_of_both_times_make_one_request),
+		cmocka_unit_test(test_part_that_finds_no_place_is_busy),
+		cmocka_unit_test(test_part_that_the_hub_refuses_is_the_end_of_it),
+		cmocka_unit_test(test_request_beyond_max_record_is_refused),
+		cmocka_unit_test(test_answer_beyond_max_record_is_told),
+		cmocka_unit_test(test_encrypted_request_is_answered_on_an_encrypted_channel_only),
+		cmocka_unit_test(test_encrypted_request_waits_for_its_own_channel),
 		cmocka_unit_test(test_what_the_hub_refuses_has_not_run),
 		cmocka_unit_test(test_full_queue_is_busy),
 		cmocka_unit_test(test_cancel_is_told_to_the_other_side),

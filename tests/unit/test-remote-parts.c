@@ -112,7 +112,7 @@ static struct remote_config config_of(void)
 		.n_channels = ARRAY_SIZE(channels),
 		.request_event = "request",
 		.response_event = "response",
-		.max_event_bytes = 1024,
+		.room.max_event_bytes = 1024,
 		.has_key = true,
 		.limits = {
 			.answer_unknown = true,
@@ -402,8 +402,8 @@ static void test_limit_of_a_whole_request_counts_escapes(void **state UNUSED)
 	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
 	struct world *w;
 
-	config.max_event_bytes = 10240;
-	config.max_body_bytes = 2000;
+	config.room.max_event_bytes = 10240;
+	config.room.max_body_bytes = 2000;
 	w = world_new(&config);
 	comes(w, "{\"id\":\"i\",\"api\":\"x\"}");
 	answer_letters(w, 1100);

@@ -155,7 +155,7 @@ static const struct remote_config defaults = {
 	.n_channels = ARRAY_SIZE(channels),
 	.request_event = "request",
 	.response_event = "response",
-	.max_event_bytes = 10240,
+	.room.max_event_bytes = 10240,
 	.limits = {
 		.answer_unknown = true,
 		.max_calls = 3,
@@ -608,7 +608,7 @@ static void test_answer_that_fits_exactly_is_published(void **state UNUSED)
 	size_t head;
 	struct world w;
 
-	config.max_event_bytes = 1024;
+	config.room.max_event_bytes = 1024;
 	world_init_config(&w, &config);
 	id_comes(&w, "i");
 	answer_large(&w, 0, 0, NULL);
@@ -636,7 +636,7 @@ static void test_error_that_is_too_large_keeps_what_is_known_of_the_run(void **s
 	struct world w;
 
 	memset(words, 'z', sizeof(words));
-	config.max_event_bytes = 1024;
+	config.room.max_event_bytes = 1024;
 	world_init_config(&w, &config);
 	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
 	answer_token(&w, w.router.calls[0].token, &failure, span_of(NULL, 0));
@@ -652,7 +652,7 @@ static void test_answer_with_large_params_leaves_them_out(void **state UNUSED)
 	char request[1200];
 	struct world w;
 
-	config.max_event_bytes = 1024;
+	config.room.max_event_bytes = 1024;
 	world_init_config(&w, &config);
 	snprintf(request, sizeof(request), "{\"api\":\"x\",\"params\":{\"a\":1},\"mine\":\"%01000d\"}", 1);
 	request_comes(&w, request);
@@ -674,7 +674,7 @@ static void test_answer_that_cannot_be_made_small_is_counted(void **state UNUSED
 	struct remote_config config = defaults;
 	struct world w;
 
-	config.max_event_bytes = 128;
+	config.room.max_event_bytes = 128;
 	world_init_config(&w, &config);
 	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
 	answer_call(&w, 0);
