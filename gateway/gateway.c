@@ -324,6 +324,14 @@ static int publish(void *data, struct span channel, struct span event, struct sp
 	return hub_publish(g->hub, channel, event, text, id);
 }
 
+/* At the end of all, callers leave after the hub. */
+static bool withdraw(void *data, uint64_t id)
+{
+	struct gateway *g = data;
+
+	return g->hub && hub_withdraw(g->hub, id);
+}
+
 /* For `systemctl status`. */
 static void tell_status(struct gateway *g, const char *state, const char *reason)
 {
@@ -356,7 +364,7 @@ static int call_elsewhere(void *data, const struct elsewhere_call *call, const s
 	return others_call(hub_others(g->hub), call, now, ret_serial, ret_fault);
 }
 
-/* At the end of all, callers leave after the hub. */
+/* As above. */
 static bool cancel_elsewhere(void *data, uint64_t serial)
 {
 	struct gateway *g = data;
@@ -420,6 +428,7 @@ static int make_router(struct gateway *g)
 		.edge = {
 			.put_hub_status = c->pusher ? put_hub_status : NULL,
 			.publish = c->pusher ? publish : NULL,
+			.withdraw = withdraw,
 			.list_gateways = c->pusher ? list_gateways : NULL,
 			.call_elsewhere = c->pusher ? call_elsewhere : NULL,
 			.cancel_elsewhere = c->pusher ? cancel_elsewhere : NULL,

@@ -574,6 +574,19 @@ int hub_publish(struct hub *hub, struct span channel, struct span event, struct 
 	return r == PUBLISHER_E_FULL ? -ENOBUFS : r == PUBLISHER_E_NO_KEY ? -ENOKEY : r;
 }
 
+bool hub_withdraw(struct hub *hub, uint64_t id)
+{
+	struct publication *p;
+
+	list_for_each(p, &hub->publications, struct publication, link)
+		if (p->id == id)
+			break;
+	if (&p->link == &hub->publications || !publisher_withdraw(hub->publisher, p))
+		return false;
+	publication_free(p);
+	return true;
+}
+
 /* ---- other gateways --------------------------------------------------------------------------- */
 
 static void on_listed(void *data, uint64_t id, struct span list, const char *error)

@@ -36,6 +36,8 @@ void hub_reconnect(struct hub *hub);	/* tries at once if it waits */
 /* An event of a local process's own: never sent twice. 0, -ENOBUFS (the queue is full), -ENOKEY
  * (the channel is encrypted) or -ENOMEM. */
 int hub_publish(struct hub *hub, struct span channel, struct span event, struct span text, uint64_t id) MUST_CHECK;
+/* Takes such an event back by its id. false: it is under way, or has ended: its end is told. */
+bool hub_withdraw(struct hub *hub, uint64_t id);
 /* Calls to other gateways: see others.h. */
 struct others *hub_others(struct hub *hub);
 bool hub_is_idle(const struct hub *hub);	/* nothing waits to be published */

@@ -537,6 +537,32 @@ int outbox_add(struct outbox *o, const struct outbox_event *event, outbox_fn fn,
 	return 0;
 }
 
+/* One that waits and was never sent, or was surely not taken. */
+static struct entry *find_waiting(const struct list *entries, const void *data)
+{
+	struct entry *e;
+
+	list_for_each(e, entries, struct entry, link)
+		if (e->data == data)
+			return e->in_doubt ? NULL : e;
+	return NULL;
+}
+
+bool outbox_withdraw(struct outbox *o, const void *data)
+{
+	struct entry *e = find_waiting(&o->ready, data);
+
+	if (!e)
+		e = find_waiting(&o->resting, data);
+	if (!e)
+		return false;
+	entry_leave(o, e);
+	o->status.n_waiting--;
+	o->status.bytes_waiting -= e->charged;
+	entry_free(e);
+	return true;
+}
+
 uint64_t outbox_next_ms(const struct outbox *o)
 {
 	uint64_t next_ms = timers_next_ms(&o->timers);

@@ -57,6 +57,10 @@ struct outbox *outbox_free(struct outbox *outbox);	/* what waits is dropped, cal
 int outbox_add(struct outbox *outbox, const struct outbox_event *event, outbox_fn fn, void *data,
 	       uint64_t now_ms) MUST_CHECK;
 
+/* Drops an event by the data of its callback, which is not called. false: the hub may have it, or
+ * has it; the callback is called. */
+bool outbox_withdraw(struct outbox *outbox, const void *data);
+
 /* The next request that may be sent now, NULL if none may or there is no memory. outbox_answer() has to follow. */
 struct outbox_request *outbox_take(struct outbox *outbox, uint64_t now_ms);
 bool outbox_request_is_batch(const struct outbox_request *request);	/* batch_events, not events */

@@ -33,8 +33,8 @@ struct pending {
 	struct router *router;
 	struct party *party;
 	uint64_t token;
-	/* of an event that is being published, of a question to the hub */
-	uint64_t id;
+	uint64_t id;			/* at the edge: of an event, of a question to the hub */
+	bool is_event;
 	struct timer deadline;
 	int64_t timeout_ms;		/* 0: none */
 	const char *late;		/* what is said when it has passed */
@@ -44,14 +44,19 @@ struct pending {
 	struct awaited names[];
 };
 
-bool pending_is_known(const struct party *party, uint64_t token)
+static struct pending *pending_find(const struct party *party, uint64_t token)
 {
 	struct pending *p;
 
 	list_for_each(p, &party->pendings, struct pending, link)
 		if (p->token == token)
-			return true;
-	return false;
+			return p;
+	return NULL;
+}
+
+bool pending_is_known(const struct party *party, uint64_t token)
+{
+	return pending_find(party, token) != NULL;
 }
 
 static void start_timer(struct pending *p, const struct request *q, int64_t timeout_ms,
@@ -153,21 +158,37 @@ void pendings_drop(struct router *router UNUSED, struct party *party)
 		pending_free(p);
 }
 
-/* Whether an event that is on its way reaches the hub is not known. */
+/* Whether an event that is on its way reaches the hub is not known; one that waits is taken back. */
+static void cancel(struct pending *p, const char *why, const struct now *now)
+{
+	const struct router_config *config = &p->router->config;
+	struct failure failure = {
+		.code = CHAPI_ERR_CANCELLED, .ran = CHAPI_RAN_NO, .message = span_str(why),
+	};
+
+	if (p->is_event && !config->edge.withdraw(config->data, p->id))
+		failure.ran = CHAPI_RAN_UNKNOWN;
+	finish(p, &failure, now);
+}
+
+void pending_cancel(struct router *router UNUSED, struct party *party, uint64_t token,
+		    const struct now *now)
+{
+	struct pending *p = pending_find(party, token);
+
+	if (p)
+		cancel(p, p->api ? "cancelled by its caller; the name goes on draining ('resume' "
+				   "ends that)" : "cancelled by its caller", now);
+}
+
 void pendings_cancel(struct router *router, const struct now *now)
 {
-	struct failure failure = {
-		.code = CHAPI_ERR_CANCELLED,
-		.message = span_str("the gateway is being stopped"),
-	};
 	struct party *party;
 	struct pending *p;
 
 	list_for_each(party, &router->parties, struct party, link)
-		while ((p = list_first(&party->pendings, struct pending, link))) {
-			failure.ran = p->id != 0 ? CHAPI_RAN_UNKNOWN : CHAPI_RAN_NO;
-			finish(p, &failure, now);
-		}
+		while ((p = list_first(&party->pendings, struct pending, link)))
+			cancel(p, "the gateway is being stopped", now);
 }
 
 /* ---- wait ----------------------------------------------------------------------------- */
@@ -431,6 +452,7 @@ static enum outcome publish(struct request *q, struct span channel, struct span 
 
 	if (!p)
 		return OUTCOME_FAILURE;
+	p->is_event = true;
 	rc = config->edge.publish(config->data, channel, event, buf_span(data), p->id);
 	if (rc == 0)
 		return OUTCOME_LATER;

@@ -313,6 +313,11 @@ int publisher_publish(struct publisher *p, const struct outbox_event *event, out
 	return r;
 }
 
+bool publisher_withdraw(struct publisher *p, const void *data)
+{
+	return outbox_withdraw(p->outbox, data);
+}
+
 void publisher_set_socket_id(struct publisher *p, const char *socket_id)
 {
 	snprintf(p->socket_id, sizeof(p->socket_id), "%s", socket_id);

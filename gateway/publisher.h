@@ -35,6 +35,9 @@ struct publisher *publisher_free(struct publisher *publisher);	/* what waits is 
 int publisher_publish(struct publisher *publisher, const struct outbox_event *event, outbox_fn fn,
 		      void *data) MUST_CHECK;
 
+/* As outbox_withdraw(). */
+bool publisher_withdraw(struct publisher *publisher, const void *data);
+
 /*
  * What the hub answers to a question. body: JSON, borrowed for the time of the call; error: NULL, or
  * one line that says why there is none.

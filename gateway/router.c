@@ -542,14 +542,23 @@ bool router_is_idempotent(const struct router *router, struct span name)
 	return builtin_is_reserved(name) || (api && api_holder(api)->options.idempotent);
 }
 
-/* One that is not there has crossed its answer. */
+/* What waits and is no call of a name here. One that is not there has crossed its answer. */
+static void cancel_other(struct router *router, struct party *from, uint64_t token,
+			 const struct now *now)
+{
+	if (pending_is_known(from, token))
+		pending_cancel(router, from, token, now);
+	else
+		outgoing_cancel(router, from, token, now);
+}
+
 void router_cancel(struct router *router, struct party *from, uint64_t token, const struct now *now)
 {
 	struct call *call = calls_find(router->calls, from, token);
 	struct failure failure;
 
 	if (!call) {
-		outgoing_cancel(router, from, token, now);
+		cancel_other(router, from, token, now);
 		return;
 	}
 	set_failure(&failure, CHAPI_ERR_CANCELLED, call->state == CALL_QUEUED
@@ -677,7 +686,7 @@ static void response_in(struct router *router, struct party *from, const struct 
 	}
 }
 
-/* [id] of a call of its own. */
+/* [id] of a request of its own. */
 static bool notification_cancel(struct router *router, struct party *from, struct mp_reader *args,
 				const struct now *now)
 {

@@ -43,6 +43,9 @@ struct router_edge {
 	 * the channel is encrypted; or -ENOMEM. */
 	int (*publish)(void *data, struct span channel, struct span event, struct span text,
 		       uint64_t id);
+	/* Takes an event back. true: the hub has not had it and never will; false: it is under way, and
+	 * router_published() follows all the same. */
+	bool (*withdraw)(void *data, uint64_t id);
 	/* Reads the files again. 0: a map of what has changed is appended; else one line in why. */
 	int (*reload)(void *data, struct buf *out, char *why, size_t why_len);
 	/* false: there is no such level. */

@@ -210,6 +210,9 @@ void calls_drop_handled(struct router *router, struct party *party, const struct
 struct pending;
 
 bool pending_is_known(const struct party *party, uint64_t token);
+/* Its own party does not wait for it any more. */
+void pending_cancel(struct router *router, struct party *party, uint64_t token,
+		    const struct now *now);
 void pending_expire(struct router *router, struct timer *timer, const struct now *now);
 void pendings_drop(struct router *router, struct party *party);
 /* All of them end with "cancelled". */

@@ -305,7 +305,8 @@ int chapi_call_wait_json(chapi_conn *conn, const char *api, const char *params,
 
 /*
  * Asks for the end of a call (or method) in flight; the answer still comes, once: usually
- * cancelled, or what it was if the two crossed. id: from chapi_call() or a chapi_progress_fn.
+ * cancelled, or what it was if the two crossed. id: from chapi_call() or a chapi_progress_fn, or
+ * from chapi_method(): "wait", "drain" and "publish" can be cancelled, too.
  * Errors: GONE (no such call is in flight), NOMEM, FULL, CONNECTION_LOST.
  */
 int chapi_cancel(chapi_conn *conn, uint32_t id);

@@ -16,6 +16,7 @@ import time
 import pytest
 
 from lib.fake_hub import FakeHub
+from lib.ipc import RpcError
 from lib.limits import wait_until
 
 FAST_PROBE = {'publish_timeout': '500ms'}
@@ -298,3 +299,24 @@ def test_certificate_of_another_time_waits_for_the_clock(start_gateway, fake_hub
     listener.close()
     assert "has expired; this machine's clock says 20" in hub['reason'], hub
     assert hub['waits_for'] == 'the clock to be set, or the next try to connect'
+
+
+# ---- events of local processes ------------------------------------------------------------------
+
+@pytest.mark.parametrize('answer, ran', [(('403 Forbidden', 'over the quota'), 'no'), (silent, 'unknown')],
+                         ids=['waits', 'is under way'])
+def test_cancel_of_an_event(fake_hub, gateway, encoding, answer, ran):
+    fake_hub.answers += [answer]
+    n_posts = len(fake_hub.posts)
+    with gateway.connect(encoding) as client:
+        number = client.request('publish', 'news', 'e', {'a': 1})
+        wait_until(lambda: len(fake_hub.posts) > n_posts, 'the event to be sent')
+        if ran == 'no':
+            wait_until(lambda: publisher(gateway)['state'] == 'quota', 'the hub to say no')
+        client.notify('cancel', number)
+        with pytest.raises(RpcError) as e:
+            client.result(number)
+        assert (e.value.code, e.value.ran) == ('cancelled', ran)
+        if ran == 'no':
+            assert publisher(gateway)['waiting'] == 0
+        assert client.quiet()

@@ -68,6 +68,28 @@ def test_cancel_of_a_queued_call(connect):
     assert provider.quiet()
 
 
+def test_cancel_of_a_wait(connect):
+    client = connect()
+    number = client.request('wait', ['never'])
+    client.notify('cancel', number)
+    assert failure(client, number) == ('cancelled', 'no')
+    client.ask('register', 'never')
+    assert client.quiet()
+
+
+def test_cancel_of_a_drain(connect):
+    provider, caller = connect(), connect()
+    Provider(provider, 'f')
+    caller.request('call', 'f')
+    request = provider.wait_request()
+    number = provider.request('drain', 'f')
+    provider.notify('cancel', number)
+    assert failure(provider, number) == ('cancelled', 'no')
+    assert failure(caller, caller.request('call', 'f')) == ('paused', 'no')
+    provider.answer(request)
+    assert provider.quiet()
+
+
 def test_cancel_of_nothing_is_ignored(client):
     client.notify('cancel', 4711)
     assert client.quiet()

@@ -891,6 +891,11 @@ static int on_publish(void *data UNUSED, struct span channel UNUSED, struct span
 	return 0;
 }
 
+static bool on_withdraw(void *data UNUSED, uint64_t id UNUSED)
+{
+	return chance(2);
+}
+
 /* A message in JSON. */
 static int say(int party, const char *fmt, ...) PRINTF(2, 3);
 
@@ -1684,10 +1689,24 @@ static void op_cancel(int party)
 		c->due = CHAPI_ERR_CANCELLED;
 		c->cancel_due = c->state == RUNNING;
 	}
+	for (int i = 0; i < N_PENDINGS && !c; i++)
+		if (m.pendings[i].party == caller && m.pendings[i].token == token)
+			m.pendings[i].due = CHAPI_ERR_CANCELLED;
 	if (caller == REMOTE)
 		router_cancel(m.router, &m.parties[REMOTE], token, &m.now);
 	else
 		EXPECT(say(caller, "[2,\"cancel\",[%u]]", token) == 0, "closed");
+}
+
+/* Of a request that is no call. */
+static void op_cancel_pending(int party UNUSED)
+{
+	struct pending *p = &m.pendings[pick_number(N_PENDINGS)];
+
+	if (p->kind == UNUSED_PENDING)
+		return;
+	p->due = CHAPI_ERR_CANCELLED;
+	EXPECT(say(p->party, "[2,\"cancel\",[%u]]", p->token) == 0, "closed");
 }
 
 /* An answer by a provider, and what its caller has to hear. */
@@ -1843,6 +1862,7 @@ static const struct op {
 	{ "time", 12, op_time },
 	{ "register", 10, op_register },
 	{ "cancel", 5, op_cancel },
+	{ "cancel what is no call", 2, op_cancel_pending },
 	{ "pause or resume", 5, op_pause_or_resume },
 	{ "holders pause", 2, op_holders_pause },
 	{ "join", 4, op_join },
@@ -1929,7 +1949,7 @@ static int make_router(void)
 			.pinned_total = 64 << 20,
 			.max_message = 1 << 20,
 		},
-		.edge = { .publish = on_publish },
+		.edge = { .publish = on_publish, .withdraw = on_withdraw },
 	};
 
 	m.now = (struct now){ .ms = 1000, .us = 1000000, .unix_s = 1700000000 };

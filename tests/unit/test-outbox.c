@@ -454,6 +454,28 @@ static void test_event_that_waits_beyond_deadline_and_grace_is_given_up(void **s
 }
 
 /* What was refused in the end, or waited too long, was surely not taken: unless a try before was in doubt. */
+/* Each letter is one event; its mark is the data of its callback. */
+static void test_withdrawn_event_is_never_sent(void **state UNUSED)
+{
+	struct outbox_status status;
+	WORLD(w);
+
+	add_all(&w, "ab");
+	assert_true(outbox_withdraw(w.outbox, &marks['a']));
+	assert_false(outbox_withdraw(w.outbox, &marks['a']));
+	assert_takes(&w, "b");
+	assert_false(outbox_withdraw(w.outbox, &marks['b']));	/* it is under way */
+	no_answer(&w, false);
+	assert_false(outbox_withdraw(w.outbox, &marks['b']));	/* may have been taken */
+	w.now += 2000;
+	assert_takes(&w, "b");
+	answer(&w, 200, "{}");
+	assert_string_equal(w.taken, "b");
+	outbox_status(w.outbox, &status);
+	assert_int_equal(status.n_waiting, 0);
+	assert_int_equal(status.bytes_waiting, 0);
+}
+
 static void test_doubt_of_one_try_stays(void **state UNUSED)
 {
 	WORLD(w);
@@ -1238,6 +1260,7 @@ int main(void)
 		cmocka_unit_test(test_one_without_id_makes_its_request_one_for_once),
 		cmocka_unit_test(test_queue_is_bounded_by_bytes),
 		cmocka_unit_test(test_event_that_waits_beyond_deadline_and_grace_is_given_up),
+		cmocka_unit_test(test_withdrawn_event_is_never_sent),
 		cmocka_unit_test(test_doubt_of_one_try_stays),
 		cmocka_unit_test(test_event_that_comes_too_late_is_given_up_unsent),
 		cmocka_unit_test(test_deadline_passes_while_the_answer_is_awaited),

@@ -54,6 +54,8 @@ static struct {
 	unsigned int n_cancelled;	/* of those */
 	struct buf event;
 	int publish_rc, reload_rc;
+	uint64_t withdrawn;		/* the event that the edge was asked to take back last */
+	bool is_sent;			/* it is too late for that */
 } world;
 
 /* alice, bob and carol are one user, dave is another; far is the hub side. */
@@ -221,6 +223,13 @@ static int on_publish(void *data, struct span channel, struct span event, struct
 	return world.publish_rc;
 }
 
+static bool on_withdraw(void *data, uint64_t id)
+{
+	assert_ptr_equal(data, &world);
+	world.withdrawn = id;
+	return !world.is_sent;
+}
+
 static int on_reload(void *data UNUSED, struct buf *out, char *why, size_t why_len)
 {
 	mp_put_map(out, 0);
@@ -297,8 +306,8 @@ static int setup(void **state UNUSED)
 		.limits = limits(),
 		.policy = policy_of(NULL, 0),
 		.edge = {
-			.publish = on_publish, .reload = on_reload, .set_log_level = on_log_level,
-			.put_doctor = on_doctor, .call_elsewhere = on_call_elsewhere,
+			.publish = on_publish, .withdraw = on_withdraw, .reload = on_reload,
+			.set_log_level = on_log_level, .put_doctor = on_doctor, .call_elsewhere = on_call_elsewhere,
 			.cancel_elsewhere = on_cancel_elsewhere,
 		},
 		.data = &world,
@@ -307,6 +316,8 @@ static int setup(void **state UNUSED)
 	world.now = (struct now){ .ms = 1000, .us = 1000000, .unix_s = 1700000000 };
 	world.publish_rc = world.reload_rc = 0;
 	world.n_cancelled = 0;
+	world.withdrawn = 0;
+	world.is_sent = false;
 	buf_init(&world.event, 0);
 	assert_int_equal(router_new(&config, &world.now, &world.router), 0);
 	for (size_t i = 0; i < 3; i++)
@@ -1040,6 +1051,21 @@ static void test_drain_that_times_out_goes_on_draining(void **state UNUSED)
 	gets(alice, "resume", "[\"door\"]");
 	ask(carol, "call", "[\"door\",3]");
 	heard(alice, "call 2 door 3");
+}
+
+static void test_drain_that_is_cancelled_goes_on_draining(void **state UNUSED)
+{
+	holds(alice, "[\"door\"]");
+	ask(bob, "call", "[\"door\",1]");
+	buf_clear(&alice->said);
+	ask(alice, "drain", "[\"door\"]");
+	say(alice, "[2,\"cancel\",[%u]]", alice->token);
+	heard_fail(alice, "cancelled", "no");
+	assert_has(alice->message, "resume");
+	fails(carol, "call", "[\"door\",2]", "paused");
+	answer(alice, 1, "0");
+	heard_nothing(alice);
+	heard(bob, "ok 1 0");
 }
 
 static void test_drain_ends_when_its_holder_gives_up(void **state UNUSED)
@@ -2147,6 +2173,19 @@ static void test_wait_has_a_deadline(void **state UNUSED)
 	heard_nothing(bob);
 }
 
+static void test_cancel_ends_a_wait(void **state UNUSED)
+{
+	ask(bob, "wait", "[[\"a\"],{\"timeout_ms\":30}]");
+	say(carol, "[2,\"cancel\",[1]]");
+	heard_nothing(bob);
+	say(bob, "[2,\"cancel\",[1]]");
+	heard_fail(bob, "cancelled", "no");
+	assert_int_equal(bob->party.pinned, 0);
+	holds(alice, "[\"a\"]");
+	pass(30);
+	heard_nothing(bob);
+}
+
 static void test_wait_refuses_what_makes_no_sense(void **state UNUSED)
 {
 	fails(bob, "wait", "[[]]", "invalid_argument");
@@ -2628,6 +2667,25 @@ static void test_publish_when_too_much_waits(void **state UNUSED)
 	assert_int_equal(root->party.pinned, 0);
 }
 
+static void test_cancel_takes_an_event_back(void **state UNUSED)
+{
+	ask(root, "publish", "[\"news\",\"e\",1]");
+	say(root, "[2,\"cancel\",[1]]");
+	heard(root, "fail 1 cancelled no");
+	assert_int_equal(world.withdrawn, world.published);
+	assert_int_equal(root->party.pinned, 0);
+}
+
+static void test_cancel_of_an_event_under_way(void **state UNUSED)
+{
+	world.is_sent = true;
+	ask(root, "publish", "[\"news\",\"e\",1]");
+	say(root, "[2,\"cancel\",[1]]");
+	heard(root, "fail 1 cancelled unknown");
+	router_published(world.router, world.published, 0, CHAPI_RAN_YES, NULL, &world.now);
+	heard_nothing(root);
+}
+
 static void test_publish_whose_sender_leaves(void **state UNUSED)
 {
 	ask(root, "publish", "[\"news\",\"e\",1]");
@@ -2771,6 +2829,7 @@ int main(void)
 		TEST(test_drain_by_a_provider_runs_what_an_administrator_paused),
 		TEST(test_drain_by_a_sharer_leaves_a_paused_queue_to_the_other),
 		TEST(test_drain_that_times_out_goes_on_draining),
+		TEST(test_drain_that_is_cancelled_goes_on_draining),
 		TEST(test_drain_ends_when_its_holder_gives_up),
 		TEST(test_drain_ends_with_the_last_queued_call),
 		TEST(test_drain_counts_abandoned_calls),
@@ -2855,6 +2914,7 @@ int main(void)
 		TEST(test_wait_means_all_at_the_same_time),
 		TEST(test_wait_knows_the_gateways_own),
 		TEST(test_wait_has_a_deadline),
+		TEST(test_cancel_ends_a_wait),
 		TEST(test_wait_refuses_what_makes_no_sense),
 		TEST(test_wait_is_limited_in_number),
 		TEST(test_wait_does_not_see_what_may_not_be_listed),
@@ -2886,6 +2946,8 @@ int main(void)
 		TEST(test_publish_refuses_the_hubs_own_names),
 		TEST(test_publish_of_what_has_no_json_form),
 		TEST(test_publish_when_too_much_waits),
+		TEST(test_cancel_takes_an_event_back),
+		TEST(test_cancel_of_an_event_under_way),
 		TEST(test_publish_whose_sender_leaves),
 		TEST(test_elsewhere_call_gets_its_answer),
 		TEST(test_elsewhere_record_is_of_who_answered),
