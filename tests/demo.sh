@@ -15,11 +15,14 @@ fail() {
     exit 1
 }
 
-"$top/demo" --keep >"$folder/demo.log" 2>&1 </dev/null || fail "./demo --keep failed"
+# Through a pipe, as "./demo --keep 2>&1 | less" reads it: nothing that stays may keep that open.
+"$top/demo" --keep 2>&1 </dev/null | timeout 300 cat >"$folder/demo.log"
+ended=$?
 # What stands indented between these two lines is typed; behind it, how to end it.
 sed -n '/^Everything is still running/,/^The logs are in/s/^  \( *[^ ].*\)$/\1/p' "$folder/demo.log" >"$folder/typed"
 end_it=$(sed -n '/^The logs are in/,$s/^  \(kill .*\)$/\1/p' "$folder/demo.log")
-[ -n "$end_it" ] || fail "it does not say how to end it"
+[ -n "$end_it" ] || { end_it=true; fail "./demo --keep failed, or does not say how to end it"; }
+[ $ended = 0 ] || fail "./demo --keep has ended, and its output has not"
 [ "$(wc -l <"$folder/typed")" -ge 9 ] || fail "the lines to type are not there"
 
 # A name that was registered in the background is there when the gateway lists it.
