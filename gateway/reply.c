@@ -26,6 +26,7 @@ static const struct {
 	{ "busy", CHAPI_ERR_BUSY, CHAPI_RAN_NO },
 	{ "cancelled", CHAPI_ERR_CANCELLED, CHAPI_RAN_UNKNOWN },
 	{ "permission_denied", CHAPI_ERR_PERMISSION_DENIED, CHAPI_RAN_NO },
+	{ "failed_precondition", CHAPI_ERR_FAILED_PRECONDITION, CHAPI_RAN_NO },
 };
 
 /* The function ran, but what came of it cannot be told. */

@@ -113,10 +113,9 @@ static void test_reply_own_code_goes_into_the_details(void **state UNUSED)
 static void test_reply_codes_of_the_gateway_are_not_the_providers(void **state UNUSED)
 {
 	static const char *const codes[] = {
-		"api_error", "api_not_found", "api_exists", "unauthenticated",
-		"failed_precondition",
-		"rate_limited", "paused", "too_large", "deadline_exceeded", "provider_gone",
-		"bad_reply", "internal", "connection_lost", "Busy", "busy ",
+		"api_error", "api_not_found", "api_exists", "unauthenticated", "rate_limited",
+		"paused", "too_large", "deadline_exceeded", "provider_gone", "bad_reply",
+		"internal", "connection_lost", "Busy", "busy ",
 	};
 	char error[100], details[100];
 
@@ -138,6 +137,7 @@ static void test_reply_codes_that_a_provider_may_use(void **state UNUSED)
 		{ "busy", CHAPI_ERR_BUSY, CHAPI_RAN_NO },
 		{ "cancelled", CHAPI_ERR_CANCELLED, CHAPI_RAN_UNKNOWN },
 		{ "permission_denied", CHAPI_ERR_PERMISSION_DENIED, CHAPI_RAN_NO },
+		{ "failed_precondition", CHAPI_ERR_FAILED_PRECONDITION, CHAPI_RAN_NO },
 	};
 	char error[100];
 

@@ -13,8 +13,8 @@ class Error(Exception):
     """The base of all errors of chapi; itself used for codes that this version does not know.
 
     An API function raises one to choose what its caller is told; callers see the codes
-    `invalid_argument`, `busy`, `cancelled` and `permission_denied` as they are, and any other
-    one in `details['code']` of an `ApiError`.
+    `invalid_argument`, `busy`, `cancelled`, `permission_denied` and `failed_precondition` as they
+    are, and any other one in `details['code']` of an `ApiError`.
 
     Attributes:
         code: what programs match, such as 'api_not_found'.
