@@ -4,7 +4,8 @@
  *
  * Unless the form says otherwise, output that is one JSON value is that value; other text is a
  * text, without its last newline; what is no text is bytes. The details of an error are
- * {status, signal, stdout, stderr}.
+ * {status, signal, stdout, stderr}; so is the result of a run that was asked for as it is, whose
+ * outputs are not cut, mended or converted.
  */
 #include <config.h>	/* _GNU_SOURCE: memrchr */
 
@@ -14,8 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <jansson.h>
 
 #include "clients/cli.h"
 #include "clients/utf8.h"
@@ -86,43 +85,98 @@ void answer_progress(chapi_request *request, const char *line, size_t len,
 		(void)chapi_progress(request, value, value_len);
 }
 
-/* ---- errors ---- */
+/* ---- a run ---- */
 
-/* The end of an output, fit for JSON. NULL: no memory. */
-static json_t *make_tail(const char *text, size_t len)
+static int pack_key(msgpack_packer *packer, const char *key)
+{
+	int r = msgpack_pack_str(packer, strlen(key));
+
+	return r < 0 ? r : msgpack_pack_str_body(packer, key, strlen(key));
+}
+
+static int pack_number(msgpack_packer *packer, const char *key, bool is_there, int number)
+{
+	int r = pack_key(packer, key);
+
+	if (r < 0)
+		return r;
+	return is_there ? msgpack_pack_int(packer, number) : msgpack_pack_nil(packer);
+}
+
+/* The end of an output as a text that people can read. */
+static int pack_tail(msgpack_packer *packer, const char *out, size_t len)
 {
 	size_t tail_len = len < DETAIL_MAX ? len : DETAIL_MAX;
 	char tail[DETAIL_MAX];
+	int r;
 
 	if (tail_len > 0)
-		memcpy(tail, text + len - tail_len, tail_len);
+		memcpy(tail, out + len - tail_len, tail_len);
 	utf8_mend(tail, tail_len);
-	return json_stringn(tail, tail_len);
+	r = msgpack_pack_str(packer, tail_len);
+	return r < 0 ? r : msgpack_pack_str_body(packer, tail, tail_len);
 }
 
-static json_t *make_number(bool is_there, int number)
+/* Byte for byte: a text, or what is none as bytes. */
+static int pack_exactly(msgpack_packer *packer, const char *out, size_t len)
 {
-	return is_there ? json_integer(number) : json_null();
+	bool is_text = utf8_is_valid(out, len);
+	int r = is_text ? msgpack_pack_str(packer, len) : msgpack_pack_bin(packer, len);
+
+	return r < 0 || len == 0 ? r : msgpack_pack_str_body(packer, out, len);
 }
+
+static int pack_outputs(msgpack_packer *packer, const struct command_end *end,
+			const struct answer_form *form)
+{
+	int (*pack)(msgpack_packer *, const char *, size_t) = form->raw ? pack_exactly : pack_tail;
+	bool last = form->raw && form->last_line;
+	int r = pack_key(packer, "stdout");
+
+	if (r == 0)
+		r = last ? pack(packer, end->last, end->last_len)
+			 : pack(packer, end->out, end->out_len);
+	if (r == 0)
+		r = pack_key(packer, "stderr");
+	return r < 0 ? r : pack(packer, end->err, end->err_len);
+}
+
+/* {status, signal, stdout, stderr}. Negative: no memory. */
+static int make_run(const struct command_end *end, const struct answer_form *form,
+		    msgpack_sbuffer *value)
+{
+	msgpack_packer packer;
+	int r;
+
+	msgpack_packer_init(&packer, value, msgpack_sbuffer_write);
+	r = msgpack_pack_map(&packer, 4);
+	if (r == 0)
+		r = pack_number(&packer, "status", end->status >= 0, end->status);
+	if (r == 0)
+		r = pack_number(&packer, "signal", end->signal > 0, end->signal);
+	return r < 0 ? r : pack_outputs(&packer, end, form);
+}
+
+/* ---- errors ---- */
 
 /* NULL: no memory; the error is told without them. */
-static char *make_details(const struct command_end *end)
+static char *make_details(const struct command_end *end, const struct answer_form *form)
 {
-	json_t *details = json_pack("{s:o, s:o, s:o, s:o}",
-				    "status", make_number(end->status >= 0, end->status),
-				    "signal", make_number(end->signal > 0, end->signal),
-				    "stdout", make_tail(end->out, end->out_len),
-				    "stderr", make_tail(end->err, end->err_len));
-	char *text = details ? json_dumps(details, JSON_COMPACT) : NULL;
+	msgpack_sbuffer value CLEANUP(msgpack_sbuffer_destroy);
+	char *text = NULL;
+	size_t len;
 
-	json_decref(details);
+	msgpack_sbuffer_init(&value);
+	if (make_run(end, form, &value) < 0 ||
+	    chapi_msgpack_to_json(value.data, value.size, false, &text, &len, NULL, 0) < 0)
+		return NULL;
 	return text;
 }
 
-static void answer_error(chapi_request *request, const struct command_end *end, const char *code,
-			 char *message)
+static void answer_error(chapi_request *request, const struct command_end *end,
+			 const struct answer_form *form, const char *code, char *message)
 {
-	char *details CLEANUP(cli_free) = make_details(end);
+	char *details CLEANUP(cli_free) = make_details(end, form);
 
 	utf8_make_line(message, strlen(message));
 	(void)chapi_answer_error(request, code, message, details);
@@ -143,7 +197,8 @@ static const char *last_line(const struct command_end *end, int *ret_len)
 	return line;
 }
 
-static void answer_failure(chapi_request *request, const struct command_end *end)
+static void answer_failure(chapi_request *request, const struct command_end *end,
+			   const struct answer_form *form)
 {
 	char how[80], message[sizeof(how) + LINE_MAX_LEN + 4];
 	int len;
@@ -155,7 +210,7 @@ static void answer_failure(chapi_request *request, const struct command_end *end
 	else
 		snprintf(how, sizeof(how), "exit status %d", end->status);
 	snprintf(message, sizeof(message), "%s%s%.*s", how, len > 0 ? ": " : "", len, line);
-	answer_error(request, end, NULL, message);
+	answer_error(request, end, form, NULL, message);
 }
 
 static void answer_output(chapi_request *request, const struct command_end *end,
@@ -172,7 +227,22 @@ static void answer_output(chapi_request *request, const struct command_end *end,
 	}
 	snprintf(message, sizeof(message), "the output is not %s: %s",
 		 form->json ? "JSON" : "text", *fault ? fault : strerror(ENOMEM));
-	answer_error(request, end, "bad_reply", message);
+	answer_error(request, end, form, "bad_reply", message);
+}
+
+static void answer_run(chapi_request *request, const struct command_end *end,
+		       const struct answer_form *form)
+{
+	msgpack_sbuffer value CLEANUP(msgpack_sbuffer_destroy);
+	char message[80];
+
+	msgpack_sbuffer_init(&value);
+	if (make_run(end, form, &value) == 0) {
+		(void)chapi_answer(request, value.data, value.size);
+		return;
+	}
+	snprintf(message, sizeof(message), "the output cannot be told: %s", strerror(ENOMEM));
+	answer_error(request, end, form, "bad_reply", message);
 }
 
 static void answer_late(chapi_request *request, const struct command_end *end,
@@ -181,7 +251,7 @@ static void answer_late(chapi_request *request, const struct command_end *end,
 	char own[] = "the command was ended: it took longer than it may";
 	char callers[] = "the command was ended: the caller's time was over";
 
-	answer_error(request, end, form->own_limit ? "timeout" : "cancelled",
+	answer_error(request, end, form, form->own_limit ? "timeout" : "cancelled",
 		     form->own_limit ? own : callers);
 }
 
@@ -192,15 +262,17 @@ void answer_end(chapi_request *request, const struct command_end *end,
 
 	switch (end->why) {
 	case COMMAND_BY_ITSELF:
-		if (end->status == 0)
-			answer_output(request, end, form);
+		if (end->status != 0)
+			answer_failure(request, end, form);
+		else if (form->raw)
+			answer_run(request, end, form);
 		else
-			answer_failure(request, end);
+			answer_output(request, end, form);
 		return;
 	case COMMAND_TOO_LARGE:
 		snprintf(message, sizeof(message), "%s is larger than %zu bytes",
 			 form->last_line ? "a line of the output" : "the output", form->output_max);
-		answer_error(request, end, "too_large", message);
+		answer_error(request, end, form, "too_large", message);
 		return;
 	case COMMAND_LATE:
 		answer_late(request, end, form);
@@ -208,9 +280,16 @@ void answer_end(chapi_request *request, const struct command_end *end,
 	case COMMAND_STOPPED:
 		snprintf(message, sizeof(message),
 			 "the command was ended: it was cancelled, or chapi-serve has to stop");
-		answer_error(request, end, "cancelled", message);
+		answer_error(request, end, form, "cancelled", message);
 		return;
 	}
+}
+
+/* It is not there, or is nothing that can be run: no later call goes better by itself. */
+static bool is_lasting(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == EACCES || error == ENOEXEC ||
+	       error == EISDIR || error == ELOOP || error == EPERM || error == ELIBBAD;
 }
 
 void answer_not_started(chapi_request *request, const char *command, int error)
@@ -220,7 +299,10 @@ void answer_not_started(chapi_request *request, const char *command, int error)
 	snprintf(message, sizeof(message), "%.200s cannot be started: %s", command,
 		 strerror(error));
 	utf8_make_line(message, strlen(message));
-	answer_busy(request, message);
+	if (is_lasting(error))
+		(void)chapi_answer_error(request, "failed_precondition", message, NULL);
+	else
+		answer_busy(request, message);
 }
 
 void answer_invalid(chapi_request *request, const char *why)

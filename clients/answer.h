@@ -11,6 +11,7 @@
 /* How output becomes a result. */
 struct answer_form {
 	bool json, text;	/* nothing but JSON, nothing but text; neither: JSON, text or bytes */
+	bool raw;		/* nothing is made of it: a run is answered as its end and its output */
 	bool last_line;		/* the last line only */
 	bool own_limit;		/* a command that is late was so by our limit, not the caller's */
 	size_t output_max;
@@ -19,10 +20,7 @@ struct answer_form {
 /* All of them answer the request, which is gone then. */
 void answer_end(chapi_request *request, const struct command_end *end,
 		const struct answer_form *form);
-/*
- * It has not run. Of all that a provider can say of that, busy is what fits: it may go well
- * later. error: an errno.
- */
+/* It has not run: busy if that may go well later, else failed_precondition. error: an errno. */
 void answer_not_started(chapi_request *request, const char *command, int error);
 void answer_busy(chapi_request *request, const char *why);
 void answer_invalid(chapi_request *request, const char *why);

@@ -83,6 +83,15 @@ static int not_started(struct call *call, int error)
 	return ANSWERED;
 }
 
+/* Lines are taken one by one; where all of the output is wanted, only if they are, too. */
+static bool is_streamed(const struct call *call)
+{
+	const chapi_request *request = call->request;
+
+	return call->service->stream &&
+	       (!chapi_request_is_raw(request) || chapi_request_wants_progress(request));
+}
+
 static int start_command(struct call *call, struct command_spec *spec)
 {
 	char **env CLEANUP(free_texts) = make_env(call);
@@ -91,7 +100,7 @@ static int start_command(struct call *call, struct command_spec *spec)
 
 	spec->envp = env;
 	spec->output_max = (size_t)call->service->output_max;
-	spec->by_line = call->service->stream;
+	spec->by_line = is_streamed(call);
 	spec->due_ms = left_ms > 0 && left_ms < COMMAND_NEVER - now_ms ? now_ms + left_ms
 								      : COMMAND_NEVER;
 	if (env)
@@ -205,7 +214,8 @@ static struct answer_form form_of(const struct call *call)
 {
 	return (struct answer_form){
 		.json = call->service->json, .text = call->service->text,
-		.last_line = call->service->stream, .own_limit = call->own_limit,
+		.raw = chapi_request_is_raw(call->request),
+		.last_line = is_streamed(call), .own_limit = call->own_limit,
 		.output_max = (size_t)call->service->output_max,
 	};
 }

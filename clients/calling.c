@@ -264,7 +264,7 @@ static int begin(struct state *s)
 	const struct calling *c = s->calling;
 	const struct chapi_call_options options = {
 		.size = sizeof(options), .timeout_ms = c->timeout_ms, .to = c->to,
-		.full = c->full, .oneway = c->oneway,
+		.full = c->full, .oneway = c->oneway, .raw = c->raw,
 		.progress = c->follow ? on_progress : NULL, .progress_data = s,
 	};
 	int r = chapi_call(s->conn, c->api, c->params, c->len, &options, on_reply, s, &s->id);

@@ -27,6 +27,7 @@ struct calling {
 	int64_t timeout_ms;	/* of each try; 0: the API's own */
 	int64_t retries;
 	bool full, oneway;	/* as in struct chapi_call_options */
+	bool raw;		/* likewise */
 	bool follow;		/* progress on standard error, one JSON value a line */
 	calling_fn fn;
 	void *data;

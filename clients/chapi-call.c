@@ -3,7 +3,7 @@
  * chapi-call: one call from a shell.
  *
  * The command line, and what the answer comes to. What the items become is items.c's, how the
- * call is made calling.c's, how the outcome is printed output.c's.
+ * call is made calling.c's, how the outcome is printed output.c's; how a command went is run.c's.
  */
 #include <config.h>
 
@@ -19,6 +19,8 @@
 #include "clients/items.h"
 #include "clients/newfile.h"
 #include "clients/output.h"
+#include "clients/run.h"
+#include "libchapi-ipc/chapi-ipc-msgpack.h"
 
 #define STATUS_OF_OURS 255	/* with -x: it was not the command that failed */
 
@@ -115,46 +117,32 @@ static bool is_ok(const struct options *o, const chapi_reply *reply)
 
 /* ---- -x ---- */
 
-static void pass_on(const json_t *text, FILE *to)
+/* As the command behind chapi-serve; -1: the value tells of none that ended by itself. */
+static int end_as_command(struct shown *shown, const void *value, size_t len,
+			  bool (*read)(const msgpack_object *value, struct run *ret_run))
 {
-	if (json_string_length(text) > 0)
-		fwrite(json_string_value(text), 1, json_string_length(text), to);
-}
+	msgpack_unpacked unpacked;
+	struct run run = { .status = -1 };
 
-/* As a shell has it; -1: no command that failed has ended so. */
-static int status_of(const json_t *details)
-{
-	json_int_t status = json_integer_value(json_object_get(details, "status"));
-	json_int_t signal = json_integer_value(json_object_get(details, "signal"));
-
-	if (status > 0 && status <= 255)
-		return (int)status;
-	return status == 0 && signal > 0 && signal < 128 ? 128 + (int)signal : -1;
-}
-
-/* chapi-serve says how its command ended; with a code, it was chapi-serve that ended it. */
-static int end_as_command(struct shown *shown, const json_t *details)
-{
-	int number = status_of(details);
-
-	if (number < 0 || json_object_get(details, "code"))
+	if (chapi_unpack(value, len, &unpacked) < 0)
 		return -1;
-	pass_on(json_object_get(details, "stdout"), shown->out);
-	pass_on(json_object_get(details, "stderr"), stderr);
-	shown->is_command_end = true;
-	return number;
+	if (read(&unpacked.data, &run)) {
+		run_write(run.out, shown->out);
+		run_write(run.err, stderr);
+		shown->is_command_end = true;
+	}
+	msgpack_unpacked_destroy(&unpacked);
+	return run.status;
 }
 
 static int show_command(struct shown *shown, const chapi_reply *reply)
 {
-	json_t *details;
+	size_t len;
+	const void *details = chapi_reply_details(reply, &len);
 	int status = -1;
 
-	if (chapi_reply_code(reply) == CHAPI_ERR_API_ERROR) {
-		details = details_of(reply);
-		status = end_as_command(shown, details);
-		json_decref(details);
-	}
+	if (chapi_reply_code(reply) == CHAPI_ERR_API_ERROR)
+		status = end_as_command(shown, details, len, run_read_details);
 	return status >= 0 ? status : output_failure(reply);
 }
 
@@ -169,6 +157,9 @@ static int show_result(struct shown *shown, const chapi_reply *reply)
 
 	if (o->one_way)
 		return 0;
+	status = o->exec ? end_as_command(shown, result, len, run_read_result) : -1;
+	if (status >= 0)
+		return status;
 	status = o->raw || o->exec ? output_raw_to(shown->out, result, len)
 				   : output_value_to(shown->out, result, len);
 	shown->is_command_end = status == 0;
@@ -227,7 +218,7 @@ static int call(const struct options *o, const char *api, const void *params, si
 	struct shown shown = { .o = o, .api = api, .out = stdout };
 	const struct calling calling = {
 		.common = &o->common, .api = api, .to = o->to, .params = params, .len = len,
-		.timeout_ms = o->timeout_ms, .retries = o->retries, .full = o->json,
+		.timeout_ms = o->timeout_ms, .retries = o->retries, .full = o->json, .raw = o->exec,
 		.oneway = o->one_way, .follow = o->follow, .fn = on_answer, .data = &shown,
 	};
 	int status = open_output(o, &file), shown_status;

@@ -46,7 +46,7 @@ struct call {
 	struct holder *holder;		/* a reference: whom it was handed to; NULL: queued */
 	uint32_t id;			/* the number that the provider knows */
 	bool full;			/* wants the record */
-	bool oneway, progress;
+	bool oneway : 1, progress : 1, raw : 1;
 	uint8_t label_len;
 
 	struct list made;		/* payer->calls_made */

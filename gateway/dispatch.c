@@ -103,6 +103,7 @@ static int hand_over(struct router *router, struct call *call, struct holder *ho
 		.timeout_ms = ms_left(call, now),
 		.progress = call->progress,
 		.oneway = call->oneway,
+		.raw = call->raw,
 	};
 	int rc;
 
@@ -259,6 +260,7 @@ static void call_init(struct request *q, struct call *call, const struct asked *
 
 	call->full = q->full;
 	call->progress = asked->progress;
+	call->raw = asked->raw;
 	call->checked = holder->serial;
 	call->pinned = asked->params.len;
 	call->arrived_us = call->handed_us = q->now->us;

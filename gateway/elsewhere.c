@@ -54,7 +54,7 @@ struct outward {
 	uint64_t serial, deadline_ms;
 	uint64_t sent_ms;		/* the first try */
 	void *call;
-	bool progress;
+	bool progress, raw;
 	uint32_t n_progress;		/* the next one's least number */
 	double request_time;
 	struct buf params;		/* JSON */
@@ -246,6 +246,7 @@ static struct record_ask ask_of(const struct elsewhere *e, const struct outward 
 		.request_time = o->request_time,
 		.timeout_ms = o->deadline_ms - now_ms,
 		.progress = o->progress,
+		.raw = o->raw,
 		.is_repeat = o->phase != PHASE_NEW,
 		.retry = span_str(o->instance),
 		.retry_ms = MAX(now_ms - o->sent_ms, UINT64_C(1)),
@@ -438,6 +439,7 @@ int elsewhere_call(struct elsewhere *e, const struct elsewhere_call *call, const
 	o->serial = e->n_serials + 1;
 	o->call = call->call;
 	o->progress = call->progress;
+	o->raw = call->raw;
 	o->request_time = call->request_time;
 	o->deadline_ms = now->ms + (uint64_t)call->timeout_ms;
 	r = fill(e, o, call, now->ms, ret_fault);

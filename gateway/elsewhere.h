@@ -70,7 +70,7 @@ struct elsewhere_call {
 	struct span caller;		/* label */
 	double request_time;		/* Unix seconds */
 	int64_t timeout_ms;
-	bool progress;
+	bool progress, raw;
 	void *call;			/* for the ops */
 };
 

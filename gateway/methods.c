@@ -50,7 +50,7 @@ static enum outcome not_yet(struct request *q, const char *what)
 struct call_options {
 	int64_t timeout_ms;
 	struct span id, to;
-	bool full, oneway, progress;
+	bool full, oneway, progress, raw;
 };
 
 static const struct option call_table[] = {
@@ -60,6 +60,7 @@ static const struct option call_table[] = {
 	{ "full", OPTION_BOOL, offsetof(struct call_options, full), 0, 0, NULL },
 	{ "oneway", OPTION_BOOL, offsetof(struct call_options, oneway), 0, 0, NULL },
 	{ "progress", OPTION_BOOL, offsetof(struct call_options, progress), 0, 0, NULL },
+	{ "raw", OPTION_BOOL, offsetof(struct call_options, raw), 0, 0, NULL },
 	{ "to", OPTION_TEXT, offsetof(struct call_options, to), 1, 200, NULL },
 };
 
@@ -113,8 +114,11 @@ static enum outcome method_call(struct request *q)
 	asked.label = options.id;
 	asked.oneway = options.oneway;
 	asked.progress = options.progress;
+	asked.raw = options.raw;
 	q->full = options.full;
-	return options.to.len > 0 ? request_call_elsewhere(q, &asked, options.to) : request_call(q, &asked);
+	if (options.to.len > 0)
+		return request_call_elsewhere(q, &asked, options.to);
+	return request_call(q, &asked);
 }
 
 /* ---- hello, status -------------------------------------------------------------------- */

@@ -256,6 +256,7 @@ static enum outcome begin(struct request *q, const struct asked *asked, struct s
 		.request_time = asked->request_time,
 		.timeout_ms = asked->timeout_ms > 0 ? MIN(asked->timeout_ms, (int64_t)TIMEOUT_MOST_MS) : TIMEOUT_MS,
 		.progress = asked->progress,
+		.raw = asked->raw,
 		.call = o,
 	}, q->now, &o->serial, &fault);
 	if (r == 0)

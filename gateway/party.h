@@ -46,6 +46,7 @@ struct party_request {
 	int64_t timeout_ms;	/* what is left */
 	bool progress;
 	bool oneway;
+	bool raw;		/* the caller would have the result as the function made it */
 };
 
 /* What a caller is given. */

@@ -178,8 +178,13 @@ static int read_progress(struct span value, struct record_request *r, const char
 	return read_flag(value, &r->progress, ret_why);
 }
 
+static int read_raw(struct span value, struct record_request *r, const char **ret_why)
+{
+	return read_flag(value, &r->raw, ret_why);
+}
+
 /* params are a field of their own kind: see read_params(). */
-enum { FIELD_API, FIELD_PARAMS, N_FIELDS = 12 };
+enum { FIELD_API, FIELD_PARAMS, N_FIELDS = 13 };
 
 static const struct {
 	const char *name;
@@ -194,6 +199,7 @@ static const struct {
 	{ "to", read_to },
 	{ "reply_to", read_reply_to },
 	{ "progress", read_progress },
+	{ "raw", read_raw },
 	{ "echo", read_echo },
 	{ "retry", read_retry },
 	{ "retry_ms", read_retry_ms },

@@ -42,7 +42,7 @@ struct record_request {
 	struct buf extra;	/* unknown fields as received: ,"name":value,"name":value; none that a response has itself */
 	double request_time;	/* NaN: none came */
 	int64_t timeout_ms;	/* 0: none came */
-	bool echo, progress;
+	bool echo, progress, raw;
 };
 
 void record_request_init(struct record_request *r);

@@ -40,6 +40,8 @@ void record_ask_put(const struct record_ask *ask, struct buf *out)
 	put_text(out, "reply_to", ask->reply_to);
 	if (ask->progress)
 		buf_put_str(out, ",\"progress\":true");
+	if (ask->raw)
+		buf_put_str(out, ",\"raw\":true");
 	if (ask->is_repeat) {
 		buf_put_str(out, ",\"retry\":");
 		json_put_string(out, ask->retry);

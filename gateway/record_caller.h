@@ -18,7 +18,7 @@ struct record_ask {
 	struct span reply_to;		/* channel */
 	double request_time;		/* Unix seconds */
 	uint64_t timeout_ms;		/* what is left */
-	bool progress;
+	bool progress, raw;
 	bool is_repeat;
 	struct span retry;		/* of a repeat: the instance that the first went to; empty: not known */
 	uint64_t retry_ms;		/* of a repeat: for how long the first has been out */

@@ -177,6 +177,7 @@ static void start_call(struct remote *r, struct remote_call *call, const struct 
 			    .request_time = isnan(request->request_time) ? 0 : request->request_time,
 			    .timeout_ms = request->timeout_ms,
 			    .progress = request->progress && request->id.len > 0,
+			    .raw = request->raw,
 		    },
 		    now);
 	call->starting = false;

@@ -521,6 +521,7 @@ void router_call(struct router *router, struct party *from, const struct router_
 		.request_time = call->request_time != 0 ? call->request_time : now->unix_s,
 		.timeout_ms = call->timeout_ms,
 		.progress = call->progress,
+		.raw = call->raw,
 	};
 	enum outcome outcome;
 

@@ -143,7 +143,7 @@ struct router_call {
 	struct span caller;		/* "claimed:LABEL"; empty: the party's */
 	double request_time;		/* 0: now */
 	int64_t timeout_ms;		/* 0: the API's own */
-	bool progress;
+	bool progress, raw;
 };
 /* The response always comes, possibly before this returns. */
 void router_call(struct router *router, struct party *from, const struct router_call *call,

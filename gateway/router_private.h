@@ -160,6 +160,7 @@ struct asked {
 	double request_time;
 	int64_t timeout_ms;	/* 0: the API's own */
 	bool oneway, progress;
+	bool raw;		/* see struct party_request */
 };
 
 /* Finds the function and hands the call over, or says why not. */

@@ -56,7 +56,7 @@ static const char *origin_name(enum party_origin origin)
 
 static uint8_t *w_meta(uint8_t *w, const struct party_request *r)
 {
-	w = mp_w_map(w, 5 + (r->progress ? 1 : 0) + (r->oneway ? 1 : 0));
+	w = mp_w_map(w, 5 + (unsigned int)(r->progress + r->oneway + r->raw));
 	w = w_key(w, "call");
 	w = w_text(w, r->call);
 	w = w_key(w, "origin");
@@ -73,6 +73,10 @@ static uint8_t *w_meta(uint8_t *w, const struct party_request *r)
 	}
 	if (r->oneway) {
 		w = w_key(w, "oneway");
+		*w++ = 0xc3;
+	}
+	if (r->raw) {
+		w = w_key(w, "raw");
 		*w++ = 0xc3;
 	}
 	return w;
@@ -177,6 +181,8 @@ static void put_json_meta(const struct party_request *r, struct buf *out)
 		buf_put_str(out, ",\"progress\":true");
 	if (r->oneway)
 		buf_put_str(out, ",\"oneway\":true");
+	if (r->raw)
+		buf_put_str(out, ",\"raw\":true");
 	buf_put_byte(out, '}');
 }
 

@@ -256,6 +256,8 @@ typedef void (*chapi_progress_fn)(chapi_conn *conn, uint32_t id, const void *val
  * failed; the reply's code, message, ran and details tell of the error in it.
  * oneway: the answer (nil) comes as soon as the provider has the call, or it waits in the
  * queue of the name; what becomes of it then is not told, and our leaving does not end it.
+ * raw: a provider that would turn what it has into a value is asked not to (chapi-serve(1)
+ * answers with its command's end and output then); others answer as always.
  */
 struct chapi_call_options {
 	size_t size;		/* sizeof(struct chapi_call_options) */
@@ -266,6 +268,7 @@ struct chapi_call_options {
 	bool oneway;		/* see above; not together with progress */
 	chapi_progress_fn progress;	/* NULL: none is asked for */
 	void *progress_data;
+	bool raw;		/* see above */
 };
 
 /*
@@ -431,6 +434,8 @@ chapi_conn *chapi_request_conn(const chapi_request *request);
 bool chapi_request_wants_progress(const chapi_request *request);
 /* Nobody hears what is answered; it has to be answered all the same. */
 bool chapi_request_is_oneway(const chapi_request *request);
+/* The caller would have what the function made as it is, instead of a value made of it. */
+bool chapi_request_is_raw(const chapi_request *request);
 
 /*
  * Does nobody wait for the answer any more? So it is when the caller cancelled or left, the
@@ -467,8 +472,8 @@ int chapi_answer(chapi_request *request, const void *result, size_t len);
 int chapi_answer_json(chapi_request *request, const char *result);
 /*
  * The function failed. code: one of the program's own, shown to the caller in details.code
- * (NULL: none), or "invalid_argument", "busy", "cancelled", "permission_denied", which are
- * passed on as they are. message: one line, or NULL. details_json: one JSON value, or NULL.
+ * (NULL: none), or "invalid_argument", "busy", "cancelled", "permission_denied",
+ * "failed_precondition", which are passed on as they are. message: one line, or NULL. details_json: one JSON value, or NULL.
  * Errors as chapi_answer().
  */
 int chapi_answer_error(chapi_request *request, const char *code, const char *message,

@@ -353,7 +353,7 @@ struct question {
 static uint32_t n_options(const struct chapi_call_options *o)
 {
 	return (o->timeout_ms != 0) + (o->id != NULL) + (o->to != NULL) + o->full + o->oneway +
-	       (o->progress != NULL);
+	       (o->progress != NULL) + o->raw;
 }
 
 static void put_true(struct buf *out, const char *key, bool value)
@@ -382,6 +382,7 @@ static void put_options(struct buf *out, const struct chapi_call_options *o)
 	put_true(out, "full", o->full);
 	put_true(out, "oneway", o->oneway);
 	put_true(out, "progress", o->progress != NULL);
+	put_true(out, "raw", o->raw);
 }
 
 static int put_call(struct buf *out, uint32_t id, const struct question *q)

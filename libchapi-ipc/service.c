@@ -30,7 +30,7 @@ struct chapi_request {
 	bool known;		/* link is in the table */
 	bool gone;		/* its connection is lost */
 	bool cancelled;
-	bool wants_progress, is_oneway;
+	bool wants_progress, is_oneway, is_raw;
 	chapi_cancel_fn cancel_fn;
 	void *cancel_data;
 	const char *api, *call, *origin, *caller;
@@ -45,7 +45,7 @@ struct meta {
 	struct span api, params, call, origin, caller;
 	double time;
 	int64_t timeout_ms;
-	bool progress, oneway;
+	bool progress, oneway, raw;
 };
 
 static void take_text(struct mp_reader value, void *to)
@@ -93,6 +93,7 @@ static const struct meta_key {
 	{ "timeout_ms", take_ms, offsetof(struct meta, timeout_ms) },
 	{ "progress", take_bool, offsetof(struct meta, progress) },
 	{ "oneway", take_bool, offsetof(struct meta, oneway) },
+	{ "raw", take_bool, offsetof(struct meta, raw) },
 };
 
 static void meta_take(struct meta *meta, struct span key, struct span value)
@@ -145,7 +146,8 @@ static chapi_request *request_new(chapi_conn *conn, const struct message *messag
 	w = request->memory;
 	*request = (chapi_request){ .conn = conn, .id = message->id, .time = meta.time,
 				    .timeout_ms = meta.timeout_ms, .known = true,
-				    .wants_progress = meta.progress, .is_oneway = meta.oneway };
+				    .wants_progress = meta.progress, .is_oneway = meta.oneway,
+				    .is_raw = meta.raw };
 	request->api = conn_store(&w, meta.api);
 	request->call = conn_store(&w, meta.call);
 	request->origin = conn_store(&w, meta.origin);
@@ -522,6 +524,11 @@ bool chapi_request_wants_progress(const chapi_request *request)
 bool chapi_request_is_oneway(const chapi_request *request)
 {
 	return request->is_oneway;
+}
+
+bool chapi_request_is_raw(const chapi_request *request)
+{
+	return request->is_raw;
 }
 
 bool chapi_request_is_cancelled(const chapi_request *request)

@@ -25,6 +25,14 @@ def chapi_call(gateway):
 
 
 @pytest.fixture
+def chapi_call_bytes(gateway):
+    def call(*arguments):
+        return subprocess.run([program('chapi-call')] + list(arguments), stdin=subprocess.DEVNULL, capture_output=True,
+                              env=environment(CHAPI_SOCKET=gateway.socket_path), timeout=LIMIT)
+    return call
+
+
+@pytest.fixture
 def start(gateway):
     """start(ARGUMENT...): chapi-call in the background."""
     started = []
@@ -353,9 +361,9 @@ def test_ctrl_c_on_a_terminal(gateway, provider):
 # ---- -x ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('script, status, out, err', [
-    ('echo out; echo err >&2', 0, 'out\n', ''),
+    ('echo out; echo err >&2', 0, 'out\n', 'err\n'),
     ('echo out; echo err >&2; exit 3', 3, 'out\n', 'err\n'),
-    ('exit 64', 64, '', ''), ('exit 255', 255, '', ''), ('kill -9 $$', 137, '', ''), ('printf "a\\nb"', 0, 'a\nb\n', ''),
+    ('exit 64', 64, '', ''), ('exit 255', 255, '', ''), ('kill -9 $$', 137, '', ''), ('printf "a\\nb"', 0, 'a\nb', ''),
 ], ids=['good', 'fails', 'as wrong usage', '255', 'killed', 'no newline'])
 @pytest.mark.parametrize('option', ['-x', '--exec'])
 def test_exec_is_the_command(chapi_call, serve, option, script, status, out, err):
@@ -390,9 +398,65 @@ def test_exec_believes_no_status_that_no_command_has(chapi_call, provider, detai
     assert (result.returncode, result.stdout) == (255, '') and 'it failed' in result.stderr
 
 
-def test_exec_keeps_the_layout_of_text(chapi_call, serve):
-    serve('c', *shell('printf "{\\"a\\":   1.50}\\n"'), options=['--text'])
+OUTPUTS = [b'{"a":   1.50}\n', b'{\n  "b": 1,\n  "a": 2\n}\n\n', b'[1, 2]', b'"\\u0041"\n', b'no newline', b'', b'\n',
+           b'a\x00b\n', b'\xff\xfe\n', b'grown \xc3\xa9\n']
+
+
+@pytest.mark.parametrize('options', [[], ['--text'], ['--json'], ['--stream']], ids=' '.join)
+@pytest.mark.parametrize('status', [0, 3])
+def test_exec_is_byte_for_byte(chapi_call_bytes, serve, folder, options, status):
+    """As the command wrote it, whatever chapi-serve would make of it for others."""
+    serve('c', *shell('cat "%s/out"; exit %d' % (folder, status)), options=options)
+    for output in OUTPUTS:
+        with open(folder + '/out', 'wb') as f:
+            f.write(output)
+        result = chapi_call_bytes('-x', 'c')
+        assert (result.returncode, result.stdout, result.stderr) == (status, output, b'')
+
+
+def test_exec_passes_all_of_a_long_output_on(chapi_call_bytes, serve):
+    """A failure, too: for others its details have the last 8 KiB."""
+    serve('c', *shell('seq 20000; exit 3'))
+    result = chapi_call_bytes('-x', 'c')
+    assert (result.returncode, result.stdout) == (3, b''.join(b'%d\n' % n for n in range(1, 20001)))
+
+
+def test_exec_with_progress_has_the_last_line(chapi_call, serve):
+    serve('c', *shell('echo 1; echo "[2,  3]"'), options=['--stream'])
+    result = chapi_call('-x', '-f', 'c')
+    assert (result.returncode, result.stdout) == (0, '[2,  3]\n') and result.stderr.startswith('1\n')
+
+
+def test_plain_callers_get_what_they_always_got(chapi_call, serve):
+    """-x before and after changes nothing for them."""
+    serve('c', *shell('printf "{\\"a\\":   1.50}\\n"'))
     assert chapi_call('-x', 'c').stdout == '{"a":   1.50}\n'
+    assert json.loads(chapi_call('c').stdout) == {'a': 1.5}
+    assert json.loads(chapi_call('--json', 'c').stdout)['result'] == {'a': 1.5}
+
+
+@pytest.mark.parametrize('result, out', [
+    ('text', 'text\n'), ({'b': 1}, '{"b":1}\n'),
+    ({'status': 0, 'signal': None, 'stdout': 'out', 'stderr': ''}, 'out'),
+    ({'status': 0, 'signal': None, 'stdout': 'out', 'stderr': '', 'more': 1}, None),
+    ({'status': 1, 'signal': None, 'stdout': 'out', 'stderr': ''}, None),
+    ({'status': 0, 'signal': None, 'stdout': 1, 'stderr': ''}, None),
+], ids=json.dumps)
+def test_exec_with_a_provider_that_is_no_command(chapi_call, provider, result, out):
+    """Who does not know of it answers as always."""
+    answers(provider, result)
+    got = chapi_call('-x', 'f')
+    assert got.returncode == 0 and got.stderr == ''
+    if out is None:
+        assert json.loads(got.stdout) == result
+    else:
+        assert got.stdout == out
+
+
+def test_meta_tells_a_provider_of_raw(chapi_call, provider):
+    came = answers(provider, 'a', 'b')
+    assert chapi_call('-x', 'f').stdout == 'a\n' and chapi_call('f').stdout == '"b"\n'
+    assert [request[3][1].get('raw') for request in came] == [True, None]
 
 
 def test_exec_into_a_file(chapi_call, serve, folder):

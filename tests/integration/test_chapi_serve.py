@@ -118,7 +118,7 @@ def test_command_that_is_gone_later_has_not_run(serve, client, folder):
     assert client.call('f') == 1
     os.unlink(command)
     error = failure(client, 'f')
-    assert (error.code, error.ran) == ('busy', 'no')
+    assert (error.code, error.ran) == ('failed_precondition', 'no')
     assert command in error.message and 'No such file' in error.message
 
 

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from lib import serving
 from lib.gateway import Gateway
 from lib.limits import wait_until
 from lib.process import program
@@ -104,6 +105,18 @@ def test_record_is_of_the_gateway_that_answered(two, names):
         assert (record['id'], record['api'], record['result'], record['error']) == ('my label', 'chapi.echo', [1, 2.5], None)
         assert record['gateway'] == names[1]
         assert record['instance'] == two[1].ask('hello')['instance']
+
+
+@pytest.mark.parametrize('script, status, out, err', [
+    (r'printf "{\n \"a\":  1.50}\n"; echo said >&2', 0, b'{\n "a":  1.50}\n', b'said\n'),
+    (r'printf "\377\0"; exit 3', 3, b'\xff\0', b''),
+], ids=['good', 'fails'])
+def test_command_elsewhere_is_as_here(daemons, two, names, script, status, out, err):
+    """chapi-call -x: what the command wrote, byte for byte, also over the hub."""
+    serving.start(daemons, two[1], 'command', '--', *serving.shell(script), names=['command'])
+    result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path, '-x', '--to', names[1], 'command'],
+                            stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    assert (result.returncode, result.stdout, result.stderr) == (status, out, err)
 
 
 def test_own_name_goes_over_the_hub_as_well(two, names):

@@ -215,6 +215,25 @@ def test_caller_that_leaves_ends_the_command(serve, gateway, folder):
     wait_gone(pid)
 
 
+@pytest.mark.parametrize('what', ['removed', 'a folder', 'no program'])
+def test_command_that_has_vanished(serve, client, folder, what):
+    """Later calls go no better by themselves: that is not busy, and nobody tries again."""
+    path = os.path.join(folder, 'command')
+    with open(path, 'w') as f:
+        f.write('#!/bin/sh\necho 1\n')
+    os.chmod(path, 0o755)
+    serve('f', path)
+    assert client.call('f') == 1
+    os.unlink(path)
+    if what == 'a folder':
+        os.mkdir(path)
+    elif what == 'no program':
+        os.symlink(folder, path)
+    error = failure(client, 'f')
+    assert (error.code, error.ran) == ('failed_precondition', 'no')
+    assert '%s cannot be started: ' % path in error.message
+
+
 # ---- concurrency, queue -----------------------------------------------------------------------
 
 def test_concurrency_and_queue(serve, client, folder):

@@ -163,6 +163,7 @@ static void test_request_progress_is_sent_if_wanted(void **state)
 
 	assert_true(chapi_request_wants_progress(request));
 	assert_false(chapi_request_is_oneway(request));
+	assert_false(chapi_request_is_raw(request));
 	assert_int_equal(chapi_progress_json(request, "{\"percent\":10}"), 0);
 	assert_int_equal(chapi_progress(request, "\x05", 1), 0);
 	assert_int_equal(chapi_progress_json(request, "{"), -CHAPI_ERR_JSON);
@@ -176,10 +177,11 @@ static void test_request_progress_is_sent_if_wanted(void **state)
 static void test_request_progress_nobody_wants_is_not_sent(void **state)
 {
 	struct fixture *f = *state;
-	chapi_request *request = keep_request_with(f, "[0,7,\"f\",[{},{\"progress\":false,\"oneway\":true}]]");
+	chapi_request *request = keep_request_with(f, "[0,7,\"f\",[{},{\"progress\":false,\"oneway\":true,\"raw\":true}]]");
 
 	assert_false(chapi_request_wants_progress(request));
 	assert_true(chapi_request_is_oneway(request));
+	assert_true(chapi_request_is_raw(request));
 	assert_int_equal(chapi_progress_json(request, "1"), 0);
 	assert_int_equal(chapi_answer_json(request, "1"), 0);
 	gateway_hears(f, "[1,7,null,1]");

@@ -74,14 +74,16 @@ static void test_request_with_api_only(void **state UNUSED)
 	assert_int_equal(r.timeout_ms, 0);
 	assert_false(r.echo);
 	assert_false(r.progress);
+	assert_false(r.raw);
 }
 
 static void test_request_with_every_field(void **state UNUSED)
 {
 	REQUEST(r);
 
-	parse("{\"progress\":true,\"echo\":true,\"reply_to\":\"private-r\",\"to\":\"pi\",\"caller\":\"Ann\","
-	      "\"timeout_ms\":1500,\"request_time\":1700000000.25,\"params\":{\"a\":[1,2]},\"retry\":\"ab\",\"retry_ms\":0.5,"
+	parse("{\"progress\":true,\"raw\":true,\"echo\":true,\"reply_to\":\"private-r\",\"to\":\"pi\","
+	      "\"caller\":\"Ann\",\"timeout_ms\":1500,\"request_time\":1700000000.25,"
+	      "\"params\":{\"a\":[1,2]},\"retry\":\"ab\",\"retry_ms\":0.5,"
 	      "\"api\":\"lights.on\",\"id\":\"i-1\"}", &r);
 	assert_text(&r.id, "i-1");
 	assert_text(&r.api, "lights.on");
@@ -95,6 +97,7 @@ static void test_request_with_every_field(void **state UNUSED)
 	assert_int_equal(r.retry_ms, 1);
 	assert_true(r.echo);
 	assert_true(r.progress);
+	assert_true(r.raw);
 	assert_int_equal(r.extra.len, 0);
 }
 
@@ -267,6 +270,7 @@ static void test_request_field_of_wrong_type_is_named(void **state UNUSED)
 		{ "\"to\":1", "to: " },
 		{ "\"reply_to\":false", "reply_to: " },
 		{ "\"progress\":1", "progress: " },
+		{ "\"raw\":\"yes\"", "raw: " },
 		{ "\"echo\":\"yes\"", "echo: " },
 		{ "\"retry\":true", "retry: " },
 		{ "\"retry_ms\":0", "retry_ms: " }, { "\"retry_ms\":\"1\"", "retry_ms: " },

@@ -83,16 +83,17 @@ static void test_request_in_msgpack_with_all_of_meta(void **state UNUSED)
 
 	r.origin = PARTY_REMOTE;
 	r.caller = span_str("claimed:Ann");
-	r.progress = r.oneway = true;
+	r.progress = r.oneway = r.raw = true;
 	put_request(ENCODING_MSGPACK, &r, &out);
-	assert_bytes(&out, SPAN("\x94\x00\x05\xa9lights.on\x92" PARAMS "\x87"
+	assert_bytes(&out, SPAN("\x94\x00\x05\xa9lights.on\x92" PARAMS "\x88"
 				"\xa4" "call\xa3" "c-1"
 				"\xa6origin\xa6remote"
 				"\xa6" "caller\xab" "claimed:Ann"
 				"\xacrequest_time" TIME_BYTES
 				"\xaatimeout_ms\xcd\x75\x30"
 				"\xa8progress\xc3"
-				"\xa6oneway\xc3"));
+				"\xa6oneway\xc3"
+				"\xa3raw\xc3"));
 }
 
 static void test_request_in_json(void **state UNUSED)
@@ -115,11 +116,12 @@ static void test_request_in_json_with_all_of_meta(void **state UNUSED)
 	r.caller = span_str("claimed:\"A\\n\"");
 	r.call = span_str("\xc3\xa9");
 	r.timeout_ms = INT64_C(9007199254740992);
-	r.progress = r.oneway = true;
+	r.progress = r.oneway = r.raw = true;
 	put_request(ENCODING_UNKNOWN, &r, &out);
 	assert_text(&out, "[0,4294967295,\"lights.on\",[{\"a\":1},{\"call\":\"\xc3\xa9\",\"origin\":\"remote\","
 			  "\"caller\":\"claimed:\\\"A\\\\n\\\"\",\"request_time\":1700000000.5,"
-			  "\"timeout_ms\":9007199254740992,\"progress\":true,\"oneway\":true}]]\n");
+			  "\"timeout_ms\":9007199254740992,\"progress\":true,\"oneway\":true,"
+			  "\"raw\":true}]]\n");
 }
 
 static void test_request_with_each_flag_alone(void **state UNUSED)
