@@ -88,7 +88,7 @@ def test_official_client_for_node_calls_and_reads_the_answer(official, gateway, 
             assert 'Zürich' not in event['data'] and 'chapi.echo' not in event['data']
 
 
-def test_official_client_for_python_calls(official, gateway, watcher):
+def test_trap_09_official_client_for_python_calls(official, gateway, watcher):
     with gateway.connect() as client:
         provider = Provider(client, 'f')
         official({'id': 'x', 'api': 'f', 'params': {'a': 'ü'}})

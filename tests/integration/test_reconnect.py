@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Hubs that come late, go away and come back, and connections that are cut."""
 import os
-import shlex
-import subprocess
 import sys
 
 import pytest
 
 from lib.gateway import Gateway, Provider
-from lib.hubs import FaultyHub
 from lib.limits import wait_until
-from lib.process import program, top_srcdir
+from lib.process import top_srcdir
 from lib.pusher_client import Remote
 
 sys.path.insert(0, os.path.join(top_srcdir, 'tests/soak'))
@@ -86,40 +83,19 @@ def test_hub_that_is_killed_and_started_again_under_load(own_hub, start_gateway,
     assert not provider.twice()
 
 
-def in_a_world_of_two_addresses(folder):
-    """What chapi-gw is started by, where two.hub has two addresses, and these in their order."""
-    hosts, script = os.path.join(folder, 'hosts'), os.path.join(folder, 'chapi-gw-of-two')
-    with open(hosts, 'w') as f:
-        f.write('127.0.0.1 localhost\n127.0.0.1 two.hub\n127.0.0.2 two.hub\n')
-    world = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', hosts]
-    done = subprocess.run(world + ['getent', 'ahosts', 'two.hub'], capture_output=True, text=True)
-    addresses = [line.split()[0] for line in done.stdout.splitlines() if 'STREAM' in line]
-    if len(addresses) != 2:
-        pytest.skip('no name with two addresses here: ' + done.stderr.strip())
-    with open(script, 'w') as f:
-        f.write('#!/bin/sh\nexec %s "$@"\n' % shlex.join(world + [program('chapi-gw')]))
-    os.chmod(script, 0o755)
-    return script, addresses
-
-
-def test_address_that_greets_nobody_is_left_for_the_next(folder, daemons, channel):
-    """Behind the first address is a server that accepts connections and closes them again."""
-    gateway, (first, second) = in_a_world_of_two_addresses(folder)
-    os.mkdir(folder + '/sick')
-    good = FaultyHub(folder)
-    good.options += ['--listen', second + ':0']
-    good.host = second
-    good.start()
-    sick = FaultyHub(folder + '/sick', script='on accept all do close 4200\n')
-    sick.options += ['--listen', '%s:%d' % (first, good.port)]
-    sick.host = first
-    sick.start()
-    try:
-        daemons.start(Gateway(folder, good, channel, executable=gateway, pusher={'host': 'two.hub'})).wait_up()
-        daemons.stop()
-    finally:
-        sick.stop()
-        good.stop()
+def test_trap_36_gateways_do_not_come_back_in_one_moment(own_hub, daemons, folder, channel):
+    """Not even for the first time after a hub has vanished."""
+    own_hub.start()
+    gateways = []
+    for n in range(4):
+        os.mkdir('%s/%d' % (folder, n))
+        gateways.append(daemons.start(Gateway('%s/%d' % (folder, n), own_hub, channel, timing={
+            'backoff_least': '60s', 'backoff_most': '60s'}, gateway={'name': 'gw-%d' % n})))
+    for gateway in gateways:
+        gateway.wait_up()
+    own_hub.kill()
+    waits = sorted(gateway.wait_not_up()['next_try_in_ms'] for gateway in gateways)
+    assert waits[-1] - waits[0] > 1000
 
 
 def test_calls_under_way_outlive_a_restart_of_the_hub(own_hub, start_gateway, channel):

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What stands between the gateway and the hub: a proxy, and names that lead elsewhere."""
+"""What is around the gateway: a proxy, names that lead elsewhere, hubs that take only so much."""
 import os
-import subprocess
 
 import pytest
 
-from lib.hubs import FaultyHub
+from lib.hosts import Hosts
+from lib.hubs import HUBS, FaultyHub
 from lib.ipc import RpcError
-from lib.process import program
 from lib.proxy import Proxy
-from lib.pusher_client import Remote
+from lib.pusher_client import PusherClient, Remote, payload
 
 
 @pytest.fixture
@@ -61,39 +60,17 @@ def test_proxy_that_is_out_of_order_is_tried_again(proxy, tls_hub, start_gateway
 
 
 @pytest.fixture
-def start_with_hosts(start_gateway, folder, channel):
-    """The gateway with an /etc/hosts of its own, a file of the test."""
-    hosts = os.path.join(folder, 'hosts')
-    script = os.path.join(folder, 'gw-with-hosts')
-    with open(script, 'w') as f:
-        f.write('#!/bin/sh\nexec unshare --mount sh -c \''
-                'mount --bind "$1" /etc/hosts && shift && exec "$@"\' '
-                'sh "%s" "%s" "$@"\n' % (hosts, program('chapi-gw')))
-    os.chmod(script, 0o755)
-    with open(hosts, 'w'):
-        pass
-    probe = subprocess.run(['unshare', '--mount', 'mount', '--bind', hosts, '/etc/hosts'],
-                           capture_output=True, text=True)
-    if probe.returncode != 0:
-        pytest.skip('no mount namespaces here: ' + probe.stderr.strip())
-
-    def start(hub, **more):
-        return start_gateway(hub, channel, executable=script, **more)
-    start.hosts = hosts
-    return start
+def hosts(folder):
+    return Hosts(folder)
 
 
-def lead(start, address):
-    with open(start.hosts, 'w') as f:
-        f.write('%s hub.test\n' % address)
-
-
-def test_name_of_the_hub_is_looked_up_for_each_try(start_with_hosts, folder, channel):
+def test_name_of_the_hub_is_looked_up_for_each_try(hosts, start_gateway, folder, channel):
     """It moves to another address: the WebSocket follows, and so does what is published."""
     hub = FaultyHub(folder)
     hub.start()
-    lead(start_with_hosts, '127.0.0.1')
-    gateway = start_with_hosts(hub, pusher={'host': 'hub.test'}).wait_up()
+    hosts.lead(hub=['127.0.0.1'])
+    gateway = start_gateway(hub, channel, executable=hosts.executable, pusher={'host': 'hub.test'})
+    gateway.wait_up()
     with Remote(hub, channel) as remote:
         assert remote.call('chapi.echo', 1)['result'] == 1
     hub.stop()
@@ -102,10 +79,60 @@ def test_name_of_the_hub_is_looked_up_for_each_try(start_with_hosts, folder, cha
     hub.options += ['--listen', '127.0.0.2:%d' % hub.port]
     try:
         hub.start()
-        lead(start_with_hosts, '127.0.0.2')
+        hosts.lead(hub=['127.0.0.2'])
         gateway.wait_up()
         with Remote(hub, channel) as remote:
             for n in range(3):
                 assert remote.call('chapi.echo', n)['result'] == n
+    finally:
+        hub.stop()
+
+
+def test_address_that_greets_nobody_is_left_for_the_next(hosts, own_hub, start_gateway, folder,
+                                                         channel):
+    """Behind the first address is a server that accepts connections and closes them again."""
+    hosts.lead(two=['127.0.0.1', '127.0.0.2'])
+    first, own_hub.host = hosts.addresses('two')
+    own_hub.start()
+    os.mkdir(folder + '/sick')
+    sick = FaultyHub(folder + '/sick', script='on accept all do close 4200\n')
+    sick.options += ['--listen', '%s:%d' % (first, own_hub.port)]
+    sick.host = first
+    sick.start()
+    try:
+        gateway = start_gateway(own_hub, channel, executable=hosts.executable,
+                                pusher={'host': 'two.test'})
+        gateway.wait_up()
+    finally:
+        sick.stop()
+
+
+def test_publishing_needs_no_websocket(faulty_hub, start_gateway, channel):
+    """Policy of reconnecting: the queue of what is published is independent of the socket."""
+    faulty_hub.control.do('on accept client chapi-gw all do close 4100')
+    gateway = start_gateway(faulty_hub, channel)
+    with PusherClient(faulty_hub) as client, gateway.connect() as local:
+        client.establish()
+        client.subscribe('news')
+        assert local.ask('publish', 'news', 'x', {'a': 1}) is None
+        assert payload(client.wait_event('x')) == {'a': 1}
+        assert local.ask('status')['hub']['state'] != 'up'
+
+
+def test_hub_that_wants_fewer_requests_gets_them_later(folder, start_gateway, channel):
+    """soketi's own limit: 429, with Retry-After, in an answer that says 200."""
+    why = HUBS['soketi'].why_not()
+    if why:
+        pytest.skip(why)
+    hub = HUBS['soketi'](folder)
+    hub.app = {'maxBackendEventsPerSecond': 1}
+    hub.start()
+    try:
+        gateway = start_gateway(hub, channel, timing={'batch': 1}).wait_up()
+        with Remote(hub, channel) as remote:
+            numbers = [remote.request_over_socket('chapi.echo', n) for n in range(3)]
+            assert [remote.response(number)['result'] for number in numbers] == [0, 1, 2]
+        publisher = gateway.ask('status')['hub']['publisher']
+        assert publisher['repeated'] > 0 and publisher['failed'] == 0
     finally:
         hub.stop()

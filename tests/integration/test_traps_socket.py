@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Traps into which clients of such hubs have fallen, as reported in public: the WebSocket.
 
-A test bears the number of the trap in our list, most of which are told in the names. Of those
-up to 22 and of 33 to 37 these do not concern us: 7 (an endpoint that signs needs the socket id:
-the gateway signs by itself). The rest are in test_traps_http.py.
+A test bears the number of the trap in our list, most of which are told in the names: up to 22,
+and 33 to 37. The rest are in test_traps_http.py. Some have one more test where hubs are restarted
+(test_reconnect.py) or channels encrypted (test_encrypted.py).
 """
 import signal
 import time
@@ -62,8 +62,8 @@ def test_trap_03_hub_that_closes_without_pings_never_has_to(start_gateway, chann
         hub.stop()
 
 
-def test_trap_04_each_connection_has_its_own_signature(trap):
-    """chapi-hub checks them: with the old one the channel would not be confirmed."""
+def test_traps_04_and_07_each_connection_is_signed_for_with_its_own_socket_id(trap):
+    """By the gateway itself. chapi-hub checks: with an old one no channel would be confirmed."""
     trap.start()
     first = trap.status()['socket_id']
     trap.play('now client chapi-gw cut')

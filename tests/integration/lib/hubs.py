@@ -76,7 +76,7 @@ class ChapiHub(Hub):
         return None     # it is ours, and built with the rest
 
     def start(self):
-        argv = [program('chapi-hub'), '--listen', '127.0.0.1:%d' % self.port,
+        argv = [program('chapi-hub'), '--listen', '%s:%d' % (self.host, self.port),
                 '--app', '%s:%s' % (self.app_id, self.key), '--secret-file', self.secret_file]
         if self.certificate:
             argv += ['--tls-cert', self.certificate[0], '--tls-key', self.certificate[1]]
@@ -114,6 +114,7 @@ class FaultyHub(ChapiHub):
 
 class Soketi(Hub):
     name = 'soketi'
+    app = {}        # settings of the app beyond soketi.json
 
     @staticmethod
     def why_not():
@@ -128,8 +129,10 @@ class Soketi(Hub):
         self.port = self.port or free_port()    # it would share a port in silence
         with open(os.path.join(HERE, 'soketi.json')) as f:
             conf = json.load(f)
-        conf.update({'port': self.port, 'metrics.port': free_port(), 'cluster.port': free_port(socket.SOCK_DGRAM)})
-        conf['appManager.array.apps'][0].update(id=self.app_id, key=self.key, secret=self.secret)
+        conf.update({'host': self.host, 'port': self.port, 'metrics.port': free_port(),
+                     'cluster.port': free_port(socket.SOCK_DGRAM)})
+        conf['appManager.array.apps'][0].update(self.app, id=self.app_id, key=self.key,
+                                                secret=self.secret)
         if self.certificate:
             conf.update({'ssl.certPath': self.certificate[0], 'ssl.keyPath': self.certificate[1]})
         path = os.path.join(self.folder, 'soketi.json')
