@@ -524,20 +524,45 @@ static void peer_go_on(struct peer *p)
 		event_active(&p->readable, EV_READ, 0);
 }
 
+/* Most messages: a whole one in the usual form. Returns its bytes; 0: it is another. */
+static size_t take_usual(struct peer *p, struct span bytes)
+{
+	struct message message;
+	size_t used;
+
+	if (!frame_begins_msgpack(&p->reader) ||
+	    message_read_usual(bytes, p->reader.max, &message, &used) != 0)
+		return 0;
+	message_deliver(p, &message);
+	return used;
+}
+
+/* Any message. Returns the bytes that are done with; *ret_more: it is not whole. */
+static size_t take_any(struct peer *p, struct span bytes, bool *ret_more)
+{
+	struct frame frame;
+	int outcome = frame_next(&p->reader, bytes.p, bytes.len, &frame);
+
+	*ret_more = outcome == FRAME_E_MORE;
+	if (!*ret_more)
+		take_frame(p, outcome, &frame);
+	return frame.used;
+}
+
 /* Handles the whole messages in bytes. Returns how much of them is done with. */
 static size_t take_input(struct peer *p, struct span bytes)
 {
 	uint64_t most = router_work(p->peers->router) + TURN_STEPS;
-	struct frame frame;
-	size_t used = 0;
-	int outcome = 0;
+	size_t used = 0, n;
+	bool more = false;
 
 	while (used < bytes.len && p->state == PEER_OPEN && !p->paused && !p->overworked) {
-		outcome = frame_next(&p->reader, bytes.p + used, bytes.len - used, &frame);
-		used += frame.used;
-		if (outcome == FRAME_E_MORE)
+		struct span rest = span_of(bytes.p + used, bytes.len - used);
+
+		n = take_usual(p, rest);
+		used += n > 0 ? n : take_any(p, rest, &more);
+		if (more)
 			break;
-		take_frame(p, outcome, &frame);
 		if (is_slow_caller(p))
 			peer_pause(p);
 		if (router_work(p->peers->router) > most)

@@ -45,6 +45,13 @@ struct frame {
 
 void frame_reader_init(struct frame_reader *r, size_t max);
 
+/* A connection in MessagePack, and of the bytes not consumed so far none has been looked at:
+ * whoever can may read a message by itself, and consume it. */
+static inline bool frame_begins_msgpack(const struct frame_reader *r)
+{
+	return r->encoding == ENCODING_MSGPACK && r->scanned == 0 && !r->skipping;
+}
+
 /*
  * Looks at p[0..len): the bytes not consumed so far. 0: ret->bytes is a whole message, inside
  * p, valid as long as p is. Blank lines of JSON are passed over silently.

@@ -108,6 +108,65 @@ int message_parse(struct span frame, unsigned int depth, struct message *ret, co
 	return notification_parse(&r, n, ret, ret_why);
 }
 
+/* ---- the usual forms, in one step --------------------------------------------------------- */
+
+#define USUAL_ROOM 6	/* for an id of any width; something follows in each message */
+
+/* Bytes of the id; 0: it has another form. */
+static inline size_t usual_id(const uint8_t *p, uint32_t *ret)
+{
+	unsigned int width;
+
+	if (*p <= 0x7f) {
+		*ret = *p;
+		return 1;
+	}
+	if (*p < 0xcc || *p > 0xce)
+		return 0;
+	width = 1u << (*p & 3);
+	*ret = (uint32_t)mp_load_be(p + 1, width);
+	return 1 + width;
+}
+
+/* The method and the head of its params; false: they have another form. */
+static inline bool usual_method(struct mp_reader *r, struct message *m)
+{
+	return mp_read_str(r, &m->method) == 0 && is_ascii(m->method) &&
+	       mp_read_array(r, &m->n_params) == 0;
+}
+
+/* No error. */
+static inline bool usual_error(struct mp_reader *r, struct message *m)
+{
+	m->error = span_of(r->p, 1);
+	return r->p < r->end && *r->p++ == 0xc0;
+}
+
+int message_read_usual(struct span bytes, size_t max, struct message *ret, size_t *ret_used)
+{
+	struct mp_reader r = mp_reader(bytes);
+	struct mp_scan scan;
+	bool is_request;
+	size_t len;
+
+	if (bytes.len < 2 + USUAL_ROOM || r.p[0] != 0x94 || r.p[1] > MESSAGE_RESPONSE)
+		return MESSAGE_E_OTHER;
+	is_request = r.p[1] == MESSAGE_REQUEST;
+	*ret = (struct message){ .type = r.p[1], .has_id = true };
+	len = usual_id(r.p + 2, &ret->id);
+	r.p += 2 + len;
+	if (len == 0 || !(is_request ? usual_method(&r, ret) : usual_error(&r, ret)))
+		return MESSAGE_E_OTHER;
+	ret->depth = is_request ? 2 : 1;
+	mp_scan_init_values(&scan, MP_MESSAGE_DEPTH_MAX - ret->depth, is_request ? ret->n_params : 1);
+	if (mp_scan(&scan, r.p, (size_t)(r.end - r.p), &len) != 0)
+		return MESSAGE_E_OTHER;
+	ret->depth += scan.depth_seen;
+	*(is_request ? &ret->params : &ret->result) = span_of(r.p, len);
+	*ret_used = (size_t)(r.p + len - bytes.p);
+	return *ret_used <= max ? 0 : MESSAGE_E_OTHER;
+}
+
 /* ---- writing -------------------------------------------------------------------------- */
 
 static void put_head(struct buf *b, const uint8_t *head, const uint8_t *end)

@@ -18,7 +18,7 @@
 
 enum message_type { MESSAGE_REQUEST = 0, MESSAGE_RESPONSE = 1, MESSAGE_NOTIFICATION = 2 };
 
-enum { MESSAGE_E_BAD = 1 };
+enum { MESSAGE_E_BAD = 1, MESSAGE_E_OTHER };
 
 struct message {
 	int type;		/* enum message_type */
@@ -38,6 +38,15 @@ struct message {
  */
 int message_parse(struct span frame, unsigned int depth, struct message *ret,
 		  const char **ret_why) MUST_CHECK;
+
+/*
+ * The message that bytes begin with, read in one step: where it ends, and what it says. Only a
+ * request, and a response that is no error, with a head in the usual forms, all there, of max
+ * bytes at most; what is read is what frame_next() and message_parse() read. MESSAGE_E_OTHER:
+ * it is for them.
+ */
+int message_read_usual(struct span bytes, size_t max, struct message *ret,
+		       size_t *ret_used) MUST_CHECK;
 
 static inline bool mp_is_nil(struct span value)
 {

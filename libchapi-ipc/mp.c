@@ -80,9 +80,14 @@ static inline int head_read(const uint8_t *p, size_t len, struct head *ret)
 
 void mp_scan_init(struct mp_scan *s, unsigned int depth_limit)
 {
+	mp_scan_init_values(s, depth_limit, 1);
+}
+
+void mp_scan_init_values(struct mp_scan *s, unsigned int depth_limit, uint64_t n)
+{
 	assert(depth_limit <= MP_MESSAGE_DEPTH_MAX);
 	s->body = 0;
-	s->left[0] = 1;
+	s->left[0] = n;
 	s->depth = 0;
 	s->depth_limit = depth_limit;
 	s->depth_seen = 0;

@@ -38,6 +38,8 @@ struct mp_scan {
 };
 
 void mp_scan_init(struct mp_scan *s, unsigned int depth_limit);
+/* The same for n values one after the other, which count as one. */
+void mp_scan_init_values(struct mp_scan *s, unsigned int depth_limit, uint64_t n);
 
 /*
  * Goes on at p. Returns 0 when the value is whole, MP_E_MORE, MP_E_BAD or MP_E_DEEP;

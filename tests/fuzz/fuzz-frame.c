@@ -33,6 +33,26 @@ static void check_params(const struct message *m)
 	assert(r.p == r.end);
 }
 
+static bool is_same(struct span a, struct span b)
+{
+	return a.len == b.len && (a.len == 0 || a.p == b.p);
+}
+
+/* What is read in one step is what is read in two; a line of JSON is for others. */
+static void check_usual(const struct frame *f, const struct message *m)
+{
+	struct message usual;
+	size_t used;
+
+	if (message_read_usual(f->bytes, f->bytes.len, &usual, &used) != 0)
+		return;
+	assert(used == f->bytes.len && usual.depth == f->depth);
+	assert(usual.type == m->type && usual.has_id == m->has_id && usual.id == m->id);
+	assert(usual.n_params == m->n_params);
+	assert(is_same(usual.method, m->method) && is_same(usual.params, m->params));
+	assert(is_same(usual.error, m->error) && is_same(usual.result, m->result));
+}
+
 static void check_message(const struct frame *f)
 {
 	struct message m;
@@ -42,6 +62,7 @@ static void check_message(const struct frame *f)
 		assert(why);
 		return;
 	}
+	check_usual(f, &m);
 	check_inside(m.method, f->bytes);
 	check_inside(m.params, f->bytes);
 	check_inside(m.error, f->bytes);

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "libchapi-ipc/frame.h"
 #include "libchapi-ipc/message.h"
 
 #define BYTES(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }
@@ -247,6 +248,131 @@ static void test_method_may_hold_a_nul(void **state UNUSED)
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
+/* ---- in one step ------------------------------------------------------------------------ */
+
+static void assert_same_span(struct span a, struct span b)
+{
+	assert_int_equal(a.len, b.len);
+	if (a.len > 0)
+		assert_ptr_equal(a.p, b.p);
+}
+
+/* Read in two steps: 0 and *ret, or not a message of max bytes at most that is all there. */
+static int read_slowly(struct span bytes, size_t max, struct message *ret, size_t *ret_used)
+{
+	struct frame_reader r;
+	struct frame frame;
+	const char *why;
+
+	frame_reader_init(&r, max);
+	if (frame_next(&r, bytes.p, bytes.len, &frame) != 0)
+		return MESSAGE_E_OTHER;
+	*ret_used = frame.used;
+	return message_parse(frame.bytes, frame.depth, ret, &why);
+}
+
+/* true: it was read in one step, to the same. */
+static bool is_usual(struct span bytes, size_t max)
+{
+	struct message usual, m = { 0 };
+	size_t used, used_slowly = 0;
+
+	if (message_read_usual(bytes, max, &usual, &used) != 0)
+		return false;
+	assert_int_equal(read_slowly(bytes, max, &m, &used_slowly), 0);
+	assert_int_equal(used, used_slowly);
+	assert_int_equal(usual.type, m.type);
+	assert_true(usual.has_id && m.has_id);
+	assert_int_equal(usual.id, m.id);
+	assert_int_equal(usual.depth, m.depth);
+	assert_int_equal(usual.n_params, m.n_params);
+	assert_same_span(usual.method, m.method);
+	assert_same_span(usual.params, m.params);
+	assert_same_span(usual.error, m.error);
+	assert_same_span(usual.result, m.result);
+	return true;
+}
+
+/* What follows is another message's. */
+static const struct span usual_ones[] = {
+	BYTES("\x94\x00\x07\xa4""call\x92\xa1x\x91\xc4\x02zz" "\x94\x00"),
+	BYTES("\x94\x00\xcd\x01\x02\xa4""call\x93\xa1x\xdc\x00\x01\x80\x81\xa1k\x91\x90" "\x94"),
+	BYTES("\x94\x00\xce\xff\xff\xff\xff\xd9\x04list\xdc\x00\x00" "\x90"),
+	BYTES("\x94\x00\x01\xa4list\x90"),
+	BYTES("\x94\x01\xcc\xff\xc0\x93\x91\x91\x80\xd9\x01w\xcb\x00\x00\x00\x00\x00\x00\x00\x00"),
+	BYTES("\x94\x01\x05\xc0\xc7\x03\x01""abc"),
+	BYTES("\x94\x01\x05\xc0\xda\x00\x03""abc\x94"),
+};
+
+static void test_usual_forms_are_read_in_one_step(void **state UNUSED)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(usual_ones); i++)
+		assert_true(is_usual(usual_ones[i], 100));
+}
+
+/* Whatever becomes of it, nothing is read that the longer way would not have read so. */
+static void test_damaged_ones_are_read_in_one_step_no_other_way(void **state UNUSED)
+{
+	uint8_t *copy;
+	size_t len, n_usual = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(usual_ones); i++) {
+		for (len = 0; len <= usual_ones[i].len; len++)
+			for (size_t at = 0; at < len; at++)
+				for (unsigned int c = 0; c < 256; c++) {
+					/* As long as it is: what lies behind is nobody's. */
+					copy = malloc(len);
+					assert_non_null(copy);
+					memcpy(copy, usual_ones[i].p, len);
+					copy[at] = (uint8_t)c;
+					n_usual += is_usual(span_of(copy, len), 16 + c % 8);
+					free(copy);
+				}
+	}
+	assert_true(n_usual > 1000);
+}
+
+static void test_other_forms_are_not_usual(void **state UNUSED)
+{
+	static const struct span others[] = {
+		BYTES("\xdc\x00\x04\x00\x07\xa4""call\x90"),		/* a long head */
+		BYTES("\x94\x02\x07\xa4""call\x90"),			/* no such type here */
+		BYTES("\x94\x00\xcf\x00\x00\x00\x00\x00\x00\x00\x01\xa1x\x90"),
+		BYTES("\x94\x00\xff\xa4""call\x90"),			/* a negative id */
+		BYTES("\x94\x00\x07\xa4""c\xc3\xa4l\x90"),		/* not ASCII */
+		BYTES("\x94\x01\x07\x81\xa4""code\xa4""busy\xc0"),	/* an error */
+		BYTES("\x94\x00\x07\xa4""call\x92\xa1x\xc1"),		/* no value */
+		BYTES("\x94\x00\x07\xa4""call\x92\xa1x"),			/* cut */
+	};
+	struct message m;
+	size_t used;
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		assert_int_equal(message_read_usual(others[i], 100, &m, &used), MESSAGE_E_OTHER);
+	assert_int_equal(message_read_usual(usual_ones[3], usual_ones[3].len - 1, &m, &used),
+			 MESSAGE_E_OTHER);
+}
+
+/* A value of n arrays in one another, as params and as a result. */
+static void test_usual_forms_are_as_deep_as_all_may_be(void **state UNUSED)
+{
+	uint8_t request[64] = "\x94\x00\x07\xa1x\x91", response[64] = "\x94\x01\x07\xc0";
+	struct message m;
+	size_t used;
+
+	for (size_t n = 4; n < 30; n++) {
+		memset(request + 6, 0x91, n - 1);
+		memset(response + 4, 0x91, n - 1);
+		request[6 + n - 1] = response[4 + n - 1] = 0x90;
+		assert_int_equal(message_read_usual(span_of(request, 6 + n), 64, &m, &used) == 0,
+				 n + 2 <= MP_MESSAGE_DEPTH_MAX);
+		assert_int_equal(message_read_usual(span_of(response, 4 + n), 64, &m, &used) == 0,
+				 n + 1 <= MP_MESSAGE_DEPTH_MAX);
+		is_usual(span_of(request, 6 + n), 64);
+		is_usual(span_of(response, 4 + n), 64);
+	}
+}
+
 static void test_put_request(void **state UNUSED)
 {
 	struct buf b = BUF_NULL;
@@ -330,6 +456,10 @@ int main(void)
 		cmocka_unit_test(test_parse_refuses_with_reason_and_id),
 		cmocka_unit_test(test_parse_of_a_part_stays_inside),
 		cmocka_unit_test(test_method_may_hold_a_nul),
+		cmocka_unit_test(test_usual_forms_are_read_in_one_step),
+		cmocka_unit_test(test_damaged_ones_are_read_in_one_step_no_other_way),
+		cmocka_unit_test(test_other_forms_are_not_usual),
+		cmocka_unit_test(test_usual_forms_are_as_deep_as_all_may_be),
 		cmocka_unit_test(test_put_request),
 		cmocka_unit_test(test_put_notification),
 		cmocka_unit_test(test_put_result_head),
