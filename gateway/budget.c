@@ -42,6 +42,15 @@ static void subtract(struct budget_count *from, const struct budget_count *less)
 	from->received -= less->received;
 }
 
+static unsigned int used_percent(const struct budget *b)
+{
+	uint64_t hundredfold = budget_messages(&b->today.count) * 100;
+
+	if (b->limit == 0 || hundredfold < (uint64_t)b->limit * HIGH_PERCENT)
+		return 0;
+	return hundredfold < (uint64_t)b->limit * RESERVE_PERCENT ? HIGH_PERCENT : RESERVE_PERCENT;
+}
+
 /* ---- days ------------------------------------------------------------------------------------ */
 
 static bool is_known(int64_t day)
@@ -52,15 +61,23 @@ static bool is_known(int64_t day)
 static void go_on(struct budget *b, int64_t day)
 {
 	struct budget_count today = b->undated;
+	bool was_there = b->later.day == day;
 
 	b->before = b->today;
 	subtract(&b->before.count, &b->undated);
+	if (was_there) {
+		add(&today, &b->later.count);
+		subtract(&b->before.count, &b->later.count);
+	}
+	b->later = (struct budget_day){ 0 };
 	b->today = (struct budget_day){ .day = day, .count = today };
-	b->warned = 0;
+	b->warned = was_there ? MIN(b->warned, used_percent(b)) : 0;
 }
 
 static void go_back(struct budget *b, int64_t day)
 {
+	if (b->later.day == 0)
+		b->later = b->today;
 	if (b->before.day == day)
 		add(&b->today.count, &b->before.count);
 	b->before = (struct budget_day){ 0 };
@@ -86,15 +103,6 @@ void budget_turn(struct budget *b, int64_t unix_s)
 }
 
 /* ---- counting -------------------------------------------------------------------------------- */
-
-static unsigned int used_percent(const struct budget *b)
-{
-	uint64_t hundredfold = budget_messages(&b->today.count) * 100;
-
-	if (b->limit == 0 || hundredfold < (uint64_t)b->limit * HIGH_PERCENT)
-		return 0;
-	return hundredfold < (uint64_t)b->limit * RESERVE_PERCENT ? HIGH_PERCENT : RESERVE_PERCENT;
-}
 
 /* What was told of the old limit says nothing of one that is farther away. */
 void budget_set_limit(struct budget *b, unsigned int limit)
@@ -129,8 +137,9 @@ bool budget_is_low(struct budget *b, int64_t unix_s)
 void budget_put(const struct budget *b, struct buf *out)
 {
 	buf_printf(out, "chapi-budget 1\ntoday %" PRId64 " " COUNT_OUT "\nundated " COUNT_OUT
-		   "\nbefore %" PRId64 " " COUNT_OUT "\nwarned %u\n", b->today.day, ARGS(b->today.count),
-		   ARGS(b->undated), b->before.day, ARGS(b->before.count), b->warned);
+		   "\nbefore %" PRId64 " " COUNT_OUT "\nlater %" PRId64 " " COUNT_OUT "\nwarned %u\n",
+		   b->today.day, ARGS(b->today.count), ARGS(b->undated), b->before.day,
+		   ARGS(b->before.count), b->later.day, ARGS(b->later.count), b->warned);
 }
 
 static bool is_sane_count(const struct budget_count *count)
@@ -144,12 +153,21 @@ static bool is_sane_day(const struct budget_day *day)
 	return (day->day == 0 || is_known(day->day)) && is_sane_count(&day->count);
 }
 
+/* What was counted without a clock, and on a later day, is a part of today's. */
+static bool has_its_parts(const struct budget *b)
+{
+	const struct budget_count *all = &b->today.count;
+	struct budget_count parts = b->undated;
+
+	add(&parts, &b->later.count);
+	return parts.published <= all->published && parts.delivered <= all->delivered &&
+	       parts.received <= all->received;
+}
+
 static bool is_sane(const struct budget *b)
 {
-	const struct budget_count *all = &b->today.count, *part = &b->undated;
-
-	return is_sane_day(&b->today) && is_sane_day(&b->before) && part->published <= all->published &&
-	       part->delivered <= all->delivered && part->received <= all->received && b->warned <= 100;
+	return is_sane_day(&b->today) && is_sane_day(&b->before) && is_sane_day(&b->later) &&
+	       is_sane_count(&b->undated) && has_its_parts(b) && b->warned <= 100;
 }
 
 /* Read leniently, then written again: whatever is not the same was not ours. */
@@ -164,9 +182,10 @@ static int parse(struct span text, struct budget *ret)
 	memcpy(s, text.p, text.len);
 	s[text.len] = '\0';
 	if (sscanf(s, "chapi-budget 1 today %" SCNd64 " " COUNT_IN " undated " COUNT_IN
-		   " before %" SCNd64 " " COUNT_IN " warned %u", &ret->today.day,
-		   PLACES(ret->today.count), PLACES(ret->undated), &ret->before.day,
-		   PLACES(ret->before.count), &ret->warned) != 12 || !is_sane(ret))
+		   " before %" SCNd64 " " COUNT_IN " later %" SCNd64 " " COUNT_IN " warned %u",
+		   &ret->today.day, PLACES(ret->today.count), PLACES(ret->undated), &ret->before.day,
+		   PLACES(ret->before.count), &ret->later.day, PLACES(ret->later.count),
+		   &ret->warned) != 16 || !is_sane(ret))
 		return BUDGET_E_DAMAGED;
 	budget_put(ret, &again);
 	if (buf_error(&again) < 0)

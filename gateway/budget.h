@@ -14,7 +14,9 @@
  *   - forward, a new day begins with 0, and the one before it is remembered;
  *   - back to that one, its count goes on, and what was counted in between is added: a clock
  *     that jumps ahead and is set right loses nothing;
- *   - back to any other day, the count stays: the later day was none.
+ *   - back to any other day, the count stays: the later day was none;
+ *   - forward again to the day that was left so, its count goes on: a machine without a battery
+ *     for its clock starts with a time that has passed, until it hears of the right one.
  */
 #ifndef CHAPI_BUDGET_H
 #define CHAPI_BUDGET_H
@@ -42,6 +44,7 @@ struct budget {
 	struct budget_day today;
 	struct budget_count undated;	/* the part of it counted since the clock is not set */
 	struct budget_day before;
+	struct budget_day later;	/* was left for today, whose count has its count in it; 0: none */
 	unsigned int warned;	/* percent that were told of today */
 };
 

@@ -171,6 +171,45 @@ static void test_to_and_fro_around_midnight_doubles_nothing(void **state UNUSED)
 	}
 }
 
+/* Of a machine that starts with the time of its last shutdown, until it hears of the right one. */
+static void test_a_clock_that_is_behind_for_a_while_loses_nothing(void **state UNUSED)
+{
+	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
+	struct budget kept, b;
+
+	budget_init(&kept, 100);
+	assert_int_equal(publish(&kept, 96, NOON(DAY)), BUDGET_RESERVE);
+	budget_put(&kept, &text);
+	budget_init(&b, 100);
+	assert_int_equal(budget_restore(&b, buf_span(&text)), 0);
+	assert_int_equal(publish(&b, 1, NOON(DAY - 1)), 0);
+	assert_today(&b, DAY - 1, 97);
+	buf_clear(&text);
+	budget_put(&b, &text);
+	budget_init(&b, 100);
+	assert_int_equal(budget_restore(&b, buf_span(&text)), 0);
+	assert_int_equal(publish(&b, 1, NOON(DAY)), 0);
+	assert_today(&b, DAY, 97);
+	assert_true(budget_is_low(&b, NOON(DAY)));
+	budget_turn(&b, NOON(DAY + 1));
+	assert_today(&b, DAY + 1, 0);
+}
+
+static void test_to_and_fro_with_counts_doubles_nothing(void **state UNUSED)
+{
+	struct budget b;
+
+	budget_init(&b, 0);
+	assert_int_equal(publish(&b, 50, NOON(DAY)), 0);
+	assert_int_equal(publish(&b, 3, NOON(DAY + 1)), 0);
+	for (unsigned int i = 0; i < 10; i++) {
+		assert_int_equal(publish(&b, 1, NOON(DAY)), 0);
+		assert_today(&b, DAY, 54 + 2 * i);
+		assert_int_equal(publish(&b, 1, NOON(DAY + 1)), 0);
+		assert_today(&b, DAY + 1, 4 + i);
+	}
+}
+
 static void test_back_to_a_day_that_is_not_known_keeps_the_count(void **state UNUSED)
 {
 	struct budget b;
@@ -280,20 +319,22 @@ static void test_a_lower_limit_than_before_warns(void **state UNUSED)
 	assert_int_equal(publish(&b, 1, NOON(DAY)), BUDGET_HIGH);
 }
 
-#define GOOD "chapi-budget 1\ntoday 20785 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nwarned 80\n"
+#define GOOD "chapi-budget 1\ntoday 20785 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 80\n"
 
 static void test_what_is_damaged_is_refused_and_changes_nothing(void **state UNUSED)
 {
 	static const char *const bad[] = {
 		"", "\n", "chapi-budget 1\n", "chapi-budget 2" "\ntoday 20785 3 2 1\n",
 		GOOD " ", GOOD "\n", GOOD GOOD,
-		"chapi-budget 1\ntoday 20785 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nwarned 80",
-		"chapi-budget 1\ntoday 20785 03 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nwarned 80\n",
-		"chapi-budget 1\ntoday 20785 -3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nwarned 80\n",
-		"chapi-budget 1\ntoday 20785  3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nwarned 80\n",
-		"chapi-budget 1\ntoday 1 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nwarned 80\n",
-		"chapi-budget 1\ntoday 20785 3 2 1\nundated 4 0 0\nbefore 20784 9 9 9\nwarned 80\n",
-		"chapi-budget 1\ntoday 20785 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nwarned 101\n",
+		"chapi-budget 1\ntoday 20785 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 80",
+		"chapi-budget 1\ntoday 20785 03 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 80\n",
+		"chapi-budget 1\ntoday 20785 -3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 80\n",
+		"chapi-budget 1\ntoday 20785  3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 80\n",
+		"chapi-budget 1\ntoday 1 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 80\n",
+		"chapi-budget 1\ntoday 20785 3 2 1\nundated 4 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 80\n",
+		"chapi-budget 1\ntoday 20785 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 101\n",
+		"chapi-budget 1\ntoday 20785 3 2 1\nundated 0 0 0\nbefore 0 0 0 0\nlater 20786 4 0 0\nwarned 80\n",
+		"chapi-budget 1\ntoday 20785 3 2 1\nundated 2 0 0\nbefore 0 0 0 0\nlater 20786 2 0 0\nwarned 80\n",
 		"chapi-budget 1\ntoday 20785 18446744073709551615 2 1\nundated 0 0 0\nbefore 0 0 0 0\nwarned 0\n",
 		"chapi-budget 1\ntoday 20785 99999999999999999999 2 1\nundated 0 0 0\nbefore 0 0 0 0\nwarned 0\n",
 	};
@@ -342,6 +383,8 @@ int main(void)
 		cmocka_unit_test(test_clock_lost_in_between_goes_on_with_the_day),
 		cmocka_unit_test(test_a_leap_ahead_and_back_loses_nothing),
 		cmocka_unit_test(test_to_and_fro_around_midnight_doubles_nothing),
+		cmocka_unit_test(test_a_clock_that_is_behind_for_a_while_loses_nothing),
+		cmocka_unit_test(test_to_and_fro_with_counts_doubles_nothing),
 		cmocka_unit_test(test_back_to_a_day_that_is_not_known_keeps_the_count),
 		cmocka_unit_test(test_a_clock_far_ahead_or_negative_is_none),
 		cmocka_unit_test(test_what_was_put_is_restored),
