@@ -105,7 +105,8 @@ static void open_file(struct ledger *l)
 
 static int write_new(struct ledger *l, struct span text)
 {
-	CLEANUP(fd_close) int fd = open(l->new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	CLEANUP(fd_close) int fd = open(l->new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
+					O_NOFOLLOW | O_NONBLOCK, 0600);
 	ssize_t n;
 
 	if (fd < 0)

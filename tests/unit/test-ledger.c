@@ -12,8 +12,10 @@
 #include <cmocka.h>
 
 #include <event2/event.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -192,6 +194,40 @@ static void test_fifo_in_its_place_does_not_hold_us_up(void **state UNUSED)
 	assert_int_equal(times_logged(&w, "is damaged"), 1);
 }
 
+/* Nobody reads the one that is written first. */
+static void test_fifo_in_place_of_the_new_file_does_not_hold_us_up(void **state UNUSED)
+{
+	char path[100];
+	WORLD(w);
+
+	start(&w);
+	snprintf(path, sizeof(path), "%s.new", w.file);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	publish(&w, 7);
+	w.ledger = ledger_free(w.ledger);
+	assert_int_equal(times_logged(&w, "counted in memory only"), 1);
+}
+
+/* What was there stays: a count of before is better than none. */
+static void test_full_disk_leaves_the_file_as_it_was(void **state UNUSED)
+{
+	struct rlimit old, none = { 0 };
+	WORLD(w);
+
+	start(&w);
+	publish(&w, 7);
+	start(&w);
+	publish(&w, 5);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	none.rlim_max = old.rlim_max;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	w.ledger = ledger_free(w.ledger);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	start(&w);
+	assert_int_equal(messages(&w), 7);
+}
+
 static void test_file_that_cannot_be_read_is_said(void **state UNUSED)
 {
 	WORLD(w);
@@ -299,6 +335,8 @@ int main(void)
 		cmocka_unit_test(test_damaged_file_is_said_and_replaced),
 		cmocka_unit_test(test_huge_file_is_damaged),
 		cmocka_unit_test(test_fifo_in_its_place_does_not_hold_us_up),
+		cmocka_unit_test(test_fifo_in_place_of_the_new_file_does_not_hold_us_up),
+		cmocka_unit_test(test_full_disk_leaves_the_file_as_it_was),
 		cmocka_unit_test(test_file_that_cannot_be_read_is_said),
 		cmocka_unit_test(test_no_place_is_said_once_and_counting_goes_on),
 		cmocka_unit_test(test_no_dir_at_all_counts_in_memory),
