@@ -19,6 +19,7 @@
 
 #define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 #define CHANNEL_CHARS NAME_CHARS "_-=@,.;"
+#define PATH_CHARS NAME_CHARS "/-._~!$&'()*+,;=:@%"
 #define CHANNEL_LEN_MAX 164	/* of the hub */
 #define EVENT_LEN_MAX 188	/* likewise 200: client- and -part may be added */
 #define SOCKET_LEN_MAX 107	/* of the system */
@@ -71,10 +72,13 @@ static const char *check_socket(const char *text)
 		NULL : "the path of a socket can have at most 107 bytes";
 }
 
+/* It stands in an HTTP request as it is. */
 static const char *check_prefix(const char *text)
 {
-	return text[0] == '/' && text[1] && text[strlen(text) - 1] != '/' ?
-		NULL : "a prefix is written /like/this, without a slash at its end";
+	return text[0] == '/' && text[1] && has_only(text, PATH_CHARS) &&
+	       text[strlen(text) - 1] != '/' ?
+		NULL : "a prefix is written /like/this, with %XX for what is no letter or digit and "
+		"without a slash at its end";
 }
 
 static const char *check_proxy(const char *text)

@@ -20,7 +20,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 
 #include <event2/event.h>
@@ -35,6 +34,7 @@
 #include "gateway/reload.h"
 #include "gateway/rights.h"
 #include "gateway/router.h"
+#include "gateway/sign.h"
 #include "gateway/tls.h"
 #include "gateway/turn.h"
 
@@ -280,15 +280,6 @@ static int add_signals(struct gateway *g)
 
 /* ---- building ---------------------------------------------------------------------------- */
 
-static int fill_random(void *p, size_t len)
-{
-	ssize_t n = getrandom(p, len, 0);
-
-	if (n < 0)
-		return -errno;
-	return (size_t)n == len ? 0 : -EIO;
-}
-
 static void put_hub_status(void *data, struct buf *out)
 {
 	struct gateway *g = data;
@@ -302,7 +293,7 @@ static void put_hub_status(void *data, struct buf *out)
 static int make_instance(char ret[33])
 {
 	uint8_t random[16];
-	int r = fill_random(random, sizeof(random));
+	int r = sign_random(random, sizeof(random));
 
 	for (size_t i = 0; i < sizeof(random) && r == 0; i++)
 		snprintf(ret + 2 * i, 3, "%02x", random[i]);
@@ -439,7 +430,7 @@ static int make_router(struct gateway *g)
 		},
 		.data = g,
 	};
-	int r = fill_random(rc.seed, sizeof(rc.seed));
+	int r = sign_random(rc.seed, sizeof(rc.seed));
 
 	if (r == 0)
 		r = make_instance(rc.instance);

@@ -40,7 +40,7 @@ struct http {
 	struct list sockets;
 	bool dispatching;
 	bool in_trouble;		/* the last request got no answer: look names up anew */
-	char *ca_file, *proxy;
+	char *origin, *ca_file, *proxy;
 	uint64_t timeout_ms;
 };
 
@@ -51,8 +51,8 @@ struct transfer {
 	void *data;
 	struct buf body;
 	size_t body_max;
-	int64_t date;
-	char retry_after[HEADER_LEN];	/* as the hub has it */
+	char date[HEADER_LEN];		/* these two as the hub has them */
+	char retry_after[HEADER_LEN];
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -98,11 +98,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 	size_t len = size * n;
-	char text[HEADER_LEN];
 
-	if (read_header(p, len, "Date:", text))
-		t->date = read_date(text);
-	else
+	if (!read_header(p, len, "Date:", t->date))
 		(void)read_header(p, len, "Retry-After:", t->retry_after);
 	return len;
 }
@@ -110,11 +107,13 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 /* Seconds or a date, which is by the hub's clock: ours may be wrong. */
 static unsigned int retry_after_s(const struct transfer *t)
 {
-	int64_t s = strtoll(t->retry_after, NULL, 10), date;
+	int64_t s = strtoll(t->retry_after, NULL, 10), now;
 
+	if (!*t->retry_after)
+		return 0;
 	if (*t->retry_after < '0' || *t->retry_after > '9') {
-		date = read_date(t->retry_after);
-		s = date - (t->date ? t->date : (int64_t)time(NULL));
+		now = read_date(t->date);
+		s = read_date(t->retry_after) - (now ? now : (int64_t)time(NULL));
 	}
 	return (unsigned int)MIN(MAX(s, 0), RETRY_AFTER_MAX_S);
 }
@@ -160,7 +159,7 @@ static void fill_response(struct transfer *t, CURLcode code, struct http_respons
 {
 	long status = 0;
 
-	*ret = (struct http_response){ .date = t->date };
+	*ret = (struct http_response){ 0 };
 	if (code != CURLE_OK && wants_password(t->easy)) {
 		ret->status = 407;
 		return;
@@ -173,6 +172,8 @@ static void fill_response(struct transfer *t, CURLcode code, struct http_respons
 	}
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	ret->status = (unsigned int)status;
+	/* Reading a date costs more than the signature of a request: not for nothing. */
+	ret->date = status == 200 ? 0 : read_date(t->date);
 	ret->body = buf_span(&t->body);
 	ret->retry_after_s = retry_after_s(t);
 }
@@ -180,7 +181,7 @@ static void fill_response(struct transfer *t, CURLcode code, struct http_respons
 static void transfer_reset(struct transfer *t)
 {
 	buf_deinit(&t->body);
-	t->date = 0;
+	t->date[0] = '\0';
 	t->retry_after[0] = '\0';
 	t->error[0] = '\0';
 }
@@ -385,9 +386,32 @@ static bool set_body(CURL *easy, struct span body)
 		       CURLE_OK;
 }
 
-static bool set_request(CURL *easy, const struct http_request *request)
+/* An http proxy wants the whole of it in the request's line; through others there is a tunnel. */
+static bool is_relayed(const struct http *http)
 {
-	return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
+	return http->proxy && strncmp(http->origin, "http:", 5) == 0;
+}
+
+/*
+ * libcurl takes a URL to pieces and puts it together again for each request, byte by byte: the long
+ * query of ours is kept out of that, which is a tenth of what a request costs.
+ */
+static bool set_url(CURL *easy, const struct http *http, const char *target)
+{
+	CLEANUP(buf_deinit) struct buf url = BUF_NULL;
+
+	if (!is_relayed(http))
+		return curl_easy_setopt(easy, CURLOPT_URL, http->origin) == CURLE_OK &&
+		       curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, target) == CURLE_OK;
+	buf_put_str(&url, http->origin);
+	buf_put(&url, target, strlen(target) + 1);
+	return buf_error(&url) == 0 &&
+	       curl_easy_setopt(easy, CURLOPT_URL, (const char *)buf_data(&url)) == CURLE_OK;
+}
+
+static bool set_request(CURL *easy, const struct http *http, const struct http_request *request)
+{
+	return set_url(easy, http, request->target) &&
 	       curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->once ? 1L : 0L) == CURLE_OK &&
 	       (request->get ? curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK
 			     : set_body(easy, request->body));
@@ -405,11 +429,14 @@ int http_send(struct http *http, const struct http_request *request, http_fn fn,
 	curl_easy_setopt(t->easy, CURLOPT_DNS_CACHE_TIMEOUT, http->in_trouble ? 0L : NAMES_KEPT_S);
 	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)http->timeout_ms);
 	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->timeout_ms);
-	if (!set_request(t->easy, request) || curl_multi_add_handle(http->multi, t->easy) != CURLM_OK) {
+	if (!set_request(t->easy, http, request) ||
+	    curl_multi_add_handle(http->multi, t->easy) != CURLM_OK) {
 		transfer_free(t);
 		return -ENOMEM;
 	}
 	list_add_tail(&http->busy, &t->link);
+	/* libcurl wishes to be called at once: still in this turn, without another wait in between. */
+	event_active(http->timer, EV_TIMEOUT, 0);
 	return 0;
 }
 
@@ -469,8 +496,9 @@ int http_new(struct event_base *base, const struct http_config *config, struct h
 	}
 	http->timer = evtimer_new(base, on_timer, http);
 	if (http->timer && open_multi(http, config->connections) &&
-	    copy_text(config->ca_file, &http->ca_file) && copy_text(config->proxy, &http->proxy) &&
-	    add_header(http, "Content-Type: application/json") && add_header(http, "Expect:")) {
+	    copy_text(config->origin, &http->origin) && copy_text(config->ca_file, &http->ca_file) &&
+	    copy_text(config->proxy, &http->proxy) && add_header(http, "Content-Type: application/json") &&
+	    add_header(http, "Expect:")) {
 		*ret_http = http;
 		return 0;
 	}
@@ -510,6 +538,7 @@ struct http *http_free(struct http *http)
 	if (http->timer)
 		event_free(http->timer);
 	curl_slist_free_all(http->headers);
+	free(http->origin);
 	free(http->ca_file);
 	free(http->proxy);
 	free(http);

@@ -19,6 +19,7 @@ struct http;
 #define HTTP_GET_BODY_MAX (1024 * 1024)	/* likewise, to a GET */
 
 struct http_config {
+	const char *origin;		/* "https://HOST:PORT": where all requests go */
 	const char *ca_file;		/* trusted as well as the system's authorities; NULL: none */
 	const char *proxy;		/* NULL: none, whatever the environment says */
 	unsigned int connections;	/* kept and used at once */
@@ -31,7 +32,7 @@ struct http_response {
 	const char *error;		/* NULL, or one line for people */
 	bool unsent;			/* with error: the server surely has seen nothing of the request */
 	int certificate_error;		/* with error: an X509_V_ERR_*; 0: the certificate was not the trouble */
-	int64_t date;			/* the server's clock, Unix seconds; 0: it did not say */
+	int64_t date;			/* the server's clock, Unix s; 0: not said, or status 200 */
 	unsigned int retry_after_s;	/* 0: it did not say */
 };
 
@@ -45,7 +46,7 @@ void http_set_limits(struct http *http, unsigned int connections, uint64_t timeo
 struct http *http_free(struct http *http);	/* requests under way are dropped, callbacks not called */
 
 struct http_request {
-	const char *url;
+	const char *target;		/* path and query, encoded already */
 	struct span body;		/* JSON */
 	bool once;			/* never sent twice: on a connection of its own */
 	bool get;			/* GET, without a body; else POST */

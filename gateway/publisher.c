@@ -3,8 +3,8 @@
  * What the outbox has to have done for it: time, signatures, HTTP, and the log.
  *
  * A request is signed when it is sent, not when its events are queued: the hub looks at the
- * time. Sending waits for the end of the loop's turn, so that what comes in one turn goes
- * out together.
+ * time. Sending waits until all that is ready in this turn of the loop has been looked at, so
+ * that what comes in one turn goes out together.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
@@ -211,13 +211,12 @@ static void on_answer(void *data, const struct http_response *response)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-static int put_url(const struct publisher *p, const char *method, const struct target *target,
-		   const char *query, struct span body, struct buf *out)
+static int put_target(const struct publisher *p, const char *method, const struct target *target,
+		      const char *query, struct span body, struct buf *out)
 {
 	const struct config *config = p->config;
 	int r;
 
-	buf_put_str(out, p->origin);
 	r = sign_http(method, target->signed_path, target->path, query, body, config->key,
 		      config->secret, publisher_unix_s(p), out);
 	if (r < 0)
@@ -228,7 +227,7 @@ static int put_url(const struct publisher *p, const char *method, const struct t
 
 static int post_send(struct post *post)
 {
-	CLEANUP(buf_deinit) struct buf url = BUF_NULL;
+	CLEANUP(buf_deinit) struct buf line = BUF_NULL;
 	CLEANUP(buf_deinit) struct buf body = BUF_NULL;
 	const struct outbox_request *request = post->request;
 	struct publisher *p = post->publisher;
@@ -237,12 +236,12 @@ static int post_send(struct post *post)
 	outbox_request_put(request, p->socket_id, &body);
 	r = buf_error(&body);
 	if (r == 0)
-		r = put_url(p, "POST", outbox_request_is_batch(request) ? &p->batch : &p->events, NULL,
-			    buf_span(&body), &url);
+		r = put_target(p, "POST", outbox_request_is_batch(request) ? &p->batch : &p->events,
+			       NULL, buf_span(&body), &line);
 	if (r < 0)
 		return r;
 	return http_send(p->http, &(struct http_request){
-		.url = (const char *)buf_data(&url),
+		.target = (const char *)buf_data(&line),
 		.body = buf_span(&body),
 		.once = outbox_request_is_once(request),
 	}, on_answer, post);
@@ -273,7 +272,11 @@ static void arm_timer(struct publisher *p)
 		event_del(p->timer);
 		return;
 	}
-	ms = next_ms > now_ms ? next_ms - now_ms : 0;
+	if (next_ms <= now_ms) {
+		event_active(p->timer, EV_TIMEOUT, 0);
+		return;
+	}
+	ms = next_ms - now_ms;
 	tv = (struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
 	event_add(p->timer, &tv);
 }
@@ -347,6 +350,7 @@ static int open_http(struct publisher *p, struct event_base *base)
 {
 	const struct config *config = p->config;
 	const struct http_config http = {
+		.origin = p->origin,
 		.ca_file = config->ca_file,
 		.proxy = config->proxy,
 		.connections = config->publish_connections,
@@ -458,11 +462,11 @@ static void on_asked(void *data, const struct http_response *response)
 
 static int ask_send(struct publisher *p, struct ask *ask, const struct target *target, const char *query)
 {
-	CLEANUP(buf_deinit) struct buf url = BUF_NULL;
-	int r = put_url(p, "GET", target, query, span_of(NULL, 0), &url);
+	CLEANUP(buf_deinit) struct buf line = BUF_NULL;
+	int r = put_target(p, "GET", target, query, span_of(NULL, 0), &line);
 
 	return r < 0 ? r : http_send(p->http, &(struct http_request){
-		.url = (const char *)buf_data(&url),
+		.target = (const char *)buf_data(&line),
 		.get = true,
 	}, on_asked, ask);
 }

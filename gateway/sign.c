@@ -12,11 +12,11 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/random.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 
 static void put_hex(const uint8_t *p, size_t len, char *ret)
 {
@@ -66,11 +66,14 @@ int sign_sha256(struct span text, uint8_t ret[32])
 	return 0;
 }
 
+/* The system's: OpenSSL's generator takes as long to set up as all else of the gateway. */
 int sign_random(void *p, size_t len)
 {
-	if (len > INT_MAX)
-		return -EINVAL;
-	return RAND_bytes(p, (int)len) == 1 ? 0 : -EIO;
+	ssize_t n = getrandom(p, len, 0);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EIO;
 }
 
 void sign_wipe(void *p, size_t len)
