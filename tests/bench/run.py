@@ -5,7 +5,7 @@
     make bench                       what "make bench" runs, in a build folder
     tests/bench/run.py [--only LIST] [--pairs N] [--seconds S] [--out DIR]
 
-LIST: local, json, ipc, growth, value, start, memory, remote (all of them without it). Machines are
+LIST: local, json, ipc, growth, value, start, memory, idle, remote (all of them without it). Machines are
 noisy, so the figures that count are CPU per call, and what is compared runs in turn, N times: a
 figure is the median, with the lowest and the highest beside it. Peers that are not installed
 (dbus-broker, nats-server, soketi in $SOKETI_DIR) are left out, and that is said.
@@ -162,7 +162,8 @@ def value(bench):
 
 
 PARTS = {'local': local, 'json': encodings, 'ipc': library, 'growth': growth.measure, 'value': value,
-         'start': service.start, 'memory': service.memory, 'remote': remote.measure}
+         'start': service.start, 'memory': service.memory, 'idle': service.idle,
+         'remote': remote.measure}
 
 
 def main():
