@@ -271,8 +271,12 @@ static int try_it(struct asking *a, const struct setup_paths *paths)
 	bool go_on = false;
 	int status, r;
 
-	if (a->setup->no_check)
-		return 0;
+	if (a->setup->no_check) {
+		status = setup_check(a->setup, paths);
+		if (status != 0)
+			cli_error("nothing has been changed");
+		return status;
+	}
 	cli_error("trying it ...");
 	status = setup_try(a->setup, paths);
 	if (status == 0)

@@ -23,7 +23,8 @@ struct setup {
 	int64_t port;			/* or SETUP_PORT_UNSAID */
 	bool no_tls, legacy;		/* legacy: the older library's channel, too */
 	bool user;			/* of one's own gateway, not the system's */
-	bool no_check, start, no_start;
+	bool no_check;			/* the hub is not tried; the configuration is checked */
+	bool start, no_start;
 };
 
 struct setup_paths {
@@ -46,5 +47,10 @@ int setup_write(const struct setup *setup, const struct setup_paths *paths);
  * configuration as it would be. 0, or the status to end with, said already.
  */
 int setup_try(const struct setup *setup, const struct setup_paths *paths);
+/*
+ * Lets a gateway only check all of the configuration as it would be. Likewise; 0 also if there is
+ * no gateway here to do so (as when an image is made), which is said.
+ */
+int setup_check(const struct setup *setup, const struct setup_paths *paths);
 
 #endif

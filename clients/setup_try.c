@@ -28,9 +28,13 @@
 #define LOOK_MS 50
 #define END_MS 3000
 
+#define NOT_THERE 127		/* the status of a child that has not become a gateway */
+
 struct trial {
 	struct setup_folder folder;
+	bool only_check;
 	pid_t pid;
+	int ended;		/* its status, by wait() */
 	struct ctl ctl;
 };
 
@@ -55,7 +59,8 @@ static void become_gateway(const struct trial *t, pid_t parent)
 {
 	const struct setup_folder *f = &t->folder;
 	char *const argv[] = { (char *)"chapi-gw", (char *)"--config", f->config,
-			       (char *)"--socket", f->socket, NULL };
+			       (char *)"--socket", f->socket,
+			       t->only_check ? (char *)"--check-config" : NULL, NULL };
 	int fd = open(f->log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	sigset_t none;
 
@@ -70,7 +75,7 @@ static void become_gateway(const struct trial *t, pid_t parent)
 	execvp(argv[0], argv);
 	execv(SBINDIR "/chapi-gw", argv);
 	dprintf(STDERR_FILENO, "chapi-gw: %s; is it installed?\n", strerror(errno));
-	_exit(127);
+	_exit(NOT_THERE);
 }
 
 static int start_gateway(struct trial *t)
@@ -85,7 +90,7 @@ static int start_gateway(struct trial *t)
 
 static bool has_ended(struct trial *t)
 {
-	if (t->pid > 0 && waitpid(t->pid, NULL, WNOHANG) == t->pid)
+	if (t->pid > 0 && waitpid(t->pid, &t->ended, WNOHANG) == t->pid)
 		t->pid = 0;
 	return t->pid <= 0;
 }
@@ -187,6 +192,22 @@ static int watch(struct trial *t)
 	return status == 0 ? travel(t) : status;
 }
 
+static int wait_for_check(struct trial *t)
+{
+	int64_t end_ms = clock_ms() + TRIAL_MS;
+
+	while (!has_ended(t) && clock_ms() < end_ms)
+		nap();
+	if (t->pid == 0 && WIFEXITED(t->ended) && WEXITSTATUS(t->ended) == 0)
+		return 0;
+	if (t->pid == 0 && WIFEXITED(t->ended) && WEXITSTATUS(t->ended) == NOT_THERE) {
+		cli_error("chapi-gw is not installed here: the configuration is not checked");
+		return 0;
+	}
+	say_log(t);
+	return chapi_exit_status(CHAPI_ERR_FAILED_PRECONDITION);
+}
+
 static int run(struct trial *t, const struct setup *setup, const struct setup_paths *paths)
 {
 	int r = setup_folder_make(setup, paths, &t->folder), status;
@@ -197,14 +218,14 @@ static int run(struct trial *t, const struct setup *setup, const struct setup_pa
 		cli_error("a trial cannot be made: %s", strerror(-r));
 		return CLI_STATUS_SYSTEM;
 	}
-	status = watch(t);
+	status = t->only_check ? wait_for_check(t) : watch(t);
 	t->ctl.conn = chapi_close(t->ctl.conn);
 	return status;
 }
 
-int setup_try(const struct setup *setup, const struct setup_paths *paths)
+static int try_out(const struct setup *setup, const struct setup_paths *paths, bool only_check)
 {
-	struct trial t = { .pid = 0 };
+	struct trial t = { .only_check = only_check };
 	sigset_t set, before;
 	int status;
 
@@ -219,4 +240,14 @@ int setup_try(const struct setup *setup, const struct setup_paths *paths)
 	setup_folder_remove(&t.folder);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return status;
+}
+
+int setup_try(const struct setup *setup, const struct setup_paths *paths)
+{
+	return try_out(setup, paths, false);
+}
+
+int setup_check(const struct setup *setup, const struct setup_paths *paths)
+{
+	return try_out(setup, paths, true);
 }

@@ -154,8 +154,9 @@ def test_what_the_hub_does_not_take_is_not_written(setup, app_hub, root, wrong):
     assert os.listdir(root) == []
 
 
-def test_what_the_gateway_does_not_take_is_not_written(setup, root):
-    options = [o for o in HOSTED if o != '--no-check']
+@pytest.mark.parametrize('no_check', [[], ['--no-check']], ids=['tried', 'only checked'])
+def test_what_the_gateway_does_not_take_is_not_written(setup, root, no_check):
+    options = [o for o in HOSTED if o != '--no-check'] + no_check
     options[options.index('eu')] = 'not/a/cluster'
     result = setup('--root', root, *options)
     assert result.returncode == EX_CONFIG and 'cluster' in result.stderr
@@ -174,13 +175,25 @@ def have(path, text):
     ('chapi-gw.conf', '[gateway]\nnonsense = 1\n', 'etc/chapi/chapi-gw.conf:2: '),
     ('chapi-gw.conf', '[pusher]\nsecret_file = /nowhere/secret\n', 'etc/chapi/chapi-gw.conf:2: secret file /nowhere/secret'),
 ], ids=['other kind of hub', 'in a drop-in', 'wrong already', 'secret file that wins over the credential'])
-def test_what_contradicts_the_configuration_is_not_written(setup, root, name, text, place):
+@pytest.mark.parametrize('no_check', [[], ['--no-check']], ids=['tried', 'only checked'])
+def test_what_contradicts_the_configuration_is_not_written(setup, root, name, text, place, no_check):
     """The gateway would not start with it: what is there already counts."""
     have(os.path.join(root, 'etc/chapi', name), text)
-    result = setup('--root', root, *[o for o in HOSTED if o != '--no-check'])
+    result = setup('--root', root, *[o for o in HOSTED if o != '--no-check'], *no_check)
     assert result.returncode == EX_CONFIG and root + '/' + place in result.stderr, result.stderr
     assert 'nothing has been changed' in result.stderr
     assert not os.path.exists(root + '/etc/chapi/secret') and not os.path.exists(root + '/etc/systemd')
+
+
+def test_what_cannot_be_checked_is_said(env, setup, folder, root):
+    """An image is made where no gateway is installed."""
+    os.unlink(folder + '/bin/chapi-gw')
+    env['PATH'] = folder + '/bin'
+    result = setup('--root', root, *HOSTED)
+    if os.path.exists('/usr/local/sbin/chapi-gw'):
+        pytest.skip('a gateway is installed')
+    assert result.returncode == 0 and 'the configuration is not checked' in result.stderr
+    assert read(root, 'etc/chapi/secret') == SECRET + '\n'
 
 
 def test_what_is_configured_already_counts_in_the_trial(setup, app_hub, root):
@@ -258,12 +271,15 @@ class Terminal:
         self.shown += data.decode()
         return bool(data)
 
-    def answer(self, question, text, end='\n'):
+    def wait(self, text, end=''):
         deadline = Deadline(LIMIT)
-        while question not in self.shown[self.seen:] or not self.shown.endswith(': '):
-            assert select.select([self.fd], [], [], deadline.left('"%s" in %s' % (question, self.shown)))[0]
+        while text not in self.shown[self.seen:] or not self.shown.endswith(end):
+            assert select.select([self.fd], [], [], deadline.left('"%s" in %s' % (text, self.shown)))[0]
             assert self.read(), self.shown
         self.seen = len(self.shown)
+
+    def answer(self, question, text, end='\n'):
+        self.wait(question, ': ')
         os.write(self.fd, (text + end).encode())
 
     def end(self):
@@ -339,6 +355,33 @@ def test_port_that_is_none_is_said(terminal, root, port):
     t.answer('port', port)
     assert t.end() == EX_USAGE and '65535' in t.shown
     assert os.listdir(root) == []
+
+
+class Shell(Terminal):
+    """The same behind a shell with job control: Ctrl-Z gives the terminal back to it."""
+
+    def __init__(self, arguments, env):
+        script = ('set -m; "$0" setup "$@"; stty -a | grep -oE -- "-?echo " ; echo "back"; read go; fg >/dev/null; '
+                  'status=$?; stty -a | grep -oE -- "-?echo "; exit $status')
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            die_with_parent()
+            os.execve('/bin/bash', ['bash', '-c', script, program('chapi-ctl')] + arguments, env)
+        self.shown = ''
+        self.seen = 0
+
+
+def test_ctrl_z_at_the_secret_gives_the_terminal_back(env, root):
+    t = Shell(['--root', root, '--app-id', '1', '--key', 'k', '--cluster', 'eu', '--no-check', '--name', 'n', '--legacy'], env)
+    t.answer('secret', 'half of it', end='')
+    os.write(t.fd, b'\x1a')
+    t.wait('back')
+    assert '-echo' not in t.shown and 'echo ' in t.shown
+    os.write(t.fd, b'go\n')
+    t.answer('secret', SECRET)
+    assert t.end() == 0, t.shown
+    assert 'half' not in t.shown and SECRET not in t.shown and '-echo' not in t.shown
+    assert read(root, 'etc/chapi/secret') == SECRET + '\n'
 
 
 @pytest.mark.parametrize('end', ['\x04', '\x03'], ids=['end of input', 'Ctrl-C'])
