@@ -191,6 +191,21 @@ static bool has_dots(const char *path, size_t len)
 	return false;
 }
 
+/* Of these some servers make a "." or a "/", though UTF-8 has no such form of them. */
+static bool has_overlong(const char *path, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)path;
+
+	for (size_t i = 0; i < len; i++) {
+		if (p[i] == 0xc0 || p[i] == 0xc1)
+			return true;
+		if (i + 1 < len && p[i + 1] >= 0x80 &&
+		    ((p[i] == 0xe0 && p[i + 1] < 0xa0) || (p[i] == 0xf0 && p[i + 1] < 0x90)))
+			return true;
+	}
+	return false;
+}
+
 static int check_path(const struct making *m, const char *path, size_t len)
 {
 	char *plain CLEANUP(cli_free) = strdup(path);
@@ -208,6 +223,9 @@ static int check_path(const struct making *m, const char *path, size_t len)
 		if (strlen(plain) != len || strchr(plain, '\\') || has_dots(plain, len))
 			return refuse(m, "path: it must not lead away from the base: no \"..\", "
 				      "no backslash, no NUL");
+		if (has_overlong(plain, len))
+			return refuse(m, "path: %%C0 and the like are an overlong form of another "
+				      "character; write that one");
 	} while (unescape(plain, &len));
 	for (size_t i = 0; i < len; i++)
 		now += plain[i] == '/';

@@ -160,7 +160,8 @@ def test_hop_by_hop_headers_do_not_pass(web, service):
 
 @pytest.mark.parametrize('path', ['/../x', '/a/../../x', '/..', '/%2e%2e/x', '/%2E./x', '/%252e%252e/x', '/a%2f..%2fx', '/a%2fb',
                                   '//evil.example/x', '/..;/x', '/a\\..\\x', '/%5c..', '/a%00', 'x', '', '@evil.example/', '/a?b=1',
-                                  '/a#b', '/./x', 'http://evil.example/'])
+                                  '/a#b', '/./x', 'http://evil.example/', '/%c0%ae%c0%ae/x', '/%C0%AF..', '/%25c0%25ae/x', '/%e0%80%ae./x',
+                                  '/%f0%80%80%ae/x', '/%c1%9c'])
 def test_path_cannot_lead_away_from_the_base(serve, service, client, path):
     serve('web', options=['--http', service.url + '/app/'])
     error = failure(client, 'web', {'path': path})
@@ -171,7 +172,8 @@ def test_path_cannot_lead_away_from_the_base(serve, service, client, path):
 def test_path_is_below_the_base(serve, service, client):
     serve('web', options=['--http', service.url + '/app/'])
     for path, seen in (('/x', '/app/x'), ('/a b/ü', '/app/a%20b/%C3%BC'), ('/a%20b', '/app/a%20b'), ('/100%', '/app/100%25'),
-                       ('/...', '/app/...'), ('/a..b/', '/app/a..b/')):
+                       ('/...', '/app/...'), ('/%e0%a4%85', '/app/%e0%a4%85'), ('/caf%e9', '/app/caf%e9'),
+                       ('/a..b/', '/app/a..b/')):
         assert client.call('web', {'path': path})['body']['path'] == seen
 
 
