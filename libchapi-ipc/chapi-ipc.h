@@ -513,7 +513,9 @@ struct chapi_api_options {
 
 /*
  * Registers a name. Requests to it then go to fn, which may be called before this returns.
- * name is copied. Errors besides: USAGE (no name or fn, options_json is no object), JSON.
+ * name is copied. Errors besides: USAGE (no name or fn, options_json is no object), JSON. When
+ * the gateway has not answered in time (DEADLINE_EXCEEDED) and grants it later, the name is given
+ * back at once.
  */
 int chapi_register(chapi_conn *conn, const char *name, const struct chapi_api_options *options,
 		   chapi_request_fn fn, void *data, chapi_reply **ret_reply);

@@ -135,6 +135,7 @@ static chapi_conn *conn_new(void)
 	list_init(&conn->requests_in_order);
 	list_init(&conn->gone);
 	list_init(&conn->owed);
+	list_init(&conn->unwanted);
 	list_init(&conn->monitors);
 	return conn;
 }
@@ -145,6 +146,7 @@ static void conn_start(chapi_conn *conn, int fd)
 	conn->fd = fd;
 	conn->cut = conn->stalled = conn->partial = false;
 	conn->taking = 0;
+	conn->refused = -1;
 	conn->n_sent = 0;
 	frame_reader_init(&conn->reader, MESSAGE_MAX);
 	conn->reader.encoding = ENCODING_MSGPACK;
@@ -375,6 +377,10 @@ static bool conn_next(chapi_conn *conn)
 
 	if (conn->fd < 0 || conn->in.len == 0)
 		return false;
+	if (service_tell_refused(conn) < 0) {
+		conn->stalled = true;
+		return false;
+	}
 	r = frame_next(&conn->reader, buf_data(&conn->in), conn->in.len, &frame);
 	conn->taking = frame.used;
 	switch (r) {
@@ -497,6 +503,7 @@ void conn_flush(chapi_conn *conn)
 		return;
 	reconnect_restore(conn);
 	service_pay(conn);
+	(void)!names_give_back(conn);
 	if (conn->out.len == 0)
 		return;
 	n = send(conn->fd, buf_data(&conn->out), conn->out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -530,9 +537,15 @@ int chapi_get_events(const chapi_conn *conn)
 	return (conn->stalled ? 0 : POLLIN) | (conn->out.len > 0 ? POLLOUT : 0);
 }
 
+/* For which there was no room or no memory: it is tried again. */
+static bool conn_owes(const chapi_conn *conn)
+{
+	return conn->refused >= 0 || !list_empty(&conn->owed) || !list_empty(&conn->unwanted);
+}
+
 int chapi_get_timeout_ms(const chapi_conn *conn)
 {
-	int r = conn->stalled || !list_empty(&conn->owed) ? STALL_MS : -1;
+	int r = conn->stalled || conn_owes(conn) ? STALL_MS : -1;
 
 	if (conn->fd < 0 && !reconnect_is_on(conn))
 		return 0;

@@ -64,6 +64,8 @@ struct chapi_conn {
 	struct list requests_in_order;
 	struct list gone;		/* requests with the program whose connection is lost */
 	struct list owed;		/* requests whose answer found no room: an error will do */
+	int64_t refused;		/* id of a request that was too large and is to be told so; -1 */
+	struct list unwanted;		/* names that may be ours and must not: to be given back */
 	struct list monitors;		/* the one that counts is the last */
 	chapi_name_fn name_fn;
 	void *name_data;
@@ -178,6 +180,8 @@ int names_revoked(struct chapi_conn *conn, const struct message *message) MUST_C
 void names_lost(struct chapi_conn *conn);	/* all are to be asked for again */
 /* Asks for them; not 0: some are left for the next time. */
 int names_restore(struct chapi_conn *conn) MUST_CHECK;
+/* Gives back what the gateway may have granted too late; not 0: some are left, as above. */
+int names_give_back(struct chapi_conn *conn) MUST_CHECK;
 void names_deinit(struct chapi_conn *conn);
 
 /* ---- service.c ---- */
@@ -185,6 +189,8 @@ int service_request(struct chapi_conn *conn, const struct message *message) MUST
 int service_cancel(struct chapi_conn *conn, const struct message *message) MUST_CHECK;
 /* A request that is not even made, as it is too large. */
 void service_refuse(struct chapi_conn *conn, uint32_t id);
+/* Says so, if that is still to be said. -ENOMEM: nothing more may be read before it is. */
+int service_tell_refused(struct chapi_conn *conn) MUST_CHECK;
 /* Answers what is owed, as far as there is room. */
 void service_pay(struct chapi_conn *conn);
 void service_lost(struct chapi_conn *conn);	/* requests cannot be answered any more */

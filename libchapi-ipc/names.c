@@ -4,7 +4,8 @@
  *
  * A handler is there before the gateway is asked, as the first request may come in one read
  * with its yes; a second one of the same name waits aside until it is confirmed. It keeps
- * its options, to be registered again when the connection was lost (reconnect.c). What
+ * its options, to be registered again when the connection was lost (reconnect.c). A name that may
+ * be granted after its time was over is given back (conn->unwanted). What
  * happens to requests is service.c.
  */
 #include "libchapi-ipc/chapi-ipc.h"
@@ -104,10 +105,69 @@ static void remove_confirmed(chapi_conn *conn, struct span name)
 		handler_remove(conn, handler);
 }
 
+/* ---- granted too late ---- */
+
+static int put_name(struct buf *args, const char *name)
+{
+	mp_put_array(args, 1);
+	mp_put_str(args, name);
+	return conn_buf_error(args);
+}
+
+static void unwanted_free(chapi_conn *conn)
+{
+	struct handler *handler;
+
+	while ((handler = list_first(&conn->unwanted, struct handler, order))) {
+		list_del(&handler->order);
+		handler_free(handler);
+	}
+}
+
+static int give_back(chapi_conn *conn, const struct handler *handler)
+{
+	struct buf args CLEANUP(buf_deinit) = BUF_NULL;
+	int r = put_name(&args, handler->name);
+
+	return r < 0 ? r : client_ask_raw(conn, "unregister", buf_span(&args), NULL, NULL, NULL);
+}
+
+int names_give_back(chapi_conn *conn)
+{
+	struct handler *handler;
+	int r = 0;
+
+	while (r == 0 && (handler = list_first(&conn->unwanted, struct handler, order))) {
+		r = give_back(conn, handler);
+		if (r == 0) {
+			list_del(&handler->order);
+			handler_free(handler);
+		}
+	}
+	return r;
+}
+
+/*
+ * The program has been told that it does not hold the name, but the gateway may still grant it. It
+ * takes what we say in order: "unregister" behind it undoes that. If we held the name before, it
+ * can only be refused.
+ */
+static void handler_disown(chapi_conn *conn, struct handler *handler)
+{
+	bool held = find_confirmed(conn, span_of(handler->name, handler->name_len));
+
+	handler_unhook(conn, handler);
+	if (held || !conn_is_open(conn))
+		handler_free(handler);
+	else
+		list_add_tail(&conn->unwanted, &handler->order);
+}
+
 void names_deinit(chapi_conn *conn)
 {
 	struct handler *handler;
 
+	unwanted_free(conn);
 	while ((handler = list_first(&conn->handlers_in_order, struct handler, order)))
 		handler_remove(conn, handler);
 	table_deinit(&conn->handlers);
@@ -173,6 +233,7 @@ void names_lost(chapi_conn *conn)
 {
 	struct handler *handler;
 
+	unwanted_free(conn);	/* the gateway has taken them back itself */
 	list_for_each(handler, &conn->handlers_in_order, struct handler, order) {
 		handler->to_register = handler->confirmed;
 		handler->to_pause = handler->confirmed && handler->paused;
@@ -184,13 +245,6 @@ static int put_register(struct buf *args, const char *name, const struct args_ma
 	mp_put_array(args, 2);
 	mp_put_str(args, name);
 	args_put_map(args, options);
-	return conn_buf_error(args);
-}
-
-static int put_name(struct buf *args, const char *name)
-{
-	mp_put_array(args, 1);
-	mp_put_str(args, name);
 	return conn_buf_error(args);
 }
 
@@ -300,6 +354,15 @@ static void on_registered(chapi_conn *conn, const chapi_reply *reply, void *data
 	*unsettled = NULL;	/* anybody may take it away from now on */
 }
 
+/* Not confirmed. r: how asking for it went. */
+static void handler_settle(chapi_conn *conn, struct handler *handler, int r)
+{
+	if (r == -CHAPI_ERR_DEADLINE_EXCEEDED || r == -CHAPI_ERR_SYSTEM)
+		handler_disown(conn, handler);
+	else
+		handler_remove(conn, handler);
+}
+
 int chapi_register(chapi_conn *conn, const char *name, const struct chapi_api_options *options,
 		   chapi_request_fn fn, void *data, chapi_reply **ret_reply)
 {
@@ -313,6 +376,8 @@ int chapi_register(chapi_conn *conn, const char *name, const struct chapi_api_op
 	r = read_options(&map, options);
 	if (r == 0)
 		r = put_register(&args, name, &map);
+	if (r == 0)
+		r = names_give_back(conn);	/* or it would undo this one */
 	if (r < 0)
 		return r;
 	handler = handler_add(conn, name, &map, fn, data);
@@ -322,7 +387,7 @@ int chapi_register(chapi_conn *conn, const char *name, const struct chapi_api_op
 	r = client_ask_code_then(conn, "register", &args, CLIENT_LIMIT_MS, on_registered, &handler,
 				 ret_reply);
 	if (handler)
-		handler_remove(conn, handler);
+		handler_settle(conn, handler, r);
 	(void)conn_leave(conn);
 	return r;
 }

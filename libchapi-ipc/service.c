@@ -4,7 +4,7 @@
  *
  * A request belongs to the program and outlives the connection. It leads to exactly one
  * answer: if there is no room or memory for the program's, the request stays here (conn->owed)
- * until an error can be sent in its place. When its connection is lost nobody can be answered
+ * until an error can be sent in its place; one that was too large to be read, conn->refused. When its connection is lost nobody can be answered
  * any more, and it waits in conn->gone for the program to let go of it. Which function is
  * called for a name is names.c.
  */
@@ -306,16 +306,30 @@ static void request_refuse(chapi_request *request, const char *code, const char 
 	list_add_tail(&conn->owed, &request->order);
 }
 
+/* Nothing is read before it is told, so there is one of them at most: it needs no memory. */
 void service_refuse(chapi_conn *conn, uint32_t id)
 {
-	if (send_refusal(conn, id, "too_large", "the request is too large for this provider") < 0)
-		conn_log(conn, "a request was lost for want of memory");
+	conn->refused = id;
+}
+
+int service_tell_refused(chapi_conn *conn)
+{
+	static const char why[] = "the request is too large for this provider";
+
+	if (conn->refused < 0)
+		return 0;
+	if (send_refusal(conn, (uint32_t)conn->refused, "too_large", why) < 0 && conn_is_open(conn))
+		return -ENOMEM;
+	conn->refused = -1;
+	return 0;
 }
 
 void service_pay(chapi_conn *conn)
 {
 	chapi_request *request;
 
+	if (service_tell_refused(conn) < 0)
+		return;
 	while ((request = list_first(&conn->owed, chapi_request, order))) {
 		if (send_refusal(conn, request->id, NULL, no_room) < 0)
 			break;

@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 /* ---- progress and cancel, the caller's side ---- */
 
@@ -345,6 +348,61 @@ static void test_register_says_every_option(void **state)
 	gateway_hears(f, "[0,3,\"register\",[\"h\",{\"queue\":0}]]");
 }
 
+/* Time is what the test says it is: so much later each time that the library looks. */
+static int64_t clock_leaps_s;
+
+__attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *ret)
+{
+	static int64_t s;
+
+	if (syscall(SYS_clock_gettime, clock, ret) < 0)
+		return -1;
+	s += clock_leaps_s;
+	ret->tv_sec += s;
+	return 0;
+}
+
+static int register_late(struct fixture *f)
+{
+	int r;
+
+	clock_leaps_s = 31;
+	r = chapi_register(f->conn, "f", NULL, on_request_echo, NULL, NULL);
+	clock_leaps_s = 0;
+	return r;
+}
+
+static void test_name_that_is_granted_too_late_is_given_back(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(register_late(f), -CHAPI_ERR_DEADLINE_EXCEEDED);
+	gateway_hears(f, "[0,1,\"register\",[\"f\",{}]]");
+	gateway_hears(f, "[2,\"cancel\",[1]]");
+	gateway_hears(f, "[0,2,\"unregister\",[\"f\"]]");
+	gateway_say(f, "[1,1,null,{\"name\":\"f\"}]");
+	gateway_say(f, "[0,7,\"f\",[{},{}]]");
+	gateway_say(f, "[1,2,null,null]");
+	assert_int_equal(process(f), 0);
+	gateway_hears(f, "[1,7,{\"message\":\"the provider does not answer this name any more\"},null]");
+	gateway_hears_nothing(f);
+	gateway_say(f, "[1,3,null,{\"name\":\"f\"}]");
+	assert_int_equal(chapi_register(f->conn, "f", NULL, on_request_echo, NULL, NULL), 0);
+	gateway_hears(f, "[0,3,\"register\",[\"f\",{}]]");
+}
+
+/* The gateway can only say no to the second. */
+static void test_name_that_is_held_is_not_given_back(void **state)
+{
+	struct fixture *f = *state;
+
+	register_f(f, on_request_echo, NULL);
+	assert_int_equal(register_late(f), -CHAPI_ERR_DEADLINE_EXCEEDED);
+	gateway_hears(f, "[0,2,\"register\",[\"f\",{}]]");
+	gateway_hears(f, "[2,\"cancel\",[2]]");
+	gateway_hears_nothing(f);
+}
+
 static void test_register_refuses_what_is_no_option(void **state)
 {
 	struct fixture *f = *state;
@@ -639,6 +697,8 @@ int main(void)
 		T(test_connection_may_be_closed_when_cancelled),
 		T(test_request_is_cancelled_when_its_connection_is_lost),
 		T(test_register_says_every_option),
+		T(test_name_that_is_granted_too_late_is_given_back),
+		T(test_name_that_is_held_is_not_given_back),
 		T(test_register_refuses_what_is_no_option),
 		T(test_names_are_changed),
 		T(test_names_granted_and_revoked_are_told),

@@ -395,6 +395,56 @@ static void run(struct world *w)
 	buf_deinit(&w->in);
 }
 
+/* ---- a request that is too large ---- */
+
+#define LARGE (65 << 20)	/* the library takes 64 MiB and an envelope */
+
+static void pour(struct world *w, const void *p, size_t len)
+{
+	const char *at = p;
+	ssize_t n;
+
+	while (len > 0) {
+		n = send(w->gateway, at, len, MSG_NOSIGNAL);
+		if (n < 0) {
+			turn(w);
+			continue;
+		}
+		at += n;
+		len -= (size_t)n;
+	}
+}
+
+/* [0,9,"f",[bin,{}]] */
+static void pour_large(struct world *w)
+{
+	static const char head[] = "\x94\x00\x09\xa1" "f\x92\xc6\x04\x10\x00\x00";
+	static char body[LARGE];
+
+	_Static_assert(LARGE == 0x04100000, "the length in head");
+	pour(w, head, sizeof(head) - 1);
+	pour(w, body, sizeof(body));
+	pour(w, "\x80", 1);
+}
+
+/* What came behind it in one read waits, and is not lost. */
+static void run_large(struct world *w)
+{
+	if (LIB(chapi_connect(w->address.sun_path, &w->conn)) < 0) {
+		w->n_errors++;
+		return;
+	}
+	accept_one(w);
+	pour_large(w);
+	say(w, "[0,10,\"f\",[{},{}]]");
+	for (int i = 0; i < 8; i++)
+		answer_all(w);
+	assert(w->n_answered == 2);
+	LIB(chapi_close(w->conn));
+	leave(w);
+	buf_deinit(&w->in);
+}
+
 /* ---- the tests ---- */
 
 static int listen_in(const char *folder, struct sockaddr_un *address)
@@ -409,7 +459,8 @@ static int listen_in(const char *folder, struct sockaddr_un *address)
 }
 
 /* Returns how many allocations failed: fewer than asked for when the scenario needs less. */
-static long run_without(const struct world *fresh, long first, long n)
+static long run_without(void (*scenario)(struct world *w), const struct world *fresh, long first,
+			long n)
 {
 	struct world w = *fresh;
 	long n_live = memory.n_live;
@@ -417,7 +468,7 @@ static long run_without(const struct world *fresh, long first, long n)
 	memory.n = memory.n_failed = 0;
 	memory.first = first;
 	memory.last = first + n - 1;
-	run(&w);
+	scenario(&w);
 	if (memory.n_live != n_live || (memory.n_failed == 0 && w.n_errors > 0)) {
 		printf("# allocation %ld: %ld blocks are left, %d functions failed\n", first,
 		       memory.n_live - n_live, w.n_errors);
@@ -436,13 +487,18 @@ int main(void)
 	assert(mkdtemp(folder));
 	setvbuf(stdout, NULL, _IONBF, 0);
 	fresh.listener = listen_in(folder, &fresh.address);
-	puts("1..2");
+	puts("1..3");
 	for (size_t i = 0; i < ARRAY_SIZE(in_a_row); i++) {
-		for (n = 1; run_without(&fresh, n, in_a_row[i]) > 0; n++)
+		for (n = 1; run_without(run, &fresh, n, in_a_row[i]) > 0; n++)
 			;
 		assert(n > 50);
-		printf("ok %zu - %d failures in a row, from each of %ld allocations on\n", i + 1, in_a_row[i], n - 1);
+		printf("ok %zu - %d failures in a row, from each of %ld allocations on\n", i + 1,
+		       in_a_row[i], n - 1);
 	}
+	for (n = 1; run_without(run_large, &fresh, n, 3) > 0; n++)
+		;
+	assert(n > 3);
+	printf("ok 3 - a request that is too large, without each of %ld allocations\n", n - 1);
 	close(fresh.listener);
 	unlink(fresh.address.sun_path);
 	rmdir(folder);
