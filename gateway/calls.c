@@ -190,7 +190,7 @@ static int block_new(struct calls *calls)
 
 	if (rc != 0)
 		return rc;
-	block = aligned_alloc(CALL_ALIGNMENT, sizeof(*block));
+	block = aligned_alloc(CACHE_LINE, sizeof(*block));
 	if (!block)
 		return -ENOMEM;
 	block->index = index;

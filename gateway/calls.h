@@ -22,7 +22,6 @@
 #include "gateway/timers.h"
 
 #define CALL_LABEL_MAX 64
-#define CALL_ALIGNMENT 64	/* a line of the cache, on most machines */
 
 enum call_state {
 	CALL_FREE,
@@ -36,7 +35,7 @@ enum call_state {
  * numbers, the label; the last one only of calls that wait in a queue.
  */
 struct call {
-	_Alignas(CALL_ALIGNMENT)
+	_Alignas(CACHE_LINE)
 	struct call *next;		/* in its chain; of a free entry: the next free one */
 	struct party *caller;		/* who waits for the answer; NULL: nobody */
 	struct party *payer;		/* whom it is charged to; NULL: gone, or abandoned */

@@ -235,13 +235,19 @@ static void extract(struct registry *registry, struct api *api)
 
 /* ---- names and holders ---------------------------------------------------------------- */
 
+/* Memory that begins with a line of the cache. */
+static void *alloc_lines(size_t size)
+{
+	return aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+}
+
 static struct api *api_new(struct span name, uint64_t hash)
 {
-	struct api *api = malloc(sizeof(*api) + name.len + 1);
+	struct api *api = alloc_lines(sizeof(*api) + name.len + 1);
 
 	if (!api)
 		return NULL;
-	*api = (struct api){ .hash = hash, .name_len = name.len, .listed = true };
+	*api = (struct api){ .hash = hash, .name_len = (uint8_t)name.len, .listed = true };
 	list_init(&api->holders);
 	list_init(&api->standbys);
 	list_init(&api->queue);
@@ -337,7 +343,7 @@ int registry_set_options(struct registry *registry, struct holder *holder,
 
 static struct holder *holder_new(struct registry *registry, const struct api_options *options)
 {
-	struct holder *holder = malloc(sizeof(*holder));
+	struct holder *holder = alloc_lines(sizeof(*holder));
 
 	if (!holder)
 		return NULL;

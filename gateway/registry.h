@@ -14,18 +14,21 @@
 #include "gateway/party.h"
 
 #define API_NAME_MAX 128
+#define CACHE_LINE 64	/* on most machines */
 
 enum api_policy { API_EXCLUSIVE, API_REPLACE, API_SHARE, API_STANDBY };
 enum api_visibility { API_REMOTE, API_LOCAL };
 
-/* As chapi-ipc(7), "register", has them. */
+/* As chapi-ipc(7), "register", has them; what each call needs comes first. */
 struct api_options {
 	int policy, visibility;			/* enum api_policy, enum api_visibility */
-	int64_t concurrency, queue;
+	int64_t concurrency;
 	int64_t timeout_ms, timeout_max_ms;
+	struct span params;			/* MessagePack value; empty: not given */
+	int64_t queue;
 	bool idempotent;
 	struct span summary, description, version;	/* texts */
-	struct span tags, params, result;	/* MessagePack values; empty: not given */
+	struct span tags, result;		/* MessagePack values; empty: not given */
 };
 
 struct api_statistics {
@@ -35,28 +38,36 @@ struct api_statistics {
 	double last_time;			/* Unix seconds of the last end; 0: none */
 };
 
+/*
+ * Laid out for many names, of which a call finds none in the cache: what each call touches lies
+ * together, from a line of it on, and ends in the name; the rest is before it, or behind it in a
+ * holder.
+ */
 struct api {
+	struct list standbys;			/* first come, first in turn */
+	struct list queue;			/* calls that wait: struct call.waiting */
+	struct list unsettled;			/* among names whose holders have changed */
+	unsigned int n_standbys;
+
+	_Alignas(CACHE_LINE)
 	struct api *next;			/* in its chain */
 	uint64_t hash;
 	struct list holders;			/* active, the longest-standing first */
-	struct list standbys;			/* first come, first in turn */
-	struct list queue;			/* calls that wait: struct call.waiting */
 	struct list drains;			/* struct pending: who waits for its end */
-	unsigned int n_holders, n_standbys, n_queued;
+	unsigned int n_holders, n_queued;
 	unsigned int n_running;			/* handed over, by whomever, abandoned ones too */
 	unsigned int n_refs;			/* holders, those taken out too, and calls */
+
+	struct api_statistics statistics;
 	bool paused, draining;			/* by an administrator */
 	bool listed;				/* in the table */
-	struct list unsettled;			/* among names whose holders have changed */
-	struct api_statistics statistics;
-	size_t name_len;
+	uint8_t name_len;
 	char name[];
 };
 
 struct holder {
+	_Alignas(CACHE_LINE)
 	struct list link;			/* api->holders or api->standbys */
-	struct list registered;			/* party->registrations */
-	struct list drains;			/* who waits for the end of its calls */
 	struct api *api;
 	struct party *party;			/* NULL: taken out */
 	uint64_t serial;			/* of its options: no other has the same */
@@ -65,7 +76,11 @@ struct holder {
 	unsigned int n_running;
 	bool standby;
 	bool paused, draining;			/* by itself */
+
+	struct list drains;			/* who waits for the end of its calls */
 	struct api_options options;		/* spans point into texts */
+
+	struct list registered;			/* party->registrations */
 	uint8_t *texts;
 };
 
