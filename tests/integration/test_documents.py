@@ -124,3 +124,18 @@ def test_commands_in_the_text(gateway, surroundings):
             done = run(argv, env=surroundings(CHAPI_SOCKET=gateway.socket_path))
             assert done.returncode == 0, '%s: %s' % (command, done.stdout + done.stderr)
             assert done.stdout or 'log-level' in command, command
+
+
+# ---- tests/integration/README.md: which test holds what -----------------------------------------
+
+def is_there(program, name):
+    path, head = (('integration/%s.py', 'def') if '_' in program else ('unit/%s.c', 'static void'))
+    with open(os.path.join(top_srcdir, 'tests', path % program), encoding='utf-8') as f:
+        return re.search(r'^%s %s\(' % (head, name), f.read(), re.M)
+
+
+def test_table_of_the_remote_protocol_names_tests_that_are_there():
+    with open(os.path.join(top_srcdir, 'tests/integration/README.md'), encoding='utf-8') as f:
+        named = re.findall(r'\b(test[-_][a-z_-]+)::(test_\w+)', f.read())
+    assert len(named) > 100
+    assert [pair for pair in named if not is_there(*pair)] == []

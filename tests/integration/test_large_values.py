@@ -99,6 +99,20 @@ def test_parts_come_in_any_order_twice_and_mixed(remote, remote_gateway):
     assert collect(remote, 'two')[1]['result'] == two
 
 
+def test_random_sizes_up_to_the_limit_in_random_order(start_gateway, hub, channel, remote):
+    """1 MiB but for what an answer has more than its request, and two others that are mixed with it."""
+    start_gateway(hub, channel, remote={'max_rate': 0}).wait_up()
+    sizes = {'most': (1 << 20) - 500, 'some': random.randrange(EVENT_MAX, 200000),
+             'few': random.randrange(1, EVENT_MAX - 500)}
+    values = {number: noise(size) for number, size in sizes.items()}
+    parts = [part for number, value in values.items() for part in cut(number, request(number, value))]
+    random.shuffle(parts)
+    send_parts(remote, parts)
+    assert collect(remote, 'most')[1]['result'] == values['most'], sizes
+    assert collect(remote, 'some')[1]['result'] == values['some'], sizes
+    assert remote.response('few')['result'] == values['few'], sizes
+
+
 def test_web_page_sends_parts_as_client_events(remote, remote_gateway):
     value = noise(20000)
     for part in cut('page', request('page', value)):
