@@ -31,7 +31,7 @@
 #define NEVER UINT64_MAX
 #define AT_ONCE_MOST_MS 500		/* so that not everybody comes back in one moment */
 #define OVER_CAPACITY_LEAST_MS 1000
-#define SAID_FRESH_MS 5000		/* an error of the hub explains a close that soon after it */
+#define SAID_FRESH_MS 5000 /* an error of the hub explains a close that soon after it */
 
 enum subscription_state {
 	SUBSCRIPTION_IDLE,	/* not asked for on this connection */
@@ -98,7 +98,8 @@ static const struct {
 	{ 1006, 1006, RETRY_BACKOFF, "the connection broke off" },
 	{ 1009, 1009, RETRY_BACKOFF, "a message was too large for the hub" },
 	{ 1011, 1014, RETRY_BACKOFF, "the hub is in trouble" },
-	{ 4000, 4099, RETRY_SLOWLY, "the hub refuses this connection; check the settings of the app" },
+	{ 4000, 4099, RETRY_SLOWLY,
+	  "the hub refuses this connection; check the settings of the app" },
 	{ 4100, 4199, RETRY_OVER_CAPACITY, "the hub cannot take the connection now" },
 	{ 4200, 4299, RETRY_AT_ONCE, "the hub asks for a new connection" },
 	{ 4300, 4399, RETRY_BACKOFF, "the hub closed for an error of another kind" },
@@ -154,7 +155,8 @@ static uint64_t retry_ms(struct channel *c, enum retry retry)
 	if (retry == RETRY_AT_ONCE && c->n_failures == 0)
 		return backoff_between(&c->backoff, 0, AT_ONCE_MOST_MS);
 	if (retry == RETRY_OVER_CAPACITY)
-		return backoff_later(OVER_CAPACITY_LEAST_MS, backoff_ms(&c->backoff, c->n_failures));
+		return backoff_later(OVER_CAPACITY_LEAST_MS,
+				     backoff_ms(&c->backoff, c->n_failures));
 	return backoff_ms(&c->backoff, c->n_failures);
 }
 
@@ -259,19 +261,22 @@ static bool is_private(const char *name)
 	return strncmp(name, "private-", strlen("private-")) == 0;
 }
 
-/* Of a channel that the connection is up without, nothing is said in place of what keeps it from being up. */
+/* Of a channel that the connection is up without, nothing is said in place of what keeps it from
+ * being up. */
 static bool is_worth_saying(const struct channel *c, const struct subscription *s)
 {
 	return !s->extra || c->state == CHANNEL_UP || !c->reason[0];
 }
 
-static void subscription_refused(struct channel *c, struct subscription *s, const char *why, uint64_t now_ms)
+static void subscription_refused(struct channel *c, struct subscription *s, const char *why,
+				 uint64_t now_ms)
 {
 	s->state = SUBSCRIPTION_REFUSED;
 	s->until_ms = backoff_later(now_ms, backoff_ms(&c->backoff, s->n_refused));
 	if (s->n_refused < UINT_MAX)
 		s->n_refused++;
-	if (is_worth_saying(c, s) && set_reason(c, "channel %s is not subscribed: %s", s->name, why))
+	if (is_worth_saying(c, s) &&
+	    set_reason(c, "channel %s is not subscribed: %s", s->name, why))
 		c->ops.state(c->data, c->state, c->reason);
 }
 
@@ -305,7 +310,8 @@ static int put_subscribe(struct channel *c, const struct subscription *s, struct
 	int r;
 
 	if (is_private(s->name)) {
-		r = sign_channel(c->config.key, c->config.secret, c->socket_id, s->name, span_of(NULL, 0), &auth);
+		r = sign_channel(c->config.key, c->config.secret, c->socket_id, s->name,
+				 span_of(NULL, 0), &auth);
 		if (r)
 			return r;
 	}
@@ -384,8 +390,8 @@ static bool names_channel(struct span text, const char *name)
 	return false;
 }
 
-/* The hosted service tells in its text only which subscription it refuses. The longest name wins: a full stop
- * in a name looks like the end of a sentence. */
+/* The hosted service tells in its text only which subscription it refuses. The longest name wins:
+ * a full stop in a name looks like the end of a sentence. */
 static struct subscription *find_named(struct channel *c, struct span text)
 {
 	struct subscription *found = NULL;
@@ -432,7 +438,8 @@ static void on_established(struct channel *c, const struct pusher_frame *frame, 
 	}
 	memcpy(c->socket_id, established.socket_id, sizeof(c->socket_id));
 	c->established_ms = now_ms;
-	c->ping_every_ms = MIN(c->config.ping_interval_ms, established.activity_timeout_s * UINT64_C(1000));
+	c->ping_every_ms =
+		MIN(c->config.ping_interval_ms, established.activity_timeout_s * UINT64_C(1000));
 	c->ping_every_ms = MAX(c->ping_every_ms, 1);
 	c->ping_at_ms = backoff_later(now_ms, c->ping_every_ms);
 	c->reason[0] = '\0';
@@ -442,7 +449,8 @@ static void on_established(struct channel *c, const struct pusher_frame *frame, 
 	check_up(c);	/* with nothing to subscribe to */
 }
 
-static void on_subscribed(struct channel *c, const struct pusher_frame *frame, uint64_t now_ms UNUSED)
+static void on_subscribed(struct channel *c, const struct pusher_frame *frame,
+			  uint64_t now_ms UNUSED)
 {
 	struct subscription *s = find_subscription(c, frame->channel);
 
@@ -458,7 +466,8 @@ static void keep_hub_says(struct channel *c, const struct pusher_error *error, u
 	if (error->code)
 		c->error_code = error->code;
 	if (error->code)
-		snprintf(c->hub_says, sizeof(c->hub_says), "the hub says %u: %.150s", error->code, error->message);
+		snprintf(c->hub_says, sizeof(c->hub_says), "the hub says %u: %.150s", error->code,
+			 error->message);
 	else
 		snprintf(c->hub_says, sizeof(c->hub_says), "the hub says: %.150s", error->message);
 }
@@ -470,9 +479,10 @@ static bool is_about_signature(const struct pusher_error *error)
 	       strcasestr(error->message, "signature") || strcasestr(error->message, "auth");
 }
 
-/* By the hub, in its words, which keep_hub_says() has kept; with what to do about it, where that is known. */
-static void subscription_refused_by_hub(struct channel *c, struct subscription *s, const struct pusher_error *error,
-					uint64_t now_ms)
+/* By the hub, in its words, which keep_hub_says() has kept; with what to do about it, where that
+ * is known. */
+static void subscription_refused_by_hub(struct channel *c, struct subscription *s,
+					const struct pusher_error *error, uint64_t now_ms)
 {
 	char why[sizeof(c->hub_says) + 80];
 
@@ -480,11 +490,13 @@ static void subscription_refused_by_hub(struct channel *c, struct subscription *
 		subscription_refused(c, s, c->hub_says, now_ms);
 		return;
 	}
-	snprintf(why, sizeof(why), "our signature is not taken, check key and secret_file (%s)", c->hub_says);
+	snprintf(why, sizeof(why), "our signature is not taken, check key and secret_file (%s)",
+		 c->hub_says);
 	subscription_refused(c, s, why, now_ms);
 }
 
-static void on_subscription_error(struct channel *c, const struct pusher_frame *frame, uint64_t now_ms)
+static void on_subscription_error(struct channel *c, const struct pusher_frame *frame,
+				  uint64_t now_ms)
 {
 	struct subscription *s = find_subscription(c, frame->channel);
 	struct pusher_error error;
@@ -530,8 +542,8 @@ static struct subscription *find_refused(struct channel *c, const struct pusher_
 
 /* Afterwards it is information, about a subscription or in general: some servers send codes
  * of every range for a single bad message. */
-static void on_late_error(struct channel *c, const struct pusher_frame *frame, const struct pusher_error *error,
-			  uint64_t now_ms)
+static void on_late_error(struct channel *c, const struct pusher_frame *frame,
+			  const struct pusher_error *error, uint64_t now_ms)
 {
 	struct subscription *s = find_refused(c, frame, error);
 
@@ -555,7 +567,8 @@ static void on_error(struct channel *c, const struct pusher_frame *frame, uint64
 		on_early_error(c, &error, now_ms);
 }
 
-static void on_ping(struct channel *c, const struct pusher_frame *frame UNUSED, uint64_t now_ms UNUSED)
+static void on_ping(struct channel *c, const struct pusher_frame *frame UNUSED,
+		    uint64_t now_ms UNUSED)
 {
 	CLEANUP(buf_deinit) struct buf pong = BUF_NULL;
 
@@ -565,7 +578,8 @@ static void on_ping(struct channel *c, const struct pusher_frame *frame UNUSED, 
 }
 
 /* That it came was what mattered: see channel_frame(). */
-static void on_pong(struct channel *c UNUSED, const struct pusher_frame *frame UNUSED, uint64_t now_ms UNUSED)
+static void on_pong(struct channel *c UNUSED, const struct pusher_frame *frame UNUSED,
+		    uint64_t now_ms UNUSED)
 {
 }
 
@@ -582,7 +596,8 @@ static const struct {
 	{ "pusher:pong", on_pong },
 };
 
-static void handle_protocol_event(struct channel *c, const struct pusher_frame *frame, uint64_t now_ms)
+static void handle_protocol_event(struct channel *c, const struct pusher_frame *frame,
+				  uint64_t now_ms)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(protocol_events); i++) {
 		if (span_is(frame->event, protocol_events[i].event)) {
@@ -619,7 +634,8 @@ int channel_add(struct channel *c, const char *name, uint64_t now_ms)
 
 	if (find_subscription(c, span_str(name)))
 		return 0;
-	subscriptions = reallocarray(c->subscriptions, c->n_subscriptions + 1, sizeof(*subscriptions));
+	subscriptions =
+		reallocarray(c->subscriptions, c->n_subscriptions + 1, sizeof(*subscriptions));
 	if (!subscriptions)
 		return -ENOMEM;
 	c->subscriptions = subscriptions;
@@ -746,7 +762,8 @@ void channel_closed(struct channel *c, unsigned int code, struct span why, uint6
 
 	if (!is_connected(c))
 		return;
-	snprintf(words, sizeof(words), "%.*s", (int)MIN(why.len, sizeof(words)), why.p ? (const char *)why.p : "");
+	snprintf(words, sizeof(words), "%.*s", (int)MIN(why.len, sizeof(words)),
+		 why.p ? (const char *)why.p : "");
 	if (!words[0] && c->hub_says[0] && now_ms - c->hub_said_ms <= SAID_FRESH_MS)
 		snprintf(words, sizeof(words), "%.150s", c->hub_says);
 	if (code)
@@ -754,7 +771,9 @@ void channel_closed(struct channel *c, unsigned int code, struct span why, uint6
 	if (code)
 		set_reason_of_code(c, code, words);
 	else
-		set_reason(c, "%s: %s", c->opened ? "the connection to the hub was lost" : "the hub cannot be reached",
+		set_reason(c, "%s: %s",
+			   c->opened ? "the connection to the hub was lost"
+				     : "the hub cannot be reached",
 			   words[0] ? words : "no reason was given");
 	begin_wait(c, code_retry(code), now_ms);
 }
@@ -780,11 +799,14 @@ uint64_t channel_next_ms(const struct channel *c)
 static void handshake_timed_out(struct channel *c, uint64_t now_ms)
 {
 	if (!c->opened)
-		set_reason(c, "no connection to the hub within %" PRIu64 " ms", c->config.handshake_ms);
+		set_reason(c, "no connection to the hub within %" PRIu64 " ms",
+			   c->config.handshake_ms);
 	else if (c->hub_says[0])
 		set_reason(c, "connected, but not welcomed: %s", c->hub_says);
 	else
-		set_reason(c, "connected, but the hub did not greet us within %" PRIu64 " ms; is it a Pusher server?",
+		set_reason(c,
+			   "connected, but the hub did not greet us within %" PRIu64
+			   " ms; is it a Pusher server?",
 			   c->config.handshake_ms);
 	give_up(c, RETRY_BACKOFF, now_ms);
 }
@@ -805,7 +827,9 @@ static void ping(struct channel *c, uint64_t now_ms)
 static void established_tick(struct channel *c, uint64_t now_ms)
 {
 	if (now_ms >= c->pong_until_ms) {
-		set_reason(c, "the hub did not answer a ping within %" PRIu64 " ms; the network may be gone",
+		set_reason(c,
+			   "the hub did not answer a ping within %" PRIu64
+			   " ms; the network may be gone",
 			   c->config.pong_timeout_ms);
 		give_up(c, RETRY_BACKOFF, now_ms);
 		return;
@@ -844,8 +868,9 @@ static struct wait wait_of_subscriptions(const struct channel *c)
 		if (s->extra || s->state == SUBSCRIPTION_CONFIRMED || s->until_ms >= wait.until_ms)
 			continue;
 		wait = (struct wait){
-			.what = s->state == SUBSCRIPTION_ASKED ? "the hub to confirm the channel"
-							       : "the next try to subscribe to the channel",
+			.what = s->state == SUBSCRIPTION_ASKED
+					? "the hub to confirm the channel"
+					: "the next try to subscribe to the channel",
 			.channel = s->name,
 			.until_ms = s->until_ms,
 		};
@@ -859,8 +884,9 @@ static struct wait wait_of(const struct channel *c)
 	case CHANNEL_WAITING:
 		return (struct wait){ "the next try to connect", "", c->until_ms };
 	case CHANNEL_CONNECTING:
-		return (struct wait){ c->opened ? "the hub's greeting" : "a connection to the hub", "",
-				      c->until_ms };
+		return (struct wait){ c->opened ? "the hub's greeting"
+						: "a connection to the hub",
+				      "", c->until_ms };
 	case CHANNEL_SUBSCRIBING:
 		return wait_of_subscriptions(c);
 	case CHANNEL_UP:

@@ -22,7 +22,7 @@ struct channel_config {
 	size_t n_names;
 	uint64_t handshake_ms, subscribe_ms, ping_interval_ms, pong_timeout_ms;
 	uint64_t backoff_least_ms, backoff_most_ms, backoff_reset_ms;
-	uint64_t probe_ms;			/* where a new try can only repeat the refusal: the longest wait */
+	uint64_t probe_ms;	/* where a new try can only repeat the refusal: the longest wait */
 	uint64_t seed;				/* of the jitter; random, fixed in tests */
 };
 
@@ -41,7 +41,8 @@ struct channel_ops {
 	/* Give up the connection, whatever it is doing; no further event of it may come in. */
 	void (*disconnect)(void *data);
 	void (*send)(void *data, struct span frame);
-	/* An event for the application: text as in the frame; payload is the data, decoded if it was a string. */
+	/* An event for the application: text as in the frame; payload is the data, decoded if it
+	 * was a string. */
 	void (*event)(void *data, struct span channel, struct span event, struct span payload);
 	/* The hub has confirmed a channel of channel_add(), on this connection. */
 	void (*added)(void *data, const char *name);
@@ -53,7 +54,8 @@ struct channel_ops {
 int channel_new(const struct channel_config *config, const struct channel_ops *ops, void *data,
 		struct channel **ret_channel) MUST_CHECK;
 struct channel *channel_free(struct channel *channel);
-/* The times for handshake, subscriptions and waits, of config; a wait that runs goes on as it is. */
+/* The times for handshake, subscriptions and waits, of config; a wait that runs goes on as it is.
+ */
 void channel_set_timing(struct channel *channel, const struct channel_config *config);
 
 /*

@@ -70,21 +70,24 @@ static void arm_timer(struct hub *hub)
 		return;
 	}
 	ms = next_ms > now_ms ? next_ms - now_ms : 0;
-	tv = (struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+	tv = (struct timeval){ .tv_sec = (time_t)(ms / 1000),
+			       .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
 	event_add(hub->timer, &tv);
 }
 
-/* ---- the day's budget ------------------------------------------------------------------------- */
+/* ---- the day's budget ------------------------------------------------------------------------ */
 
 static void count_received(struct hub *hub)
 {
-	ledger_add(hub->ledger, &(struct budget_count){ .received = 1 }, publisher_unix_s(hub->publisher));
+	ledger_add(hub->ledger, &(struct budget_count){ .received = 1 },
+		   publisher_unix_s(hub->publisher));
 }
 
 /* Of an event that has been counted as published already. */
 static void count_delivery(struct hub *hub)
 {
-	ledger_add(hub->ledger, &(struct budget_count){ .delivered = 1 }, publisher_unix_s(hub->publisher));
+	ledger_add(hub->ledger, &(struct budget_count){ .delivered = 1 },
+		   publisher_unix_s(hub->publisher));
 }
 
 /* What can be done without is left out then. */
@@ -105,7 +108,7 @@ static int make_ledger(struct hub *hub)
 	return ledger_new(hub->base, &ledger, &hub->ledger);
 }
 
-/* ---- proof of life ---------------------------------------------------------------------------- */
+/* ---- proof of life --------------------------------------------------------------------------- */
 
 static void proof_ticket_free(struct proof_ticket *ticket)
 {
@@ -160,8 +163,10 @@ static void proof_missed(struct hub *hub, uint64_t now_ms)
 {
 	char why[160];
 
-	snprintf(why, sizeof(why), "an event published to ourselves did not come back within %llu ms: "
-		 "the connection seems to be deaf", (unsigned long long)hub->proof.limit_ms);
+	snprintf(why, sizeof(why),
+		 "an event published to ourselves did not come back within %llu ms: "
+		 "the connection seems to be deaf",
+		 (unsigned long long)hub->proof.limit_ms);
 	channel_renew(hub->channel, why, now_ms);
 }
 
@@ -191,9 +196,10 @@ static void on_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
 	arm_timer(hub);
 }
 
-/* ---- the connection --------------------------------------------------------------------------- */
+/* ---- the connection -------------------------------------------------------------------------- */
 
-/* A try that ends before the hub has greeted us speaks against the address: the next one has its turn. */
+/* A try that ends before the hub has greeted us speaks against the address: the next one has its
+ * turn. */
 static void note_end(struct hub *hub)
 {
 	struct channel_status status;
@@ -271,7 +277,7 @@ static void on_resolved(void *data, const struct resolve_result *result)
 		on_closed(hub, 0, span_str(strerror(-r)));
 }
 
-/* ---- what the channel wants -------------------------------------------------------------------- */
+/* ---- what the channel wants ------------------------------------------------------------------ */
 
 static void op_connect(void *data)
 {
@@ -314,7 +320,9 @@ static void log_conflict(struct hub *hub, uint64_t now_ms)
 	    (hub->conflict_logged_ms > 0 && now_ms - hub->conflict_logged_ms < CONFLICT_QUIET_MS))
 		return;
 	hub->conflict_logged_ms = now_ms;
-	log_warn("hub", "another gateway (instance %s) answers as '%s' too: give one of them another name",
+	log_warn("hub",
+		 "another gateway (instance %s) answers as '%s' too: "
+		 "give one of them another name",
 		 status.conflict, hub->config->name);
 }
 
@@ -326,20 +334,25 @@ static void log_ignored(struct hub *hub, struct span channel, struct span event,
 
 	remote_status(hub->remote, &status);
 	n = status.n_ignored - hub->n_ignored_logged;
-	if (n == 0 || (hub->ignored_logged_ms > 0 && now_ms - hub->ignored_logged_ms < IGNORED_QUIET_MS))
+	if (n == 0 ||
+	    (hub->ignored_logged_ms > 0 && now_ms - hub->ignored_logged_ms < IGNORED_QUIET_MS))
 		return;
 	hub->n_ignored_logged = status.n_ignored;
 	hub->ignored_logged_ms = now_ms;
-	log_info("hub", "event '%s' on %s is ignored, as it is none for this gateway (%llu such events since the "
-		 "last line like this)", LOG_TEXT(event), LOG_TEXT(channel), (unsigned long long)n);
+	log_info("hub",
+		 "event '%s' on %s is ignored, as it is none for this gateway "
+		 "(%llu such events since the last line like this)",
+		 LOG_TEXT(event), LOG_TEXT(channel), (unsigned long long)n);
 }
 
 /* Somebody has another key, or the hub relays what was sent in clear. */
 static void note_unreadable(struct hub *hub, struct span channel)
 {
 	if (hub->n_unreadable++ == 0)
-		log_warn("hub", "an event on %s is not encrypted with our master key, and ignored, as others "
-			 "like it will be", LOG_TEXT(channel));
+		log_warn("hub",
+			 "an event on %s is not encrypted with our master key, and ignored, "
+			 "as others like it will be",
+			 LOG_TEXT(channel));
 }
 
 /* The one place where data of an event is opened. */
@@ -371,7 +384,8 @@ static void log_up(const struct hub *hub)
 	size_t len = 0;
 
 	for (size_t i = 0; i < config->n_channels && len < sizeof(names); i++)
-		len += (size_t)snprintf(names + len, sizeof(names) - len, " %s", config->channels[i]);
+		len += (size_t)snprintf(names + len, sizeof(names) - len, " %s",
+					config->channels[i]);
 	log_info("hub", "connected to %s, subscribed to%s", config->host, names);
 }
 
@@ -443,7 +457,7 @@ static const struct channel_ops channel_ops = {
 	.state = op_state,
 };
 
-/* ---- what the remote side wants ------------------------------------------------------------------ */
+/* ---- what the remote side wants -------------------------------------------------------------- */
 
 /* Progress of a remote call, on its way. */
 struct hub_progress {
@@ -473,14 +487,16 @@ static void on_progress_published(void *data, const struct outbox_end *end UNUSE
 	arm_timer(hub);
 }
 
-/* Answers go before: where they have to wait, or little is left of the day's budget, progress is left out. */
+/* Answers go before: where they have to wait, or little is left of the day's budget, progress is
+ * left out. */
 static bool publish_progress(struct hub *hub, const struct outbox_event *event, void *of)
 {
 	struct hub_progress *progress;
 	struct outbox_status status;
 
 	publisher_status(hub->publisher, &status);
-	if (is_budget_low(hub) || status.pause != OUTBOX_RUNNING || status.bytes_waiting > hub->config->publish_queue / 2)
+	if (is_budget_low(hub) || status.pause != OUTBOX_RUNNING ||
+	    status.bytes_waiting > hub->config->publish_queue / 2)
 		return false;
 	progress = malloc(sizeof(*progress));
 	if (!progress)
@@ -494,7 +510,8 @@ static bool publish_progress(struct hub *hub, const struct outbox_event *event, 
 	return false;
 }
 
-/* Our own connection does not get it: it would come back to us, and count. But for what we asked ourselves. */
+/* Our own connection does not get it: it would come back to us, and count. But for what we asked
+ * ourselves. */
 static bool op_publish(void *data, const struct remote_publication *publication)
 {
 	struct hub *hub = data;
@@ -529,7 +546,7 @@ static const struct remote_ops remote_ops = {
 	.timer = op_timer,
 };
 
-/* ---- events of local processes --------------------------------------------------------------------- */
+/* ---- events of local processes --------------------------------------------------------------- */
 
 static void publication_free(struct publication *p)
 {
@@ -537,13 +554,15 @@ static void publication_free(struct publication *p)
 	free(p);
 }
 
-/* Whether it may have been sent on is known to the outbox only: one of its tries may be in doubt. */
+/* Whether it may have been sent on is known to the outbox only: one of its tries may be in doubt.
+ */
 static void on_published(void *data, const struct outbox_end *end)
 {
 	struct publication *p = data;
 	struct hub *hub = p->hub;
 	uint64_t id = p->id;
-	bool refused = end->status >= 400 && end->status < 500 && end->status != 408 && end->status != 429;
+	bool refused = end->status >= 400 && end->status < 500 && end->status != 408 &&
+		       end->status != 429;
 
 	publication_free(p);
 	hub->handler->published(hub->handler_data, id,
@@ -551,7 +570,8 @@ static void on_published(void *data, const struct outbox_end *end)
 				end->in_doubt ? CHAPI_RAN_UNKNOWN : CHAPI_RAN_NO, end->error);
 }
 
-int hub_publish(struct hub *hub, struct span channel, struct span event, struct span text, uint64_t id)
+int hub_publish(struct hub *hub, struct span channel, struct span event, struct span text,
+		uint64_t id)
 {
 	const struct outbox_event out = {
 		.channel = channel,
@@ -587,7 +607,7 @@ bool hub_withdraw(struct hub *hub, uint64_t id)
 	return true;
 }
 
-/* ---- other gateways --------------------------------------------------------------------------- */
+/* ---- other gateways -------------------------------------------------------------------------- */
 
 static void on_listed(void *data, uint64_t id, struct span list, const char *error)
 {
@@ -635,7 +655,7 @@ bool hub_is_idle(const struct hub *hub)
 	return status.n_waiting == 0;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 /* "http://[USER:PASSWORD@]HOST[:PORT]"; an IPv6 address stands in brackets. */
 static bool parse_proxy(struct hub *hub, const char *text)
@@ -665,7 +685,8 @@ static int make_path(struct hub *hub)
 
 	if (config->proxy && !parse_proxy(hub, config->proxy))
 		return -ENOMEM;
-	if (asprintf(&hub->path, "%s/app/%s?protocol=7&client=" CLIENT_NAME "&version=" PACKAGE_VERSION,
+	if (asprintf(&hub->path,
+		     "%s/app/%s?protocol=7&client=" CLIENT_NAME "&version=" PACKAGE_VERSION,
 		     config->path_prefix ? config->path_prefix : "", config->key) < 0) {
 		hub->path = NULL;
 		return -ENOMEM;
@@ -769,7 +790,9 @@ static int make_sealed(struct hub *hub)
 		return sealed_init(&hub->sealed, NULL);
 	len = MIN(strlen(text), sizeof(key));
 	memcpy(key, text, len);
-	r = base64_decode(key, len, &len) && len == SEALED_KEY_LEN ? sealed_init(&hub->sealed, key) : -EINVAL;
+	r = base64_decode(key, len, &len) && len == SEALED_KEY_LEN
+		    ? sealed_init(&hub->sealed, key)
+		    : -EINVAL;
 	sign_wipe(key, sizeof(key));
 	return r;
 }
@@ -790,7 +813,8 @@ static int build(struct hub *hub, struct router *router)
 	if (r == 0)
 		r = make_sealed(hub);
 	if (r == 0)
-		r = publisher_new(hub->base, hub->config, &hub->sealed, hub->ledger, &hub->publisher);
+		r = publisher_new(hub->base, hub->config, &hub->sealed, hub->ledger,
+				  &hub->publisher);
 	if (r == 0)
 		r = ws_new(hub->base, &ws_handler, hub, &hub->ws);
 	if (r == 0)

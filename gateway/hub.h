@@ -15,8 +15,10 @@ struct others;
 
 /* Called from the loop. */
 struct hub_handler {
-	/* What became of hub_publish(): error NULL: the hub has it; else one line, and code and ran as in an answer. */
-	void (*published)(void *data, uint64_t id, int code, enum chapi_ran ran, const char *error);
+	/* What became of hub_publish(): error NULL: the hub has it; else one line, and code and
+	 * ran as in an answer. */
+	void (*published)(void *data, uint64_t id, int code, enum chapi_ran ran,
+			  const char *error);
 	/* Of other gateways: as router_gateways() and the others of the router. */
 	void (*gateways)(void *data, uint64_t id, struct span list, const char *error);
 	void (*elsewhere_answer)(void *data, void *call, const struct party_response *response);
@@ -35,7 +37,8 @@ void hub_reconfigure(struct hub *hub);	/* reloadable values in the config are ot
 void hub_reconnect(struct hub *hub);	/* tries at once if it waits */
 /* An event of a local process's own: never sent twice. 0, -ENOBUFS (the queue is full), -ENOKEY
  * (the channel is encrypted) or -ENOMEM. */
-int hub_publish(struct hub *hub, struct span channel, struct span event, struct span text, uint64_t id) MUST_CHECK;
+int hub_publish(struct hub *hub, struct span channel, struct span event, struct span text,
+		uint64_t id) MUST_CHECK;
 /* Takes such an event back by its id. false: it is under way, or has ended: its end is told. */
 bool hub_withdraw(struct hub *hub, uint64_t id);
 /* Calls to other gateways: see others.h. */

@@ -37,7 +37,7 @@ struct hub {
 	struct proof proof;
 	struct list proof_tickets;
 	bool is_up;			/* the channel was when it last told */
-	bool clock_trouble;		/* the last try failed as the clock and a certificate do not agree */
+	bool clock_trouble;	/* the last try failed, by the clock a certificate is not valid */
 	const struct hub_handler *handler;
 	void *handler_data;
 	struct list publications;
@@ -51,7 +51,7 @@ struct hub {
 	uint64_t conflict_logged_ms;	/* 0: never */
 	uint64_t ignored_logged_ms;	/* likewise */
 	uint64_t n_ignored_logged;	/* how many there were then */
-	uint64_t n_unreadable;		/* events of encrypted channels that are not closed with our key */
+	uint64_t n_unreadable;	/* events of encrypted channels that are not closed with our key */
 	uint64_t n_dropped;		/* events that found no place in the publisher's queue */
 };
 

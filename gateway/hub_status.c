@@ -189,7 +189,9 @@ static void put_wait(const struct hub *hub, const struct channel_status *status,
 	char text[300];
 
 	snprintf(text, sizeof(text), "%s%s%s%s",
-		 hub->clock_trouble && status->state == CHANNEL_WAITING ? "the clock to be set, or " : "",
+		 hub->clock_trouble && status->state == CHANNEL_WAITING
+			 ? "the clock to be set, or "
+			 : "",
 		 status->waits_for, *status->waits_channel ? " " : "", status->waits_channel);
 	put_text(out, "waits_for", text);
 	put_until(out, status->until_ms);
@@ -241,5 +243,6 @@ void hub_health(const struct hub *hub, struct hub_health *ret_health)
 		.name_conflict = remote.n_name_conflicts > 0 &&
 				 read_now().ms - remote.conflict_ms < CONFLICT_FRESH_MS,
 	};
-	snprintf(ret_health->publish_error, sizeof(ret_health->publish_error), "%s", publishing.last_error);
+	snprintf(ret_health->publish_error, sizeof(ret_health->publish_error), "%s",
+		 publishing.last_error);
 }

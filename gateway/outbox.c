@@ -25,7 +25,7 @@
 #include "gateway/timers.h"
 
 #define NEVER UINT64_MAX
-#define BATCH_FRAME 16		/* bytes of a batch's body around its events, and between two of them */
+#define BATCH_FRAME 16 /* bytes of a batch's body around its events, and between two of them */
 
 struct entry {
 	struct list link;
@@ -74,7 +74,8 @@ struct outbox {
 
 static struct pusher_event entry_event(const struct entry *e, const char *socket_id)
 {
-	const uint8_t *channel = e->text, *event = channel + e->channel_len, *payload = event + e->event_len;
+	const uint8_t *channel = e->text, *event = channel + e->channel_len,
+		      *payload = event + e->event_len;
 
 	return (struct pusher_event){
 		.name = span_of(event, e->event_len),
@@ -176,7 +177,8 @@ static void entry_end(struct outbox *o, struct entry *e, unsigned int status)
 	list_add_tail(&o->done, &e->link);
 }
 
-static void PRINTF(4, 5) entry_fail(struct outbox *o, struct entry *e, unsigned int status, const char *fmt, ...)
+static void PRINTF(4, 5)
+	entry_fail(struct outbox *o, struct entry *e, unsigned int status, const char *fmt, ...)
 {
 	va_list args;
 
@@ -191,7 +193,8 @@ static void PRINTF(4, 5) entry_fail(struct outbox *o, struct entry *e, unsigned 
 static void entry_expire(struct outbox *o, struct entry *e)
 {
 	if (o->status.trouble[0])
-		entry_fail(o, e, o->status.last_status, "it has waited too long: %s", o->status.trouble);
+		entry_fail(o, e, o->status.last_status, "it has waited too long: %s",
+			   o->status.trouble);
 	else
 		entry_fail(o, e, 0, "it has waited too long");
 }
@@ -233,8 +236,8 @@ static bool is_old_news(const struct outbox *o, const struct outbox_request *req
 }
 
 /* Trouble while the quota is used up does not end that. */
-static void pause_for_trouble(struct outbox *o, const struct outbox_request *request, const char *text,
-			      uint64_t least_ms, uint64_t now_ms)
+static void pause_for_trouble(struct outbox *o, const struct outbox_request *request,
+			      const char *text, uint64_t least_ms, uint64_t now_ms)
 {
 	uint64_t until_ms;
 
@@ -250,8 +253,8 @@ static void pause_for_trouble(struct outbox *o, const struct outbox_request *req
 	set_trouble(o, o->status.pause == OUTBOX_QUOTA ? OUTBOX_QUOTA : OUTBOX_TROUBLE, text);
 }
 
-static void pause_for_quota(struct outbox *o, const struct outbox_request *request, const char *text,
-			    uint64_t least_ms, uint64_t now_ms)
+static void pause_for_quota(struct outbox *o, const struct outbox_request *request,
+			    const char *text, uint64_t least_ms, uint64_t now_ms)
 {
 	uint64_t ms = backoff_between(&o->backoff, o->config.probe_ms / 3, o->config.probe_ms);
 
@@ -324,8 +327,10 @@ static void again_or_never(const struct turn_out *t, struct entry *e)
 
 	e->in_doubt = true;
 	if (!e->has_id) {
-		entry_fail(o, e, t->verdict->status, "%s; it may have been published, and is not sent again "
-			   "as it has no id", t->verdict->text);
+		entry_fail(o, e, t->verdict->status,
+			   "%s; it may have been published, and is not sent again "
+			   "as it has no id",
+			   t->verdict->text);
 		return;
 	}
 	e->alone = e->tries > 1;
@@ -407,8 +412,8 @@ static void request_free(struct outbox_request *request)
 	free(request);
 }
 
-void outbox_answer(struct outbox *o, struct outbox_request *request, const struct verdict_answer *answer,
-		   uint64_t now_ms)
+void outbox_answer(struct outbox *o, struct outbox_request *request,
+		   const struct verdict_answer *answer, uint64_t now_ms)
 {
 	struct verdict verdict;
 
@@ -425,7 +430,8 @@ void outbox_answer(struct outbox *o, struct outbox_request *request, const struc
 
 static bool has_room(const struct outbox *o)
 {
-	return o->status.n_under_way < (o->status.pause == OUTBOX_RUNNING ? o->config.connections : 1);
+	return o->status.n_under_way <
+	       (o->status.pause == OUTBOX_RUNNING ? o->config.connections : 1);
 }
 
 static void request_add(struct outbox *o, struct outbox_request *request, struct entry *e)
@@ -440,7 +446,8 @@ static void request_add(struct outbox *o, struct outbox_request *request, struct
 
 static bool goes_along(const struct outbox *o, const struct entry *e, size_t len)
 {
-	return !e->alone && (o->config.request_max == 0 || len + e->body_len <= o->config.request_max);
+	return !e->alone &&
+	       (o->config.request_max == 0 || len + e->body_len <= o->config.request_max);
 }
 
 /* As many as go together, in their order. The quota is tried with one. */
@@ -472,7 +479,8 @@ struct outbox_request *outbox_take(struct outbox *o, uint64_t now_ms)
 	request = calloc(1, sizeof(*request));
 	if (!request) {
 		o->pause_until_ms = backoff_later(now_ms, backoff_ms(&o->backoff, 0));
-		set_trouble(o, MAX(o->status.pause, OUTBOX_TROUBLE), "there is no memory to send anything");
+		set_trouble(o, MAX(o->status.pause, OUTBOX_TROUBLE),
+			    "there is no memory to send anything");
 		return NULL;
 	}
 	list_init(&request->entries);
@@ -494,7 +502,8 @@ bool outbox_request_is_once(const struct outbox_request *request)
 	return request->once;
 }
 
-void outbox_request_put(const struct outbox_request *request, const char *socket_id, struct buf *out)
+void outbox_request_put(const struct outbox_request *request, const char *socket_id,
+			struct buf *out)
 {
 	const char *before = "{\"batch\":[";
 	struct entry *e;
@@ -515,7 +524,8 @@ void outbox_request_put(const struct outbox_request *request, const char *socket
 
 /* ---- events --------------------------------------------------------------------------------- */
 
-int outbox_add(struct outbox *o, const struct outbox_event *event, outbox_fn fn, void *data, uint64_t now_ms)
+int outbox_add(struct outbox *o, const struct outbox_event *event, outbox_fn fn, void *data,
+	       uint64_t now_ms)
 {
 	struct entry *e = entry_new(event, fn, data);
 

@@ -22,7 +22,7 @@ struct outbox_config {
 	size_t request_max;		/* of a batch's body; 0: no limit */
 	uint64_t grace_ms;		/* beyond an event's deadline */
 	uint64_t backoff_least_ms, backoff_most_ms;
-	uint64_t probe_ms;		/* when the quota is used up: the longest wait before the next try */
+	uint64_t probe_ms;	/* when the quota is used up: the longest wait */
 	unsigned int connections;	/* requests at once */
 	unsigned int batch;		/* events in one request */
 	uint64_t seed;			/* of the jitter; random, fixed in tests */
@@ -48,12 +48,15 @@ struct outbox_end {
 };
 typedef void (*outbox_fn)(void *data, const struct outbox_end *end);
 
-int outbox_new(const struct outbox_config *config, uint64_t now_ms, struct outbox **ret_outbox) MUST_CHECK;
+int outbox_new(const struct outbox_config *config, uint64_t now_ms,
+	       struct outbox **ret_outbox) MUST_CHECK;
 /* From now on; the seed is not looked at. What is under way goes on as it is. */
 void outbox_set_limits(struct outbox *outbox, const struct outbox_config *config);
-struct outbox *outbox_free(struct outbox *outbox);	/* what waits is dropped, callbacks are not called */
+/* What waits is dropped, callbacks are not called. */
+struct outbox *outbox_free(struct outbox *outbox);
 
-/* Takes a copy. 0: fn (may be NULL) is called once, by outbox_finish(); OUTBOX_E_FULL or -ENOMEM: it is not. */
+/* Takes a copy. 0: fn (may be NULL) is called once, by outbox_finish(); OUTBOX_E_FULL or -ENOMEM:
+ * it is not. */
 int outbox_add(struct outbox *outbox, const struct outbox_event *event, outbox_fn fn, void *data,
 	       uint64_t now_ms) MUST_CHECK;
 
@@ -61,17 +64,21 @@ int outbox_add(struct outbox *outbox, const struct outbox_event *event, outbox_f
  * has it; the callback is called. */
 bool outbox_withdraw(struct outbox *outbox, const void *data);
 
-/* The next request that may be sent now, NULL if none may or there is no memory. outbox_answer() has to follow. */
+/* The next request that may be sent now, NULL if none may or there is no memory. outbox_answer()
+ * has to follow. */
 struct outbox_request *outbox_take(struct outbox *outbox, uint64_t now_ms);
-bool outbox_request_is_batch(const struct outbox_request *request);	/* batch_events, not events */
-bool outbox_request_is_once(const struct outbox_request *request);	/* must not be repeated below us */
+bool outbox_request_is_batch(const struct outbox_request *request); /* batch_events, not events */
+/* Must it not be repeated below us? */
+bool outbox_request_is_once(const struct outbox_request *request);
 /* Appends the body. socket_id: of our connection as it is now; "": none. */
-void outbox_request_put(const struct outbox_request *request, const char *socket_id, struct buf *out);
+void outbox_request_put(const struct outbox_request *request, const char *socket_id,
+			struct buf *out);
 /* Ends the request. */
-void outbox_answer(struct outbox *outbox, struct outbox_request *request, const struct verdict_answer *answer,
-		   uint64_t now_ms);
+void outbox_answer(struct outbox *outbox, struct outbox_request *request,
+		   const struct verdict_answer *answer, uint64_t now_ms);
 
-uint64_t outbox_next_ms(const struct outbox *outbox);	/* when to call take and finish; UINT64_MAX: never */
+/* When to call take and finish; UINT64_MAX: never. */
+uint64_t outbox_next_ms(const struct outbox *outbox);
 /* Tells of the events that have ended. In fn outbox_add() is allowed. */
 void outbox_finish(struct outbox *outbox, uint64_t now_ms);
 
@@ -82,7 +89,8 @@ void outbox_hurry(struct outbox *outbox);
 /* This machine's clock was set: what was known of its fault holds no more. */
 void outbox_clock_set(struct outbox *outbox);
 
-int64_t outbox_clock_offset_s(const struct outbox *outbox);	/* to be added to our time in signatures */
+/* To be added to our time in signatures. */
+int64_t outbox_clock_offset_s(const struct outbox *outbox);
 
 enum outbox_pause {
 	OUTBOX_RUNNING,
@@ -92,13 +100,13 @@ enum outbox_pause {
 
 struct outbox_status {
 	uint64_t n_published, n_failed;
-	uint64_t n_excluding;		/* of those published: our own connection did not get them */
+	uint64_t n_excluding;	/* of those published: our own connection did not get them */
 	uint64_t n_repeated;		/* events that were sent again */
 	uint64_t n_requests;
 	size_t n_waiting, bytes_waiting;	/* those under way included */
 	unsigned int n_under_way;	/* requests */
 	enum outbox_pause pause;
-	uint64_t until_ms;		/* paused: no try before; 0: one is under way, or nothing is paused */
+	uint64_t until_ms;	/* paused: no try before; 0: one is under way, or no pause */
 	unsigned int last_status;	/* of the last answer; 0: none came */
 	char trouble[200];		/* why it is paused; "" */
 	char last_error[200];		/* of the last event given up; "" */

@@ -25,7 +25,7 @@
 #include "gateway/turn.h"
 #include "libchapi-ipc/list.h"
 
-#define HEAD_LEN 1024		/* of a request, about: what max_request_bytes leaves for the body */
+#define HEAD_LEN 1024 /* of a request, about: what max_request_bytes leaves for the body */
 #define QUIET_S 60		/* the same trouble is logged once in this time */
 
 /* A request under way. */
@@ -123,7 +123,8 @@ static void log_pause(struct publisher *p, const struct outbox_status *status)
 
 	if (is_worth_a_line(p, status->trouble))
 		log_warn("publisher", "%s: %s; %zu events wait, next try in %llu.%llu s",
-			 status->pause == OUTBOX_QUOTA ? "publishing has stopped" : "cannot publish",
+			 status->pause == OUTBOX_QUOTA ? "publishing has stopped"
+						       : "cannot publish",
 			 status->trouble, status->n_waiting, (unsigned long long)(ms / 1000),
 			 (unsigned long long)(ms % 1000 / 100));
 }
@@ -132,7 +133,8 @@ static void log_success(struct publisher *p)
 {
 	if (!p->logged[0])
 		return;
-	log_info("publisher", "publishing works again, %llu events were lost", (unsigned long long)p->n_lost);
+	log_info("publisher", "publishing works again, %llu events were lost",
+		 (unsigned long long)p->n_lost);
 	p->logged[0] = '\0';
 	p->n_unlogged = 0;
 	p->n_lost = 0;
@@ -146,7 +148,8 @@ static void note_news(struct publisher *p, const struct outbox_status *before)
 	outbox_status(p->outbox, &status);
 	count_published(p, before, &status);
 	if (status.clock_offset_s != before->clock_offset_s)
-		log_warn("publisher", "this machine's clock is %lld s off by the hub's, which is used instead",
+		log_warn("publisher",
+			 "this machine's clock is %lld s off by the hub's, which is used instead",
 			 (long long)-status.clock_offset_s);
 	if (status.n_failed > before->n_failed)
 		log_failure(p, status.last_error);
@@ -176,8 +179,8 @@ static void post_free(struct post *post)
 }
 
 /* libcurl's words for a certificate leave out the clock. */
-static const char *error_text(const struct publisher *p, const struct http_response *response, char *out,
-			      size_t out_len)
+static const char *error_text(const struct publisher *p, const struct http_response *response,
+			      char *out, size_t out_len)
 {
 	if (!response->error || response->certificate_error == 0)
 		return response->error;
@@ -277,7 +280,8 @@ static void arm_timer(struct publisher *p)
 		return;
 	}
 	ms = next_ms - now_ms;
-	tv = (struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+	tv = (struct timeval){ .tv_sec = (time_t)(ms / 1000),
+			       .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
 	event_add(p->timer, &tv);
 }
 
@@ -302,7 +306,8 @@ static void on_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
 }
 
 /* The one place where data of an event is closed. */
-int publisher_publish(struct publisher *p, const struct outbox_event *event, outbox_fn fn, void *data)
+int publisher_publish(struct publisher *p, const struct outbox_event *event, outbox_fn fn,
+		      void *data)
 {
 	CLEANUP(buf_deinit) struct buf store = BUF_NULL;
 	struct outbox_event closed = *event;
@@ -344,7 +349,7 @@ void publisher_clock_set(struct publisher *p)
 	arm_timer(p);
 }
 
-/* ---- what it is made of ----------------------------------------------------------------------- */
+/* ---- what it is made of ---------------------------------------------------------------------- */
 
 static int open_http(struct publisher *p, struct event_base *base)
 {
@@ -364,7 +369,8 @@ static size_t body_max(const struct config *config)
 {
 	if (config->max_request_bytes == 0)
 		return 0;
-	return config->max_request_bytes > 2 * HEAD_LEN ? config->max_request_bytes - HEAD_LEN : HEAD_LEN;
+	return config->max_request_bytes > 2 * HEAD_LEN ? config->max_request_bytes - HEAD_LEN
+							: HEAD_LEN;
 }
 
 struct room publisher_room(const struct config *config)
@@ -444,7 +450,8 @@ static void ask_free(struct ask *ask)
 	free(ask);
 }
 
-/* Some servers say an error with status 200, in the body: whoever reads that finds nothing in it. */
+/* Some servers say an error with status 200, in the body: whoever reads that finds nothing in it.
+ */
 static void on_asked(void *data, const struct http_response *response)
 {
 	struct ask *ask = data;
@@ -460,7 +467,8 @@ static void on_asked(void *data, const struct http_response *response)
 	ask_free(ask);
 }
 
-static int ask_send(struct publisher *p, struct ask *ask, const struct target *target, const char *query)
+static int ask_send(struct publisher *p, struct ask *ask, const struct target *target,
+		    const char *query)
 {
 	CLEANUP(buf_deinit) struct buf line = BUF_NULL;
 	int r = put_target(p, "GET", target, query, span_of(NULL, 0), &line);
@@ -477,7 +485,8 @@ static unsigned int cost_of(const char *query)
 	return query && strstr(query, "info=") ? 2 : 1;
 }
 
-int publisher_ask(struct publisher *p, const char *what, const char *query, publisher_ask_fn fn, void *data)
+int publisher_ask(struct publisher *p, const char *what, const char *query, publisher_ask_fn fn,
+		  void *data)
 {
 	CLEANUP(target_deinit) struct target target = { 0 };
 	struct ask *ask;
@@ -504,9 +513,11 @@ static int make_targets(struct publisher *p)
 	const struct config *config = p->config;
 	bool brackets = strchr(config->http_host, ':');
 
-	if (make_text(&p->origin, "%s://%s%s%s:%u", config->tls ? "https" : "http", brackets ? "[" : "",
-		      config->http_host, brackets ? "]" : "", config->http_port) &&
-	    make_target(&p->events, config, "events") && make_target(&p->batch, config, "batch_events"))
+	if (make_text(&p->origin, "%s://%s%s%s:%u", config->tls ? "https" : "http",
+		      brackets ? "[" : "", config->http_host, brackets ? "]" : "",
+		      config->http_port) &&
+	    make_target(&p->events, config, "events") &&
+	    make_target(&p->batch, config, "batch_events"))
 		return 0;
 	return -ENOMEM;
 }

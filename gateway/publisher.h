@@ -23,10 +23,12 @@ enum {
 };
 
 /* config, sealed and ledger outlive it; what the hub takes and answers is counted in the ledger. */
-int publisher_new(struct event_base *base, const struct config *config, const struct sealed *sealed,
-		  struct ledger *ledger, struct publisher **ret_publisher) MUST_CHECK;
-void publisher_reconfigure(struct publisher *publisher);	/* values in the config are others now */
-struct publisher *publisher_free(struct publisher *publisher);	/* what waits is dropped, callbacks are not called */
+int publisher_new(struct event_base *base, const struct config *config,
+		  const struct sealed *sealed, struct ledger *ledger,
+		  struct publisher **ret_publisher) MUST_CHECK;
+void publisher_reconfigure(struct publisher *publisher); /* values in the config are others now */
+/* What waits is dropped, callbacks are not called. */
+struct publisher *publisher_free(struct publisher *publisher);
 
 /*
  * Takes a copy; on an encrypted channel of what only its subscribers can read. fn (may be NULL) is
@@ -39,16 +41,16 @@ int publisher_publish(struct publisher *publisher, const struct outbox_event *ev
 bool publisher_withdraw(struct publisher *publisher, const void *data);
 
 /*
- * What the hub answers to a question. body: JSON, borrowed for the time of the call; error: NULL, or
- * one line that says why there is none.
+ * What the hub answers to a question. body: JSON, borrowed for the time of the call; error: NULL,
+ * or one line that says why there is none.
  */
 typedef void (*publisher_ask_fn)(void *data, struct span body, const char *error);
 /*
  * GET of what: "channels" or "channels/NAME"; query: as for sign_http(), or NULL. fn is called
  * once, later, unless the publisher is freed before; not if this failed. 0 or a negative errno.
  */
-int publisher_ask(struct publisher *publisher, const char *what, const char *query, publisher_ask_fn fn,
-		  void *data) MUST_CHECK;
+int publisher_ask(struct publisher *publisher, const char *what, const char *query,
+		  publisher_ask_fn fn, void *data) MUST_CHECK;
 
 /* Of our connection to the hub, for events that are not to come back; "": there is none. */
 void publisher_set_socket_id(struct publisher *publisher, const char *socket_id);
