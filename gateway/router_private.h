@@ -2,7 +2,9 @@
 /*
  * What the router's own files share. Nobody else includes this.
  *
- *     router.c     parties, messages in, the one answer to each request
+ *     router.c     life, settings, parties, deadlines, the end
+ *     incoming.c   messages in, and calls of the hub side
+ *     request.c    what a request may, what it costs, the one answer to it
  *     methods.c    what a process may ask, and what is told about names and the gateway
  *     builtin.c    the gateway's own functions
  *     names.c      holding names: register, pause, drain, and what follows when holders change
@@ -12,7 +14,7 @@
  *     pending.c    requests other than calls that are answered later
  *     monitor.c    who watches, and what is shown
  *
- * Who handles a request does not answer it: it says what the answer is, and router.c gives
+ * Who handles a request does not answer it: it says what the answer is, and request.c gives
  * it, once. Who changes the holders of a name, or ends a call of it, does not look at what
  * waits for it: the name is marked (router_unsettle()), and dealt with when all else is done.
  */
@@ -95,6 +97,8 @@ static inline void router_spend(struct router *router, uint64_t steps)
 	router->work += steps;
 }
 
+/* ---- request.c ---- */
+
 /* Sets the failure: code, with the code's usual "ran"; words for people. "busy" also says when
  * to try again, which needs router->answer. */
 enum outcome request_fail(struct request *q, int code, const char *fmt, ...) PRINTF(3, 4);
@@ -103,6 +107,7 @@ enum outcome request_fail_memory(struct request *q);
 enum outcome request_done(struct request *q);
 enum outcome request_done_nil(struct request *q);
 /* The same for a call that is over later than its request. */
+void router_set_failure(struct failure *failure, int code, const char *words);
 void router_fail(struct router *router, struct failure *ret, int code, const char *fmt, ...)
 	PRINTF(4, 5);
 /* Adds to a failure whose details are empty: what is too large, and what may be; try again after
@@ -114,6 +119,10 @@ void router_retry_after(struct router *router, struct failure *failure, uint64_t
 void router_answer(struct router *router, struct party *to, uint64_t token, bool full,
 		   const struct party_response *response);
 void router_put_failure(struct buf *b, const struct failure *failure);
+/* Gives a request its answer, unless that comes later. */
+void request_answer(struct request *q, enum outcome outcome);
+/* What was put together for an answer is not needed any more. */
+void router_forget_answer(struct router *router);
 
 /* Charges bytes to a party; false: that is more than it may have, and the failure is set. */
 bool request_charge(struct request *q, size_t n) MUST_CHECK;

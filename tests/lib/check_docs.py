@@ -133,7 +133,7 @@ def method_problems():
 def notification_problems():
     names = set(found('gateway/wire.c', r'message_put_notification\(out, "(\w+)"'))
     names |= set(found('gateway/wire.c', r'put_notice\(encoding, "(\w+)"'))
-    names |= set(found('gateway/router.c', r'span_is\(message->method, "(\w+)"\)'))
+    names |= set(found('gateway/incoming.c', r'span_is\(message->method, "(\w+)"\)'))
     sections = subsections('NOTIFICATIONS')
     yield from differences('notification', names, sections)
     for name in names & set(sections):
@@ -178,7 +178,7 @@ def option_problems():
 def field_problems():
     """What is put into answers, events and meta, by the calls that do it."""
     text = read(PAGE)
-    for path in ('inspect', 'methods', 'monitor', 'names', 'router', 'reload', 'doctor', 'hub_status'):
+    for path in ('inspect', 'methods', 'monitor', 'names', 'request', 'reload', 'doctor', 'hub_status'):
         source = 'gateway/%s.c' % path
         keys = found(source, r'(?:put_key_\w+|put_text|put_number|put_keys)?'
                              r'\((?:b|out|&\w+), "(\w+)"|mp_put_str\([^,]+, "(\w+)"\)')
