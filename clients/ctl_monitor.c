@@ -5,9 +5,12 @@
  * With --json each line is the event as the gateway tells it. Each line is out at once, so that
  * it can be read through a pipe.
  */
+#include <config.h>	/* _GNU_SOURCE: asprintf, open_memstream */
+
 #include "clients/ctl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -25,7 +28,7 @@ struct watch {
 
 /* ---- one event ---- */
 
-static void print_time(double seconds)
+static void put_time(FILE *out, double seconds)
 {
 	time_t whole = (time_t)seconds;
 	int ms = (int)((seconds - (double)whole) * 1000);
@@ -34,98 +37,113 @@ static void print_time(double seconds)
 
 	if (localtime_r(&whole, &tm))
 		strftime(text, sizeof(text), "%H:%M:%S", &tm);
-	printf("%s.%03d  ", text, ms);
+	fprintf(out, "%s.%03d  ", text, ms);
 }
 
 /* "LABEL TEXT" with blanks before it; nothing if the text is empty. */
-static void print_more(const char *label, const char *text)
+static void put_more(FILE *out, const char *label, const char *text)
 {
-	if (!*text)
-		return;
-	printf("  %s", label);
-	table_print_text(text);
+	if (*text)
+		fprintf(out, "  %s%s", label, text);
 }
 
+static void put_request(FILE *out, const json_t *event)
+{
+	fputs(ctl_text(event, "api"), out);
+	put_more(out, "from ", ctl_text(event, "caller"));
+	put_more(out, "", ctl_text(event, "origin"));
+	if (json_is_true(json_object_get(event, "oneway")))
+		put_more(out, "", "one-way");
+	put_more(out, "id ", ctl_text(event, "id"));
+}
+
+static void put_response(FILE *out, const json_t *event)
+{
+	const json_t *error = json_object_get(event, "error");
+
+	fputs(ctl_text(event, "api"), out);
+	fprintf(out, "  in %.1f ms", ctl_number(event, "queue_ms") + ctl_number(event, "run_ms"));
+	put_more(out, "", ctl_text(error, "code"));
+	put_more(out, "id ", ctl_text(event, "id"));
+	put_more(out, "", ctl_text(error, "message"));
+}
+
+static void put_api(FILE *out, const json_t *event)
+{
+	fputs(ctl_text(event, "name"), out);
+	put_more(out, "", ctl_text(event, "action"));
+	put_more(out, "by ", ctl_text(event, "caller"));
+	put_more(out, "", ctl_text(event, "client"));
+}
+
+static void put_peer(FILE *out, const json_t *event)
+{
+	fputs(ctl_text(event, "action"), out);
+	put_more(out, "", ctl_text(event, "caller"));
+	put_more(out, "", ctl_text(event, "client"));
+}
+
+static void put_hub(FILE *out, const json_t *event)
+{
+	fputs(ctl_text(event, "state"), out);
+	put_more(out, "", ctl_text(event, "reason"));
+}
+
+static void put_lost(FILE *out, const json_t *event)
+{
+	fprintf(out, "%lld events: they came faster than they were read",
+		ctl_integer(event, "count"));
+}
+
+static void put_event(FILE *out, const json_t *event)
+{
+	static const struct {
+		const char *kind;
+		void (*put)(FILE *out, const json_t *event);
+	} kinds[] = {
+		{ "request", put_request }, { "response", put_response }, { "api", put_api },
+		{ "peer", put_peer }, { "hub", put_hub }, { "lost", put_lost },
+	};
+	const char *kind = ctl_text(event, "kind");
+
+	put_time(out, ctl_number(event, "time"));
+	fprintf(out, "%-8s  ", kind);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strcmp(kinds[i].kind, kind) == 0)
+			kinds[i].put(out, event);
+}
+
+static void print_head(const json_t *event)
+{
+	char *line CLEANUP(cli_free) = NULL;
+	size_t len;
+	FILE *out = open_memstream(&line, &len);
+
+	if (!out)
+		return;
+	put_event(out, event);
+	if (fclose(out) == 0)
+		table_print_line(line, ctl_text(event, "state"));
+}
+
+/* A line of its own. */
 static void print_body(const json_t *event, const char *key)
 {
 	const json_t *value = json_object_get(event, key);
 	char *text CLEANUP(cli_free) = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT)
 					     : NULL;
+	char *line CLEANUP(cli_free) = NULL;
 
-	if (!text)
-		return;
-	printf("\n    %s ", key);
-	table_print_text(text);
-}
-
-static void print_request(const json_t *event)
-{
-	table_print_text(ctl_text(event, "api"));
-	print_more("from ", ctl_text(event, "caller"));
-	print_more("", ctl_text(event, "origin"));
-	if (json_is_true(json_object_get(event, "oneway")))
-		print_more("", "one-way");
-	print_more("id ", ctl_text(event, "id"));
-	print_body(event, "params");
-}
-
-static void print_response(const json_t *event)
-{
-	const json_t *error = json_object_get(event, "error");
-
-	table_print_text(ctl_text(event, "api"));
-	printf("  in %.1f ms", ctl_number(event, "queue_ms") + ctl_number(event, "run_ms"));
-	print_more("", ctl_text(error, "code"));
-	print_more("id ", ctl_text(event, "id"));
-	print_more("", ctl_text(error, "message"));
-	print_body(event, "result");
-	if (json_object_get(error, "details"))
-		print_body(error, "details");
-}
-
-static void print_api(const json_t *event)
-{
-	table_print_text(ctl_text(event, "name"));
-	print_more("", ctl_text(event, "action"));
-	print_more("by ", ctl_text(event, "caller"));
-	print_more("", ctl_text(event, "client"));
-}
-
-static void print_peer(const json_t *event)
-{
-	table_print_text(ctl_text(event, "action"));
-	print_more("", ctl_text(event, "caller"));
-	print_more("", ctl_text(event, "client"));
-}
-
-static void print_hub(const json_t *event)
-{
-	table_print_word(ctl_text(event, "state"));
-	print_more("", ctl_text(event, "reason"));
-}
-
-static void print_lost(const json_t *event)
-{
-	printf("%lld events: they came faster than they were read", ctl_integer(event, "count"));
+	if (text && asprintf(&line, "    %s %s", key, text) >= 0)
+		table_print_line(line, NULL);
 }
 
 static void print_event(const json_t *event)
 {
-	static const struct {
-		const char *kind;
-		void (*print)(const json_t *event);
-	} kinds[] = {
-		{ "request", print_request }, { "response", print_response }, { "api", print_api },
-		{ "peer", print_peer }, { "hub", print_hub }, { "lost", print_lost },
-	};
-	const char *kind = ctl_text(event, "kind");
-
-	print_time(ctl_number(event, "time"));
-	printf("%-8s  ", kind);
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (strcmp(kinds[i].kind, kind) == 0)
-			kinds[i].print(event);
-	putchar('\n');
+	print_head(event);
+	print_body(event, "params");
+	print_body(event, "result");
+	print_body(json_object_get(event, "error"), "details");
 }
 
 /* ---- all of them ---- */

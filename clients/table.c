@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -87,13 +88,6 @@ void table_print_text(const char *text)
 	fputs(clean ? clean : "?", stdout);
 }
 
-void table_print_word(const char *text)
-{
-	char *clean CLEANUP(cli_free) = make_clean(text);
-
-	print_coloured(text, clean ? clean : "?");
-}
-
 /* Of a character of len bytes; the locale's characters are those of UTF-8. */
 static size_t char_columns(const char *text, size_t len)
 {
@@ -134,6 +128,49 @@ static size_t count_columns(const char *text)
 	return columns;
 }
 
+/* ---- lines ---- */
+
+/* Of standard output; SIZE_MAX: it is no terminal. One that does not say has the usual ones. */
+static size_t line_columns(void)
+{
+	struct winsize size = { 0 };
+
+	if (!isatty(STDOUT_FILENO))
+		return SIZE_MAX;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col <= strlen(CUT))
+		return WIDTH;
+	return size.ws_col;
+}
+
+/* In place: there is room for the mark where there was text. */
+static void cut(char *text, size_t width)
+{
+	size_t n;
+
+	if (count_columns(text) > width)
+		strcpy(text + fitting_len(text, width - strlen(CUT), &n), CUT);
+}
+
+void table_print_line(const char *text, const char *state)
+{
+	char *clean CLEANUP(cli_free) = make_clean(text);
+	const char *word;
+
+	if (!clean) {
+		puts("?");
+		return;
+	}
+	cut(clean, line_columns());
+	word = state && *state ? strstr(clean, state) : NULL;
+	if (!word) {
+		puts(clean);
+		return;
+	}
+	printf("%.*s", (int)(word - clean), clean);
+	print_coloured(state, state);
+	puts(word + strlen(state));
+}
+
 /* ---- tables ---- */
 
 static void print_blanks(size_t n)
@@ -149,11 +186,8 @@ static void print_cell(const struct table_column *column, const char *text, size
 
 	if (!clean)
 		return;
+	cut(clean, width);
 	n = count_columns(clean);
-	if (n > width) {
-		strcpy(clean + fitting_len(clean, width - strlen(CUT), &n), CUT);
-		n += strlen(CUT);
-	}
 	if (column->right)
 		print_blanks(width - n);
 	if (column->state)

@@ -25,9 +25,12 @@ void table_print(const struct table_column *columns, size_t n, const json_t *row
 /* One line; a text that is too long goes on in the next, indented. */
 void table_print_field(const char *name, const char *text);
 
-/* One text without control characters, in the colour of that word (or none). */
-void table_print_word(const char *text);
-/* The same, of any length, without a colour. */
+/* One text of any length, without control characters. */
 void table_print_text(const char *text);
+/*
+ * One line: a text of any length; on a terminal what does not fit into its width is cut. state: a
+ * word of the text that is in colour; NULL: none.
+ */
+void table_print_line(const char *text, const char *state);
 
 #endif

@@ -294,6 +294,42 @@ def test_monitor_shows_events(gateway, door):
     assert process.returncode == 0
 
 
+@pytest.mark.parametrize('columns', [80, 40, 200])
+def test_monitor_keeps_to_the_width_of_the_terminal(gateway, columns):
+    """A long name, a long id and long params: each line is cut, and says that it was."""
+    done = threading.Event()
+
+    def call():
+        with gateway.connect() as caller:
+            while not done.is_set():
+                caller.request('call', 'a' * 100, {'text': 'ü' * 200 + '\n\x1b[31m'}, {'id': 'i' * 64})
+                caller.call('chapi.echo', ['short'])
+    thread = threading.Thread(target=call)
+    thread.start()
+    try:
+        script = 'stty cols %d; exec "$0" monitor -b -n 12 -k request,response' % columns
+        env = environment(CHAPI_SOCKET=gateway.socket_path, TERM='xterm')
+        shown, status = on_terminal(['/bin/sh', '-c', script, program('chapi-ctl')], env)
+    finally:
+        done.set()
+        thread.join()
+    lines = shown.splitlines()
+    assert status == 0 and max(len(line) for line in lines) == columns, shown
+    assert all(line.endswith('..') for line in lines if len(line) == columns)
+    assert any(line.startswith('    params ["short"]') for line in lines) and '\x1b' not in shown
+
+
+def test_monitor_in_a_pipe_cuts_nothing(gateway):
+    process = start(['monitor', '-b', '-n', '1', '-k', 'request'], gateway)
+    with gateway.connect() as caller:
+        def called():
+            caller.call('chapi.echo', 'x' * 500, id='i' * 64)
+            return process.poll() is not None
+        wait_until(called, 'the monitor to end')
+    head, params = process.stdout.read().splitlines()
+    assert head.endswith('id ' + 'i' * 64) and params == '    params "%s"' % ('x' * 500)
+
+
 def test_monitor_json_has_bodies_when_asked_for(gateway):
     process = start(['monitor', '--json', '--bodies', '--count', '1', '--kinds', 'request', 'chapi.e*'], gateway)
     with gateway.connect() as caller:
