@@ -320,15 +320,6 @@ static void do_resume(struct adapter *adapter, const char *command)
 	report_outcome(command, err, reply);
 }
 
-static void do_drain(struct adapter *adapter, const char *command)
-{
-	char *name CLEANUP(text_free) = text_member(command, "name");
-	chapi_reply *reply = NULL;
-	int err = chapi_drain(adapter->conn, name, 0, &reply);
-
-	report_outcome(command, err, reply);
-}
-
 /* ---- as a caller -------------------------------------------------------------------- */
 
 static void on_reply(chapi_conn *conn, const chapi_reply *reply, void *data)
@@ -354,9 +345,22 @@ static void on_progress(chapi_conn *conn, uint32_t id, const void *value, size_t
 	free(text);
 }
 
+/* Its answer goes to on_reply(). */
+static struct call *add_call(struct adapter *adapter, const char *command)
+{
+	char *tag CLEANUP(text_free) = text_member(command, "as");
+	struct call *call = &adapter->calls[adapter->n_calls++];
+
+	if (adapter->n_calls == CALLS_MAX)
+		die("too many calls", CHAPI_ERR_USAGE);
+	call->adapter = adapter;
+	snprintf(call->tag, sizeof(call->tag), "%s", tag);
+	return call;
+}
+
 static void do_call(struct adapter *adapter, const char *command)
 {
-	struct call *call = &adapter->calls[adapter->n_calls++];
+	struct call *call = add_call(adapter, command);
 	struct chapi_call_options options = {
 		.size = sizeof(options),
 		.timeout_ms = number_member(command, "timeout_ms"),
@@ -366,14 +370,23 @@ static void do_call(struct adapter *adapter, const char *command)
 	};
 	char *params CLEANUP(text_free) = member(command, "params");
 	char *api CLEANUP(text_free) = text_member(command, "api");
-	char *tag CLEANUP(text_free) = text_member(command, "as");
 	int err;
 
-	if (adapter->n_calls == CALLS_MAX)
-		die("too many calls", CHAPI_ERR_USAGE);
-	call->adapter = adapter;
-	snprintf(call->tag, sizeof(call->tag), "%s", tag);
 	err = chapi_call_json(adapter->conn, api, params, &options, on_reply, call, &call->id);
+	if (err)
+		report_refusal(call->tag, err);
+}
+
+/* While it waits for calls to end, we are told to answer them. */
+static void do_drain(struct adapter *adapter, const char *command)
+{
+	struct call *call = add_call(adapter, command);
+	char *name CLEANUP(text_free) = text_member(command, "name");
+	char args[200];
+	int err;
+
+	snprintf(args, sizeof(args), "[\"%s\"]", name);
+	err = chapi_method_json(adapter->conn, "drain", args, on_reply, call, &call->id);
 	if (err)
 		report_refusal(call->tag, err);
 }
