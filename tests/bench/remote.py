@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Calls over a hub: the gateway with a provider, a null server, the older Python library; on soketi.
+"""Calls over chapi-hub and soketi: the gateway with a provider, a null server, the older library.
 
 The null server (chapi_load --serve) parses nothing and runs nothing: what hub and generator allow.
 """
@@ -11,6 +11,7 @@ import hubs
 import service
 
 here = os.path.dirname(os.path.abspath(__file__))
+OLDER = 'older library'
 OLDER_ROUNDS = 3        # it is slow, and far from the others
 CELLS = ((1, 64, 1000), (64, 64, 3000), (64, 4096, 2000))
 
@@ -26,51 +27,58 @@ def servers(bench, app):
         'null server': lambda: hubs.Process([bench.program('chapi_load'), '--serve'] + options, 'SUBSCRIBED'),
         'chapi-gw': lambda: hubs.Provider(bench, app),
     }
-    python = os.path.join(os.environ['SOKETI_DIR'], 'venv', 'bin', 'python3')
+    python = os.path.join(os.environ.get('SOKETI_DIR', ''), 'venv', 'bin', 'python3')
     if os.path.exists(python):
-        found['older library'] = lambda: hubs.Process(
+        found[OLDER] = lambda: hubs.Process(
             [python, os.path.join(here, 'remote', 'older', 'server.py')] + options, 'SUBSCRIBED')
     return found
 
 
-def load(bench, app, label, pid, cell):
+def load(bench, hub, app, label, pid, cell):
     concurrency, size, count = cell
     done = subprocess.run(
         [bench.program('chapi_load'), '--label', label, '--concurrency', str(concurrency), '--size', str(size),
          '--count', str(count), '--watch', 'server=%d' % pid] + cpu_options(app),
         capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, 'calls were lost: %s %s' % (done.stdout, done.stderr)
-    run = dict(json.loads(done.stdout), peer=label)
+    run = dict(json.loads(done.stdout), peer=label, hub=hub)
     run['cpu_s_1000'] = run['cpu_server_s'] / count * 1000
     bench.runs.append(run)
     return run
 
 
 def measure(bench):
-    """Needs soketi in $SOKETI_DIR (tests/integration/setup.sh installs it)."""
+    """On soketi too if it is in $SOKETI_DIR (tests/integration/setup.sh installs it)."""
+    app = dict(hubs.APP, port=service.free_port())
+    with hubs.chapi_hub(bench, app):
+        measure_on(bench, 'chapi-hub', app)
     if not os.environ.get('SOKETI_DIR'):
-        print('remote: left out, as SOKETI_DIR is not set (tests/integration/setup.sh installs soketi)')
+        print('soketi: left out, as SOKETI_DIR is not set (tests/integration/setup.sh installs it)')
         return
     app = dict(hubs.APP, port=service.free_port())
     with hubs.soketi(bench.folder, app['port']):
-        found = servers(bench, app)
-        runs = {(label, cell): [] for cell in CELLS for label in found}
-        for i in range(max(3, bench.pairs * 2 // 3)):
-            # Each is first once: who comes after another finds the hub in another state.
-            order = list(found)[i % len(found):] + list(found)[:i % len(found)]
-            for label in order:
-                if label == 'older library' and i >= OLDER_ROUNDS:
-                    continue
-                with found[label]() as server:
-                    for cell in CELLS:
-                        runs[label, cell].append(load(bench, app, label, server.pid, cell))
-        for cell in CELLS:
-            show(bench, cell, {label: runs[label, cell] for label in found})
+        measure_on(bench, 'soketi', app)
 
 
-def show(bench, cell, runs):
+def measure_on(bench, hub, app):
+    found = servers(bench, app)
+    runs = {(label, cell): [] for cell in CELLS for label in found}
+    for i in range(max(3, bench.pairs * 2 // 3)):
+        # Each is first once: who comes after another finds the hub in another state.
+        order = list(found)[i % len(found):] + list(found)[:i % len(found)]
+        for label in order:
+            if label == OLDER and i >= OLDER_ROUNDS:
+                continue
+            with found[label]() as server:
+                for cell in CELLS:
+                    runs[label, cell].append(load(bench, hub, app, label, server.pid, cell))
+    for cell in CELLS:
+        show(bench, hub, cell, {label: runs[label, cell] for label in found})
+
+
+def show(bench, hub, cell, runs):
     null = bench.median(runs['null server'], 'calls_per_s')
-    bench.table('remote, soketi: concurrency %d, %d B' % cell[:2],
+    bench.table('remote, %s: concurrency %d, %d B' % (hub, *cell[:2]),
                 ['server', 'calls/s', 'of null', 'p50 ms', 'CPU s/1000 calls'],
                 [[label, bench.spread(some, 'calls_per_s', 0), '%.2f' % (bench.median(some, 'calls_per_s') / null),
                   bench.spread(some, 'p50_ms'), bench.spread(some, 'cpu_s_1000', 3)]

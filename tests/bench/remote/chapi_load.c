@@ -743,7 +743,7 @@ static void ws_open(void)
 	if (c_open(&W))
 		die("cannot connect to %s:%d", O.host, O.port);
 	b_fmt(&W.out,
-	      "GET /app/%s?protocol=7&client=chapi_load&version=1 HTTP/1.1\r\nHost: "
+	      "GET /app/%s?protocol=7&client=chapi_load&version=1.0.0 HTTP/1.1\r\nHost: "
 	      "%s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 	      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
 	      O.key, O.host, O.port);
