@@ -9,7 +9,7 @@
 #include "gateway/parts.h"
 #include "gateway/record.h"
 
-/* What a repeat says in each part: names, a number, and an instance of which each byte is escaped. */
+/* What a repeat says in each part: names, a number, an instance with each byte escaped. */
 #define AGAIN_LEN (48 + 2 * RECORD_ID_MAX)
 
 /* The record as it was the first time. */

@@ -137,7 +137,8 @@ bool budget_is_low(struct budget *b, int64_t unix_s)
 void budget_put(const struct budget *b, struct buf *out)
 {
 	buf_printf(out, "chapi-budget 1\ntoday %" PRId64 " " COUNT_OUT "\nundated " COUNT_OUT
-		   "\nbefore %" PRId64 " " COUNT_OUT "\nlater %" PRId64 " " COUNT_OUT "\nwarned %u\n",
+		   "\nbefore %" PRId64 " " COUNT_OUT "\nlater %" PRId64 " " COUNT_OUT
+		   "\nwarned %u\n",
 		   b->today.day, ARGS(b->today.count), ARGS(b->undated), b->before.day,
 		   ARGS(b->before.count), b->later.day, ARGS(b->later.count), b->warned);
 }
@@ -183,9 +184,9 @@ static int parse(struct span text, struct budget *ret)
 	s[text.len] = '\0';
 	if (sscanf(s, "chapi-budget 1 today %" SCNd64 " " COUNT_IN " undated " COUNT_IN
 		   " before %" SCNd64 " " COUNT_IN " later %" SCNd64 " " COUNT_IN " warned %u",
-		   &ret->today.day, PLACES(ret->today.count), PLACES(ret->undated), &ret->before.day,
-		   PLACES(ret->before.count), &ret->later.day, PLACES(ret->later.count),
-		   &ret->warned) != 16 || !is_sane(ret))
+		   &ret->today.day, PLACES(ret->today.count), PLACES(ret->undated),
+		   &ret->before.day, PLACES(ret->before.count), &ret->later.day,
+		   PLACES(ret->later.count), &ret->warned) != 16 || !is_sane(ret))
 		return BUDGET_E_DAMAGED;
 	budget_put(ret, &again);
 	if (buf_error(&again) < 0)

@@ -44,7 +44,7 @@ struct budget {
 	struct budget_day today;
 	struct budget_count undated;	/* the part of it counted since the clock is not set */
 	struct budget_day before;
-	struct budget_day later;	/* was left for today, whose count has its count in it; 0: none */
+	struct budget_day later;	/* was left for today, whose count has its in it */
 	unsigned int warned;	/* percent that were told of today */
 };
 

@@ -142,8 +142,8 @@ static void finish(struct elsewhere *e, struct outward *o, const struct party_re
 	e->ops.answer(e->data, call, response);
 }
 
-static void fail(struct elsewhere *e, struct outward *o, int code, enum chapi_ran ran, const char *message,
-		 const struct now *now)
+static void fail(struct elsewhere *e, struct outward *o, int code, enum chapi_ran ran,
+		 const char *message, const struct now *now)
 {
 	const struct failure failure = { .code = code, .ran = ran, .message = span_str(message) };
 
@@ -212,7 +212,8 @@ static void learn(struct elsewhere *e, const char *channel, struct span instance
 	if (!known)
 		known = &e->known[e->n_known++ % KNOWN_MAX];
 	snprintf(known->channel, sizeof(known->channel), "%s", channel);
-	snprintf(known->instance, sizeof(known->instance), "%.*s", (int)instance.len, (const char *)instance.p);
+	snprintf(known->instance, sizeof(known->instance), "%.*s", (int)instance.len,
+		 (const char *)instance.p);
 }
 
 /* A gateway that was started after the first sending must not take a repeat for its own. */
@@ -275,9 +276,9 @@ static bool on_send(void *data, bool is_part, struct span text)
 {
 	const struct sending *s = data;
 	struct elsewhere *e = s->elsewhere;
+	const char *event = is_part ? e->request_part_event : e->config.request_event;
 
-	return publish(e, s->outward, is_part ? e->request_part_event : e->config.request_event, text,
-		       s->outward->serial);
+	return publish(e, s->outward, event, text, s->outward->serial);
 }
 
 static int send_events(struct elsewhere *e, const struct outward *o, uint64_t now_ms)
@@ -372,8 +373,8 @@ static int read_to(const struct elsewhere *e, struct span to,
 	if (!has_only(to, is_channel ? "_-=@,.;" : "_.-") ||
 	    to.len + (is_channel ? 0 : strlen(BEACON_PREFIX)) > ELSEWHERE_TO_MAX)
 		return refuse(fault, CHAPI_ERR_INVALID_ARGUMENT,
-			      "option 'to' has to be the name of a gateway (letters, digits, '_', '.' and "
-			      "'-'), or a channel that begins with private-");
+			      "option 'to' has to be the name of a gateway (letters, digits, '_', "
+			      "'.' and '-'), or a channel that begins with private-");
 	snprintf(ret, ELSEWHERE_TO_MAX + 1, "%s%.*s", is_channel ? "" : BEACON_PREFIX, (int)to.len,
 		 (const char *)to.p);
 	return 0;
@@ -386,15 +387,18 @@ static int check_size(struct elsewhere *e, const struct outward *o, uint64_t now
 	char id[RECORD_ID_MAX + 1];
 	const struct record_ask ask = ask_of(e, o, now_ms, id);
 	size_t size = ask_size(&ask);
-	size_t limit = MAX(room_of_event(&e->config.room, span_str(o->channel)), e->config.max_record);
+	size_t room = room_of_event(&e->config.room, span_str(o->channel));
+	size_t limit = MAX(room, e->config.max_record);
 
 	if (size == 0)
 		return -ENOMEM;
 	if (size <= limit)
 		return 0;
-	*fault = (struct elsewhere_fault){ .code = CHAPI_ERR_TOO_LARGE, .size = size, .limit = limit };
-	snprintf(fault->text, sizeof(fault->text), "the request has %zu bytes, more than the %zu that "
-		 "go over the hub (max_record)", size, limit);
+	*fault = (struct elsewhere_fault){
+		.code = CHAPI_ERR_TOO_LARGE, .size = size, .limit = limit,
+	};
+	snprintf(fault->text, sizeof(fault->text), "the request has %zu bytes, more than the %zu "
+		 "that go over the hub (max_record)", size, limit);
 	return ELSEWHERE_E_REFUSED;
 }
 
@@ -409,8 +413,8 @@ static int fill(struct elsewhere *e, struct outward *o, const struct elsewhere_c
 		return r;
 	r = value_to_json(call->params, MP_VALUE_DEPTH_MAX, &o->params, &why);
 	if (r > 0) {
-		snprintf(text, sizeof(text), "the params have no form in JSON, as which they travel: %s",
-			 why.text);
+		snprintf(text, sizeof(text),
+			 "the params have no form in JSON, as which they travel: %s", why.text);
 		return refuse(fault, CHAPI_ERR_INVALID_ARGUMENT, text);
 	}
 	buf_put(&o->api, call->api.p, call->api.len);
@@ -714,8 +718,8 @@ void elsewhere_set_max_record(struct elsewhere *e, size_t max_record)
 	assemblies_set_limits(e->assemblies, &limits);
 }
 
-int elsewhere_new(const struct elsewhere_config *config, const struct elsewhere_ops *ops, void *data,
-		  uint64_t now_ms, struct elsewhere **ret_elsewhere)
+int elsewhere_new(const struct elsewhere_config *config, const struct elsewhere_ops *ops,
+		  void *data, uint64_t now_ms, struct elsewhere **ret_elsewhere)
 {
 	const struct assemblies_limits parts = assemblies_limits_of(config);
 	struct elsewhere *e = calloc(1, sizeof(*e));
@@ -726,7 +730,8 @@ int elsewhere_new(const struct elsewhere_config *config, const struct elsewhere_
 		free(e);
 		return -ENOMEM;
 	}
-	snprintf(e->request_part_event, sizeof(e->request_part_event), "%s-part", config->request_event);
+	snprintf(e->request_part_event, sizeof(e->request_part_event), "%s-part",
+		 config->request_event);
 	snprintf(e->part_event, sizeof(e->part_event), "%s-part", config->response_event);
 	e->config = *config;
 	e->ops = *ops;

@@ -34,7 +34,7 @@ struct elsewhere_config {
 struct elsewhere_publication {
 	struct span channel, event;
 	struct span payload;		/* text, the event's data */
-	uint64_t deadline_ms;		/* afterwards it is of no use, and not to be sent any more */
+	uint64_t deadline_ms;		/* afterwards it is of no use, and not to be sent */
 	bool has_id;			/* a repeat does no harm */
 	uint64_t serial;		/* for elsewhere_refused(); 0: nobody needs to know */
 };
@@ -57,8 +57,8 @@ struct elsewhere_ops {
 	void (*timer)(void *data);		/* look at elsewhere_next_ms() again */
 };
 
-int elsewhere_new(const struct elsewhere_config *config, const struct elsewhere_ops *ops, void *data,
-		  uint64_t now_ms, struct elsewhere **ret_elsewhere) MUST_CHECK;
+int elsewhere_new(const struct elsewhere_config *config, const struct elsewhere_ops *ops,
+		  void *data, uint64_t now_ms, struct elsewhere **ret_elsewhere) MUST_CHECK;
 void elsewhere_set_max_record(struct elsewhere *elsewhere, size_t max_record);
 struct elsewhere *elsewhere_free(struct elsewhere *elsewhere);	/* calls get no answer any more */
 

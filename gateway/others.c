@@ -245,8 +245,8 @@ bool others_listens(const struct others *others, struct span channel)
 	return elsewhere_listens(others->elsewhere, channel);
 }
 
-bool others_event(struct others *others, struct span channel, struct span event, struct span payload,
-		  const struct now *now)
+bool others_event(struct others *others, struct span channel, struct span event,
+		  struct span payload, const struct now *now)
 {
 	return others_listens(others, channel) &&
 	       elsewhere_event(others->elsewhere, channel, event, payload, now);

@@ -57,7 +57,7 @@ struct part {
 	uint8_t digest[32];	/* SHA-256 of the record's text */
 	struct buf slice;	/* decoded */
 	struct buf to;		/* the gateway that is meant; empty: not said */
-	bool has_retry;		/* of a request that comes again; beside the record, which stays as it was */
+	bool has_retry;		/* it comes again: said beside the record, which stays */
 	struct buf retry;	/* as in a request, see record.h; empty where that is no instance */
 	int64_t retry_ms;	/* likewise; 0: not said */
 };

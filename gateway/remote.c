@@ -246,8 +246,8 @@ bool remote_is_too_often(struct remote *r, struct remote_call *call, enum chapi_
 
 	if (bucket_take(&r->bucket, r->config.limits.max_rate, now->ms, &wait_ms))
 		return false;
-	snprintf(why, sizeof(why), "more requests than the %u a second that remote callers may make "
-		 "(max_rate); try again later", r->config.limits.max_rate);
+	snprintf(why, sizeof(why), "more requests than the %u a second that remote callers may "
+		 "make (max_rate); try again later", r->config.limits.max_rate);
 	remote_refuse_limited(r, call, ran, why, wait_ms, now);
 	return true;
 }
@@ -258,18 +258,20 @@ static bool are_too_many(struct remote *r, struct remote_call *call, const struc
 
 	if (r->status.n_running < r->config.limits.max_calls)
 		return false;
-	snprintf(why, sizeof(why), "%u calls of remote callers run already (max_calls); try again later",
+	snprintf(why, sizeof(why),
+		 "%u calls of remote callers run already (max_calls); try again later",
 		 r->config.limits.max_calls);
 	remote_refuse_limited(r, call, CHAPI_RAN_NO, why, RETRY_AFTER_MS, now);
 	return true;
 }
 
 /* wrong: NULL, or what is wrong with the request. */
-static void take_request(struct remote *r, struct remote_call **call, const char *wrong, const struct now *now)
+static void take_request(struct remote *r, struct remote_call **call, const char *wrong,
+			 const struct now *now)
 {
 	if (has_id(*call) && remote_repeat(r, *call, now))
 		return;
-	/* Before anything that would say that it did not run: this try did not, but the first may have. */
+	/* Before anything that says that it did not run: this try did not, the first may have. */
 	if (is_restarted(r, *call)) {
 		remote_refuse_restarted(r, *call, now);
 		return;
@@ -321,8 +323,8 @@ static int take_retry(struct record_request *request, const struct part *part)
 	return buf_error(&request->retry);
 }
 
-void remote_request(struct remote *r, struct span channel, struct span text, const struct part *part,
-		    const struct now *now)
+void remote_request(struct remote *r, struct span channel, struct span text,
+		    const struct part *part, const struct now *now)
 {
 	CLEANUP(remote_call_unrefp) struct remote_call *call = NULL;
 	struct value_fault fault;
@@ -340,7 +342,8 @@ void remote_request(struct remote *r, struct span channel, struct span text, con
 	else if (outcome < 0 || outcome == RECORD_E_NOT_OURS || !is_for_us(r, &call->request))
 		r->status.n_ignored++;
 	else if (part && !span_equal(buf_span(&call->request.id), buf_span(&part->id)))
-		remote_refuse_record(r, channel, part, "the record in the parts has another id than they", now);
+		remote_refuse_record(r, channel, part,
+				     "the record in the parts has another id than they", now);
 	else
 		accept_request(r, &call, outcome == RECORD_E_INVALID ? fault.text : NULL, now);
 }

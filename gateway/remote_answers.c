@@ -52,7 +52,8 @@ static bool publish_parts(struct remote *r, struct remote_call *call, struct spa
 	CLEANUP(parts_deinit) struct parts parts = PARTS_NULL;
 	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
 
-	if (parts_split(buf_span(&call->request.id), record, room_of_part(&r->config.room, call->reply), &parts))
+	if (parts_split(buf_span(&call->request.id), record,
+			room_of_part(&r->config.room, call->reply), &parts))
 		return false;
 	for (unsigned int i = 0; i < parts.n; i++) {
 		buf_clear(&text);
@@ -66,11 +67,14 @@ static bool publish_parts(struct remote *r, struct remote_call *call, struct spa
 static void publish(struct remote *r, struct remote_call *call, const struct buf *record)
 {
 	struct span text = buf_span(record);
+	bool is_out;
 
 	call->size = text.len;
-	if (room_fits(&r->config.room, call->reply, text) ? publish_event(r, call, r->config.response_event, text)
-					      : publish_parts(r, call, text))
-		r->status.n_responses++;
+	if (room_fits(&r->config.room, call->reply, text))
+		is_out = publish_event(r, call, r->config.response_event, text);
+	else
+		is_out = publish_parts(r, call, text);
+	r->status.n_responses += is_out;
 }
 
 /* Only a caller that gave an id knows parts. */

@@ -46,8 +46,8 @@ static bool may_have_run(const struct remote *r, const struct part *part)
 }
 
 /* details: {size, limit}, or of size 0 none. */
-static void refuse(struct remote *r, struct span channel, const struct part *part, struct failure failure,
-		   size_t size, const struct now *now)
+static void refuse(struct remote *r, struct span channel, const struct part *part,
+		   struct failure failure, size_t size, const struct now *now)
 {
 	CLEANUP(remote_call_unrefp) struct remote_call *call = NULL;
 	CLEANUP(buf_deinit) struct buf details = BUF_NULL;

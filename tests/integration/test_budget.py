@@ -21,7 +21,7 @@ LIMIT = 10 * CALL
 
 
 def on_one_day(test):
-    """If a day (UTC) ended while the test ran, it runs once more, with a gateway and a channel of its own."""
+    """If a day (UTC) ended while the test ran, it runs once more, with a gateway of its own."""
     @functools.wraps(test)
     def run_it(**fixtures):
         day = time.gmtime()[:3]
@@ -42,8 +42,10 @@ def start(daemons, folder, hub):
         def start_one(daily_messages=None, state_dir=None):
             own = tempfile.mkdtemp(dir=folder)
             channel = 'private-chapi-' + os.path.basename(own)
-            gateway = daemons.start(Gateway(own, hub, channel, remote={'daily_messages': daily_messages},
-                                            gateway={'state_dir': state_dir or os.path.join(own, 'state')})).wait_up()
+            gateway = daemons.start(Gateway(
+                own, hub, channel, remote={'daily_messages': daily_messages},
+                gateway={'state_dir': state_dir or os.path.join(own, 'state')}))
+            gateway.wait_up()
             return gateway, callers.enter_context(Remote(hub, channel))
         yield start_one
 

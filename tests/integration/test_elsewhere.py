@@ -163,8 +163,10 @@ def test_large_request_goes_in_parts_and_so_does_its_answer(two, names, size):
 
 def test_request_beyond_max_record_is_refused_before_it_is_sent(two, names):
     with two[0].connect() as here:
-        error = here.wait_response(here.request('call', 'chapi.echo', 'x' * (1 << 20), {'to': names[1]}))[2]
-        assert (error['code'], error['ran'], error['details']['limit']) == ('too_large', 'no', 1 << 20)
+        number = here.request('call', 'chapi.echo', 'x' * (1 << 20), {'to': names[1]})
+        error = here.wait_response(number)[2]
+        assert (error['code'], error['ran']) == ('too_large', 'no')
+        assert error['details']['limit'] == 1 << 20
         assert error['details']['size'] > 1 << 20
 
 
@@ -182,17 +184,19 @@ def test_max_record_of_such_calls_is_reloaded(two, names):
             number = here.request('call', 'f', 1, {'to': names[1]})
             there.answer(there.wait_request(), 'x' * 30000)
             error = here.wait_response(number)[2]
-            assert (error['code'], error['ran'], error['details']['limit']) == ('too_large', 'unknown', 20000)
+            assert (error['code'], error['ran']) == ('too_large', 'unknown')
+            assert error['details']['limit'] == 20000
 
 
-def test_encrypted_channel_of_a_gateway_is_called_encrypted(daemons, folder, hub, names, master_key):
+def test_encrypted_channel_of_a_gateway_is_called_encrypted(daemons, folder, hub, names,
+                                                            master_key):
     """The requests, their answers and progress: nothing of it is in clear."""
     channel = 'private-encrypted-chapi-' + names[1]
     gateways = []
     for name, listens in zip(names, (None, channel)):
         os.mkdir(os.path.join(folder, name))
-        gateways.append(daemons.start(Gateway(os.path.join(folder, name), hub, listens, gateway={'name': name},
-                                              pusher=master_key.settings())))
+        gateways.append(daemons.start(Gateway(os.path.join(folder, name), hub, listens,
+                                              gateway={'name': name}, pusher=master_key.settings())))
     here, there = [g.wait_up().connect() for g in gateways]
     with here, there, PusherClient(hub) as spy:
         spy.establish()
@@ -213,7 +217,8 @@ def test_encrypted_channel_of_a_gateway_is_called_encrypted(daemons, folder, hub
 
 def test_encrypted_channel_needs_a_key(two):
     with two[0].connect() as here:
-        error = here.wait_response(here.request('call', 'f', 1, {'to': 'private-encrypted-chapi-x'}))[2]
+        number = here.request('call', 'f', 1, {'to': 'private-encrypted-chapi-x'})
+        error = here.wait_response(number)[2]
         assert (error['code'], error['ran']) == ('failed_precondition', 'no')
         assert 'encryption_master_key_file' in error['message']
 

@@ -21,7 +21,8 @@ def two(daemons, folder, faulty_hub):
     gateways = []
     for name in NAMES:
         os.mkdir(os.path.join(folder, name))
-        gateways.append(daemons.start(Gateway(os.path.join(folder, name), faulty_hub, gateway={'name': name},
+        gateways.append(daemons.start(Gateway(os.path.join(folder, name), faulty_hub,
+                                              gateway={'name': name},
                                               remote={'max_rate': '0'}, pusher=SILENCE)))
     return [g.wait_up() for g in gateways]
 

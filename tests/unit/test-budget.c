@@ -319,24 +319,26 @@ static void test_a_lower_limit_than_before_warns(void **state UNUSED)
 	assert_int_equal(publish(&b, 1, NOON(DAY)), BUDGET_HIGH);
 }
 
-#define GOOD "chapi-budget 1\ntoday 20785 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 80\n"
+#define HEAD "chapi-budget 1\ntoday "
+#define NONE "later 0 0 0 0\nwarned "
+#define GOOD HEAD "20785 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\n" NONE "80\n"
 
 static void test_what_is_damaged_is_refused_and_changes_nothing(void **state UNUSED)
 {
 	static const char *const bad[] = {
 		"", "\n", "chapi-budget 1\n", "chapi-budget 2" "\ntoday 20785 3 2 1\n",
 		GOOD " ", GOOD "\n", GOOD GOOD,
-		"chapi-budget 1\ntoday 20785 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 80",
-		"chapi-budget 1\ntoday 20785 03 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 80\n",
-		"chapi-budget 1\ntoday 20785 -3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 80\n",
-		"chapi-budget 1\ntoday 20785  3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 80\n",
-		"chapi-budget 1\ntoday 1 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 80\n",
-		"chapi-budget 1\ntoday 20785 3 2 1\nundated 4 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 80\n",
-		"chapi-budget 1\ntoday 20785 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\nlater 0 0 0 0\nwarned 101\n",
-		"chapi-budget 1\ntoday 20785 3 2 1\nundated 0 0 0\nbefore 0 0 0 0\nlater 20786 4 0 0\nwarned 80\n",
-		"chapi-budget 1\ntoday 20785 3 2 1\nundated 2 0 0\nbefore 0 0 0 0\nlater 20786 2 0 0\nwarned 80\n",
-		"chapi-budget 1\ntoday 20785 18446744073709551615 2 1\nundated 0 0 0\nbefore 0 0 0 0\nwarned 0\n",
-		"chapi-budget 1\ntoday 20785 99999999999999999999 2 1\nundated 0 0 0\nbefore 0 0 0 0\nwarned 0\n",
+		HEAD "20785 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\n" NONE "80",
+		HEAD "20785 03 2 1\nundated 0 0 0\nbefore 20784 9 9 9\n" NONE "80\n",
+		HEAD "20785 -3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\n" NONE "80\n",
+		HEAD "20785  3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\n" NONE "80\n",
+		HEAD "1 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\n" NONE "80\n",
+		HEAD "20785 3 2 1\nundated 4 0 0\nbefore 20784 9 9 9\n" NONE "80\n",
+		HEAD "20785 3 2 1\nundated 0 0 0\nbefore 20784 9 9 9\n" NONE "101\n",
+		HEAD "20785 3 2 1\nundated 0 0 0\nbefore 0 0 0 0\nlater 20786 4 0 0\nwarned 80\n",
+		HEAD "20785 3 2 1\nundated 2 0 0\nbefore 0 0 0 0\nlater 20786 2 0 0\nwarned 80\n",
+		HEAD "20785 18446744073709551615 2 1\nundated 0 0 0\nbefore 0 0 0 0\n" NONE "0\n",
+		HEAD "20785 99999999999999999999 2 1\nundated 0 0 0\nbefore 0 0 0 0\n" NONE "0\n",
 	};
 	struct budget b, as_before;
 

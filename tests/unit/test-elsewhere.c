@@ -180,7 +180,8 @@ static void begin(struct world *w)
 
 static bool event(struct world *w, const char *name, const char *payload)
 {
-	return elsewhere_event(w->elsewhere, span_str(REPLY), span_str(name), span_str(payload), &w->now);
+	return elsewhere_event(w->elsewhere, span_str(REPLY), span_str(name), span_str(payload),
+			       &w->now);
 }
 
 static void assert_failed(const struct world *w, int code, enum chapi_ran ran)
@@ -412,7 +413,8 @@ static void test_hub_that_is_down_is_told_at_once(void **state UNUSED)
 
 	w.down = true;
 	call = call_of(&w);
-	assert_int_equal(elsewhere_call(w.elsewhere, &call, &w.now, &w.serial, &fault), ELSEWHERE_E_REFUSED);
+	assert_int_equal(elsewhere_call(w.elsewhere, &call, &w.now, &w.serial, &fault),
+			 ELSEWHERE_E_REFUSED);
 	assert_int_equal(fault.code, CHAPI_ERR_HUB_DOWN);
 	assert_int_equal(elsewhere_next_ms(w.elsewhere), UINT64_MAX);
 }
@@ -589,7 +591,8 @@ static void test_request_beyond_max_record_is_refused(void **state UNUSED)
 	put_letters(&params, 20000);
 	call = call_of(&w);
 	call.params = buf_span(&params);
-	assert_int_equal(elsewhere_call(w.elsewhere, &call, &w.now, &w.serial, &fault), ELSEWHERE_E_REFUSED);
+	assert_int_equal(elsewhere_call(w.elsewhere, &call, &w.now, &w.serial, &fault),
+			 ELSEWHERE_E_REFUSED);
 	assert_int_equal(fault.code, CHAPI_ERR_TOO_LARGE);
 	assert_in_range(fault.size, 20001, 20400);
 	assert_int_equal(fault.limit, 20000);
@@ -607,7 +610,8 @@ static void part_of_answer(struct world *w, size_t len)
 	put_letters(&record, len);
 	assert_int_equal(parts_split(span_str(ID), buf_span(&record), 60000, &parts), 0);
 	parts_put(&parts, 0, &text);
-	elsewhere_event(w->elsewhere, span_str(REPLY), span_str("response-part"), buf_span(&text), &w->now);
+	elsewhere_event(w->elsewhere, span_str(REPLY), span_str("response-part"), buf_span(&text),
+			&w->now);
 }
 
 static void test_answer_beyond_max_record_is_told(void **state UNUSED)
