@@ -7,15 +7,11 @@
  * with growing, jittered waits, which begin anew only after a connection has been healthy for
  * a while: a hub that accepts and closes at once must not be hammered.
  *
- * Subscriptions are state: wanted, asked for, confirmed. They are made anew, with a new
- * signature, for each connection. On one connection a channel is asked for again only when the
- * hub has said no: where it said nothing it may have subscribed us, and what then comes of a
- * second subscribe each server has its own idea of. So silence ends the connection, each time
- * with more patience, as the other channels may work well on it.
+ * Its subscriptions: channel_subscriptions.c; what is told of it: channel_status.c.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
-#include "gateway/channel.h"
+#include "gateway/channel_private.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,127 +20,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/backoff.h"
 #include "gateway/pusher.h"
-#include "gateway/sign.h"
 
-#define NEVER UINT64_MAX
 #define AT_ONCE_MOST_MS 500		/* so that not everybody comes back in one moment */
 #define OVER_CAPACITY_LEAST_MS 1000
 #define SAID_FRESH_MS 5000 /* an error of the hub explains a close that soon after it */
-
-enum subscription_state {
-	SUBSCRIPTION_IDLE,	/* not asked for on this connection */
-	SUBSCRIPTION_ASKED,
-	SUBSCRIPTION_REFUSED,	/* to be asked for again */
-	SUBSCRIPTION_CONFIRMED,
-};
-
-struct subscription {
-	const char *name;
-	enum subscription_state state;
-	uint64_t until_ms;	/* asked: for an answer; refused: the next try */
-	uint64_t asked_ms;
-	unsigned int n_refused;	/* on this connection */
-	unsigned int n_unanswered;	/* on so many connections, one after the other */
-	bool extra;		/* the connection is up without it */
-};
-
-struct channel {
-	struct channel_config config;
-	struct channel_ops ops;
-	void *data;
-	struct backoff backoff;
-
-	enum channel_state state;
-	uint64_t until_ms;	/* waiting: the next try; connecting: the end of patience */
-	unsigned int n_failures;	/* since a connection was healthy */
-	bool opened;
-	char reason[400];	/* of the last trouble */
-	char hub_says[200];	/* the last pusher:error of this connection */
-	uint64_t hub_said_ms;
-	unsigned int close_code, error_code;	/* the last ones there were */
-
-	/* of an established connection */
-	char socket_id[65];
-	uint64_t established_ms;
-	uint64_t ping_every_ms, ping_at_ms;
-	uint64_t pong_until_ms;
-
-	struct subscription *subscriptions;
-	size_t n_subscriptions;
-	size_t n_wanted, n_confirmed;	/* without the extra ones */
-	uint64_t n_connects, n_ignored;
-};
-
-/* ---- what a code means ------------------------------------------------------------------ */
-
-enum retry {
-	RETRY_BACKOFF,		/* with growing waits */
-	RETRY_AT_ONCE,		/* the first time, then with growing waits */
-	RETRY_OVER_CAPACITY,	/* after a second, with growing waits on top of it */
-	RETRY_SLOWLY,		/* a new try will only repeat it, until somebody does something */
-};
-
-/* The range decides what is done... */
-static const struct {
-	unsigned int first, last;
-	enum retry retry;
-	const char *sentence;
-} code_ranges[] = {
-	{ 1000, 1000, RETRY_BACKOFF, "the hub has ended the connection" },
-	{ 1001, 1001, RETRY_BACKOFF, "the hub is going away" },
-	{ 1002, 1003, RETRY_BACKOFF, "the hub did not like what it got" },
-	{ 1006, 1006, RETRY_BACKOFF, "the connection broke off" },
-	{ 1009, 1009, RETRY_BACKOFF, "a message was too large for the hub" },
-	{ 1011, 1014, RETRY_BACKOFF, "the hub is in trouble" },
-	{ 4000, 4099, RETRY_SLOWLY,
-	  "the hub refuses this connection; check the settings of the app" },
-	{ 4100, 4199, RETRY_OVER_CAPACITY, "the hub cannot take the connection now" },
-	{ 4200, 4299, RETRY_AT_ONCE, "the hub asks for a new connection" },
-	{ 4300, 4399, RETRY_BACKOFF, "the hub closed for an error of another kind" },
-};
-
-/* ...the code only explains. */
-static const struct {
-	unsigned int code;
-	const char *sentence;
-} code_sentences[] = {
-	{ 4000, "the hub takes TLS connections only; set tls = yes, and port if it is set" },
-	{ 4001, "the hub does not know this key; check key and cluster" },
-	{ 4003, "the app is disabled; enable it at the hub" },
-	{ 4004, "the app has as many connections as it may; close others or raise its limit" },
-	{ 4005, "the hub does not know this path; check host, port and path_prefix" },
-	{ 4006, "the hub cannot read our version; is there a proxy that changes the address?" },
-	{ 4007, "the hub does not speak version 7 of the protocol; use another server" },
-	{ 4008, "the hub got no protocol version; is there a proxy that cuts the address?" },
-	{ 4009, "the hub does not authorise this connection; check key and secret_file" },
-	{ 4100, "the hub is over capacity" },
-	{ 4200, "the hub asks for a new connection, as it does when it restarts" },
-	{ 4201, "the hub did not get our pong in time; is the network very slow?" },
-	{ 4202, "the hub closed for inactivity" },
-	{ 4301, "the hub refused a client event" },
-	{ 4302, "the watch list is too long for the hub" },
-};
-
-static enum retry code_retry(unsigned int code)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(code_ranges); i++)
-		if (code >= code_ranges[i].first && code <= code_ranges[i].last)
-			return code_ranges[i].retry;
-	return RETRY_BACKOFF;
-}
-
-static const char *code_sentence(unsigned int code)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(code_sentences); i++)
-		if (code == code_sentences[i].code)
-			return code_sentences[i].sentence;
-	for (size_t i = 0; i < ARRAY_SIZE(code_ranges); i++)
-		if (code >= code_ranges[i].first && code <= code_ranges[i].last)
-			return code_ranges[i].sentence;
-	return "the connection was closed";
-}
 
 /* ---- waits ------------------------------------------------------------------------------ */
 
@@ -162,24 +42,24 @@ static uint64_t retry_ms(struct channel *c, enum retry retry)
 
 /* ---- state ------------------------------------------------------------------------------ */
 
-static bool is_established(const struct channel *c)
+bool channel_is_established(const struct channel *c)
 {
 	return c->state == CHANNEL_SUBSCRIBING || c->state == CHANNEL_UP;
 }
 
 static bool is_connected(const struct channel *c)
 {
-	return c->state == CHANNEL_CONNECTING || is_established(c);
+	return c->state == CHANNEL_CONNECTING || channel_is_established(c);
 }
 
-static void set_state(struct channel *c, enum channel_state state, const char *reason)
+void channel_set_state(struct channel *c, enum channel_state state, const char *reason)
 {
 	c->state = state;
 	c->ops.state(c->data, state, reason);
 }
 
 /* Keeps what went wrong for the status, as one line of printable ASCII. True if it is news. */
-static bool PRINTF(2, 3) set_reason(struct channel *c, const char *fmt, ...)
+bool channel_set_reason(struct channel *c, const char *fmt, ...)
 {
 	char text[sizeof(c->reason)];
 	va_list args;
@@ -212,16 +92,16 @@ static void forget_connection(struct channel *c)
 /* The connection is no more; c->reason says why. */
 static void begin_wait(struct channel *c, enum retry retry, uint64_t now_ms)
 {
-	if (is_established(c) && now_ms - c->established_ms >= c->config.backoff_reset_ms)
+	if (channel_is_established(c) && now_ms - c->established_ms >= c->config.backoff_reset_ms)
 		c->n_failures = 0;
 	c->until_ms = backoff_later(now_ms, retry_ms(c, retry));
 	if (c->n_failures < UINT_MAX)
 		c->n_failures++;
 	forget_connection(c);
-	set_state(c, CHANNEL_WAITING, c->reason);
+	channel_set_state(c, CHANNEL_WAITING, c->reason);
 }
 
-static void give_up(struct channel *c, enum retry retry, uint64_t now_ms)
+void channel_give_up(struct channel *c, enum retry retry, uint64_t now_ms)
 {
 	c->ops.disconnect(c->data);
 	begin_wait(c, retry, now_ms);
@@ -232,7 +112,7 @@ static void connect_now(struct channel *c, uint64_t now_ms)
 	forget_connection(c);
 	c->n_connects++;
 	c->until_ms = backoff_later(now_ms, c->config.handshake_ms);
-	set_state(c, CHANNEL_CONNECTING, "");
+	channel_set_state(c, CHANNEL_CONNECTING, "");
 	c->ops.connect(c->data);
 }
 
@@ -246,181 +126,6 @@ static int send_frame(struct channel *c, const struct buf *frame)
 	return r;
 }
 
-/* ---- subscriptions ---------------------------------------------------------------------- */
-
-static struct subscription *find_subscription(struct channel *c, struct span name)
-{
-	for (size_t i = 0; i < c->n_subscriptions; i++)
-		if (span_is(name, c->subscriptions[i].name))
-			return &c->subscriptions[i];
-	return NULL;
-}
-
-static bool is_private(const char *name)
-{
-	return strncmp(name, "private-", strlen("private-")) == 0;
-}
-
-/* Of a channel that the connection is up without, nothing is said in place of what keeps it from
- * being up. */
-static bool is_worth_saying(const struct channel *c, const struct subscription *s)
-{
-	return !s->extra || c->state == CHANNEL_UP || !c->reason[0];
-}
-
-static void subscription_refused(struct channel *c, struct subscription *s, const char *why,
-				 uint64_t now_ms)
-{
-	s->state = SUBSCRIPTION_REFUSED;
-	s->until_ms = backoff_later(now_ms, backoff_ms(&c->backoff, s->n_refused));
-	if (s->n_refused < UINT_MAX)
-		s->n_refused++;
-	if (is_worth_saying(c, s) &&
-	    set_reason(c, "channel %s is not subscribed: %s", s->name, why))
-		c->ops.state(c->data, c->state, c->reason);
-}
-
-static void check_up(struct channel *c)
-{
-	if (c->n_confirmed < c->n_wanted)
-		return;
-	c->reason[0] = '\0';
-	set_state(c, CHANNEL_UP, "");
-}
-
-static void subscription_confirmed(struct channel *c, struct subscription *s)
-{
-	if (s->state == SUBSCRIPTION_CONFIRMED)
-		return;
-	s->state = SUBSCRIPTION_CONFIRMED;
-	s->n_unanswered = 0;
-	if (s->extra) {
-		if (c->state == CHANNEL_UP)
-			c->reason[0] = '\0';	/* if any, it was about such a one */
-		c->ops.added(c->data, s->name);
-		return;
-	}
-	c->n_confirmed++;
-	check_up(c);
-}
-
-static int put_subscribe(struct channel *c, const struct subscription *s, struct buf *out)
-{
-	CLEANUP(buf_deinit) struct buf auth = BUF_NULL;
-	int r;
-
-	if (is_private(s->name)) {
-		r = sign_channel(c->config.key, c->config.secret, c->socket_id, s->name,
-				 span_of(NULL, 0), &auth);
-		if (r)
-			return r;
-	}
-	pusher_put_subscribe(out, s->name, buf_span(&auth));
-	return 0;
-}
-
-/* It doubles with each connection without an answer, as far as probe_ms. */
-static uint64_t patience_ms(const struct channel *c, const struct subscription *s)
-{
-	uint64_t ms = c->config.subscribe_ms, most_ms = MAX(ms, c->config.probe_ms);
-
-	for (unsigned int i = 0; i < s->n_unanswered && ms < most_ms; i++)
-		ms = backoff_later(ms, ms);
-	return MIN(ms, most_ms);
-}
-
-static void subscribe(struct channel *c, struct subscription *s, uint64_t now_ms)
-{
-	CLEANUP(buf_deinit) struct buf frame = BUF_NULL;
-
-	if (put_subscribe(c, s, &frame) || buf_error(&frame)) {
-		subscription_refused(c, s, "it could not be signed (no memory?)", now_ms);
-		return;
-	}
-	s->state = SUBSCRIPTION_ASKED;
-	s->asked_ms = now_ms;
-	s->until_ms = backoff_later(now_ms, patience_ms(c, s));
-	c->ops.send(c->data, buf_span(&frame));
-}
-
-/* What the hub has said meanwhile named no channel of ours, so it may have been about this one. */
-static void subscription_unanswered(struct channel *c, struct subscription *s, uint64_t now_ms)
-{
-	if (c->hub_says[0] && c->hub_said_ms >= s->asked_ms) {
-		subscription_refused(c, s, c->hub_says, now_ms);
-		return;
-	}
-	set_reason(c, "channel %s is not subscribed: the hub did not answer within %" PRIu64 " ms",
-		   s->name, now_ms - s->asked_ms);
-	if (s->n_unanswered < UINT_MAX)
-		s->n_unanswered++;
-	give_up(c, RETRY_BACKOFF, now_ms);
-}
-
-static void subscription_tick(struct channel *c, struct subscription *s, uint64_t now_ms)
-{
-	if (now_ms < s->until_ms)
-		return;
-	if (s->state == SUBSCRIPTION_REFUSED)
-		subscribe(c, s, now_ms);
-	else if (s->state == SUBSCRIPTION_ASKED)
-		subscription_unanswered(c, s, now_ms);
-}
-
-static bool is_channel_char(uint8_t ch)
-{
-	return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
-	       (ch && strchr("_-=@", ch));
-}
-
-/* Does text name this channel, and not one whose name only contains it? */
-static bool names_channel(struct span text, const char *name)
-{
-	const uint8_t *p = text.p, *end = text.p + text.len;
-	size_t len = strlen(name);
-
-	while ((p = memmem(p, (size_t)(end - p), name, len)) != NULL) {
-		bool begins = p == text.p || !is_channel_char(p[-1]);
-		bool ends = p + len == end || !is_channel_char(p[len]);
-
-		if (begins && ends)
-			return true;
-		p++;
-	}
-	return false;
-}
-
-/* The hosted service tells in its text only which subscription it refuses. The longest name wins:
- * a full stop in a name looks like the end of a sentence. */
-static struct subscription *find_named(struct channel *c, struct span text)
-{
-	struct subscription *found = NULL;
-
-	for (size_t i = 0; i < c->n_subscriptions; i++) {
-		struct subscription *s = &c->subscriptions[i];
-
-		if (text.len > 0 && names_channel(text, s->name) &&
-		    (!found || strlen(s->name) > strlen(found->name)))
-			found = s;
-	}
-	return found;
-}
-
-/* Some servers do not name it at all: then it is clear only while one alone is asked for. */
-static struct subscription *find_only_asked(struct channel *c)
-{
-	struct subscription *found = NULL;
-
-	for (size_t i = 0; i < c->n_subscriptions; i++) {
-		if (c->subscriptions[i].state != SUBSCRIPTION_ASKED)
-			continue;
-		if (found)
-			return NULL;
-		found = &c->subscriptions[i];
-	}
-	return found;
-}
-
 /* ---- frames ----------------------------------------------------------------------------- */
 
 static void on_established(struct channel *c, const struct pusher_frame *frame, uint64_t now_ms)
@@ -432,8 +137,9 @@ static void on_established(struct channel *c, const struct pusher_frame *frame, 
 		return;
 	}
 	if (pusher_parse_established(frame->data, &established)) {
-		set_reason(c, "the hub's greeting has no usable socket_id; is it a Pusher server?");
-		give_up(c, RETRY_BACKOFF, now_ms);
+		channel_set_reason(c, "the hub's greeting has no usable socket_id; is it a "
+				      "Pusher server?");
+		channel_give_up(c, RETRY_BACKOFF, now_ms);
 		return;
 	}
 	memcpy(c->socket_id, established.socket_id, sizeof(c->socket_id));
@@ -443,18 +149,18 @@ static void on_established(struct channel *c, const struct pusher_frame *frame, 
 	c->ping_every_ms = MAX(c->ping_every_ms, 1);
 	c->ping_at_ms = backoff_later(now_ms, c->ping_every_ms);
 	c->reason[0] = '\0';
-	set_state(c, CHANNEL_SUBSCRIBING, "");
+	channel_set_state(c, CHANNEL_SUBSCRIBING, "");
 	for (size_t i = 0; i < c->n_subscriptions; i++)
-		subscribe(c, &c->subscriptions[i], now_ms);
-	check_up(c);	/* with nothing to subscribe to */
+		subscription_ask(c, &c->subscriptions[i], now_ms);
+	channel_check_up(c);	/* with nothing to subscribe to */
 }
 
 static void on_subscribed(struct channel *c, const struct pusher_frame *frame,
 			  uint64_t now_ms UNUSED)
 {
-	struct subscription *s = find_subscription(c, frame->channel);
+	struct subscription *s = channel_find(c, frame->channel);
 
-	if (is_established(c) && s && s->state != SUBSCRIPTION_IDLE)
+	if (channel_is_established(c) && s && s->state != SUBSCRIPTION_IDLE)
 		subscription_confirmed(c, s);
 	else
 		c->n_ignored++;
@@ -486,7 +192,7 @@ static void subscription_refused_by_hub(struct channel *c, struct subscription *
 {
 	char why[sizeof(c->hub_says) + 80];
 
-	if (!is_private(s->name) || !is_about_signature(error)) {
+	if (!subscription_is_private(s) || !is_about_signature(error)) {
 		subscription_refused(c, s, c->hub_says, now_ms);
 		return;
 	}
@@ -498,10 +204,10 @@ static void subscription_refused_by_hub(struct channel *c, struct subscription *
 static void on_subscription_error(struct channel *c, const struct pusher_frame *frame,
 				  uint64_t now_ms)
 {
-	struct subscription *s = find_subscription(c, frame->channel);
+	struct subscription *s = channel_find(c, frame->channel);
 	struct pusher_error error;
 
-	if (!is_established(c) || !s || s->state != SUBSCRIPTION_ASKED) {
+	if (!channel_is_established(c) || !s || s->state != SUBSCRIPTION_ASKED) {
 		c->n_ignored++;
 		return;
 	}
@@ -514,9 +220,9 @@ static void on_subscription_error(struct channel *c, const struct pusher_frame *
 static void set_reason_of_code(struct channel *c, unsigned int code, const char *words)
 {
 	if (words[0])
-		set_reason(c, "%u: %s (%s)", code, code_sentence(code), words);
+		channel_set_reason(c, "%u: %s (%s)", code, close_code_sentence(code), words);
 	else
-		set_reason(c, "%u: %s", code, code_sentence(code));
+		channel_set_reason(c, "%u: %s", code, close_code_sentence(code));
 }
 
 /* Before pusher:connection_established an error acts as a close would: some servers say it and
@@ -526,17 +232,17 @@ static void on_early_error(struct channel *c, const struct pusher_error *error, 
 	if (error->code < 4000 || error->code > 4999)
 		return;
 	set_reason_of_code(c, error->code, error->message);
-	give_up(c, code_retry(error->code), now_ms);
+	channel_give_up(c, close_code_retry(error->code), now_ms);
 }
 
 static struct subscription *find_refused(struct channel *c, const struct pusher_frame *frame,
 					 const struct pusher_error *error)
 {
-	struct subscription *s = frame->channel.len > 0 ? find_subscription(c, frame->channel)
-							 : find_named(c, frame->data);
+	struct subscription *s = frame->channel.len > 0 ? channel_find(c, frame->channel)
+							 : channel_find_named(c, frame->data);
 
 	if (!s && frame->channel.len == 0 && error->code == 4009)
-		s = find_only_asked(c);
+		s = channel_find_only_asked(c);
 	return s && s->state == SUBSCRIPTION_ASKED ? s : NULL;
 }
 
@@ -551,7 +257,7 @@ static void on_late_error(struct channel *c, const struct pusher_frame *frame,
 		subscription_confirmed(c, s);
 	else if (s)
 		subscription_refused_by_hub(c, s, error, now_ms);
-	else if (set_reason(c, "%s", c->hub_says))
+	else if (channel_set_reason(c, "%s", c->hub_says))
 		c->ops.state(c->data, c->state, c->reason);
 }
 
@@ -561,7 +267,7 @@ static void on_error(struct channel *c, const struct pusher_frame *frame, uint64
 
 	pusher_parse_error(frame->data, &error);
 	keep_hub_says(c, &error, now_ms);
-	if (is_established(c))
+	if (channel_is_established(c))
 		on_late_error(c, frame, &error, now_ms);
 	else
 		on_early_error(c, &error, now_ms);
@@ -610,9 +316,9 @@ static void handle_protocol_event(struct channel *c, const struct pusher_frame *
 
 static void handle_event(struct channel *c, const struct pusher_frame *frame)
 {
-	struct subscription *s = find_subscription(c, frame->channel);
+	struct subscription *s = channel_find(c, frame->channel);
 
-	if (is_established(c) && s && s->state != SUBSCRIPTION_IDLE)
+	if (channel_is_established(c) && s && s->state != SUBSCRIPTION_IDLE)
 		c->ops.event(c->data, frame->channel, frame->event, frame->data);
 	else
 		c->n_ignored++;
@@ -622,7 +328,7 @@ static void handle_event(struct channel *c, const struct pusher_frame *frame)
 
 static void add_subscription(struct channel *c, const char *name)
 {
-	if (find_subscription(c, span_str(name)))
+	if (channel_find(c, span_str(name)))
 		return;
 	c->subscriptions[c->n_subscriptions++] = (struct subscription){ .name = name };
 	c->n_wanted++;
@@ -632,7 +338,7 @@ int channel_add(struct channel *c, const char *name, uint64_t now_ms)
 {
 	struct subscription *subscriptions;
 
-	if (find_subscription(c, span_str(name)))
+	if (channel_find(c, span_str(name)))
 		return 0;
 	subscriptions =
 		reallocarray(c->subscriptions, c->n_subscriptions + 1, sizeof(*subscriptions));
@@ -641,17 +347,9 @@ int channel_add(struct channel *c, const char *name, uint64_t now_ms)
 	c->subscriptions = subscriptions;
 	subscriptions += c->n_subscriptions++;
 	*subscriptions = (struct subscription){ .name = name, .extra = true };
-	if (is_established(c))
-		subscribe(c, subscriptions, now_ms);
+	if (channel_is_established(c))
+		subscription_ask(c, subscriptions, now_ms);
 	return 0;
-}
-
-bool channel_has(const struct channel *c, const char *name)
-{
-	for (size_t i = 0; i < c->n_subscriptions; i++)
-		if (strcmp(c->subscriptions[i].name, name) == 0)
-			return c->subscriptions[i].state == SUBSCRIPTION_CONFIRMED;
-	return false;
 }
 
 void channel_set_timing(struct channel *c, const struct channel_config *config)
@@ -702,14 +400,14 @@ static void ask_refused(struct channel *c, uint64_t now_ms)
 {
 	for (size_t i = 0; i < c->n_subscriptions; i++)
 		if (c->subscriptions[i].state == SUBSCRIPTION_REFUSED)
-			subscribe(c, &c->subscriptions[i], now_ms);
+			subscription_ask(c, &c->subscriptions[i], now_ms);
 }
 
 void channel_start(struct channel *c, uint64_t now_ms)
 {
 	if (c->state == CHANNEL_STOPPED)
 		c->n_failures = 0;
-	if (is_established(c))
+	if (channel_is_established(c))
 		ask_refused(c, now_ms);
 	else if (!is_connected(c))
 		connect_now(c, now_ms);
@@ -719,8 +417,8 @@ void channel_renew(struct channel *c, const char *why, uint64_t now_ms)
 {
 	if (c->state != CHANNEL_UP)
 		return;
-	set_reason(c, "%s", why);
-	give_up(c, RETRY_AT_ONCE, now_ms);
+	channel_set_reason(c, "%s", why);
+	channel_give_up(c, RETRY_AT_ONCE, now_ms);
 }
 
 void channel_stop(struct channel *c, uint64_t now_ms UNUSED)
@@ -731,7 +429,7 @@ void channel_stop(struct channel *c, uint64_t now_ms UNUSED)
 		c->ops.disconnect(c->data);
 	forget_connection(c);
 	c->reason[0] = '\0';
-	set_state(c, CHANNEL_STOPPED, "");
+	channel_set_state(c, CHANNEL_STOPPED, "");
 }
 
 void channel_opened(struct channel *c, uint64_t now_ms UNUSED)
@@ -771,11 +469,11 @@ void channel_closed(struct channel *c, unsigned int code, struct span why, uint6
 	if (code)
 		set_reason_of_code(c, code, words);
 	else
-		set_reason(c, "%s: %s",
+		channel_set_reason(c, "%s: %s",
 			   c->opened ? "the connection to the hub was lost"
 				     : "the hub cannot be reached",
 			   words[0] ? words : "no reason was given");
-	begin_wait(c, code_retry(code), now_ms);
+	begin_wait(c, close_code_retry(code), now_ms);
 }
 
 uint64_t channel_next_ms(const struct channel *c)
@@ -784,7 +482,7 @@ uint64_t channel_next_ms(const struct channel *c)
 
 	if (c->state == CHANNEL_STOPPED)
 		return NEVER;
-	if (!is_established(c))
+	if (!channel_is_established(c))
 		return c->until_ms;
 	next_ms = MIN(c->ping_at_ms, c->pong_until_ms);
 	for (size_t i = 0; i < c->n_subscriptions; i++) {
@@ -799,16 +497,16 @@ uint64_t channel_next_ms(const struct channel *c)
 static void handshake_timed_out(struct channel *c, uint64_t now_ms)
 {
 	if (!c->opened)
-		set_reason(c, "no connection to the hub within %" PRIu64 " ms",
+		channel_set_reason(c, "no connection to the hub within %" PRIu64 " ms",
 			   c->config.handshake_ms);
 	else if (c->hub_says[0])
-		set_reason(c, "connected, but not welcomed: %s", c->hub_says);
+		channel_set_reason(c, "connected, but not welcomed: %s", c->hub_says);
 	else
-		set_reason(c,
+		channel_set_reason(c,
 			   "connected, but the hub did not greet us within %" PRIu64
 			   " ms; is it a Pusher server?",
 			   c->config.handshake_ms);
-	give_up(c, RETRY_BACKOFF, now_ms);
+	channel_give_up(c, RETRY_BACKOFF, now_ms);
 }
 
 /* A ping goes out at its time, whatever else was said: some servers count nothing else as life. */
@@ -827,11 +525,11 @@ static void ping(struct channel *c, uint64_t now_ms)
 static void established_tick(struct channel *c, uint64_t now_ms)
 {
 	if (now_ms >= c->pong_until_ms) {
-		set_reason(c,
+		channel_set_reason(c,
 			   "the hub did not answer a ping within %" PRIu64
 			   " ms; the network may be gone",
 			   c->config.pong_timeout_ms);
-		give_up(c, RETRY_BACKOFF, now_ms);
+		channel_give_up(c, RETRY_BACKOFF, now_ms);
 		return;
 	}
 	if (now_ms >= c->ping_at_ms)
@@ -842,7 +540,7 @@ static void established_tick(struct channel *c, uint64_t now_ms)
 
 void channel_tick(struct channel *c, uint64_t now_ms)
 {
-	if (is_established(c))
+	if (channel_is_established(c))
 		established_tick(c, now_ms);
 	else if (c->state == CHANNEL_STOPPED || now_ms < c->until_ms)
 		return;
@@ -850,71 +548,4 @@ void channel_tick(struct channel *c, uint64_t now_ms)
 		connect_now(c, now_ms);
 	else
 		handshake_timed_out(c, now_ms);
-}
-
-struct wait {
-	const char *what, *channel;
-	uint64_t until_ms;
-};
-
-/* The channel that keeps us from being up, whose turn is next. */
-static struct wait wait_of_subscriptions(const struct channel *c)
-{
-	struct wait wait = { "", "", NEVER };
-
-	for (size_t i = 0; i < c->n_subscriptions; i++) {
-		const struct subscription *s = &c->subscriptions[i];
-
-		if (s->extra || s->state == SUBSCRIPTION_CONFIRMED || s->until_ms >= wait.until_ms)
-			continue;
-		wait = (struct wait){
-			.what = s->state == SUBSCRIPTION_ASKED
-					? "the hub to confirm the channel"
-					: "the next try to subscribe to the channel",
-			.channel = s->name,
-			.until_ms = s->until_ms,
-		};
-	}
-	return wait;
-}
-
-static struct wait wait_of(const struct channel *c)
-{
-	switch (c->state) {
-	case CHANNEL_WAITING:
-		return (struct wait){ "the next try to connect", "", c->until_ms };
-	case CHANNEL_CONNECTING:
-		return (struct wait){ c->opened ? "the hub's greeting"
-						: "a connection to the hub",
-				      "", c->until_ms };
-	case CHANNEL_SUBSCRIBING:
-		return wait_of_subscriptions(c);
-	case CHANNEL_UP:
-		if (c->pong_until_ms != NEVER)
-			return (struct wait){ "the answer to a ping", "", c->pong_until_ms };
-		break;
-	case CHANNEL_STOPPED:
-		break;
-	}
-	return (struct wait){ "", "", 0 };
-}
-
-void channel_status(const struct channel *c, struct channel_status *ret_status)
-{
-	struct wait wait = wait_of(c);
-
-	*ret_status = (struct channel_status){
-		.state = c->state,
-		.socket_id = c->socket_id,
-		.reason = c->reason,
-		.waits_for = wait.what,
-		.waits_channel = wait.channel,
-		.until_ms = wait.until_ms,
-		.close_code = c->close_code,
-		.error_code = c->error_code,
-		.n_connects = c->n_connects,
-		.n_subscribed = c->n_confirmed,
-		.n_ignored = c->n_ignored,
-		.n_wanted = c->n_wanted,
-	};
 }

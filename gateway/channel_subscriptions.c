@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The subscriptions of the hub connection, and which of them the hub means.
+ *
+ * Subscriptions are state: wanted, asked for, confirmed. They are made anew, with a new
+ * signature, for each connection. On one connection a channel is asked for again only when the
+ * hub has said no: where it said nothing it may have subscribed us, and what then comes of a
+ * second subscribe each server has its own idea of. So silence ends the connection, each time
+ * with more patience, as the other channels may work well on it.
+ */
+#include <config.h>	/* _GNU_SOURCE */
+
+#include "gateway/channel_private.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "gateway/pusher.h"
+#include "gateway/sign.h"
+
+struct subscription *channel_find(struct channel *c, struct span name)
+{
+	for (size_t i = 0; i < c->n_subscriptions; i++)
+		if (span_is(name, c->subscriptions[i].name))
+			return &c->subscriptions[i];
+	return NULL;
+}
+
+bool subscription_is_private(const struct subscription *s)
+{
+	return strncmp(s->name, "private-", strlen("private-")) == 0;
+}
+
+/* Of a channel that the connection is up without, nothing is said in place of what keeps it from
+ * being up. */
+static bool is_worth_saying(const struct channel *c, const struct subscription *s)
+{
+	return !s->extra || c->state == CHANNEL_UP || !c->reason[0];
+}
+
+void subscription_refused(struct channel *c, struct subscription *s, const char *why,
+				 uint64_t now_ms)
+{
+	s->state = SUBSCRIPTION_REFUSED;
+	s->until_ms = backoff_later(now_ms, backoff_ms(&c->backoff, s->n_refused));
+	if (s->n_refused < UINT_MAX)
+		s->n_refused++;
+	if (is_worth_saying(c, s) &&
+	    channel_set_reason(c, "channel %s is not subscribed: %s", s->name, why))
+		c->ops.state(c->data, c->state, c->reason);
+}
+
+void channel_check_up(struct channel *c)
+{
+	if (c->n_confirmed < c->n_wanted)
+		return;
+	c->reason[0] = '\0';
+	channel_set_state(c, CHANNEL_UP, "");
+}
+
+void subscription_confirmed(struct channel *c, struct subscription *s)
+{
+	if (s->state == SUBSCRIPTION_CONFIRMED)
+		return;
+	s->state = SUBSCRIPTION_CONFIRMED;
+	s->n_unanswered = 0;
+	if (s->extra) {
+		if (c->state == CHANNEL_UP)
+			c->reason[0] = '\0';	/* if any, it was about such a one */
+		c->ops.added(c->data, s->name);
+		return;
+	}
+	c->n_confirmed++;
+	channel_check_up(c);
+}
+
+static int put_subscribe(struct channel *c, const struct subscription *s, struct buf *out)
+{
+	CLEANUP(buf_deinit) struct buf auth = BUF_NULL;
+	int r;
+
+	if (subscription_is_private(s)) {
+		r = sign_channel(c->config.key, c->config.secret, c->socket_id, s->name,
+				 span_of(NULL, 0), &auth);
+		if (r)
+			return r;
+	}
+	pusher_put_subscribe(out, s->name, buf_span(&auth));
+	return 0;
+}
+
+/* It doubles with each connection without an answer, as far as probe_ms. */
+static uint64_t patience_ms(const struct channel *c, const struct subscription *s)
+{
+	uint64_t ms = c->config.subscribe_ms, most_ms = MAX(ms, c->config.probe_ms);
+
+	for (unsigned int i = 0; i < s->n_unanswered && ms < most_ms; i++)
+		ms = backoff_later(ms, ms);
+	return MIN(ms, most_ms);
+}
+
+void subscription_ask(struct channel *c, struct subscription *s, uint64_t now_ms)
+{
+	CLEANUP(buf_deinit) struct buf frame = BUF_NULL;
+
+	if (put_subscribe(c, s, &frame) || buf_error(&frame)) {
+		subscription_refused(c, s, "it could not be signed (no memory?)", now_ms);
+		return;
+	}
+	s->state = SUBSCRIPTION_ASKED;
+	s->asked_ms = now_ms;
+	s->until_ms = backoff_later(now_ms, patience_ms(c, s));
+	c->ops.send(c->data, buf_span(&frame));
+}
+
+/* What the hub has said meanwhile named no channel of ours, so it may have been about this one. */
+static void subscription_unanswered(struct channel *c, struct subscription *s, uint64_t now_ms)
+{
+	if (c->hub_says[0] && c->hub_said_ms >= s->asked_ms) {
+		subscription_refused(c, s, c->hub_says, now_ms);
+		return;
+	}
+	channel_set_reason(c,
+			   "channel %s is not subscribed: the hub did not answer within %" PRIu64
+			   " ms",
+			   s->name, now_ms - s->asked_ms);
+	if (s->n_unanswered < UINT_MAX)
+		s->n_unanswered++;
+	channel_give_up(c, RETRY_BACKOFF, now_ms);
+}
+
+void subscription_tick(struct channel *c, struct subscription *s, uint64_t now_ms)
+{
+	if (now_ms < s->until_ms)
+		return;
+	if (s->state == SUBSCRIPTION_REFUSED)
+		subscription_ask(c, s, now_ms);
+	else if (s->state == SUBSCRIPTION_ASKED)
+		subscription_unanswered(c, s, now_ms);
+}
+
+static bool is_channel_char(uint8_t ch)
+{
+	return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
+	       (ch && strchr("_-=@", ch));
+}
+
+/* Does text name this channel, and not one whose name only contains it? */
+static bool names_channel(struct span text, const char *name)
+{
+	const uint8_t *p = text.p, *end = text.p + text.len;
+	size_t len = strlen(name);
+
+	while ((p = memmem(p, (size_t)(end - p), name, len)) != NULL) {
+		bool begins = p == text.p || !is_channel_char(p[-1]);
+		bool ends = p + len == end || !is_channel_char(p[len]);
+
+		if (begins && ends)
+			return true;
+		p++;
+	}
+	return false;
+}
+
+/* The hosted service tells in its text only which subscription it refuses. The longest name wins:
+ * a full stop in a name looks like the end of a sentence. */
+struct subscription *channel_find_named(struct channel *c, struct span text)
+{
+	struct subscription *found = NULL;
+
+	for (size_t i = 0; i < c->n_subscriptions; i++) {
+		struct subscription *s = &c->subscriptions[i];
+
+		if (text.len > 0 && names_channel(text, s->name) &&
+		    (!found || strlen(s->name) > strlen(found->name)))
+			found = s;
+	}
+	return found;
+}
+
+/* Some servers do not name it at all: then it is clear only while one alone is asked for. */
+struct subscription *channel_find_only_asked(struct channel *c)
+{
+	struct subscription *found = NULL;
+
+	for (size_t i = 0; i < c->n_subscriptions; i++) {
+		if (c->subscriptions[i].state != SUBSCRIPTION_ASKED)
+			continue;
+		if (found)
+			return NULL;
+		found = &c->subscriptions[i];
+	}
+	return found;
+}
+
+bool channel_has(const struct channel *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_subscriptions; i++)
+		if (strcmp(c->subscriptions[i].name, name) == 0)
+			return c->subscriptions[i].state == SUBSCRIPTION_CONFIRMED;
+	return false;
+}
