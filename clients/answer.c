@@ -66,7 +66,8 @@ static int make_value(const char *out, size_t len, const struct answer_form *for
 		return -1;
 	}
 	if (!form->text) {
-		r = chapi_json_to_msgpack(out ? out : "", len, ret_value, ret_len, fault, fault_len);
+		r = chapi_json_to_msgpack(out ? out : "", len, ret_value, ret_len, fault,
+					  fault_len);
 		if (r == 0 || form->json)
 			return r;
 	}

@@ -10,8 +10,8 @@
 
 /* How output becomes a result. */
 struct answer_form {
-	bool json, text;	/* nothing but JSON, nothing but text; neither: JSON, text or bytes */
-	bool raw;		/* nothing is made of it: a run is answered as its end and its output */
+	bool json, text;	/* JSON only, text only; neither: JSON, text or bytes */
+	bool raw;		/* a run is answered as its end and its output */
 	bool last_line;		/* the last line only */
 	bool own_limit;		/* a command that is late was so by our limit, not the caller's */
 	size_t output_max;

@@ -60,7 +60,8 @@ static bool check_connection(struct doctor *d)
 	int r = chapi_connect(d->ctl->common.socket, &d->ctl->conn);
 
 	(void)chapi_find_socket(d->ctl->common.socket, path, sizeof(path));
-	snprintf(text, sizeof(text), "%s: %s", path, r < 0 ? chapi_strerror(r) : "somebody listens");
+	snprintf(text, sizeof(text), "%s: %s", path,
+		 r < 0 ? chapi_strerror(r) : "somebody listens");
 	add(d, "connection", r < 0 ? RESULT_FAILED : RESULT_OK, text, hint_for(r));
 	if (r < 0)
 		d->status = chapi_exit_status(r);
@@ -160,7 +161,7 @@ static void check_tls(struct doctor *d, const json_t *hub)
 	    failed ? "is the clock right? are ca-certificates installed? see setting ca_file" : "");
 }
 
-/* Errors of the hub that speak of the app and its key are 4001 to 4009; of the secret, a refusal. */
+/* Errors of the hub about the app and its key are 4001 to 4009; about the secret, a refusal. */
 static bool is_refused(const json_t *hub)
 {
 	static const char *const words[] = { "signature" };

@@ -147,7 +147,8 @@ static void put_apis(FILE *out, const json_t *apis)
 		json_object_foreach((json_t *)apis, name, api) {
 			fprintf(out, "%s{api=", metrics[i].name);
 			put_label(out, name);
-			fprintf(out, "} %.15g\n", ctl_number(api, metrics[i].key) * metrics[i].scale);
+			fprintf(out, "} %.15g\n",
+				ctl_number(api, metrics[i].key) * metrics[i].scale);
 		}
 	}
 }

@@ -234,7 +234,8 @@ static int check_texts(const struct setup *s)
 		if (texts[i] && !is_plain(texts[i]))
 			return cli_usage("\"%s\": it has no blanks", texts[i]);
 	if (s->name && !is_name(s->name))
-		return cli_usage("the name \"%s\": up to 64 letters, digits, '_', '.', '-'", s->name);
+		return cli_usage("the name \"%s\": up to 64 letters, digits, '_', '.', '-'",
+				 s->name);
 	if (s->port == 0 || s->port > 65535)
 		return cli_usage("--port: it is from 1 to 65535");
 	if (s->root && s->user)

@@ -43,7 +43,8 @@ static int64_t clock_ms(clockid_t clock)
 
 int ctl_trip(chapi_conn *conn, const char *channel, int64_t *ret_ms, char *why, size_t why_len)
 {
-	static const char *const kinds[] = { "response", NULL }, *const apis[] = { "chapi.ping", NULL };
+	static const char *const kinds[] = { "response", NULL };
+	static const char *const apis[] = { "chapi.ping", NULL };
 	const struct chapi_monitor_options options = { sizeof(options), kinds, apis, false };
 	chapi_reply *reply CLEANUP(ctl_free_reply) = NULL;
 	chapi_reply *ended CLEANUP(ctl_free_reply) = NULL;

@@ -333,7 +333,8 @@ static const char *find_header(const struct http_exchange *e, const char *name)
 static bool is_passed_on(const struct http_exchange *e, const struct header *header)
 {
 	return utf8_is_valid(header->name, strlen(header->name)) &&
-	       !http_is_hop_by_hop(header->name, strlen(header->name), find_header(e, "connection"));
+	       !http_is_hop_by_hop(header->name, strlen(header->name),
+				    find_header(e, "connection"));
 }
 
 static bool is_first(const struct http_exchange *e, size_t index)

@@ -262,7 +262,8 @@ static int put_pair(const struct making *m, FILE *out, const msgpack_object *key
 
 	text = make_scalar(value, &len);
 	if (!is_text(key) || !text)
-		return refuse(m, "query: its values are texts, numbers, switches, or arrays of those");
+		return refuse(m, "query: its values are texts, numbers, switches, or arrays of "
+			      "those");
 	putc(*sign, out);
 	*sign = '&';
 	put_escaped(out, key->via.str.ptr, key->via.str.size);

@@ -47,7 +47,9 @@ static int number_of(const msgpack_object *o)
 {
 	if (!o || o->type == MSGPACK_OBJECT_NIL)
 		return 0;
-	return o->type == MSGPACK_OBJECT_POSITIVE_INTEGER && o->via.u64 <= 255 ? (int)o->via.u64 : -1;
+	if (o->type != MSGPACK_OBJECT_POSITIVE_INTEGER || o->via.u64 > 255)
+		return -1;
+	return (int)o->via.u64;
 }
 
 /* As a shell has it; 0: none that tells of a failure. */

@@ -178,7 +178,8 @@ static bool can_be_found(const char *command)
 
 	if (strchr(command, '/'))
 		return access(command, X_OK) == 0;
-	for (path = path ? path : "/bin:/usr/bin"; *path && !is_there; path = *end ? end + 1 : end) {
+	for (path = path ? path : "/bin:/usr/bin"; *path && !is_there;
+	     path = *end ? end + 1 : end) {
 		end = strchrnul(path, ':');
 		if (asprintf(&file, "%.*s/%s", (int)(end - path), path, command) < 0)
 			return true;	/* the start itself will tell */

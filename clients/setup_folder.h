@@ -18,7 +18,7 @@ struct setup_folder {
 	char *config, *drop_ins, *secret, *socket, *log;
 	char *real_config;		/* what config stands for; it need not be there */
 	char channel[64];		/* on which everybody may publish */
-	bool is_credential;		/* the secret is one: $CREDENTIALS_DIRECTORY is to be path */
+	bool is_credential;		/* the secret is one: path is $CREDENTIALS_DIRECTORY */
 };
 
 /* 0 or -errno. *folder has to be removed in any case. */

@@ -4,8 +4,8 @@
  *
  * A gateway is started in a folder of its own (see setup_folder.h), and asked how it goes; then it
  * calls itself through the hub. So it is tried with the very program that will use it, and with
- * all that is configured besides. Signals wait until all is tidied up (a Ctrl-C reaches that gateway,
- * too, which ends the trial).
+ * all that is configured besides. Signals wait until all is tidied up (a Ctrl-C reaches that
+ * gateway, too, which ends the trial).
  */
 #include <config.h>	/* _GNU_SOURCE: asprintf, execvpe */
 

@@ -91,7 +91,8 @@ def publish(args, event, data):
     path = f"/apps/{app_id}/events"
     signature = hmac_hex(args.secret, f"POST\n{path}\n{query}")
     hub = http.client.HTTPConnection(args.host, args.port, timeout=args.timeout)
-    hub.request("POST", f"{path}?{query}&auth_signature={signature}", body, {"Content-Type": "application/json"})
+    hub.request("POST", f"{path}?{query}&auth_signature={signature}", body,
+                {"Content-Type": "application/json"})
     answer = hub.getresponse()
     text = answer.read().decode()
     if answer.status != 200 or '"error"' in text:
@@ -128,7 +129,8 @@ def main():
     with open(args.secret_file, encoding="ascii") as file:
         args.secret = file.read().strip()
 
-    websocket = WebSocket(args.host, args.port, f"/app/{args.app.split(':')[1]}?protocol=7", args.timeout)
+    websocket = WebSocket(args.host, args.port, f"/app/{args.app.split(':')[1]}?protocol=7",
+                          args.timeout)
     incoming = events(websocket)
     subscribe(args, websocket, incoming)
     request = {"id": secrets.token_hex(8), "api": args.api, "params": json.loads(args.params)}

@@ -42,7 +42,8 @@ int main(int argc, char **argv)
 	}
 	r = chapi_connect(NULL, &conn);
 	if (r == 0)
-		r = chapi_call_wait_json(conn, argv[1], argc > 2 ? argv[2] : "{}", &options, &reply);
+		r = chapi_call_wait_json(conn, argv[1], argc > 2 ? argv[2] : "{}", &options,
+					 &reply);
 	if (r < 0)
 		fprintf(stderr, "smallest-caller: %s\n", chapi_strerror(r));
 	status = r < 0 ? chapi_exit_status(r) : show(reply);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON text to MessagePack: writes the bytes of its argument; or says what is wrong with it, and where.
+ * JSON text to MessagePack: writes the bytes of its argument; or says what is wrong, and where.
  *
  *     cc -o to-msgpack to-msgpack.c $(pkg-config --cflags --libs chapi-ipc)
  *     ./to-msgpack '{"level": 3}' | hexdump -C

@@ -20,14 +20,16 @@ EX_USAGE, EX_NOUSER, EX_UNAVAILABLE, EX_IOERR, EX_TEMPFAIL, EX_CONFIG = 64, 67, 
 @pytest.fixture
 def chapi_call(gateway):
     def call(*arguments, stdin=None):
-        return run([program('chapi-call')] + list(arguments), stdin=stdin, env=environment(CHAPI_SOCKET=gateway.socket_path))
+        return run([program('chapi-call')] + list(arguments), stdin=stdin,
+                   env=environment(CHAPI_SOCKET=gateway.socket_path))
     return call
 
 
 @pytest.fixture
 def chapi_call_bytes(gateway):
     def call(*arguments):
-        return subprocess.run([program('chapi-call')] + list(arguments), stdin=subprocess.DEVNULL, capture_output=True,
+        return subprocess.run([program('chapi-call')] + list(arguments), stdin=subprocess.DEVNULL,
+                              capture_output=True,
                               env=environment(CHAPI_SOCKET=gateway.socket_path), timeout=LIMIT)
     return call
 
@@ -38,8 +40,10 @@ def start(gateway):
     started = []
 
     def start(*arguments):
-        started.append(subprocess.Popen([program('chapi-call')] + list(arguments), stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=die_with_parent,
+        started.append(subprocess.Popen([program('chapi-call')] + list(arguments),
+                                        stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        preexec_fn=die_with_parent,
                                         env=environment(CHAPI_SOCKET=gateway.socket_path)))
         return started[-1]
     yield start
@@ -57,7 +61,7 @@ def provider(gateway):
 
 
 def answers(provider, *answered):
-    """Answers the next calls in a thread, each with a result or with {'error': ...}; returns how many came."""
+    """Answers the next calls in a thread, each with a result or {'error': ...}; returns them."""
     came = []
 
     def run_it():
@@ -124,7 +128,8 @@ def test_one_way_to_nobody_fails(chapi_call):
     assert chapi_call('-n', 'nobody').returncode == EX_NOUSER
 
 
-@pytest.mark.parametrize('options', [['-n', '-f'], ['-n', '-r'], ['-n', '--json'], ['-n', '-o', 'x'], ['--json', '-r'],
+@pytest.mark.parametrize('options', [['-n', '-f'], ['-n', '-r'], ['-n', '--json'],
+                                     ['-n', '-o', 'x'], ['--json', '-r'],
                                      ['--retry', 'x'], ['--retry', '-1']], ids=' '.join)
 def test_what_does_not_go_together_is_said(chapi_call, options):
     result = chapi_call(*options, 'chapi.echo')
@@ -140,7 +145,8 @@ def test_output_into_a_file(chapi_call, folder, option):
     assert (result.returncode, result.stdout, result.stderr) == (0, '', '')
     with open(path) as f:
         assert f.read() == '{"a":"1"}\n'
-    assert os.listdir(folder).count('result.json') == 1 and not [n for n in os.listdir(folder) if n.startswith('result.json.')]
+    assert os.listdir(folder).count('result.json') == 1 \
+        and not [n for n in os.listdir(folder) if n.startswith('result.json.')]
 
 
 def test_file_is_replaced_whole_and_keeps_its_mode(chapi_call, folder):
@@ -196,21 +202,26 @@ def test_json_into_a_file_also_of_a_failure(chapi_call, folder):
 # ---- -r ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('data, printed', [
-    ('"plain \\"text\\""', b'plain "text"\n'), ('"two\\nlines\\n"', b'two\nlines\n'), ('""', b'\n'), ('{"a":"x"}', b'{"a":"x"}\n'),
+    ('"plain \\"text\\""', b'plain "text"\n'), ('"two\\nlines\\n"', b'two\nlines\n'), ('""', b'\n'),
+    ('{"a":"x"}', b'{"a":"x"}\n'),
     ('5', b'5\n'), ('{"$bin":"//4A"}', b'\xff\xfe\0'),
 ], ids=['text', 'lines', 'empty', 'object', 'number', 'bytes'])
 def test_raw(gateway, data, printed):
     for option in ('-r', '--raw'):
-        result = subprocess.run([program('chapi-call'), option, 'chapi.echo', '-d', data], stdin=subprocess.DEVNULL,
-                                capture_output=True, env=environment(CHAPI_SOCKET=gateway.socket_path), timeout=LIMIT)
+        result = subprocess.run([program('chapi-call'), option, 'chapi.echo', '-d', data],
+                                stdin=subprocess.DEVNULL,
+                                capture_output=True,
+                                env=environment(CHAPI_SOCKET=gateway.socket_path), timeout=LIMIT)
         assert (result.returncode, result.stdout, result.stderr) == (0, printed, b'')
 
 
 # ---- --ok -------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('codes, error, status', [
-    ('api_not_found', None, 0), ('busy,api_not_found', None, 0), ('api_not_found_', None, EX_NOUSER), ('', None, EX_NOUSER),
-    ('jammed', {'code': 'jammed', 'message': 'm'}, 0), ('api_error', {'code': 'jammed', 'message': 'm'}, 0),
+    ('api_not_found', None, 0), ('busy,api_not_found', None, 0),
+    ('api_not_found_', None, EX_NOUSER), ('', None, EX_NOUSER),
+    ('jammed', {'code': 'jammed', 'message': 'm'}, 0),
+    ('api_error', {'code': 'jammed', 'message': 'm'}, 0),
     ('busy', {'code': 'jammed', 'message': 'm'}, 1),
 ])
 def test_ok(chapi_call, provider, codes, error, status):
@@ -261,7 +272,8 @@ def test_what_may_have_run_is_not_tried_again(chapi_call, gateway):
     Provider(provider, 'f')
     with gateway.connect() as next_one:
         next_one.ask('register', 'f', {'policy': 'standby'})
-        threading.Thread(target=lambda: (provider.wait_request(), provider.close()), daemon=True).start()
+        threading.Thread(target=lambda: (provider.wait_request(), provider.close()),
+                         daemon=True).start()
         result = chapi_call('--retry', '5', 'f')
         assert result.returncode == 70 and 'it may have run' in result.stderr
         assert not [m for m in next_one.inbox if m[0] == 0]
@@ -272,7 +284,8 @@ def test_what_is_idempotent_is_tried_again(chapi_call, gateway):
     provider.ask('register', 'f', {'idempotent': True})
     with gateway.connect() as next_one:
         next_one.ask('register', 'f', {'policy': 'standby', 'idempotent': True})
-        threading.Thread(target=lambda: (provider.wait_request(), provider.close()), daemon=True).start()
+        threading.Thread(target=lambda: (provider.wait_request(), provider.close()),
+                         daemon=True).start()
         answers(next_one, 'second')
         result = chapi_call('--retry', '5', 'f')
         assert (result.returncode, result.stdout) == (0, '"second"\n')
@@ -288,15 +301,18 @@ def test_failure_of_the_function_is_not_tried_again(chapi_call, gateway):
 
 def test_gateway_that_is_not_there_yet(folder, daemons):
     gateway = Gateway(folder)
-    process = subprocess.Popen([program('chapi-call'), '-s', gateway.socket_path, '--retry', '100', 'chapi.ping'],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_parent, env=environment())
+    process = subprocess.Popen([program('chapi-call'), '-s', gateway.socket_path, '--retry', '100',
+                                'chapi.ping'],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               preexec_fn=die_with_parent, env=environment())
     daemons.start(gateway)
     assert process.communicate(timeout=LIMIT)[1] == b''
     assert process.returncode == 0
 
 
 def test_gateway_that_does_not_come(folder):
-    result = run([program('chapi-call'), '-s', folder + '/nobody.sock', '--retry', '1', 'chapi.ping'])
+    result = run([program('chapi-call'), '-s', folder + '/nobody.sock', '--retry', '1',
+                  'chapi.ping'])
     assert result.returncode == EX_UNAVAILABLE and len(result.stderr.splitlines()) == 1
 
 
@@ -348,7 +364,8 @@ def test_ctrl_c_on_a_terminal(gateway, provider):
     pid, fd = pty.fork()
     if pid == 0:
         die_with_parent()
-        os.execve(program('chapi-call'), ['chapi-call', 'f'], environment(CHAPI_SOCKET=gateway.socket_path))
+        os.execve(program('chapi-call'), ['chapi-call', 'f'],
+                  environment(CHAPI_SOCKET=gateway.socket_path))
     try:
         request = provider.wait_request()
         os.write(fd, b'\x03')
@@ -363,7 +380,8 @@ def test_ctrl_c_on_a_terminal(gateway, provider):
 @pytest.mark.parametrize('script, status, out, err', [
     ('echo out; echo err >&2', 0, 'out\n', 'err\n'),
     ('echo out; echo err >&2; exit 3', 3, 'out\n', 'err\n'),
-    ('exit 64', 64, '', ''), ('exit 255', 255, '', ''), ('kill -9 $$', 137, '', ''), ('printf "a\\nb"', 0, 'a\nb', ''),
+    ('exit 64', 64, '', ''), ('exit 255', 255, '', ''), ('kill -9 $$', 137, '', ''),
+    ('printf "a\\nb"', 0, 'a\nb', ''),
 ], ids=['good', 'fails', 'as wrong usage', '255', 'killed', 'no newline'])
 @pytest.mark.parametrize('option', ['-x', '--exec'])
 def test_exec_is_the_command(chapi_call, serve, option, script, status, out, err):
@@ -375,22 +393,28 @@ def test_exec_is_the_command(chapi_call, serve, option, script, status, out, err
 def test_exec_fails_with_255_otherwise(chapi_call, serve, provider, folder):
     serve('slow', 'sleep', '600', options=['--timeout', '100ms'])
     answers(provider, {'error': 'no command at all'})
-    for arguments in (['nobody'], ['slow'], ['f'], ['slow', 'no item'], [], ['-o', folder + '/nowhere/x', 'slow'], ['--json', 'slow'],
-                      ['slow', 'a@' + folder + '/nowhere'], ['--no-such-option', 'slow'], ['slow', '-t', 'soon'], ['-t'],
+    for arguments in (['nobody'], ['slow'], ['f'], ['slow', 'no item'], [],
+                      ['-o', folder + '/nowhere/x', 'slow'], ['--json', 'slow'],
+                      ['slow', 'a@' + folder + '/nowhere'], ['--no-such-option', 'slow'],
+                      ['slow', '-t', 'soon'], ['-t'],
                       ['--ok', 'api_error', 'slow']):
         result = chapi_call('-x', *arguments)
         assert (result.returncode, result.stdout) == (255, ''), arguments
         assert result.stderr, arguments
 
 
-@pytest.mark.parametrize('arguments', [['-t', 'soon', '-x', 'f'], ['--no-such-option', 'f', '--exec'], ['-zx', 'f']])
+@pytest.mark.parametrize('arguments',
+                         [['-t', 'soon', '-x', 'f'], ['--no-such-option', 'f', '--exec'],
+                          ['-zx', 'f']])
 def test_exec_counts_also_behind_what_is_wrong(chapi_call, arguments):
     result = chapi_call(*arguments)
     assert (result.returncode, result.stdout) == (255, '') and result.stderr.count('--help') == 1
 
 
-@pytest.mark.parametrize('details', [{'status': 0}, {'status': 256}, {'status': -1}, {'status': 512, 'signal': 9}, {'signal': 128},
-                                     {'signal': 0}, {'status': '3'}, {'status': 2 ** 40}, {}, [3]], ids=json.dumps)
+@pytest.mark.parametrize('details', [{'status': 0}, {'status': 256}, {'status': -1},
+                                     {'status': 512, 'signal': 9}, {'signal': 128},
+                                     {'signal': 0}, {'status': '3'}, {'status': 2 ** 40}, {}, [3]],
+                                     ids=json.dumps)
 def test_exec_believes_no_status_that_no_command_has(chapi_call, provider, details):
     """256 would be 0 for the shell: a failure that looks like success."""
     answers(provider, {'error': {'message': 'it failed', 'details': details}})
@@ -398,7 +422,8 @@ def test_exec_believes_no_status_that_no_command_has(chapi_call, provider, detai
     assert (result.returncode, result.stdout) == (255, '') and 'it failed' in result.stderr
 
 
-OUTPUTS = [b'{"a":   1.50}\n', b'{\n  "b": 1,\n  "a": 2\n}\n\n', b'[1, 2]', b'"\\u0041"\n', b'no newline', b'', b'\n',
+OUTPUTS = [b'{"a":   1.50}\n', b'{\n  "b": 1,\n  "a": 2\n}\n\n', b'[1, 2]', b'"\\u0041"\n',
+           b'no newline', b'', b'\n',
            b'a\x00b\n', b'\xff\xfe\n', b'grown \xc3\xa9\n']
 
 
@@ -424,7 +449,8 @@ def test_exec_passes_all_of_a_long_output_on(chapi_call_bytes, serve):
 def test_exec_with_progress_has_the_last_line(chapi_call, serve):
     serve('c', *shell('echo 1; echo "[2,  3]"'), options=['--stream'])
     result = chapi_call('-x', '-f', 'c')
-    assert (result.returncode, result.stdout) == (0, '[2,  3]\n') and result.stderr.startswith('1\n')
+    assert (result.returncode, result.stdout) == (0, '[2,  3]\n') \
+        and result.stderr.startswith('1\n')
 
 
 def test_plain_callers_get_what_they_always_got(chapi_call, serve):

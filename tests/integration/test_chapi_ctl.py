@@ -18,14 +18,16 @@ from lib.limits import Deadline, wait_until
 from lib.process import as_ordinary_user, die_with_parent, environment, program, run
 
 EX_USAGE, EX_DATAERR, EX_NOUSER, EX_UNAVAILABLE, EX_IOERR, EX_NOPERM = 64, 65, 67, 69, 74, 77
-COMMANDS = ['list', 'describe', 'status', 'gateways', 'stats', 'monitor', 'wait', 'pause', 'resume', 'drain',
+COMMANDS = ['list', 'describe', 'status', 'gateways', 'stats', 'monitor', 'wait', 'pause', 'resume',
+            'drain',
             'unregister', 'ping', 'metrics', 'setup', 'doctor', 'log-level', 'reload']
 
 
 @pytest.fixture
 def chapi_ctl(gateway):
     def ctl(*arguments, env=None):
-        return run([program('chapi-ctl')] + list(arguments), env=env or environment(CHAPI_SOCKET=gateway.socket_path))
+        return run([program('chapi-ctl')] + list(arguments), env=env
+                   or environment(CHAPI_SOCKET=gateway.socket_path))
     return ctl
 
 
@@ -43,14 +45,16 @@ def ctl(chapi_ctl):
 def door(gateway):
     """A provider of door.open."""
     with gateway.connect() as client:
-        client.ask('register', 'door.open', {'summary': 'opens the door', 'concurrency': 1, 'idempotent': True,
+        client.ask('register', 'door.open', {'summary': 'opens the door', 'concurrency': 1,
+                                             'idempotent': True,
                                              'params': {'type': 'object', 'required': ['angle']}})
         yield client
 
 
 def start(arguments, gateway):
     return subprocess.Popen([program('chapi-ctl')] + list(arguments), stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=die_with_parent,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            preexec_fn=die_with_parent,
                             env=environment(CHAPI_SOCKET=gateway.socket_path))
 
 
@@ -90,7 +94,8 @@ def test_list_long_has_figures(ctl, door):
     for arguments in (['list', '-l'], ['list', '--long', 'door.*']):
         lines = ctl(*arguments).splitlines()
         assert lines[0].split()[:5] == ['NAME', 'STATE', 'PROV', 'POLICY', 'SEEN']
-        assert lines[1].split() == ['door.open', 'active', '1', 'exclusive', 'remote', '0', '0', '0', '0', '0.0']
+        assert lines[1].split() == ['door.open', 'active', '1', 'exclusive', 'remote', '0', '0',
+                                    '0', '0', '0.0']
 
 
 def test_list_json_is_what_the_gateway_says(ctl, door, gateway):
@@ -113,17 +118,20 @@ def test_list_of_nothing_says_so_aside(chapi_ctl):
 def test_tables_stay_within_80_columns(ctl, gateway):
     with gateway.connect() as client:
         client.ask('register', 'n' * 128, {'summary': 'ü' * 120, 'description': 'word ' * 100})
-        for arguments in (['list'], ['list', '-l'], ['describe', 'n' * 128], ['stats'], ['stats', 'n' * 128],
+        for arguments in (['list'], ['list', '-l'], ['describe', 'n' * 128], ['stats'],
+                          ['stats', 'n' * 128],
                           ['status'], ['doctor']):
             for line in ctl(*arguments).splitlines():
                 assert len(line) <= 80, line
 
 
 def columns(text):
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in 'WF' else 1 for c in text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in 'WF'
+               else 1 for c in text)
 
 
-@pytest.mark.parametrize('text', ['日本語' * 28, 'e\u0301' * 85, 'x' + '日' * 60, '\U0001f600' * 60], ids=['wide', 'accents', 'odd', 'emoji'])
+@pytest.mark.parametrize('text', ['日本語' * 28, 'e\u0301' * 85, 'x' + '日' * 60, '\U0001f600' * 60],
+                         ids=['wide', 'accents', 'odd', 'emoji'])
 def test_columns_are_counted_as_a_terminal_does(ctl, gateway, text):
     with gateway.connect() as client:
         client.ask('register', 'f', {'summary': text})
@@ -145,9 +153,11 @@ def test_control_characters_do_not_reach_the_terminal(ctl, gateway):
 
 def test_describe_tells_all(ctl, door, gateway):
     text = ctl('describe', 'door.open')
-    for word in ('opens the door', 'exclusive', '"angle"', 'idempotent', '30000 ms', 'uid:%d' % os.getuid()):
+    for word in ('opens the door', 'exclusive', '"angle"', 'idempotent', '30000 ms', 'uid:%d'
+                 % os.getuid()):
         assert word in text, word
-    assert json.loads(ctl('describe', '--json', 'door.open')) == gateway.ask('describe', 'door.open')
+    assert json.loads(ctl('describe', '--json',
+                          'door.open')) == gateway.ask('describe', 'door.open')
     assert 'says pong' in ctl('describe', 'chapi.ping')
 
 
@@ -266,7 +276,8 @@ def test_unregister_takes_a_name_away(ctl, door, gateway):
     assert door.wait_notification('revoked')[2] == ['door.open', 'admin']
 
 
-@pytest.mark.parametrize('command', [['pause', 'door.open'], ['resume', 'door.open'], ['drain', 'door.open'],
+@pytest.mark.parametrize('command', [['pause', 'door.open'], ['resume', 'door.open'],
+                                     ['drain', 'door.open'],
                                      ['unregister', 'door.open'], ['reload'], ['log-level', 'info'],
                                      ['monitor', '-k', 'peer']], ids=lambda c: c[0])
 def test_who_may_not_is_told(start_gateway, command):
@@ -289,7 +300,8 @@ def test_monitor_shows_events(gateway, door):
         wait_until(called, 'the monitor to end')
     lines = process.stdout.read().splitlines()
     assert len(lines) == 2, lines
-    assert re.match(r'\d\d:\d\d:\d\d\.\d{3}  request +chapi\.echo  from uid:\d+  local  id lbl', lines[0])
+    assert re.match(r'\d\d:\d\d:\d\d\.\d{3}  request +chapi\.echo  from uid:\d+  local  id lbl',
+                    lines[0])
     assert re.match(r'\d\d:\d\d:\d\d\.\d{3}  response +chapi\.echo  in [0-9.]+ ms', lines[1])
     assert process.returncode == 0
 
@@ -302,7 +314,8 @@ def test_monitor_keeps_to_the_width_of_the_terminal(gateway, columns):
     def call():
         with gateway.connect() as caller:
             while not done.is_set():
-                caller.request('call', 'a' * 100, {'text': 'ü' * 200 + '\n\x1b[31m'}, {'id': 'i' * 64})
+                caller.request('call', 'a' * 100, {'text': 'ü' * 200 + '\n\x1b[31m'},
+                               {'id': 'i' * 64})
                 caller.call('chapi.echo', ['short'])
     thread = threading.Thread(target=call)
     thread.start()
@@ -331,7 +344,8 @@ def test_monitor_in_a_pipe_cuts_nothing(gateway):
 
 
 def test_monitor_json_has_bodies_when_asked_for(gateway):
-    process = start(['monitor', '--json', '--bodies', '--count', '1', '--kinds', 'request', 'chapi.e*'], gateway)
+    process = start(['monitor', '--json', '--bodies', '--count', '1', '--kinds', 'request',
+                     'chapi.e*'], gateway)
     with gateway.connect() as caller:
         def called():
             caller.call('chapi.ping')
@@ -390,7 +404,8 @@ def test_reload_tells_what_has_changed(ctl, chapi_ctl, gateway):
     with open(gateway.config, 'a') as f:
         f.write('log_level = debug\nsocket_mode = 0600\n')
     text = ctl('reload')
-    assert 'gateway.log_level  has changed\n' in text and 'gateway.socket_mode  has changed, which takes' in text
+    assert 'gateway.log_level  has changed\n' in text \
+        and 'gateway.socket_mode  has changed, which takes' in text
     assert json.loads(ctl('reload', '--json'))['restart'] == ['gateway.socket_mode']
     with open(gateway.config, 'a') as f:
         f.write('nonsense = 1\n')
@@ -446,7 +461,8 @@ def test_metrics_file_that_cannot_be_written(chapi_ctl, folder):
 
 def test_metrics_without_a_gateway_say_that_it_is_down(folder):
     path = os.path.join(folder, 'chapi.prom')
-    result = run([program('chapi-ctl'), '-s', folder + '/nobody.sock', 'metrics', '--textfile', path])
+    result = run([program('chapi-ctl'), '-s', folder + '/nobody.sock', 'metrics', '--textfile',
+                  path])
     assert result.returncode == EX_UNAVAILABLE
     with open(path) as f:
         assert parse_metrics(f.read()) == {'chapi_up': 0}
@@ -478,7 +494,8 @@ def test_doctor_calls_the_gateway_through_the_hub(start_gateway, hub, channel):
     result = run([program('chapi-ctl'), '-s', gateway.socket_path, 'doctor', '--json'])
     found = checks(result.stdout)
     assert result.returncode == 0, result
-    assert set(found) >= {'connection', 'rights', 'socket', 'clock', 'hub', 'publishing', 'dns', 'tls', 'credentials',
+    assert set(found) >= {'connection', 'rights', 'socket', 'clock', 'hub', 'publishing', 'dns',
+                          'tls', 'credentials',
                           'subscribed', 'round trip'}
     assert re.search(r'took \d+ ms', found['round trip']['text'])
     assert all(c['ok'] for c in found.values())
@@ -497,15 +514,18 @@ def test_doctor_with_a_hub_that_is_not_there(start_gateway, own_hub, channel):
     result = run([program('chapi-ctl'), '-s', gateway.socket_path, 'doctor', '--json'])
     found = checks(result.stdout)
     assert result.returncode == 1
-    assert found['hub']['ok'] is False and found['hub']['hint'] and found['subscribed']['ok'] is False
+    assert found['hub']['ok'] is False and found['hub']['hint'] \
+        and found['subscribed']['ok'] is False
     assert found['dns']['ok'] is True and found['credentials']['ok'] is None
 
 
 def test_doctor_with_a_wrong_key(start_gateway, hub, channel):
     gateway = start_gateway(hub, channel, pusher={'key': 'no-such-key'})
     with gateway.connect() as client:
-        wait_until(lambda: client.ask('status')['hub']['last_error_code'] >= 4000, 'the hub to refuse')
-    found = checks(run([program('chapi-ctl'), '-s', gateway.socket_path, 'doctor', '--json']).stdout)
+        wait_until(lambda: client.ask('status')['hub']['last_error_code'] >= 4000,
+                   'the hub to refuse')
+    found = checks(run([program('chapi-ctl'), '-s', gateway.socket_path, 'doctor',
+                        '--json']).stdout)
     assert found['credentials']['ok'] is False and 'app_id' in found['credentials']['hint']
 
 
@@ -537,7 +557,8 @@ def test_doctor_at_a_socket_that_keeps_us_out(start_gateway, need):
     if run(as_ordinary_user([program('chapi-ctl'), '--version'])).returncode != 0:
         pytest.skip('an ordinary user cannot run what is built here')
     gateway = start_gateway(gateway={'socket_mode': '0600'})
-    result = run(as_ordinary_user([program('chapi-ctl'), '-s', gateway.socket_path, 'doctor', '--json']))
+    result = run(as_ordinary_user([program('chapi-ctl'), '-s', gateway.socket_path, 'doctor',
+                                   '--json']))
     assert result.returncode == EX_NOPERM
     assert 'group' in checks(result.stdout)['connection']['hint']
 
@@ -554,9 +575,12 @@ def test_colour_on_a_terminal_only(gateway, door):
 
 
 @pytest.mark.parametrize('arguments', [
-    [], ['frobnicate'], ['--frobnicate'], ['list', '--frobnicate'], ['list', 'a', 'b'], ['describe'], ['status', 'x'],
-    ['wait'], ['wait', 'f', '-t', 'soon'], ['pause'], ['resume'], ['drain'], ['unregister'], ['log-level'],
-    ['ping', '-n', 'x'], ['ping', '-n', '0'], ['monitor', '--count', '0'], ['reload', 'x'], ['metrics', '--textfile'], ['describe', 'f', '-l'],
+    [], ['frobnicate'], ['--frobnicate'], ['list', '--frobnicate'], ['list', 'a', 'b'],
+    ['describe'], ['status', 'x'],
+    ['wait'], ['wait', 'f', '-t', 'soon'], ['pause'], ['resume'], ['drain'], ['unregister'],
+    ['log-level'],
+    ['ping', '-n', 'x'], ['ping', '-n', '0'], ['monitor', '--count', '0'], ['reload', 'x'],
+    ['metrics', '--textfile'], ['describe', 'f', '-l'],
 ], ids=lambda a: ' '.join(a) or 'nothing')
 def test_wrong_usage_is_said(chapi_ctl, arguments):
     result = chapi_ctl(*arguments)
@@ -564,7 +588,8 @@ def test_wrong_usage_is_said(chapi_ctl, arguments):
     assert result.stderr
 
 
-@pytest.mark.parametrize('command', [['list'], ['status'], ['ping'], ['wait', 'f'], ['monitor'], ['reload']],
+@pytest.mark.parametrize('command',
+                         [['list'], ['status'], ['ping'], ['wait', 'f'], ['monitor'], ['reload']],
                          ids=lambda c: c[0])
 def test_no_gateway_at_the_socket(folder, command):
     path = folder + '/nobody.sock'
@@ -613,6 +638,7 @@ def test_version(chapi_ctl):
 
 def test_full_disk_is_said(gateway):
     with open('/dev/full', 'w') as full:
-        process = subprocess.run([program('chapi-ctl'), 'status'], stdout=full, stderr=subprocess.PIPE, text=True,
+        process = subprocess.run([program('chapi-ctl'), 'status'], stdout=full,
+                                 stderr=subprocess.PIPE, text=True,
                                  env=environment(CHAPI_SOCKET=gateway.socket_path), timeout=20)
     assert process.returncode == EX_IOERR and 'standard output' in process.stderr

@@ -14,7 +14,8 @@ from lib.gateway import Gateway
 from lib.limits import LIMIT, Deadline
 from lib.process import die_with_parent, environment, program, run
 
-EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, EX_CANTWRITE, EX_CONFIG, CANCELLED = 64, 65, 66, 69, 74, 78, 130
+EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE = 64, 65, 66, 69
+EX_CANTWRITE, EX_CONFIG, CANCELLED = 74, 78, 130
 UNIT = 'etc/systemd/system/chapi-gw.service.d/credential.conf'
 SECRET = 'hush-not-to-be-seen'
 
@@ -28,7 +29,9 @@ def root(folder):
 
 @pytest.fixture
 def env(folder):
-    """The gateway of the build is found; what is left in $TMPDIR is seen; systemctl writes down what it is told."""
+    """The gateway of the build is found; what is left in $TMPDIR is seen.
+
+    systemctl writes down what it is told."""
     bin_folder, tmp = os.path.join(folder, 'bin'), os.path.join(folder, 'tmp')
     os.mkdir(bin_folder)
     os.mkdir(tmp)
@@ -36,7 +39,8 @@ def env(folder):
     with open(bin_folder + '/systemctl', 'w') as f:
         f.write('#!/bin/sh\necho "$@" >>%s/systemctl.log\n' % folder)
     os.chmod(bin_folder + '/systemctl', 0o755)
-    yield environment(PATH=bin_folder + ':' + os.environ['PATH'], TMPDIR=tmp, XDG_CONFIG_HOME=folder + '/config')
+    yield environment(PATH=bin_folder + ':' + os.environ['PATH'], TMPDIR=tmp, XDG_CONFIG_HOME=folder
+                      + '/config')
     assert os.listdir(tmp) == []
 
 
@@ -53,11 +57,13 @@ def setup(env):
 
 
 def app(hub):
-    return ['--app-id', hub.app_id, '--key', hub.key, '--secret-file', '-', '--host', hub.host, '--port', str(hub.port),
+    return ['--app-id', hub.app_id, '--key', hub.key, '--secret-file', '-', '--host', hub.host,
+            '--port', str(hub.port),
             '--no-tls', '--name', 'kitchen']
 
 
-HOSTED = ['--app-id', '1', '--key', 'k', '--secret-file', '-', '--cluster', 'eu', '--name', 'kitchen', '--no-check']
+HOSTED = ['--app-id', '1', '--key', 'k', '--secret-file', '-', '--cluster', 'eu', '--name',
+          'kitchen', '--no-check']
 
 
 def read(*path):
@@ -84,7 +90,8 @@ def test_files_and_their_modes(setup, root):
         'pusher': {'app_id': '1', 'key': 'k', 'cluster': 'eu'}, 'gateway': {'name': 'kitchen'}}
     assert read(root, 'etc/chapi/secret') == SECRET + '\n'
     assert 'LoadCredential=pusher-secret:/etc/chapi/secret\n' in read(root, UNIT)
-    assert (mode_of(root, 'etc/chapi/secret'), mode_of(root, 'etc/chapi/chapi-gw.conf.d/hub.conf'), mode_of(root, UNIT)) == \
+    assert (mode_of(root, 'etc/chapi/secret'), mode_of(root, 'etc/chapi/chapi-gw.conf.d/hub.conf'),
+            mode_of(root, UNIT)) == \
         (0o600, 0o644, 0o644)
     assert SECRET not in result.stderr and 'systemctl' not in result.stderr
 
@@ -93,7 +100,8 @@ def test_once_more_replaces_it_and_mends_the_modes(setup, root):
     assert setup('--root', root, *HOSTED).returncode == 0
     os.chmod(root + '/etc/chapi/secret', 0o644)
     assert setup('--root', root, *HOSTED, '--legacy', secret='another').returncode == 0
-    assert read(root, 'etc/chapi/secret') == 'another\n' and mode_of(root, 'etc/chapi/secret') == 0o600
+    assert read(root, 'etc/chapi/secret') == 'another\n' \
+        and mode_of(root, 'etc/chapi/secret') == 0o600
     found = settings_in(root, 'etc/chapi/chapi-gw.conf.d/hub.conf')
     assert found['remote'] == {'channel': 'private-chapi-kitchen chapi'}
 
@@ -110,7 +118,8 @@ def test_secret_from_a_file(setup, root, folder):
 def test_json_says_where_the_files_are(setup, root):
     result = setup('--json', '--root', root, *HOSTED)
     assert json.loads(result.stdout) == {'settings': root + '/etc/chapi/chapi-gw.conf.d/hub.conf',
-                                         'secret': root + '/etc/chapi/secret', 'unit': root + '/' + UNIT}
+                                         'secret': root + '/etc/chapi/secret', 'unit': root + '/'
+                                         + UNIT}
 
 
 def test_the_hub_is_tried_and_a_gateway_takes_what_is_written(setup, app_hub, env, folder, daemons):
@@ -119,7 +128,8 @@ def test_the_hub_is_tried_and_a_gateway_takes_what_is_written(setup, app_hub, en
     assert 'the hub takes it' in result.stderr and app_hub.secret not in result.stderr
     written = folder + '/config/chapi/chapi-gw.conf.d/hub.conf'
     found = settings_in(written)
-    assert found['pusher']['secret_file'] == folder + '/config/chapi/secret' and found['pusher']['tls'] == 'no'
+    assert found['pusher']['secret_file'] == folder + '/config/chapi/secret' \
+        and found['pusher']['tls'] == 'no'
     gateway = Gateway(folder)
     gateway.argv[gateway.argv.index(gateway.config)] = written
     with daemons.start(gateway).wait_up().connect() as client:
@@ -130,7 +140,8 @@ def test_service_is_started(setup, app_hub, folder):
     result = setup('--user', '--start', *app(app_hub), secret=app_hub.secret)
     assert result.returncode == 0, result.stderr
     assert read(folder, 'systemctl.log').splitlines() == \
-        ['--user daemon-reload', '--user enable chapi-gw.service', '--user restart chapi-gw.service']
+        ['--user daemon-reload', '--user enable chapi-gw.service',
+         '--user restart chapi-gw.service']
 
 
 def test_service_that_does_not_start_is_said(setup, folder):
@@ -147,9 +158,11 @@ def test_what_the_hub_does_not_take_is_not_written(setup, app_hub, root, wrong):
         options[options.index('--key') + 1] = 'no-such-key'
     if wrong == 'port':
         app_hub.stop()
-    result = setup('--root', root, *options, secret='not-' + app_hub.secret if wrong == 'secret' else app_hub.secret)
+    result = setup('--root', root, *options, secret='not-' + app_hub.secret if wrong == 'secret'
+                   else app_hub.secret)
     assert result.returncode == EX_UNAVAILABLE, result.stderr
-    assert 'the hub does not take it' in result.stderr and 'nothing has been changed' in result.stderr
+    assert 'the hub does not take it' in result.stderr \
+        and 'nothing has been changed' in result.stderr
     assert app_hub.secret not in result.stderr
     assert os.listdir(root) == []
 
@@ -170,19 +183,25 @@ def have(path, text):
 
 
 @pytest.mark.parametrize('name, text, place', [
-    ('chapi-gw.conf', '[pusher]\nhost = hub.example\n', 'etc/chapi/chapi-gw.conf:2: host and cluster are both set'),
-    ('chapi-gw.conf.d/old.conf', '[pusher]\nhost = hub.example\n', 'etc/chapi/chapi-gw.conf.d/old.conf:2: host and cluster'),
+    ('chapi-gw.conf', '[pusher]\nhost = hub.example\n',
+     'etc/chapi/chapi-gw.conf:2: host and cluster are both set'),
+    ('chapi-gw.conf.d/old.conf', '[pusher]\nhost = hub.example\n',
+     'etc/chapi/chapi-gw.conf.d/old.conf:2: host and cluster'),
     ('chapi-gw.conf', '[gateway]\nnonsense = 1\n', 'etc/chapi/chapi-gw.conf:2: '),
-    ('chapi-gw.conf', '[pusher]\nsecret_file = /nowhere/secret\n', 'etc/chapi/chapi-gw.conf:2: secret file /nowhere/secret'),
-], ids=['other kind of hub', 'in a drop-in', 'wrong already', 'secret file that wins over the credential'])
+    ('chapi-gw.conf', '[pusher]\nsecret_file = /nowhere/secret\n',
+     'etc/chapi/chapi-gw.conf:2: secret file /nowhere/secret'),
+], ids=['other kind of hub', 'in a drop-in', 'wrong already',
+        'secret file that wins over the credential'])
 @pytest.mark.parametrize('no_check', [[], ['--no-check']], ids=['tried', 'only checked'])
-def test_what_contradicts_the_configuration_is_not_written(setup, root, name, text, place, no_check):
+def test_what_contradicts_the_configuration_is_not_written(setup, root, name, text, place,
+                                                           no_check):
     """The gateway would not start with it: what is there already counts."""
     have(os.path.join(root, 'etc/chapi', name), text)
     result = setup('--root', root, *[o for o in HOSTED if o != '--no-check'], *no_check)
     assert result.returncode == EX_CONFIG and root + '/' + place in result.stderr, result.stderr
     assert 'nothing has been changed' in result.stderr
-    assert not os.path.exists(root + '/etc/chapi/secret') and not os.path.exists(root + '/etc/systemd')
+    assert not os.path.exists(root + '/etc/chapi/secret') \
+        and not os.path.exists(root + '/etc/systemd')
 
 
 def test_what_cannot_be_checked_is_said(env, setup, folder, root):
@@ -197,9 +216,13 @@ def test_what_cannot_be_checked_is_said(env, setup, folder, root):
 
 
 def test_what_is_configured_already_counts_in_the_trial(setup, app_hub, root):
-    """A port that only the old file has; rights and names of events that would be in the way; an older hub.conf goes."""
-    have(root + '/etc/chapi/chapi-gw.conf', '[pusher]\nport = %d\ntls = no\n[remote]\nrequest_event = ask\nchannel = mine\n'
-         '[policy]\nmonitor = user:root none\npublish = user:root none\ncall = user:root none\n' % app_hub.port)
+    """A port that only the old file has; rights and names of events that would be in the way.
+
+    An older hub.conf goes."""
+    have(root + '/etc/chapi/chapi-gw.conf',
+         '[pusher]\nport = %d\ntls = no\n[remote]\nrequest_event = ask\nchannel = mine\n'
+         '[policy]\nmonitor = user:root none\npublish = user:root none\ncall = user:root none\n'
+         % app_hub.port)
     have(root + '/etc/chapi/chapi-gw.conf.d/hub.conf', '[pusher]\ncluster = eu\n')
     options = app(app_hub)
     del options[options.index('--port'):options.index('--no-tls') + 1]
@@ -212,26 +235,33 @@ def test_secret_is_never_in_an_argument_or_the_environment(env, app_hub, root, f
     """The gateway that tries it shows what it was given."""
     os.unlink(folder + '/bin/chapi-gw')
     with open(folder + '/bin/chapi-gw', 'w') as f:
-        f.write('#!/bin/sh\n(echo "$@"; env) >%s/seen\nexec %s "$@"\n' % (folder, program('chapi-gw')))
+        f.write('#!/bin/sh\n(echo "$@"; env) >%s/seen\nexec %s "$@"\n'
+                % (folder, program('chapi-gw')))
     os.chmod(folder + '/bin/chapi-gw', 0o755)
-    result = run([program('chapi-ctl'), 'setup', '--root', root] + app(app_hub), stdin=app_hub.secret, env=env)
+    result = run([program('chapi-ctl'), 'setup', '--root', root] + app(app_hub),
+                 stdin=app_hub.secret, env=env)
     assert result.returncode == 0, result.stderr
     assert '--config' in read(folder, 'seen') and app_hub.secret not in read(folder, 'seen')
 
 
 @pytest.mark.parametrize('options, status', [
-    ([], EX_USAGE), (['--app-id', '1', '--key', 'k'], EX_USAGE), (HOSTED + ['--host', 'h'], EX_USAGE),
-    (HOSTED + ['--port', '70000'], EX_USAGE), (HOSTED + ['--port', '0'], EX_USAGE), (HOSTED + ['--user', '--root', '/nowhere'], EX_USAGE),
-    (HOSTED + ['--start', '--root', '/nowhere'], EX_USAGE), (HOSTED + ['--name', 'two words'], EX_USAGE), (HOSTED + ['--name', 'a/b'], EX_USAGE),
+    ([], EX_USAGE), (['--app-id', '1', '--key', 'k'], EX_USAGE),
+    (HOSTED + ['--host', 'h'], EX_USAGE),
+    (HOSTED + ['--port', '70000'], EX_USAGE), (HOSTED + ['--port', '0'], EX_USAGE),
+    (HOSTED + ['--user', '--root', '/nowhere'], EX_USAGE),
+    (HOSTED + ['--start', '--root', '/nowhere'], EX_USAGE),
+    (HOSTED + ['--name', 'two words'], EX_USAGE), (HOSTED + ['--name', 'a/b'], EX_USAGE),
     (HOSTED + ['extra'], EX_USAGE), (HOSTED + ['--secret-file', '/nowhere'], EX_NOINPUT),
     (['--app-id', '', '--key', 'k', '--secret-file', '-', '--cluster', 'eu'], EX_USAGE),
-], ids=['nothing', 'no secret', 'two hubs', 'port', 'port 0', 'user and root', 'start and root', 'name', 'name with a slash', 'argument', 'secret file', 'empty'])
+], ids=['nothing', 'no secret', 'two hubs', 'port', 'port 0', 'user and root', 'start and root',
+        'name', 'name with a slash', 'argument', 'secret file', 'empty'])
 def test_wrong_usage_is_said(setup, options, status):
     result = setup(*options)
     assert (result.returncode, result.stdout) == (status, '') and result.stderr
 
 
-@pytest.mark.parametrize('secret', ['', 'two words', 'two\nlines', 'nul\0', 'x' * 257], ids=['none', 'blank', 'lines', 'nul', 'long'])
+@pytest.mark.parametrize('secret', ['', 'two words', 'two\nlines', 'nul\0', 'x' * 257],
+                         ids=['none', 'blank', 'lines', 'nul', 'long'])
 def test_what_is_no_secret_is_said(setup, root, secret):
     result = setup('--root', root, *HOSTED, secret=secret)
     assert result.returncode == EX_DATAERR and 'secret' in result.stderr
@@ -274,7 +304,8 @@ class Terminal:
     def wait(self, text, end=''):
         deadline = Deadline(LIMIT)
         while text not in self.shown[self.seen:] or not self.shown.endswith(end):
-            assert select.select([self.fd], [], [], deadline.left('"%s" in %s' % (text, self.shown)))[0]
+            assert select.select([self.fd], [], [],
+                                 deadline.left('"%s" in %s' % (text, self.shown)))[0]
             assert self.read(), self.shown
         self.seen = len(self.shown)
 
@@ -317,14 +348,16 @@ def test_all_is_asked(terminal, app_hub, folder):
     assert t.end() == 0, t.shown
     assert app_hub.secret not in t.shown and 'the hub takes it' in t.shown
     found = settings_in(folder, 'config/chapi/chapi-gw.conf.d/hub.conf')
-    assert found['pusher']['key'] == app_hub.key and found['remote']['channel'] == 'private-chapi-kitchen chapi'
+    assert found['pusher']['key'] == app_hub.key \
+        and found['remote']['channel'] == 'private-chapi-kitchen chapi'
     assert read(folder, 'config/chapi/secret') == app_hub.secret + '\n'
     assert '--user restart chapi-gw.service' in read(folder, 'systemctl.log')
 
 
 def test_what_is_refused_can_be_written_all_the_same(terminal, app_hub, root):
     for answer, status in (('n', EX_UNAVAILABLE), ('y', 0)):
-        t = terminal('--root', root, '--app-id', app_hub.app_id, '--key', 'wrong', '--host', app_hub.host, '--port',
+        t = terminal('--root', root, '--app-id', app_hub.app_id, '--key', 'wrong', '--host',
+                     app_hub.host, '--port',
                      str(app_hub.port), '--no-tls', '--name', 'kitchen', '--legacy')
         t.answer('secret', app_hub.secret)
         t.answer('all the same', answer)
@@ -350,7 +383,8 @@ def test_secret_from_standard_input_is_not_shown_on_a_terminal(terminal, root):
 
 @pytest.mark.parametrize('port', ['0', '65536', 'x'])
 def test_port_that_is_none_is_said(terminal, root, port):
-    t = terminal('--root', root, '--app-id', '1', '--key', 'k', '--host', 'h', '--no-check', '--no-tls', '--name', 'n', '--legacy')
+    t = terminal('--root', root, '--app-id', '1', '--key', 'k', '--host', 'h', '--no-check',
+                 '--no-tls', '--name', 'n', '--legacy')
     t.answer('secret', SECRET)
     t.answer('port', port)
     assert t.end() == EX_USAGE and '65535' in t.shown
@@ -361,7 +395,8 @@ class Shell(Terminal):
     """The same behind a shell with job control: Ctrl-Z gives the terminal back to it."""
 
     def __init__(self, arguments, env):
-        script = ('set -m; "$0" setup "$@"; stty -a | grep -oE -- "-?echo " ; echo "back"; read go; fg >/dev/null; '
+        script = ('set -m; "$0" setup "$@"; stty -a | grep -oE -- "-?echo " ; echo "back"; '
+                  'read go; fg >/dev/null; '
                   'status=$?; stty -a | grep -oE -- "-?echo "; exit $status')
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
@@ -372,7 +407,8 @@ class Shell(Terminal):
 
 
 def test_ctrl_z_at_the_secret_gives_the_terminal_back(env, root):
-    t = Shell(['--root', root, '--app-id', '1', '--key', 'k', '--cluster', 'eu', '--no-check', '--name', 'n', '--legacy'], env)
+    t = Shell(['--root', root, '--app-id', '1', '--key', 'k', '--cluster', 'eu', '--no-check',
+               '--name', 'n', '--legacy'], env)
     t.answer('secret', 'half of it', end='')
     os.write(t.fd, b'\x1a')
     t.wait('back')

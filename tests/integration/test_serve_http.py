@@ -23,7 +23,8 @@ class Service(http.server.ThreadingHTTPServer):
         self.seen = []
         self.go_on = threading.Event()
         self.url = 'http://127.0.0.1:%d' % self.server_port
-        threading.Thread(target=self.serve_forever, kwargs={'poll_interval': 0.02}, daemon=True).start()
+        threading.Thread(target=self.serve_forever, kwargs={'poll_interval': 0.02},
+                         daemon=True).start()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -39,8 +40,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         special = getattr(self, 'on_' + path.rsplit('/', 1)[-1], None)
         if special:
             return special()
-        return self.say(200, json.dumps({'method': self.command, 'path': self.path, 'body': body.decode(),
-                                         'headers': {k.lower(): v for k, v in self.headers.items()}}).encode(),
+        return self.say(200, json.dumps({'method': self.command, 'path': self.path,
+                                         'body': body.decode(),
+                                         'headers': {k.lower(): v for k,
+                                                     v in self.headers.items()}}).encode(),
                         'application/json; charset=utf-8')
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = answer
@@ -71,8 +74,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.say(302, b'', headers=[('Location', 'http://192.0.2.1/')])
 
     def on_hops(self):
-        self.say(200, b'ok', headers=[('Keep-Alive', 'timeout=5'), ('Connection', 'X-Mine'), ('X-Mine', '1'),
-                                      ('X-Other', 'two'), ('Set-Cookie', 'a=1'), ('Set-Cookie', 'b=2')])
+        self.say(200, b'ok', headers=[('Keep-Alive', 'timeout=5'), ('Connection', 'X-Mine'),
+                                      ('X-Mine', '1'),
+                                      ('X-Other', 'two'), ('Set-Cookie', 'a=1'),
+                                      ('Set-Cookie', 'b=2')])
 
     def on_slow(self):
         self.server.go_on.wait(LIMIT)
@@ -106,13 +111,16 @@ def web(serve, service, client):
 
 
 def test_request_and_answer(web):
-    answer = web(method='post', path='/a/b', query={'x': 'a b&', 'n': 5, 'many': ['1', '2']}, headers={'X-Mine': 'yes'},
+    answer = web(method='post', path='/a/b', query={'x': 'a b&', 'n': 5, 'many': ['1', '2']},
+                 headers={'X-Mine': 'yes'},
                  body={'k': [1, None]})
-    assert answer['status'] == 200 and answer['headers']['content-type'].startswith('application/json')
+    assert answer['status'] == 200 \
+        and answer['headers']['content-type'].startswith('application/json')
     seen = answer['body']
     assert (seen['method'], seen['path']) == ('POST', '/a/b?x=a%20b%26&n=5&many=1&many=2')
     assert json.loads(seen['body']) == {'k': [1, None]}
-    assert seen['headers']['content-type'] == 'application/json' and seen['headers']['x-mine'] == 'yes'
+    assert seen['headers']['content-type'] == 'application/json' \
+        and seen['headers']['x-mine'] == 'yes'
 
 
 def test_all_may_be_left_out(web):
@@ -121,8 +129,10 @@ def test_all_may_be_left_out(web):
 
 
 def test_text_goes_as_it_is(web):
-    seen = web(method='PUT', body='a=1', headers={'content-type': 'application/x-www-form-urlencoded'})['body']
-    assert seen['body'] == 'a=1' and seen['headers']['content-type'] == 'application/x-www-form-urlencoded'
+    seen = web(method='PUT', body='a=1',
+               headers={'content-type': 'application/x-www-form-urlencoded'})['body']
+    assert seen['body'] == 'a=1' \
+        and seen['headers']['content-type'] == 'application/x-www-form-urlencoded'
 
 
 def test_status_of_a_failure_is_a_result(web):
@@ -145,22 +155,29 @@ def test_redirect_is_not_followed(web):
 
 
 def test_hop_by_hop_headers_do_not_pass(web, service):
-    answer = web(path='/hops', headers={'Connection': 'X-Secret, close', 'X-Secret': '1', 'TE': 'trailers', 'Host': 'evil.example',
-                                        'Transfer-Encoding': 'chunked', 'Content-Length': '999', 'Chapi-Caller': 'uid:0',
+    answer = web(path='/hops', headers={'Connection': 'X-Secret, close', 'X-Secret': '1',
+                                        'TE': 'trailers', 'Host': 'evil.example',
+                                        'Transfer-Encoding': 'chunked', 'Content-Length': '999',
+                                        'Chapi-Caller': 'uid:0',
                                         'X-Kept': 'yes'})
     assert 'connection' not in answer['headers'] and 'keep-alive' not in answer['headers']
     assert 'x-mine' not in answer['headers'] and answer['headers']['x-other'] == 'two'
     assert answer['headers']['set-cookie'] == ['a=1', 'b=2']
     seen = service.seen[0].headers
     assert seen['Host'] == service.url[len('http://'):] and seen['X-Kept'] == 'yes'
-    assert not {'x-secret', 'te', 'transfer-encoding', 'content-length'} & {k.lower() for k in seen.keys()}
-    assert seen.get_all('Chapi-Caller')[0].startswith('uid:') and len(seen.get_all('Chapi-Caller')) == 1
+    assert not {'x-secret', 'te', 'transfer-encoding',
+                'content-length'} & {k.lower() for k in seen.keys()}
+    assert seen.get_all('Chapi-Caller')[0].startswith('uid:') \
+        and len(seen.get_all('Chapi-Caller')) == 1
     assert seen['Chapi-Api'] == 'web' and seen['Chapi-Origin'] == 'local'
 
 
-@pytest.mark.parametrize('path', ['/../x', '/a/../../x', '/..', '/%2e%2e/x', '/%2E./x', '/%252e%252e/x', '/a%2f..%2fx', '/a%2fb',
-                                  '//evil.example/x', '/..;/x', '/a\\..\\x', '/%5c..', '/a%00', 'x', '', '@evil.example/', '/a?b=1',
-                                  '/a#b', '/./x', 'http://evil.example/', '/%c0%ae%c0%ae/x', '/%C0%AF..', '/%25c0%25ae/x', '/%e0%80%ae./x',
+@pytest.mark.parametrize('path', ['/../x', '/a/../../x', '/..', '/%2e%2e/x', '/%2E./x',
+                                  '/%252e%252e/x', '/a%2f..%2fx', '/a%2fb',
+                                  '//evil.example/x', '/..;/x', '/a\\..\\x', '/%5c..', '/a%00', 'x',
+                                  '', '@evil.example/', '/a?b=1',
+                                  '/a#b', '/./x', 'http://evil.example/', '/%c0%ae%c0%ae/x',
+                                  '/%C0%AF..', '/%25c0%25ae/x', '/%e0%80%ae./x',
                                   '/%f0%80%80%ae/x', '/%c1%9c'])
 def test_path_cannot_lead_away_from_the_base(serve, service, client, path):
     serve('web', options=['--http', service.url + '/app/'])
@@ -171,15 +188,20 @@ def test_path_cannot_lead_away_from_the_base(serve, service, client, path):
 
 def test_path_is_below_the_base(serve, service, client):
     serve('web', options=['--http', service.url + '/app/'])
-    for path, seen in (('/x', '/app/x'), ('/a b/ü', '/app/a%20b/%C3%BC'), ('/a%20b', '/app/a%20b'), ('/100%', '/app/100%25'),
-                       ('/...', '/app/...'), ('/%e0%a4%85', '/app/%e0%a4%85'), ('/caf%e9', '/app/caf%e9'),
+    for path, seen in (('/x', '/app/x'), ('/a b/ü', '/app/a%20b/%C3%BC'), ('/a%20b', '/app/a%20b'),
+                       ('/100%', '/app/100%25'),
+                       ('/...', '/app/...'), ('/%e0%a4%85', '/app/%e0%a4%85'),
+                       ('/caf%e9', '/app/caf%e9'),
                        ('/a..b/', '/app/a..b/')):
         assert client.call('web', {'path': path})['body']['path'] == seen
 
 
-@pytest.mark.parametrize('params', [5, {'frobnicate': 1}, {'method': 'GET / HTTP/1.1'}, {'method': 'CONNECT'}, {'method': ''},
-                                    {'headers': {'X': 'a\r\nEvil: 1'}}, {'headers': {'X: Y': '1'}}, {'headers': {'X': ['a']}},
-                                    {'headers': 'X: Y'}, {'query': 'a=1'}, {'query': {'a': {}}}, {'path': 5}], ids=str)
+@pytest.mark.parametrize('params', [5, {'frobnicate': 1}, {'method': 'GET / HTTP/1.1'},
+                                    {'method': 'CONNECT'}, {'method': ''},
+                                    {'headers': {'X': 'a\r\nEvil: 1'}}, {'headers': {'X: Y': '1'}},
+                                    {'headers': {'X': ['a']}},
+                                    {'headers': 'X: Y'}, {'query': 'a=1'}, {'query': {'a': {}}},
+                                    {'path': 5}], ids=str)
 def test_what_is_no_request_is_refused(web, service, client, params):
     error = failure(client, 'web', params)
     assert (error.code, error.ran) == ('invalid_argument', 'no')
@@ -215,14 +237,17 @@ def test_cancel_and_timeout(serve, service, client):
     assert client.call('long', {'path': '/x'})['status'] == 200
 
 
-@pytest.mark.parametrize('url', ['127.0.0.1:5000', 'ftp://127.0.0.1', 'http://', 'http://me:pw@127.0.0.1/', 'http://127.0.0.1/?a=1',
+@pytest.mark.parametrize('url', ['127.0.0.1:5000', 'ftp://127.0.0.1', 'http://',
+                                 'http://me:pw@127.0.0.1/', 'http://127.0.0.1/?a=1',
                                  'http://127.0.0.1/#a'])
 def test_wrong_url_is_said(gateway, url):
-    result = run([program('chapi-serve'), '--http', url, 'web'], env=environment(CHAPI_SOCKET=gateway.socket_path))
+    result = run([program('chapi-serve'), '--http', url, 'web'],
+                 env=environment(CHAPI_SOCKET=gateway.socket_path))
     assert result.returncode == EX_USAGE and url in result.stderr
 
 
 def test_proxy_of_the_environment_is_not_used(serve, service, client, gateway):
-    env = environment(CHAPI_SOCKET=gateway.socket_path, http_proxy='http://127.0.0.1:1', ALL_PROXY='http://127.0.0.1:1')
+    env = environment(CHAPI_SOCKET=gateway.socket_path, http_proxy='http://127.0.0.1:1',
+                      ALL_PROXY='http://127.0.0.1:1')
     serve('web', options=['--http', service.url], env=env)
     assert client.call('web')['status'] == 200

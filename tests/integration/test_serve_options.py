@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""chapi-serve: its options, one by one; {key}, the environment; cancel, limits, a gateway that restarts."""
+"""chapi-serve: its options, one by one; {key}, the environment; cancel, limits; restarts."""
 import json
 import os
 
@@ -21,7 +21,8 @@ def client(gateway):
 
 def refused(gateway, *arguments):
     """What is said when it does not even begin."""
-    result = run([program('chapi-serve')] + list(arguments), env=environment(CHAPI_SOCKET=gateway.socket_path))
+    result = run([program('chapi-serve')] + list(arguments),
+                 env=environment(CHAPI_SOCKET=gateway.socket_path))
     assert result.stdout == '' and len(result.stderr.splitlines()) <= 2
     return result.returncode, result.stderr
 
@@ -50,20 +51,25 @@ def wait_gone(pid):
 
 def test_key_is_one_argument_whatever_is_in_it(serve, client):
     serve('f', 'printf', '[%s]', '{a}', 'x{a}-{b}', '{{a}}', '{}', '{1}', options=['--text'])
-    assert client.call('f', {'a': '$HOME `id` *; "x', 'b': ''}) == '[$HOME `id` *; "x][x$HOME `id` *; "x-][{a}][{}][{1}]'
+    assert client.call('f',
+                       {'a': '$HOME `id` *; "x',
+                        'b': ''}) == '[$HOME `id` *; "x][x$HOME `id` *; "x-][{a}][{}][{1}]'
 
 
 @pytest.mark.parametrize('value, argument', [
-    (5, '5'), (2 ** 64 - 1, '18446744073709551615'), (1.5, '1.5'), (True, 'true'), (False, 'false'), ('', ''), ('ü', 'ü'),
+    (5, '5'), (2 ** 64 - 1, '18446744073709551615'), (1.5, '1.5'), (True, 'true'), (False, 'false'),
+    ('', ''), ('ü', 'ü'),
 ])
 def test_scalars_are_written_as_in_json(serve, client, value, argument):
     serve('f', 'printf', '%s', '{v}', options=['--text'])
     assert client.call('f', {'v': value}) == argument
 
 
-@pytest.mark.parametrize('params', [{}, None, [1], {'v': None}, {'v': [1]}, {'v': {'a': 1}}, {'v': b'x'}, {'v': 'a\0b'},
+@pytest.mark.parametrize('params', [{}, None, [1], {'v': None}, {'v': [1]}, {'v': {'a': 1}},
+                                    {'v': b'x'}, {'v': 'a\0b'},
                                     {'v': '-rf'}, {'v': -5}],
-                         ids=['missing', 'nil', 'array', 'null', 'list', 'map', 'bytes', 'NUL', 'dash', 'negative'])
+                         ids=['missing', 'nil', 'array', 'null', 'list', 'map', 'bytes', 'NUL',
+                              'dash', 'negative'])
 def test_what_is_no_argument_is_refused_before_it_runs(serve, client, params, folder):
     serve('f', 'touch', os.path.join(folder, 'ran'), '{v}')
     error = failure(client, 'f', params)
@@ -79,8 +85,10 @@ def test_allow_dash(serve, client):
 
 
 def test_key_in_a_shells_program_is_refused(gateway):
-    for command in (['sh', '-c', 'echo {v}'], ['/bin/bash', '-ec', 'echo {v}'], ['sh', '-c', '--', 'echo {v}'],
-                    ['sh', '-c', '-e', 'echo {v}'], ['env', 'A=1', 'sh', '-c', 'echo {v}'], ['sh', '-e', '-c', '+x', '{v}']):
+    for command in (['sh', '-c', 'echo {v}'], ['/bin/bash', '-ec', 'echo {v}'],
+                    ['sh', '-c', '--', 'echo {v}'],
+                    ['sh', '-c', '-e', 'echo {v}'], ['env', 'A=1', 'sh', '-c', 'echo {v}'],
+                    ['sh', '-e', '-c', '+x', '{v}']):
         status, said = refused(gateway, 'f', '--', *command)
         assert status == EX_USAGE and '"$1"' in said
 
@@ -92,13 +100,17 @@ def test_key_as_the_command_is_refused(gateway):
 # ---- the environment --------------------------------------------------------------------------
 
 def test_environment_is_fixed_and_tells_of_the_call(serve, client, gateway):
-    env = environment(CHAPI_SOCKET=gateway.socket_path, SECRET_OF_MINE='x', LD_BIND_NOW='1', HOME='/home/of/mine', CHAPI_ID='no')
+    env = environment(CHAPI_SOCKET=gateway.socket_path, SECRET_OF_MINE='x', LD_BIND_NOW='1',
+                      HOME='/home/of/mine', CHAPI_ID='no')
     serve('f', *shell('env'), options=['--text'], env=env)
-    found = dict(line.split('=', 1) for line in client.call('f', id='call-7', timeout_ms=5000).splitlines())
+    found = dict(line.split('=', 1)
+                 for line in client.call('f', id='call-7', timeout_ms=5000).splitlines())
     assert found['HOME'] == '/home/of/mine' and found['PATH'] == env['PATH']
     assert 'SECRET_OF_MINE' not in found and 'LD_BIND_NOW' not in found
-    assert found['CHAPI_ID'] == 'call-7' and found['CHAPI_API'] == 'f' and found['CHAPI_ORIGIN'] == 'local'
-    assert found['CHAPI_CALLER'] == 'uid:%d' % os.getuid() and found['CHAPI_SOCKET'] == gateway.socket_path
+    assert found['CHAPI_ID'] == 'call-7' and found['CHAPI_API'] == 'f' \
+        and found['CHAPI_ORIGIN'] == 'local'
+    assert found['CHAPI_CALLER'] == 'uid:%d' % os.getuid() \
+        and found['CHAPI_SOCKET'] == gateway.socket_path
     assert 0 < int(found['CHAPI_TIMEOUT_MS']) <= 5000
 
 
@@ -130,7 +142,8 @@ def test_max_output(serve, client):
 
 
 def test_details_have_the_end_of_both_outputs(serve, client):
-    serve('f', *shell('i=0; while [ $i -lt 2000 ]; do echo "out $i"; echo "err $i" >&2; i=$((i+1)); done; exit 4'))
+    serve('f',
+          *shell('i=0; while [ $i -lt 2000 ]; do echo "out $i"; echo "err $i" >&2; i=$((i+1)); done; exit 4'))
     details = failure(client, 'f').details
     details = details.get('details', details)
     assert (details['status'], details['signal']) == (4, None)
@@ -143,7 +156,8 @@ def test_details_have_the_end_of_both_outputs(serve, client):
 def test_lines_become_progress_at_once(serve, client, folder):
     fifo = os.path.join(folder, 'fifo')
     os.mkfifo(fifo)
-    serve('f', *shell('echo 10; echo half way; cat %s >/dev/null; echo \'{"done":true}\'' % fifo), options=['--stream'])
+    serve('f', *shell('echo 10; echo half way; cat %s >/dev/null; echo \'{"done":true}\'' % fifo),
+          options=['--stream'])
     number = client.request('call', 'f', {}, {'progress': True})
     found = [client.wait_notification('progress')[2] for _ in range(2)]
     with open(fifo, 'w'):
@@ -169,7 +183,8 @@ def test_stream_may_be_longer_than_the_limit_of_a_line(serve, client):
 
 
 def test_line_over_the_limit_is_too_large(serve, client):
-    serve('f', *shell('echo short; head -c 5000 /dev/zero | tr "\\0" x'), options=['--stream', '--max-output', '1K'])
+    serve('f', *shell('echo short; head -c 5000 /dev/zero | tr "\\0" x'),
+          options=['--stream', '--max-output', '1K'])
     assert failure(client, 'f').details['code'] == 'too_large'
 
 
@@ -185,7 +200,8 @@ def test_timeout_ends_the_process_group(serve, client, folder):
 
 def test_command_that_does_not_mind_term_is_killed(serve, client, folder):
     pid_file = os.path.join(folder, 'pid')
-    serve('f', *shell('trap "" TERM; echo $$ >%s; while :; do sleep 1; done' % pid_file), options=['-t', '100ms'])
+    serve('f', *shell('trap "" TERM; echo $$ >%s; while :; do sleep 1; done' % pid_file),
+          options=['-t', '100ms'])
     assert failure(client, 'f').details['code'] == 'timeout'
     wait_gone(pid_in(pid_file))
 
@@ -254,8 +270,10 @@ def test_queue_of_none(serve, client):
     assert (record['concurrency'], record['queue']) == (1, 0)
 
 
-@pytest.mark.parametrize('options', [['-c', '0'], ['-c', '1001'], ['-c', 'x'], ['-q', '-1'], ['-t', '5'], ['--max-output', '0'],
-                                     ['--max-output', '65M'], ['--policy', 'none'], ['--params', '5'], ['--params', '{'],
+@pytest.mark.parametrize('options', [['-c', '0'], ['-c', '1001'], ['-c', 'x'], ['-q', '-1'],
+                                     ['-t', '5'], ['--max-output', '0'],
+                                     ['--max-output', '65M'], ['--policy', 'none'],
+                                     ['--params', '5'], ['--params', '{'],
                                      ['--params', '@/nowhere'], ['--result', '[]']], ids=' '.join)
 def test_wrong_values_are_said(gateway, options):
     status, said = refused(gateway, *options, 'f', '--', 'true')
@@ -269,11 +287,14 @@ def test_summary_schemas_and_the_rest_are_told(serve, client, folder):
     with open(path, 'w') as f:
         json.dump({'type': 'string'}, f)
     params = {'type': 'object', 'required': ['v'], 'properties': {'v': {'type': 'integer'}}}
-    serve('f', 'echo', '{v}', options=['--summary', 'says v', '--params', json.dumps(params), '--result', '@' + path,
+    serve('f', 'echo', '{v}', options=['--summary', 'says v', '--params', json.dumps(params),
+                                       '--result', '@' + path,
                                        '--policy', 'share', '--idempotent', '--local'])
     record = client.ask('describe', 'f')
-    assert (record['summary'], record['params'], record['result']) == ('says v', params, {'type': 'string'})
-    assert (record['policy'], record['idempotent'], record['visibility']) == ('share', True, 'local')
+    assert (record['summary'], record['params'],
+            record['result']) == ('says v', params, {'type': 'string'})
+    assert (record['policy'], record['idempotent'],
+            record['visibility']) == ('share', True, 'local')
     error = failure(client, 'f', {'v': 'x'})
     assert (error.code, error.ran) == ('invalid_argument', 'no')
 
@@ -287,7 +308,9 @@ def test_schema_that_the_gateway_refuses_is_said(gateway):
 
 def test_registers_again_when_the_gateway_restarts(serve, gateway, folder):
     pid_file = os.path.join(folder, 'pid')
-    daemon = serve('f', *shell('if grep -q wait; then echo $$ >%s; sleep 600; else echo 7; fi' % pid_file))
+    daemon = serve('f',
+                   *shell('if grep -q wait; then echo $$ >%s; sleep 600; else echo 7; fi'
+                          % pid_file))
     with gateway.connect() as client:
         client.request('call', 'f', {'v': 'wait'})
         pid = pid_in(pid_file)

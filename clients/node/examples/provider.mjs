@@ -19,5 +19,6 @@ await chapi.register('count', async ({ n }, { signal, progress }) => {
 	return n;
 }, {
 	summary: 'Counts to n',
-	params: { type: 'object', required: ['n'], properties: { n: { type: 'integer', minimum: 0 } } },
+	params: { type: 'object', required: ['n'],
+		properties: { n: { type: 'integer', minimum: 0 } } },
 });

@@ -44,11 +44,13 @@ export class Client extends EventEmitter {
 		super();
 		this.#connectTimeout = connectTimeout;
 		this.#service = new Service((...about) => this.#tell(...about));
-		const hello = { client: name, version: VERSION, protocol: PROTOCOL, app_key: appKey };
+		const hello = { client: name, version: VERSION, protocol: PROTOCOL,
+			app_key: appKey };
 		this.#link = new Link(socketPath(socket), hello, {
 			onUp: (connection, answer) => this.#comeUp(connection, answer),
 			onDown: (connection, error) => this.#goDown(connection, error),
-			onRequest: (connection, request) => this.#service.takeRequest(connection, request),
+			onRequest: (connection, request) =>
+				this.#service.takeRequest(connection, request),
 			onNotification: (...about) => this.#takeNotification(...about),
 		});
 		this.#link.start();
@@ -77,7 +79,8 @@ export class Client extends EventEmitter {
 
 	call(api, params = {}, options = {}) {
 		const stream = options.progress === true ? new Stream() : undefined;
-		const onProgress = stream ? value => stream.push(value) : options.progress || undefined;
+		const onProgress = stream ? value => stream.push(value) : options.progress ||
+			undefined;
 		const result = this.#call(api, params, options, onProgress);
 		if (stream !== undefined)
 			result.then(() => stream.end(), e => stream.end(e));
@@ -86,7 +89,8 @@ export class Client extends EventEmitter {
 
 	async #call(api, params, options, onProgress) {
 		const asking = { signal: options.signal, onProgress, timeout: options.timeout };
-		const result = await this.#ask('call', [api, params, ...callOptions(options)], asking);
+		const result = await this.#ask('call', [api, params, ...callOptions(options)],
+			asking);
 		if (options.full && result?.error)
 			result.error = ChapiError.fromRecord(result.error);
 		return result;
@@ -102,7 +106,8 @@ export class Client extends EventEmitter {
 		const cancel = () => connection.notify('cancel', [number]);
 		signal?.addEventListener('abort', cancel);
 		try {
-			return await (timeout === undefined ? answer : this.#limited(answer, timeout + GRACE, cancel));
+			return await (timeout === undefined ? answer
+				: this.#limited(answer, timeout + GRACE, cancel));
 		} finally {
 			signal?.removeEventListener('abort', cancel);
 		}
@@ -136,7 +141,8 @@ export class Client extends EventEmitter {
 	}
 
 	update(name, options) {
-		return this.#service.update(name, nameOptions(options), (...asked) => this.#ask(...asked));
+		return this.#service.update(name, nameOptions(options),
+			(...asked) => this.#ask(...asked));
 	}
 
 	async pause(name) {

@@ -90,7 +90,8 @@ export class Connection {
 		const number = this.#nextNumber();
 		const bytes = this.#packRequest(number, method, params);
 		const asked = { onProgress, isSent: false };
-		const answer = new Promise((resolve, reject) => Object.assign(asked, { resolve, reject }));
+		const answer = new Promise((resolve, reject) =>
+			Object.assign(asked, { resolve, reject }));
 		this.#asked.set(number, asked);
 		this.#socket.write(bytes, failure => { asked.isSent = !failure; });
 		return { number, answer };
@@ -98,9 +99,11 @@ export class Connection {
 
 	#packRequest(number, method, params) {
 		if (!this.isOpen)
-			throw new ConnectionLost('the connection to the gateway has ended', { ran: 'no' });
+			throw new ConnectionLost('the connection to the gateway has ended',
+				{ ran: 'no' });
 		if (this.#socket.writableLength > QUEUED_MAX)
-			throw new Busy('too much waits to be sent to the gateway', { details: { retry_after_ms: 100 } });
+			throw new Busy('too much waits to be sent to the gateway',
+				{ details: { retry_after_ms: 100 } });
 		let bytes;
 		try {
 			bytes = pack([REQUEST, number, method,
@@ -121,22 +124,26 @@ export class Connection {
 		let bytes = this.#packAnswer(number, error, result);
 		if (bytes.length > OVERSIZE * this.maxMessage)
 			bytes = this.#packAnswer(number,
-				{ code: 'too_large', message: `an answer of ${bytes.length} bytes` }, null);
+				{ code: 'too_large',
+					message: `an answer of ${bytes.length} bytes` }, null);
 		this.#socket.write(bytes);
 	}
 
 	#packAnswer(number, error, result) {
 		try {
-			return pack([RESPONSE, number, prepare(error, 'error'), prepare(result, 'result')]);
+			return pack([RESPONSE, number, prepare(error, 'error'),
+				prepare(result, 'result')]);
 		} catch (e) {
-			return pack([RESPONSE, number, { code: 'bad_reply', message: e.message }, null]);
+			return pack([RESPONSE, number, { code: 'bad_reply', message: e.message },
+				null]);
 		}
 	}
 
 	/** Throws TypeError for values that have no form. */
 	notify(method, params) {
 		if (this.isOpen)
-			this.#socket.write(pack([NOTIFICATION, method, params.map(p => prepare(p, method))]));
+			this.#socket.write(pack(
+				[NOTIFICATION, method, params.map(p => prepare(p, method))]));
 	}
 
 	/** As notify('progress', ...), but gives way when the gateway reads slowly. */
@@ -200,7 +207,8 @@ export class Connection {
 			return;
 		this.#asked.delete(number);
 		if (problem !== undefined)
-			asked.reject(new BadReply(`an answer that JavaScript cannot hold: ${problem}`));
+			asked.reject(new BadReply(
+				`an answer that JavaScript cannot hold: ${problem}`));
 		else if (error !== null && error !== undefined)
 			asked.reject(ChapiError.fromRecord(error));
 		else

@@ -23,7 +23,8 @@ export class ChapiError extends Error {
 	/** As it travels: {code, message, ran, details?}. */
 	toRecord() {
 		const record = { code: this.code, message: this.message, ran: this.ran };
-		return Object.keys(this.details).length > 0 ? { ...record, details: this.details } : record;
+		return Object.keys(this.details).length > 0 ? { ...record, details: this.details }
+			: record;
 	}
 
 	/** The error of the right class for what a gateway sent. */
@@ -34,7 +35,8 @@ export class ChapiError extends Error {
 		const Class = CLASSES.get(code) ?? ChapiError;
 		return new Class(String(message), {
 			code: String(code), ran: String(ran),
-			details: typeof details === 'object' && details !== null ? details : undefined,
+			details: typeof details === 'object' && details !== null ? details
+				: undefined,
 		});
 	}
 }
@@ -105,6 +107,7 @@ export class ConnectionLost extends ChapiError { static code = 'connection_lost'
 const CLASSES = new Map([
 	ApiError, InvalidArgument, ApiNotFound, ApiExists, PermissionDenied, Unauthenticated,
 	FailedPrecondition, Busy, RateLimited, Paused, HubDown, GatewayNotFound, TooLarge,
-	DeadlineExceeded, Cancelled, ProviderGone, AnswerLost, BadReply, BadMessage, VersionMismatch,
+	DeadlineExceeded, Cancelled, ProviderGone, AnswerLost, BadReply, BadMessage,
+	VersionMismatch,
 	Internal, ConnectionLost,
 ].map(Class => [Class.code, Class]));

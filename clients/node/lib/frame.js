@@ -61,7 +61,8 @@ export class Frames {
 	}
 
 	#take(last) {
-		const value = this.#pieces.length > 0 ? Buffer.concat([...this.#pieces, last]) : last;
+		const value = this.#pieces.length > 0 ? Buffer.concat([...this.#pieces, last])
+			: last;
 		this.#pieces = [];
 		this.#open = 1;
 		return value;

@@ -5,7 +5,8 @@ import { convert, INT64_MIN, refuse, UINT64_MAX } from './walk.js';
 const forJson = {
 	plain: value => JSON.stringify(value),
 	number: (value, place) =>
-		Number.isFinite(value) ? JSON.stringify(value) : refuse(place, `${value} has no form in JSON`),
+		Number.isFinite(value) ? JSON.stringify(value)
+			: refuse(place, `${value} has no form in JSON`),
 	integer: value => String(value),
 	bytes: value => `{"$bin":"${toBase64(value)}"}`,
 	time: (value, place) => {
@@ -36,7 +37,8 @@ const STRING_OR_LONG_INTEGER = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g;
 
 function markLongIntegers(text) {
 	return text.replace(STRING_OR_LONG_INTEGER, token =>
-		token[0] === '"' || Number.isSafeInteger(Number(token)) ? token : `{"$integer":"${token}"}`);
+		token[0] === '"' || Number.isSafeInteger(Number(token)) ? token
+			: `{"$integer":"${token}"}`);
 }
 
 /** Whether a JSON text has integers that JSON.parse() would round. */

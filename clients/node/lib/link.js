@@ -51,7 +51,8 @@ export class Link {
 		if (this.#refusal !== null)
 			throw this.#refusal;
 		if (signal?.aborted)
-			throw new Cancelled('the call was cancelled before it was sent', { ran: 'no' });
+			throw new Cancelled('the call was cancelled before it was sent',
+				{ ran: 'no' });
 		return this.connection ?? this.#waitFor(timeout, signal);
 	}
 
@@ -60,10 +61,13 @@ export class Link {
 		return new Promise((resolve, reject) => {
 			waiting = { resolve, reject };
 			this.#waiting.add(waiting);
-			abort = () => reject(new Cancelled('the call was cancelled before it was sent', { ran: 'no' }));
+			abort = () => reject(
+				new Cancelled('the call was cancelled before it was sent',
+					{ ran: 'no' }));
 			signal?.addEventListener('abort', abort);
 			timer = setTimeout(() => reject(this.#whyNot ??
-				new ConnectionLost(`no gateway at ${this.#path}`, { ran: 'no' })), timeout);
+				new ConnectionLost(`no gateway at ${this.#path}`, { ran: 'no' })),
+				timeout);
 		}).finally(() => {
 			clearTimeout(timer);
 			this.#waiting.delete(waiting);
@@ -110,7 +114,8 @@ export class Link {
 		const ended = new Promise(resolve => {
 			connection = new Connection(socket, {
 				onRequest: request => handlers.onRequest(connection, request),
-				onNotification: (method, params) => handlers.onNotification(connection, method, params),
+				onNotification: (method, params) =>
+					handlers.onNotification(connection, method, params),
 				onEnd: error => { this.connection = null; resolve(error); },
 			});
 		});

@@ -14,7 +14,8 @@ const ENVELOPE = 320;			// of a part beside its slice
 
 // Node 18 has it as a module only.
 async function webCrypto() {
-	return globalThis.crypto?.subtle ? globalThis.crypto : (await import('node:crypto')).webcrypto;
+	return globalThis.crypto?.subtle ? globalThis.crypto
+		: (await import('node:crypto')).webcrypto;
 }
 
 /** 32 random hexadecimal digits. */
@@ -74,7 +75,8 @@ export async function split(id, text, most = EVENT_MAX) {
 	const parts = Math.ceil(bytes.length / slice);
 	const head = { id, parts, encoding, sha256: await digestOf(plain) };
 	return Array.from({ length: parts }, (_, part) => JSON.stringify(
-		{ ...head, part, data: toBase64(bytes.subarray(part * slice, (part + 1) * slice)) }));
+		{ ...head, part, data: toBase64(
+			bytes.subarray(part * slice, (part + 1) * slice)) }));
 }
 
 /** A part of a request that comes again: the same, and what the repeat says. */
@@ -92,7 +94,8 @@ export class Assembly {
 	 * parts that contradict each other, or that together make no record.
 	 */
 	async add({ part, parts, sha256, encoding, data }) {
-		if (!Number.isInteger(part) || !Number.isInteger(parts) || part < 0 || part >= parts ||
+		if (!Number.isInteger(part) || !Number.isInteger(parts) || part < 0 ||
+			part >= parts ||
 			parts > PARTS_MAX || typeof data !== 'string')
 			throw new TypeError('a part without its fields');
 		const head = JSON.stringify([parts, sha256, encoding]);
@@ -110,7 +113,8 @@ export class Assembly {
 		const pieces = Array.from({ length: parts }, (_, part) => this.#slices.get(part));
 		const bytes = join(pieces, pieces.reduce((size, piece) => size + piece.length, 0));
 		const plain = encoding === 'zlib' ?
-			await collect(through(bytes, new DecompressionStream('deflate')), RECORD_MAX) : bytes;
+			await collect(through(bytes, new DecompressionStream('deflate')),
+				RECORD_MAX) : bytes;
 		if (await digestOf(plain) !== sha256)
 			throw new TypeError('parts that make no record');
 		return new TextDecoder().decode(plain);

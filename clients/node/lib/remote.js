@@ -4,11 +4,13 @@
 // is at hand), and imports neither: so it runs in web pages, and whatever those clients can be told
 // holds here too, such as the key of an encrypted channel.
 import {
-	BadReply, Cancelled, ChapiError, ConnectionLost, DeadlineExceeded, FailedPrecondition, HubDown,
+	BadReply, Cancelled, ChapiError, ConnectionLost, DeadlineExceeded, FailedPrecondition,
+	HubDown,
 	InvalidArgument, TooLarge, Unauthenticated,
 } from './errors.js';
 import { fromJson, isRoundedByOthers, toJson } from './json.js';
-import { Assembly, EVENT_MAX, partAgain, randomId, RECORD_MAX, SEALED_MAX, split } from './parts.js';
+import { Assembly, EVENT_MAX, partAgain, randomId, RECORD_MAX, SEALED_MAX, split }
+	from './parts.js';
 import { Stream } from './stream.js';
 
 const TIMEOUT = 30000;		// milliseconds, of a call that names none
@@ -49,7 +51,8 @@ class Waiting {
 
 	constructor(onProgress) {
 		this.onProgress = onProgress;
-		this.answer = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
+		this.answer = new Promise((resolve, reject) =>
+			Object.assign(this, { resolve, reject }));
 		this.answer.catch(() => {});
 	}
 
@@ -106,7 +109,8 @@ export class RemoteClient {
 		this.#channel = pusher.subscribe(channel);
 		this.#bound = {
 			'pusher:subscription_succeeded': () => this.#subscribed(),
-			'pusher:subscription_error': e => this.#settle().reject(refusal(channel, e)),
+			'pusher:subscription_error': e => this.#settle()
+				.reject(refusal(channel, e)),
 			response: record => this.#take(record, this.#takeResponse),
 			'response-part': part => this.#take(part, this.#takePart),
 			progress: record => this.#take(record, this.#takeProgress),
@@ -131,7 +135,8 @@ export class RemoteClient {
 		let timer;
 		const late = new Promise((_, reject) => {
 			timer = setTimeout(() => reject(new HubDown(
-				`the hub cannot be reached: ${this.#pusher.connection.state}`)), timeout);
+				`the hub cannot be reached: ${this.#pusher.connection.state}`)),
+				timeout);
 		});
 		try {
 			await Promise.race([this.#settle().promise, late]);
@@ -144,7 +149,8 @@ export class RemoteClient {
 	#settle() {
 		if (this.#subscription === null) {
 			const settle = {};
-			settle.promise = new Promise((resolve, reject) => Object.assign(settle, { resolve, reject }));
+			settle.promise = new Promise((resolve, reject) =>
+				Object.assign(settle, { resolve, reject }));
 			settle.promise.catch(() => {});
 			this.#subscription = settle;
 		}
@@ -162,7 +168,8 @@ export class RemoteClient {
 
 	call(api, params = {}, options = {}) {
 		const stream = options.progress === true ? new Stream() : undefined;
-		const waiting = new Waiting(stream ? value => stream.push(value) : options.progress || undefined);
+		const waiting = new Waiting(stream ? value => stream.push(value)
+			: options.progress || undefined);
 		const result = this.#call(api, params, options, waiting);
 		if (stream !== undefined)
 			result.then(() => stream.end(), e => stream.end(e));
@@ -174,7 +181,8 @@ export class RemoteClient {
 		if (this.#waiting.has(record.id))
 			throw new InvalidArgument(`a call with id ${record.id} waits already`);
 		if (options.signal?.aborted)
-			throw new Cancelled('the call was cancelled before it was sent', { ran: 'no' });
+			throw new Cancelled('the call was cancelled before it was sent',
+				{ ran: 'no' });
 		this.#waiting.set(record.id, waiting);
 		const cancel = () => this.#cancel(record.id, waiting);
 		options.signal?.addEventListener('abort', cancel);
@@ -190,7 +198,8 @@ export class RemoteClient {
 		if (!(timeout > 0))
 			throw new InvalidArgument('timeout has to be above 0, in milliseconds');
 		return {
-			id: id ?? await randomId(), api, params, request_time: Date.now() / 1000, timeout_ms: timeout,
+			id: id ?? await randomId(), api, params, request_time: Date.now() / 1000,
+			timeout_ms: timeout,
 			caller: this.#label, to, progress: onProgress ? true : undefined,
 		};
 	}
@@ -208,12 +217,14 @@ export class RemoteClient {
 	async #perform(record, waiting) {
 		const events = await this.#requestEvents(record);
 		const end = Date.now() + record.timeout_ms;
-		const ready = this.ready({ timeout: Math.min(record.timeout_ms, this.#connectTimeout) });
+		const ready = this.ready(
+			{ timeout: Math.min(record.timeout_ms, this.#connectTimeout) });
 		await Promise.race([waiting.answer, ready]);
 		const instance = this.#instanceOf(record.to);
 		const begun = Date.now();
 		try {
-			const late = new Promise((_, reject) => waiting.after(record.timeout_ms + GRACE, () => reject(
+			const late = new Promise((_, reject) =>
+				waiting.after(record.timeout_ms + GRACE, () => reject(
 				new DeadlineExceeded('no answer came over the hub in time'))));
 			late.catch(() => {});
 			await Promise.race([late, waiting.answer, this.#publishUntil(end, events)]);
@@ -295,7 +306,8 @@ export class RemoteClient {
 
 	/** Some servers write a refusal into a 200. */
 	async #triggerByHttp(event, text) {
-		const response = await this.#trigger(event, this.#isEncrypted ? JSON.parse(text) : text);
+		const response = await this.#trigger(event, this.#isEncrypted ? JSON.parse(text)
+			: text);
 		const said = await response?.json?.().catch(() => null);
 		if (said?.error)
 			throw Object.assign(new Error(said.error), { status: said.code });
@@ -307,7 +319,8 @@ export class RemoteClient {
 			return this.#server.trigger(this.#channel.name, event, data,
 				{ socket_id: this.#pusher.connection.socket_id });
 		} catch (e) {
-			throw new FailedPrecondition(`nothing can be published on ${this.#channel.name}: ${e.message}`,
+			throw new FailedPrecondition(
+				`nothing can be published on ${this.#channel.name}: ${e.message}`,
 				{ cause: e });
 		}
 	}
@@ -335,7 +348,8 @@ export class RemoteClient {
 		const waiting = this.#waiting.get(String(data?.id));
 		if (waiting !== undefined)
 			take.call(this, waiting, data).catch(e => waiting.reject(
-				new BadReply(`a response that cannot be read: ${e.message}`, { ran: 'unknown', cause: e })));
+				new BadReply(`a response that cannot be read: ${e.message}`,
+					{ ran: 'unknown', cause: e })));
 	}
 
 	async #takeResponse(waiting, data, text = JSON.stringify(data)) {

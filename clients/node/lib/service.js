@@ -59,7 +59,8 @@ export class Service {
 	/** ask(method, params): to the gateway. */
 	async register(name, handler, options, ask) {
 		if (typeof handler !== 'function')
-			throw new InvalidArgument(`register: the handler of ${name} has to be a function`);
+			throw new InvalidArgument(
+				`register: the handler of ${name} has to be a function`);
 		if (this.#names.has(name))
 			throw new ApiExists(`this process holds ${name} already; use update`);
 		const held = { name, handler, options, isPaused: false, isHeld: false };
@@ -101,7 +102,8 @@ export class Service {
 	async comeUp(connection) {
 		this.#running.set(connection, new Map());
 		clearTimeout(this.#retry);
-		await this.#registerAll(connection, [...this.#names.values()].filter(held => held.isHeld));
+		await this.#registerAll(connection,
+			[...this.#names.values()].filter(held => held.isHeld));
 	}
 
 	async #registerAll(connection, names) {
@@ -117,7 +119,8 @@ export class Service {
 
 	async #registerAgain(connection, held) {
 		try {
-			const granted = await connection.request('register', [held.name, held.options]).answer;
+			const granted = await connection.request('register',
+				[held.name, held.options]).answer;
 			if (held.isPaused)
 				await connection.request('pause', [held.name]).answer;
 			this.#tell('restored', held.name, granted);
@@ -138,7 +141,8 @@ export class Service {
 
 	takeNotification(connection, method, params) {
 		if (method === 'cancel')
-			this.#running.get(connection)?.get(params[0])?.abort(new Cancelled('the call was cancelled'));
+			this.#running.get(connection)?.get(params[0])?.abort(
+				new Cancelled('the call was cancelled'));
 		else if (method === 'granted')
 			this.#tell('granted', params[0]);
 		else if (method === 'revoked' && this.#names.delete(params[0]))
@@ -162,10 +166,12 @@ export class Service {
 
 	#run(connection, request, signal) {
 		if (request.problem !== undefined)
-			throw new InvalidArgument(`params that JavaScript cannot hold: ${request.problem}`);
+			throw new InvalidArgument(
+				`params that JavaScript cannot hold: ${request.problem}`);
 		const held = this.#names.get(request.name);
 		if (held === undefined)
-			throw new ChapiError(`this process no longer has ${request.name}`, { code: 'api_not_found' });
+			throw new ChapiError(`this process no longer has ${request.name}`,
+				{ code: 'api_not_found' });
 		return held.handler(request.params, new Call(connection, request, signal));
 	}
 }

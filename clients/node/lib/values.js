@@ -19,7 +19,8 @@ function toKey(key) {
 const forMessagePack = {
 	plain: value => value,
 	// The encoder makes floats of integers beyond 32 bits, but for bigints.
-	number: value => Number.isSafeInteger(value) && (value > 0xffffffff || value < -0x80000000) ?
+	number: value => Number.isSafeInteger(value) &&
+		(value > 0xffffffff || value < -0x80000000) ?
 		BigInt(value) : value,
 	integer: value => value >= -0x80000000n && value <= 0xffffffffn ? Number(value) : value,
 	bytes: value => value,

@@ -61,7 +61,8 @@ export function convert(value, form, place, depth = 0) {
 	case 'number': return form.number(value, place);
 	case 'string': return form.plain(checkText(value, place));
 	case 'bigint': return form.integer(checkInteger(value, place));
-	case 'object': return value === null ? form.plain(null) : convertObject(value, form, place, depth);
+	case 'object': return value === null ? form.plain(null)
+		: convertObject(value, form, place, depth);
 	default: return refuse(place, `a ${typeof value} has no form outside of this process`);
 	}
 }
@@ -74,10 +75,12 @@ function convertObject(value, form, place, depth) {
 	if (depth === DEPTH_MAX)
 		refuse(place, `more than ${DEPTH_MAX} arrays and objects in each other`);
 	if (Array.isArray(value))
-		return form.array(value.map((v, i) => convert(v, form, `${place}[${i}]`, depth + 1)));
+		return form.array(value.map((v, i) =>
+			convert(v, form, `${place}[${i}]`, depth + 1)));
 	if (value instanceof Set || value instanceof Promise)
 		refuse(place, `a ${value.constructor.name} has no form outside of this process`);
 	return form.object(entriesOf(value).map(([key, member]) => [
-		checkText(String(key), place), convert(member, form, `${place}.${String(key)}`, depth + 1),
+		checkText(String(key), place),
+		convert(member, form, `${place}.${String(key)}`, depth + 1),
 	]));
 }

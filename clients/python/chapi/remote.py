@@ -217,7 +217,8 @@ class RemoteTransport:
             text, retry = self._text_of(again), None
         await self.wait_ready(self._connect_timeout)
         if len(text.encode()) > self._event_max:
-            await self._send('request-part', parts.split(record['id'], text, self._event_max, retry))
+            await self._send('request-part',
+                             parts.split(record['id'], text, self._event_max, retry))
         else:
             await self._send('request', [text])
 

@@ -13,12 +13,14 @@ async function main() {
 	say('subscribed', client.connection.socket_id);
 
 	let answer = response('by-http');
-	let status = (await server.trigger(channelName, 'request', { id: 'by-http', api: 'chapi.echo', params: { a: 'ü' } })).status;
+	let status = (await server.trigger(channelName, 'request',
+		{ id: 'by-http', api: 'chapi.echo', params: { a: 'ü' } })).status;
 	say('http', [status, (await answer).result]);
 
 	answer = response('by-batch');
 	status = (await server.triggerBatch([
-		{ channel: channelName, name: 'request', data: { id: 'by-batch', api: 'chapi.echo', params: { a: 2 } } },
+		{ channel: channelName, name: 'request',
+			data: { id: 'by-batch', api: 'chapi.echo', params: { a: 2 } } },
 		{ channel: channelName, name: 'news', data: 'x' },
 	])).status;
 	say('batch', [status, (await answer).result]);
@@ -27,7 +29,8 @@ async function main() {
 	channel.trigger('client-request', { id: 'by-socket', api: 'chapi.echo', params: { a: 3 } });
 	say('socket', (await answer).result);
 
-	const listed = await server.get({ path: '/channels', params: { filter_by_prefix: channelName } });
+	const listed = await server.get(
+		{ path: '/channels', params: { filter_by_prefix: channelName } });
 	say('channels', Object.keys((await listed.json()).channels));
 
 	client.disconnect();

@@ -19,7 +19,8 @@ function answeredInParts(id) {
 		parts.set(part.part, Buffer.from(part.data, 'base64'));
 		if (parts.size < part.parts)
 			return;
-		const data = Buffer.concat([...parts.keys()].sort((a, b) => a - b).map(i => parts.get(i)));
+		const data = Buffer.concat([...parts.keys()].sort((a, b) => a - b)
+			.map(i => parts.get(i)));
 		const text = part.encoding === 'zlib' ? zlib.inflateSync(data) : data;
 		if (crypto.createHash('sha256').update(text).digest('base64') !== part.sha256)
 			fail('the parts are not what sha256 says');
@@ -43,7 +44,8 @@ async function main() {
 	await subscribed();
 
 	let answer = response('by-http');
-	await server.trigger(channelName, 'request', { id: 'by-http', api: 'chapi.echo', params: { secret: 'Zürich' } });
+	await server.trigger(channelName, 'request',
+		{ id: 'by-http', api: 'chapi.echo', params: { secret: 'Zürich' } });
 	say('call', (await answer).result);
 
 	const value = crypto.randomBytes(15000).toString('base64');

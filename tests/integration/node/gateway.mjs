@@ -27,7 +27,8 @@ export class Gateway {
 	constructor() {
 		this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'chapi-'));
 		this.socket = path.join(this.folder, 'gw.sock');
-		fs.writeFileSync(path.join(this.folder, 'gw.conf'), '[gateway]\nname = gw-of-the-tests\n');
+		fs.writeFileSync(path.join(this.folder, 'gw.conf'),
+			'[gateway]\nname = gw-of-the-tests\n');
 	}
 
 	/** The socket of a user's own gateway, in a runtime directory. */
@@ -40,10 +41,12 @@ export class Gateway {
 
 	async start() {
 		this.#process = spawn(process.env.CHAPI_GW,
-			['--config', path.join(this.folder, 'gw.conf'), '--socket', this.socket], { stdio: ['ignore', 'ignore', 'pipe'] });
+			['--config', path.join(this.folder, 'gw.conf'), '--socket', this.socket],
+			{ stdio: ['ignore', 'ignore', 'pipe'] });
 		this.#process.stderr.setEncoding('utf8').on('data', text => { this.log += text; });
 		const from = this.log.length;
-		await waitFor(() => this.log.includes('ready', from) || this.#process.exitCode !== null);
+		await waitFor(() => this.log.includes('ready', from) ||
+			this.#process.exitCode !== null);
 		if (this.#process.exitCode !== null)
 			throw new Error(`the gateway ended:\n${this.log}`);
 	}

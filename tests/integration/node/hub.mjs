@@ -20,10 +20,12 @@ export const serverWithoutKey = new PusherServer(options);
 /** A client of pusher-js; authorize false: it has nobody who lets it into private channels. */
 export function newPusher(authorize = true, Client = PusherClient) {
 	const customHandler = ({ socketId, channelName: name }, done) => authorize ?
-		done(null, server.authorizeChannel(socketId, name)) : done(new Error('not you'), null);
+		done(null, server.authorizeChannel(socketId, name))
+			: done(new Error('not you'), null);
 
 	return new Client(key, {
 		cluster: 'none', wsHost: '127.0.0.1', wsPort: Number(port), forceTLS: false,
-		enabledTransports: ['ws'], disableStats: true, channelAuthorization: { customHandler },
+		enabledTransports: ['ws'], disableStats: true,
+		channelAuthorization: { customHandler },
 	});
 }

@@ -15,7 +15,8 @@ const gateway = new Gateway();
 const clients = [];
 
 async function connect(options = {}) {
-	const client = await chapi.connect({ socket: gateway.socket, connectTimeout: LIMIT, ...options });
+	const client = await chapi.connect(
+		{ socket: gateway.socket, connectTimeout: LIMIT, ...options });
 	clients.push(client);
 	return client;
 }
@@ -69,11 +70,14 @@ test('the socket is looked up in the order of the manual', () => {
 
 test('call, result, and what the handler sees of the call', async () => {
 	const client = await connect();
-	const granted = await client.register('add', ({ a, b }, call) => [a + b, call.id, call.origin, call.caller],
+	const granted = await client.register('add',
+		({ a, b }, call) => [a + b, call.id, call.origin, call.caller],
 		{ summary: 'adds', timeout: 2000 });
-	assert.deepEqual([granted.name, granted.state, granted.timeout_ms], ['add', 'active', 2000]);
+	assert.deepEqual([granted.name, granted.state, granted.timeout_ms],
+		['add', 'active', 2000]);
 	const uid = client.gateway.uid;
-	assert.deepEqual(await client.call('add', { a: 1, b: 2 }, { id: 'mine' }), [3, 'mine', 'local', `uid:${uid}`]);
+	assert.deepEqual(await client.call('add', { a: 1, b: 2 }, { id: 'mine' }),
+		[3, 'mine', 'local', `uid:${uid}`]);
 });
 
 test('full gives the record, with the error in it', async () => {
@@ -96,16 +100,20 @@ test('oneway resolves when it is handed over', async () => {
 test('values come back as they were', async () => {
 	const client = await connect();
 	const value = {
-		integers: [0, -1, 127, 128, 255, 256, 65535, 65536, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, -(2 ** 31), -(2 ** 31) - 1,
+		integers: [0, -1, 127, 128, 255, 256, 65535, 65536, 2 ** 32 - 1, 2 ** 32,
+			2 ** 53 - 1, -(2 ** 31), -(2 ** 31) - 1,
 			-(2 ** 53) + 1],
 		wide: [2n ** 53n, 2n ** 63n - 1n, 2n ** 64n - 1n, -(2n ** 63n)],
-		floats: [0.1, -1.5e300, 5e-324], text: ['', 'ü€😀', 'a\0b'], nothing: null, yes: [true, false],
-		bytes: Uint8Array.of(0, 255, 128), time: new Date('2026-03-01T12:34:56.789Z'), $key: { '': [] },
+		floats: [0.1, -1.5e300, 5e-324], text: ['', 'ü€😀', 'a\0b'], nothing: null,
+		yes: [true, false],
+		bytes: Uint8Array.of(0, 255, 128), time: new Date('2026-03-01T12:34:56.789Z'),
+		$key: { '': [] },
 	};
 	const back = await client.call('chapi.echo', value);
 	assert.deepEqual(back, value);
 	assert.equal(back.bytes.constructor, Uint8Array);
-	assert.deepEqual(await client.call('chapi.echo', { gone: undefined, m: new Map([['k', 1n]]), b: Buffer.from('x') }),
+	assert.deepEqual(await client.call('chapi.echo',
+		{ gone: undefined, m: new Map([['k', 1n]]), b: Buffer.from('x') }),
 		{ m: { k: 1 }, b: Uint8Array.of(0x78) });
 	assert.ok(Number.isNaN((await client.call('chapi.echo', [NaN]))[0]));
 });
@@ -117,8 +125,10 @@ test('a value without a form is refused, names its place, and costs nothing else
 		deep = [deep];
 	const loop = {};
 	loop.self = loop;
-	for (const [value, place] of [[{ a: [1, () => 1] }, /params\.a\[1\]/], [{ a: 2n ** 64n }, /64 bits/],
-		[{ a: '\ud800' }, /surrogate/], [{ a: new Date(NaN) }, /no time/], [deep, /24/], [loop, /24/],
+	for (const [value, place] of [[{ a: [1, () => 1] }, /params\.a\[1\]/],
+		[{ a: 2n ** 64n }, /64 bits/],
+		[{ a: '\ud800' }, /surrogate/], [{ a: new Date(NaN) }, /no time/], [deep, /24/],
+		[loop, /24/],
 		[new Set(), /Set/], [Symbol('x'), /symbol/]])
 		await fails(client.call('chapi.echo', value), 'invalid_argument', 'no', place);
 	await client.register('odd', () => ({ f: () => 1 }));
@@ -129,14 +139,17 @@ test('a value without a form is refused, names its place, and costs nothing else
 test('what a handler throws is what its caller is told', async () => {
 	const client = await connect();
 	const jammed = Object.assign(new Error('the door is jammed'), { code: 'jammed' });
-	const thrown = [jammed, new TypeError('no number'), new chapi.InvalidArgument('angle'), new chapi.Busy('later'),
+	const thrown = [jammed, new TypeError('no number'), new chapi.InvalidArgument('angle'),
+		new chapi.Busy('later'),
 		new chapi.ChapiError('stuck', { code: 'own', details: { n: 3 } }), 'a string'];
 	await client.register('fail', ({ i }) => { throw thrown[i]; });
 	const seen = [];
 	for (let i = 0; i < thrown.length; i++)
-		seen.push(await client.call('fail', { i }).catch(e => [e.name, e.message, e.ran, e.details.code]));
+		seen.push(await client.call('fail', { i })
+			.catch(e => [e.name, e.message, e.ran, e.details.code]));
 	assert.deepEqual(seen, [
-		['ApiError', 'the door is jammed', 'yes', 'jammed'], ['ApiError', 'no number', 'yes', 'TypeError'],
+		['ApiError', 'the door is jammed', 'yes', 'jammed'],
+		['ApiError', 'no number', 'yes', 'TypeError'],
 		['InvalidArgument', 'angle', 'no', undefined], ['Busy', 'later', 'no', undefined],
 		['ApiError', 'stuck', 'yes', 'own'], ['ApiError', 'a string', 'yes', 'error'],
 	]);
@@ -157,9 +170,11 @@ test('progress as async iteration, and by a function', async () => {
 		seen.push(value);
 	assert.deepEqual([seen, await call], [[0, 1, 2], 3]);
 	const heard = [];
-	assert.equal(await client.call('count', { n: 3 }, { progress: value => heard.push(value) }), 3);
+	assert.equal(await client.call('count', { n: 3 }, { progress: value => heard.push(value) }),
+		3);
 	assert.deepEqual(heard, [0, 1, 2]);
-	await fails((async () => { for await (const _ of client.call('count', { n: 2 }, { progress: true }).progress); })(),
+	await fails((async () => {
+		for await (const _ of client.call('count', { n: 2 }, { progress: true }).progress); })(),
 		'api_error', 'yes', /two/);
 	assert.equal(await client.call('count', { n: 1 }), 1);
 });
@@ -193,7 +208,8 @@ test('a thousand calls at once each get their own answer', async () => {
 		return i;
 	});
 	const numbers = [...Array(1000).keys()];
-	assert.deepEqual(await Promise.all(numbers.map(i => client.call('later', { i }, { timeout: LIMIT }))
+	assert.deepEqual(await Promise.all(
+		numbers.map(i => client.call('later', { i }, { timeout: LIMIT }))
 		.map(call => call.catch(e => e.code))), numbers);
 });
 
@@ -213,7 +229,8 @@ test('update, pause, resume, drain, unregister', async () => {
 	const caller = await connect();
 	await provider.register('f', () => 'old');
 	await fails(provider.register('f', () => 1), 'api_exists', 'no');
-	assert.equal((await provider.update('f', { summary: 'new', concurrency: 1 })).summary, 'new');
+	assert.equal((await provider.update('f', { summary: 'new', concurrency: 1 })).summary,
+		'new');
 	await provider.pause('f');
 	await fails(caller.call('f'), 'paused', 'no');
 	await provider.resume('f');
@@ -242,7 +259,8 @@ test('list, describe, wait, status, stats, ask, publish without a hub', async ()
 
 test('monitor as async iteration', async () => {
 	const client = await connect();
-	const events = await client.monitor({ kinds: ['request', 'response'], apis: ['chapi.echo'], bodies: true });
+	const events = await client.monitor(
+		{ kinds: ['request', 'response'], apis: ['chapi.echo'], bodies: true });
 	await client.call('chapi.echo', { a: 1 }, { id: 'watched' });
 	const seen = [];
 	for await (const event of events) {
@@ -257,7 +275,8 @@ test('standby is granted, replaced is revoked', async () => {
 	const first = await connect();
 	const second = await connect();
 	await first.register('s', () => 'first');
-	assert.equal((await second.register('s', () => 'second', { policy: 'standby' })).state, 'standby');
+	assert.equal((await second.register('s', () => 'second', { policy: 'standby' })).state,
+		'standby');
 	const granted = once(second, 'granted');
 	await first.unregister('s');
 	assert.deepEqual(await granted, ['s']);

@@ -22,7 +22,8 @@ test.before(async () => {
 		runs.set(key, (runs.get(key) ?? 0) + 1);
 		return value ?? runs.get(key);
 	});
-	await provider.register('fail', () => { throw Object.assign(new Error('jammed'), { code: 'jam' }); });
+	await provider.register('fail',
+		() => { throw Object.assign(new Error('jammed'), { code: 'jam' }); });
 	await provider.register('count', async (_, { progress, signal }) => {
 		progress('begun');
 		await new Promise((_, reject) => signal.addEventListener('abort', () => {
@@ -52,7 +53,8 @@ async function fails(promise, code, ran, message = /./) {
 }
 
 const value = {
-	text: 'ü€😀', bytes: Uint8Array.of(0, 255), time: new Date('2026-03-01T12:34:56.789Z'), $key: [1, -2.5, null, true],
+	text: 'ü€😀', bytes: Uint8Array.of(0, 255), time: new Date('2026-03-01T12:34:56.789Z'),
+	$key: [1, -2.5, null, true],
 	number: 2 ** 40,
 };
 
@@ -65,7 +67,8 @@ for (const way of ['HTTP', 'the socket']) {
 
 	test(`a call by ${way}, its values and its record`, async () => {
 		assert.deepEqual(await client().call('chapi.echo', value), value);
-		const record = await client().call('run', { key: way }, { full: true, timeout: LIMIT });
+		const record = await client()
+			.call('run', { key: way }, { full: true, timeout: LIMIT });
 		assert.deepEqual([record.api, record.result, record.error, record.gateway],
 			['run', 1, null, provider.gateway.name]);
 	});
@@ -73,13 +76,16 @@ for (const way of ['HTTP', 'the socket']) {
 	test(`errors by ${way}`, async () => {
 		await fails(client().call('nobody'), 'api_not_found', 'no');
 		await fails(client().call('fail'), 'api_error', 'yes', /jammed/);
-		await fails(client().call('chapi.echo', { a: NaN }), 'invalid_argument', 'no', /params\.a: NaN/);
-		await fails(client().call('chapi.echo', new Uint8Array(1 << 20)), 'too_large', 'no');
+		await fails(client().call('chapi.echo', { a: NaN }), 'invalid_argument', 'no',
+			/params\.a: NaN/);
+		await fails(client().call('chapi.echo', new Uint8Array(1 << 20)), 'too_large',
+			'no');
 	});
 
 	test(`large values by ${way}`, async () => {
 		const bytes = new Uint8Array(crypto.randomBytes(way === 'HTTP' ? 40000 : 12000));
-		assert.deepEqual(await client().call('chapi.echo', { bytes }, { timeout: LIMIT }), { bytes });
+		assert.deepEqual(await client().call('chapi.echo', { bytes }, { timeout: LIMIT }),
+			{ bytes });
 		const text = 'compressible '.repeat(5000);
 		assert.equal(await client().call('chapi.echo', text, { timeout: LIMIT }), text);
 	});
@@ -87,7 +93,9 @@ for (const way of ['HTTP', 'the socket']) {
 	test(`progress and cancel by ${way}`, async () => {
 		runs.delete('cancelled');
 		const controller = new AbortController();
-		const call = client().call('count', {}, { progress: true, signal: controller.signal, timeout: LIMIT });
+		const call = client()
+			.call('count', {}, { progress: true, signal: controller.signal,
+				timeout: LIMIT });
 		assert.deepEqual(await call.progress.next(), { value: 'begun', done: false });
 		controller.abort();
 		await fails(call, 'cancelled', 'unknown');
@@ -96,7 +104,8 @@ for (const way of ['HTTP', 'the socket']) {
 }
 
 test('a repeat of an id does not run again', async () => {
-	const ask = () => byHttp.call('run', { key: 'once' }, { id: 'the-same-id', full: true, timeout: LIMIT });
+	const ask = () => byHttp.call('run', { key: 'once' },
+		{ id: 'the-same-id', full: true, timeout: LIMIT });
 	assert.equal((await ask()).result, 1);
 	const again = await ask();
 	assert.deepEqual([again.result, again.cached, runs.get('once')], [1, true, 1]);
@@ -112,9 +121,11 @@ test('parts that come again say so, and are the same but for that', async () => 
 		},
 	};
 	const client = await connectRemote({ pusher, server: spy, channel });
-	const { instance } = await client.call('run', { key: 'first' }, { full: true, timeout: LIMIT });
+	const { instance } =
+		await client.call('run', { key: 'first' }, { full: true, timeout: LIMIT });
 	const bytes = new Uint8Array(crypto.randomBytes(12000));
-	await fails(client.call('count', { bytes }, { timeout: 2000 }), 'deadline_exceeded', 'unknown');
+	await fails(client.call('count', { bytes }, { timeout: 2000 }), 'deadline_exceeded',
+		'unknown');
 	const [parts, again] = [sent.filter(p => !('retry' in p)), sent.filter(p => 'retry' in p)];
 	assert.equal(parts.length, 2);
 	const { retry_ms: ms } = again[0];
@@ -128,14 +139,17 @@ test('a call that takes too long is asked for again, and ends', async () => {
 
 test('who is not let into the channel is told so', async () => {
 	const stranger = newPusher(false);
-	await fails(connectRemote({ pusher: stranger, server, channel }), 'unauthenticated', 'no', /not you/);
+	await fails(connectRemote({ pusher: stranger, server, channel }), 'unauthenticated', 'no',
+		/not you/);
 	stranger.disconnect();
-	assert.throws(() => new RemoteClient({ pusher, channel: 'public' }), { code: 'failed_precondition' });
+	assert.throws(() => new RemoteClient({ pusher, channel: 'public' }),
+		{ code: 'failed_precondition' });
 });
 
 test('a wrong secret is told as what it is', async () => {
 	const { default: PusherServer } = await import('pusher');
-	const wrong = new PusherServer({ ...server.config, appId: server.config.appId, key: appKey, secret: 'wrong',
+	const wrong = new PusherServer(
+		{ ...server.config, appId: server.config.appId, key: appKey, secret: 'wrong',
 		host: '127.0.0.1', port: server.config.port, useTLS: false });
 	const client = await connectRemote({ pusher, server: wrong, channel });
 	await fails(client.call('chapi.ping', {}, { timeout: LIMIT }), 'unauthenticated', 'no');

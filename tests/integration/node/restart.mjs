@@ -22,7 +22,8 @@ await client.call('chapi.ping', {}, { timeout });
 /** The gateway serves local calls before it is back at the hub: what is asked meanwhile is lost. */
 async function answered() {
 	for (let isThere = false; !isThere;)
-		isThere = await client.call('chapi.ping', {}, { timeout: 500 }).then(() => true, () => false);
+		isThere = await client.call('chapi.ping', {}, { timeout: 500 })
+			.then(() => true, () => false);
 }
 
 const outcomes = Object.entries({ small: '', large: 'x'.repeat(30000) }).map(([key, filler]) => {

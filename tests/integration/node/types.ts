@@ -7,7 +7,8 @@ import { ApiNotFound, ChapiError, connect, type Client, type ServedCall } from '
 import { connectRemote } from 'chapi/remote';
 
 async function provider(client: Client): Promise<void> {
-	const granted = await client.register('add', ({ a, b }: { a: number; b: number }, call: ServedCall) => {
+	const granted = await client.register('add',
+		({ a, b }: { a: number; b: number }, call: ServedCall) => {
 		call.progress({ done: 0.5 });
 		return call.signal.aborted ? null : a + b;
 	}, { policy: 'share', timeout: 500, tags: ['math'] });
@@ -17,7 +18,8 @@ async function provider(client: Client): Promise<void> {
 
 async function caller(): Promise<number> {
 	const client = await connect({ name: 'types', appKey: 'key' });
-	const call = client.call<number>('add', { a: 1, b: 2 }, { timeout: 100, progress: true, signal: AbortSignal.timeout(5) });
+	const call = client.call<number>('add', { a: 1, b: 2 },
+		{ timeout: 100, progress: true, signal: AbortSignal.timeout(5) });
 	for await (const value of call.progress)
 		console.log(value);
 	try {

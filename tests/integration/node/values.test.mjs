@@ -11,10 +11,14 @@ import { pack, prepare, unpack } from '../node_modules/chapi/lib/values.js';
 const hex = text => Buffer.from(text.replaceAll(' ', ''), 'hex');
 
 /** One value of each form that MessagePack has, with every width of a length. */
-const FORMS = ['00', '7f', 'e0', 'c0', 'c2', 'c3', 'a0', 'a161', 'd90161', 'da000161', 'db0000000161', 'c40100', 'c5000100',
-	'c60000000100', 'c7010500', 'c800010500', 'c90000000105 00', 'ca00000000', 'cb0000000000000000', 'cc01', 'cd0001',
-	'ce00000001', 'cf0000000000000001', 'd001', 'd10001', 'd200000001', 'd30000000000000001', 'd40500', 'd5050000',
-	'd60500000000', `d705${'00'.repeat(8)}`, `d805${'00'.repeat(16)}`, '90', '9101', 'dc000101', 'dd0000000101', '80', '81a16101',
+const FORMS = ['00', '7f', 'e0', 'c0', 'c2', 'c3', 'a0', 'a161', 'd90161', 'da000161',
+	'db0000000161', 'c40100', 'c5000100',
+	'c60000000100', 'c7010500', 'c800010500', 'c90000000105 00', 'ca00000000',
+	'cb0000000000000000', 'cc01', 'cd0001',
+	'ce00000001', 'cf0000000000000001', 'd001', 'd10001', 'd200000001', 'd30000000000000001',
+	'd40500', 'd5050000',
+	'd60500000000', `d705${'00'.repeat(8)}`, `d805${'00'.repeat(16)}`, '90', '9101', 'dc000101',
+	'dd0000000101', '80', '81a16101',
 	'de0001a16101', 'df00000001a16101', '92 91a161 81a1619101'].map(hex);
 
 test('frames are cut wherever they are cut', () => {
@@ -24,18 +28,21 @@ test('frames are cut wherever they are cut', () => {
 		const found = [];
 		for (let at = 0; at < all.length; at += size)
 			found.push(...frames.feed(all.subarray(at, at + size)));
-		assert.deepEqual(found.map(f => f.toString('hex')), FORMS.map(f => f.toString('hex')), `pieces of ${size}`);
+		assert.deepEqual(found.map(f => f.toString('hex')),
+			FORMS.map(f => f.toString('hex')), `pieces of ${size}`);
 	}
 	assert.throws(() => new Frames().feed(hex('91c1')), /no MessagePack/);
 });
 
 test('elements of an array, with every width of its count', () => {
 	for (const head of ['93', 'dc0003', 'dd00000003'])
-		assert.deepEqual(elements(hex(`${head} 01 a161 9102`)).map(e => e.toString('hex')), ['01', 'a161', '9102']);
+		assert.deepEqual(elements(hex(`${head} 01 a161 9102`)).map(e => e.toString('hex')),
+			['01', 'a161', '9102']);
 });
 
 test('every width of an integer is the same number', () => {
-	for (const bytes of ['05', 'cc05', 'cd0005', 'ce00000005', 'cf0000000000000005', 'd005', 'd10005', 'd200000005',
+	for (const bytes of ['05', 'cc05', 'cd0005', 'ce00000005', 'cf0000000000000005', 'd005',
+		'd10005', 'd200000005',
 		'd30000000000000005'])
 		assert.equal(unpack(hex(bytes)), 5);
 	assert.equal(unpack(hex('cfffffffffffffffff')), 2n ** 64n - 1n);
@@ -64,7 +71,8 @@ test('JSON and back', () => {
 		'"big":18446744073709551615,"s":"12345678901234567890 \\" 98765432109876543210"}';
 	const value = fromJson(text);
 	assert.deepEqual(value, {
-		$a: [1, -2.5, null, true], b: Uint8Array.of(0, 255), t: new Date('2026-03-01T12:34:56.5Z'),
+		$a: [1, -2.5, null, true], b: Uint8Array.of(0, 255),
+		t: new Date('2026-03-01T12:34:56.5Z'),
 		big: 2n ** 64n - 1n, s: '12345678901234567890 " 98765432109876543210',
 	});
 	assert.equal(toJson(value), text);
