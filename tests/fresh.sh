@@ -19,6 +19,8 @@ suite=$1
 shift
 root=$base/$suite
 make_root "$root" "$suite"
+# As / is on a machine: a mount of its own, which a namespace needs to be made private.
+mount --rbind "$root" "$root"
 
 clone_into "$root"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Two hosts in network namespaces, joined by a cable that can be cut and can lose packets.
+"""Two hosts in network namespaces, each with a cable to one switch; the gateway's can be cut and lose packets.
 
 Whatever is started, or connects, within `with net.hub:` or `with net.gateway:` does so on that
 host. Needs root, and ip and nft; where that cannot be had, the tests are skipped, and say why.
@@ -30,15 +30,26 @@ def _enter(fd):
         raise Unavailable('setns: ' + os.strerror(ctypes.get_errno()))
 
 
-class Host:
-    """A namespace. As a context it is that of the calling thread, and of what the thread starts."""
+class Namespace:
+    def __init__(self, name):
+        self.name = name
+        _run('ip', 'netns', 'add', name)
+
+    def run(self, *argv):
+        _run('ip', 'netns', 'exec', self.name, *argv)
+
+    def delete(self):
+        subprocess.run(['ip', 'netns', 'delete', self.name], capture_output=True)
+
+
+class Host(Namespace):
+    """As a context it is the namespace of the calling thread, and of what the thread starts."""
 
     def __init__(self, name, address):
-        self.name = name
+        super().__init__(name)
         self.address = address
         self.device = name[-14:] + '0'
         self.outside = None
-        _run('ip', 'netns', 'add', name)
 
     def __enter__(self):
         self.outside = os.open('/proc/thread-self/ns/net', os.O_RDONLY | os.O_CLOEXEC)
@@ -53,16 +64,25 @@ class Host:
         _enter(self.outside)
         os.close(self.outside)
 
-    def run(self, *argv):
-        _run('ip', 'netns', 'exec', self.name, *argv)
-
     def configure(self):
         self.run('ip', 'link', 'set', 'lo', 'up')
         self.run('ip', 'address', 'add', self.address + '/24', 'dev', self.device)
         self.run('ip', 'link', 'set', self.device, 'up')
 
-    def delete(self):
-        subprocess.run(['ip', 'netns', 'delete', self.name], capture_output=True)
+
+class Switch(Namespace):
+    """Its ports have the names of the devices that are plugged in."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.run('ip', 'link', 'add', 'switch', 'type', 'bridge')
+        self.run('ip', 'link', 'set', 'switch', 'up')
+
+    def plug_in(self, host):
+        _run('ip', 'link', 'add', host.device, 'netns', self.name, 'type', 'veth', 'peer', 'name',
+             host.device, 'netns', host.name)
+        self.run('ip', 'link', 'set', host.device, 'master', 'switch')
+        self.run('ip', 'link', 'set', host.device, 'up')
 
 
 class Net:
@@ -75,7 +95,7 @@ class Net:
             if shutil.which(command) is None:
                 raise Unavailable(command + ' is missing')
         number = os.urandom(3).hex()
-        self.hosts = []
+        self.namespaces = []
         try:
             self._make(number)
         except Unavailable:
@@ -83,27 +103,30 @@ class Net:
             raise
 
     def _make(self, number):
-        for name, address in (('h', '10.213.7.1'), ('g', '10.213.7.2')):
-            self.hosts.append(Host('chapi' + name + number, address))
-        self.hub, self.gateway = self.hosts
-        _run('ip', 'link', 'add', self.hub.device, 'netns', self.hub.name, 'type', 'veth', 'peer', 'name',
-             self.gateway.device, 'netns', self.gateway.name)
-        for host in self.hosts:
+        self.switch = self._add(Switch('chapis' + number))
+        self.hub = self._add(Host('chapih' + number, '10.213.7.1'))
+        self.gateway = self._add(Host('chapig' + number, '10.213.7.2'))
+        for host in (self.hub, self.gateway):
+            self.switch.plug_in(host)
             host.configure()
         self.gateway.run('nft', 'add table inet loss')
         for hook in ('input', 'output'):
             self.gateway.run('nft', 'add chain inet loss %s { type filter hook %s priority 0; }' % (hook, hook))
 
+    def _add(self, namespace):
+        self.namespaces.append(namespace)
+        return namespace
+
     def delete(self):
-        for host in self.hosts:
-            host.delete()
+        for namespace in self.namespaces:
+            namespace.delete()
 
     def cut(self):
-        """The cable is out, at the hub's end: the gateway is told nothing."""
-        self.hub.run('ip', 'link', 'set', self.hub.device, 'down')
+        """The gateway's cable is out, at the switch. The hub's host sees nothing of it."""
+        self.switch.run('ip', 'link', 'set', self.gateway.device, 'down')
 
     def mend(self):
-        self.hub.run('ip', 'link', 'set', self.hub.device, 'up')
+        self.switch.run('ip', 'link', 'set', self.gateway.device, 'up')
 
     def lose(self, percent, ways=('input', 'output')):
         """So many of the gateway's packets, on these ways; 0: none."""
