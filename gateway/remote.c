@@ -23,7 +23,6 @@
 #define WAIT_MOST_MS 600000	/* however long a caller says that it waits */
 #define WAIT_USUAL_MS 30000	/* of one that does not say */
 #define NO_SLOT UINT32_MAX
-#define RETRY_AFTER_MS 1000	/* what a caller is advised to wait for the end of other calls */
 
 struct remote_slot {
 	struct remote_call *call;	/* NULL: free */
@@ -261,7 +260,7 @@ static bool are_too_many(struct remote *r, struct remote_call *call, const struc
 	snprintf(why, sizeof(why),
 		 "%u calls of remote callers run already (max_calls); try again later",
 		 r->config.limits.max_calls);
-	remote_refuse_limited(r, call, CHAPI_RAN_NO, why, RETRY_AFTER_MS, now);
+	remote_refuse_limited(r, call, CHAPI_RAN_NO, why, REMOTE_RETRY_MS, now);
 	return true;
 }
 

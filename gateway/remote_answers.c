@@ -294,11 +294,26 @@ void remote_published(void *data, unsigned int status)
 
 /* ---- refusals --------------------------------------------------------------------------- */
 
+static void put_retry_after(struct buf *details, uint64_t ms)
+{
+	mp_put_map(details, 1);
+	mp_put_str(details, "retry_after_ms");
+	mp_put_uint(details, ms);
+}
+
 void remote_refuse_failure(struct remote *r, struct remote_call *call,
 			   const struct failure *failure, const struct now *now)
 {
+	CLEANUP(buf_deinit) struct buf details = BUF_NULL;
+	struct failure told = *failure;
+
+	if (told.code == CHAPI_ERR_BUSY && told.details.len == 0) {
+		put_retry_after(&details, REMOTE_RETRY_MS);
+		if (buf_error(&details) == 0)
+			told.details = buf_span(&details);
+	}
 	remote_answer(r, call, &(struct party_response){
-		.failure = failure,
+		.failure = &told,
 		.request_time = now->unix_s,
 		.response_time = now->unix_s,
 	});
@@ -323,9 +338,7 @@ void remote_refuse_limited(struct remote *r, struct remote_call *call, enum chap
 	if (call->request.id.len == 0)
 		return;
 	failure.message = span_str(why);
-	mp_put_map(&details, 1);
-	mp_put_str(&details, "retry_after_ms");
-	mp_put_uint(&details, retry_after_ms);
+	put_retry_after(&details, retry_after_ms);
 	if (!buf_error(&details))
 		failure.details = buf_span(&details);
 	remote_refuse_failure(r, call, &failure, now);

@@ -121,7 +121,8 @@ uint64_t remote_next_progress_ms(const struct remote *remote);
 void remote_tick_progress(struct remote *remote, uint64_t now_ms);
 /* There will be no answer, and it did not run: a later try may. */
 void remote_forget(struct remote *remote, struct remote_call *call);
-/* Answers that need no router. */
+/* Answers that need no router. "busy" also says when to try again. */
+#define REMOTE_RETRY_MS 1000	/* what a caller is advised to wait for the end of other calls */
 void remote_refuse(struct remote *remote, struct remote_call *call, int code, const char *message,
 		   const struct now *now);
 void remote_refuse_failure(struct remote *remote, struct remote_call *call,

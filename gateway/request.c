@@ -14,6 +14,8 @@
 #include "gateway/router_private.h"
 #include "libchapi-ipc/error.h"
 
+#define SMALL_SHARE 1024	/* of pinned_total: a party that has so little is a small one */
+#define RESERVE_SHARE 8		/* of pinned_total: beyond it, for small ones */
 #define SCRATCH_KEPT 65536	/* memory of an answer that is kept for the next */
 
 /* ---- failures ------------------------------------------------------------------------- */
@@ -99,6 +101,20 @@ enum outcome request_done(struct request *q)
 
 /* ---- what waits is charged ------------------------------------------------------------ */
 
+/*
+ * Those who let much wait must not make everybody busy: whoever has next to nothing waiting, a
+ * thousandth of what all may have, is charged params from an eighth on top of that, which what
+ * others have not read does not use up.
+ */
+static bool total_allows(const struct router *router, size_t own, size_t n)
+{
+	size_t most = router->config.limits.pinned_total;
+
+	if (own <= most / SMALL_SHARE)
+		return router->pinned - router->output + n <= most + most / RESERVE_SHARE;
+	return router->pinned + n <= most;
+}
+
 bool request_charge(struct request *q, size_t n)
 {
 	const struct router_limits *limits = &q->router->config.limits;
@@ -111,7 +127,7 @@ bool request_charge(struct request *q, size_t n)
 			     own - limits->pinned_per_peer, limits->pinned_per_peer);
 		return false;
 	}
-	if (q->router->pinned + n > limits->pinned_total) {
+	if (!total_allows(q->router, own, n)) {
 		request_fail(q, CHAPI_ERR_BUSY,
 			     "all connections together keep as much waiting as they may "
 			     "(pinned_total, %zu bytes); try again later", limits->pinned_total);

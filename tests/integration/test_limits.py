@@ -137,6 +137,29 @@ def test_what_a_caller_leaves_behind_is_charged_to_all(start_gateway, encoding):
         assert other.ask('status')['pinned'] < 5000
 
 
+def test_a_small_caller_goes_on_when_others_fill_the_total(start_gateway, encoding):
+    gateway = start_gateway(limits={'pinned_total': '1M'})
+    with gateway.connect(encoding) as provider, gateway.connect(encoding) as large:
+        provider.ask('register', 'f', {'concurrency': 1, 'queue': 1000})
+        for size in (100000, 10000, 2000):
+            error = None
+            while error is None:
+                large.request('call', 'f', 'x' * size)
+                large.request('call', 'chapi.ping', {})
+                large.result(large.last_id)
+                error = next((m[2] for m in large.inbox if m[0] == 1), None)
+                large.inbox.clear()
+            assert error['code'] == 'busy' and 'pinned_total' in error['message']
+        with gateway.connect(encoding) as small:
+            number = small.request('call', 'f', 'x' * 800)
+            assert small.quiet()
+            large.close()
+            provider.answer(provider.wait_request())
+            request = provider.take(lambda m: m[0] == 0 and m[3][0] == 'x' * 800, 'the small call')
+            provider.answer(request, 'done')
+            assert small.result(number) == 'done'
+
+
 def test_output_that_is_not_read_is_charged(start_gateway, encoding):
     """A socket of its own may hold a part of it, so what is asked for is about the rest."""
     gateway = start_gateway(limits={'pinned_per_peer': '1M'})

@@ -2518,6 +2518,40 @@ static void test_limit_of_pinned_total(void **state UNUSED)
 	heard_nothing(carol);
 }
 
+/* 64 bytes is small here, and 8 KiB are kept for those who have no more. */
+static void test_small_ones_go_on_when_others_fill_pinned_total(void **state UNUSED)
+{
+	static const char small[] = "[\"door\",\"12345678901234567890123456789\"]";	/* 30 bytes */
+	struct router_limits l = limits();
+
+	holds(alice, "[\"door\",{\"queue\":1000}]");
+	l.pinned_total = 64 << 10;
+	set_limits(l);
+	router_charge_output(world.router, &bob->party, l.pinned_total);
+	fails(bob, "call", small, "busy");
+	ask(carol, "call", small);
+	ask(carol, "call", small);
+	fails(carol, "call", small, "busy");	/* it has 60 bytes waiting already */
+	assert_has(carol->message, "pinned_total");
+	gets(dave, "call", "[\"chapi.ping\"]");
+	ask(dave, "call", small);
+	heard_nothing(dave);
+	router_charge_output(world.router, &bob->party, 0);
+	ask(carol, "call", small);
+	heard_nothing(carol);
+}
+
+static void test_what_is_kept_for_small_ones_is_limited_too(void **state UNUSED)
+{
+	struct router_limits l = limits();
+
+	holds(alice, "[\"door\"]");
+	ask(bob, "call", "[\"door\",\"a param of more than ten bytes\"]");
+	l.pinned_total = 20;
+	set_limits(l);
+	fails(carol, "call", "[\"door\",[]]", "busy");
+}
+
 static void test_output_that_waits_is_charged(void **state UNUSED)
 {
 	struct router_limits l = limits();
@@ -2936,6 +2970,8 @@ int main(void)
 		TEST(test_limit_of_names_per_peer),
 		TEST(test_limit_of_pinned_per_peer),
 		TEST(test_limit_of_pinned_total),
+		TEST(test_small_ones_go_on_when_others_fill_pinned_total),
+		TEST(test_what_is_kept_for_small_ones_is_limited_too),
 		TEST(test_output_that_waits_is_charged),
 		TEST(test_oneways_that_were_left_behind_are_charged),
 		TEST(test_refused_registrations_cost_nothing),
