@@ -582,7 +582,7 @@ static int loop(struct gateway *g)
 		end_calls(g);
 		peers_finish_turn(g->peers);
 		if (g->ended && peers_are_idle(g->peers) && is_hub_idle(g))
-			g->stopped = true;
+			stop_now(g);	/* what was asked since */
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 
 from lib.gateway import Provider, write_config
 from lib.ipc import RpcError
+from lib.limits import wait_until
 from lib.process import ORDINARY_UID, as_ordinary_user, die_with_parent
 from lib.pusher_client import PusherClient, payload
 
@@ -129,6 +131,20 @@ def test_reload_puts_rules_and_limits_into_force(start_gateway, encoding):
         assert [e['name'] for e in client.ask('list')] == ['g']
 
 
+def test_more_output_per_peer_holds_for_who_is_there(start_gateway, encoding):
+    """Twice what a socket may hold, so that the rest has to wait in the gateway."""
+    small = {'max_message': '64K'}
+    gateway = start_gateway(gateway=small, limits={'output_per_peer': '128K'})
+    with gateway.connect(encoding) as client:
+        client.ask('list')
+        change(gateway, gateway=small, limits={'output_per_peer': '4M'})
+        assert 'limits.output_per_peer' in client.ask('reload')['changed']
+        for n in range(1000, 1020):
+            client.send(0, n, 'call', ['chapi.echo', 'x' * 60000])
+        wait_until(lambda: gateway.ask('status')['counters']['calls'] == 20, 'all to be answered')
+        assert [client.result(n) for n in range(1000, 1020)] == ['x' * 60000] * 20
+
+
 def test_hangup_reloads_and_names_what_needs_a_restart(start_gateway):
     gateway = start_gateway()
     change(gateway, gateway={'max_message': '2M', 'log_level': 'debug'})
@@ -214,6 +230,72 @@ def test_whoever_waits_is_told_of_the_stop(start_gateway, encoding):
         with pytest.raises(RpcError) as e:
             client.result(number)
         assert (e.value.code, e.value.ran) == ('cancelled', 'no')
+        assert gateway.wait() == 0
+
+
+def test_a_second_signal_ends_the_wait(start_gateway, encoding):
+    gateway = start_gateway(gateway={'stop_timeout': '1h'})
+    with gateway.connect(encoding) as provider, gateway.connect(encoding) as caller:
+        Provider(provider, 'f')
+        number = caller.request('call', 'f')
+        provider.wait_request()
+        gateway.send_signal(signal.SIGTERM)
+        gateway.wait_log('stopping')
+        gateway.send_signal(signal.SIGTERM)
+        with pytest.raises(RpcError) as e:
+            caller.result(number)
+        assert (e.value.code, e.value.ran) == ('cancelled', 'unknown')
+        assert gateway.wait() == 0
+
+
+def test_a_half_closed_caller_has_its_answer_in_a_stop(start_gateway, encoding):
+    gateway = start_gateway()
+    with gateway.connect(encoding) as provider, gateway.connect(encoding) as caller:
+        Provider(provider, 'f')
+        number = caller.request('call', 'f')
+        caller.socket.shutdown(socket.SHUT_WR)
+        request = provider.wait_request()
+        gateway.send_signal(signal.SIGTERM)
+        gateway.wait_log('stopping')
+        provider.answer(request, 'done')
+        assert caller.result(number) == 'done'
+        assert gateway.wait() == 0
+
+
+def test_who_does_not_read_holds_up_no_stop(start_gateway, encoding):
+    """A monitor and a caller with megabytes to read; what is asked meanwhile is answered."""
+    gateway = start_gateway(gateway={'stop_timeout': '200ms'})
+    with gateway.connect(encoding) as monitor, gateway.connect(encoding) as slow, gateway.connect() as client:
+        monitor.ask('monitor', {'bodies': True})
+        for n in range(1, 7):
+            slow.send(0, n, 'call', ['chapi.echo', 'x' * 500000])
+        wait_until(lambda: gateway.ask('status')['pinned'] > 2000000, 'the answers to wait')
+        gateway.send_signal(signal.SIGTERM)
+        gateway.wait_log('stopping')
+        number = client.request('wait', ['never'])
+        assert gateway.wait() == 0
+        error = client.wait_response(number)[2]
+        assert (error['code'], error['ran']) == ('cancelled', 'no')
+
+
+def test_stop_while_the_hub_says_nothing(start_gateway, fake_hub, channel):
+    fake_hub.is_silent = True
+    gateway = start_gateway(fake_hub, channel, gateway={'stop_timeout': '1h'})
+    wait_until(lambda: fake_hub.targets, 'the gateway to connect')
+    gateway.send_signal(signal.SIGTERM)
+    assert gateway.wait() == 0
+
+
+def test_an_event_that_waits_for_the_hub_is_taken_back_by_a_stop(start_gateway, fake_hub, channel, encoding):
+    fake_hub.answers += [('403 Forbidden', 'over the quota')]
+    gateway = start_gateway(fake_hub, channel, gateway={'stop_timeout': '200ms'})
+    gateway.wait_up()
+    with gateway.connect(encoding) as client:
+        number = client.request('publish', 'news', 'e', {})
+        gateway.wait_log('quota')
+        gateway.send_signal(signal.SIGTERM)
+        error = client.wait_response(number)[2]
+        assert (error['code'], error['ran']) == ('cancelled', 'no')
         assert gateway.wait() == 0
 
 
