@@ -612,6 +612,32 @@ static void test_methods_by_text(void **state)
 	assert_int_equal(chapi_method_json(f->conn, NULL, "[]", NULL, NULL, NULL), -CHAPI_ERR_USAGE);
 }
 
+static void test_wait_drain_and_publish_are_cancelled(void **state)
+{
+	static const char *const methods[] = { "wait", "drain", "publish" };
+	struct fixture *f = *state;
+	struct heard heard = { 0 };
+	char text[100];
+	uint32_t id;
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(chapi_method_json(f->conn, methods[i], "[\"f\"]", on_reply, &heard,
+						   &id), 0);
+		assert_int_equal(chapi_cancel(f->conn, id), 0);
+		snprintf(text, sizeof(text), "[0,%u,\"%s\",[\"f\"]]", id, methods[i]);
+		gateway_hears(f, text);
+		snprintf(text, sizeof(text), "[2,\"cancel\",[%u]]", id);
+		gateway_hears(f, text);
+		snprintf(text, sizeof(text), "[1,%u,{\"code\":\"cancelled\",\"ran\":\"no\"},null]", id);
+		gateway_say(f, text);
+		assert_int_equal(process(f), 0);
+		assert_int_equal(heard.n, i + 1);
+		assert_int_equal(heard.code, CHAPI_ERR_CANCELLED);
+		assert_int_equal(heard.ran, CHAPI_RAN_NO);
+		assert_int_equal(chapi_cancel(f->conn, id), -CHAPI_ERR_GONE);
+	}
+}
+
 /* ---- monitor ---- */
 
 struct events {
@@ -708,6 +734,7 @@ int main(void)
 		T(test_hello),
 		T(test_publish),
 		T(test_methods_by_text),
+		T(test_wait_drain_and_publish_are_cancelled),
 		T(test_monitor_hands_events_on),
 		T(test_monitor_again_replaces_the_first),
 	};
