@@ -363,6 +363,13 @@ def test_answer_after_the_time_is_over_is_ignored(connect):
     assert caller.result(number) == 'in time'
 
 
+def test_unknown_keys_of_options_are_ignored(client):
+    client.ask('register', 'f', {'colour': 'green'})
+    number = client.request('call', 'f', {}, {'colour': 'red'})
+    client.answer(client.wait_request(), 'fine')
+    assert client.result(number) == 'fine'
+
+
 @pytest.mark.parametrize('timeout', [0, -1, 'soon', [1]], ids=str)
 def test_timeout_that_is_none_is_refused(connect, timeout):
     provider, caller = connect(), connect()

@@ -134,7 +134,7 @@ def is_there(program, name):
         return re.search(r'^%s %s\(' % (head, name), f.read(), re.M)
 
 
-def test_table_of_the_remote_protocol_names_tests_that_are_there():
+def test_tables_of_the_protocols_name_tests_that_are_there():
     with open(os.path.join(top_srcdir, 'tests/integration/README.md'), encoding='utf-8') as f:
         named = re.findall(r'\b(test[-_][a-z_-]+)::(test_\w+)', f.read())
     assert len(named) > 100

@@ -73,6 +73,20 @@ def test_calls_of_one_connection_are_limited(start_gateway, encoding):
         assert caller.result(numbers[0]) == 1
 
 
+def test_a_provider_with_too_many_abandoned_calls_is_closed(connect):
+    most = 1024
+    provider, caller = connect(), connect()
+    Provider(provider, 'f')
+    for n in range(most + 1):
+        if n == most:
+            assert caller.ask('status')['calls']['abandoned'] == most
+        number = caller.request('call', 'f')
+        caller.notify('cancel', number)
+        assert caller.wait_response(number)[2]['code'] == 'cancelled'
+    provider.wait_end()
+    assert caller.wait_response(caller.request('call', 'f'))[2]['code'] == 'api_not_found'
+
+
 def test_names_of_one_connection_are_limited(start_gateway, encoding):
     gateway = start_gateway(limits={'names_per_peer': 2})
     with gateway.connect(encoding) as provider:
