@@ -3,7 +3,9 @@
  * What the files of the hub side, put together, share.
  *
  *     hub.c         the wiring: who calls whom
+ *     hub_publish.c what is published, and what became of it
  *     hub_status.c  what is told of it
+ *     hub_log.c     likewise, in the log
  */
 #ifndef CHAPI_HUB_PRIVATE_H
 #define CHAPI_HUB_PRIVATE_H
@@ -54,6 +56,24 @@ struct hub {
 	uint64_t n_unreadable;	/* events of encrypted channels that are not closed with our key */
 	uint64_t n_dropped;		/* events that found no place in the publisher's queue */
 };
+
+struct now hub_now(void);
+/* After anything that happened to the channel or the proof. */
+void hub_arm_timer(struct hub *hub);
+/* Of the day: what can be done without is left out then. */
+bool hub_is_budget_low(struct hub *hub);
+
+void hub_publications_init(struct hub *hub);
+void hub_publications_deinit(struct hub *hub);
+void hub_send_proof(struct hub *hub, uint64_t now_ms);
+/* An operation of remote.h. */
+bool hub_publish_record(void *data, const struct remote_publication *publication);
+
+void hub_log_conflict(struct hub *hub, uint64_t now_ms);
+void hub_log_ignored(struct hub *hub, struct span channel, struct span event, uint64_t now_ms);
+void hub_log_unreadable(struct hub *hub, struct span channel);
+void hub_log_up(const struct hub *hub);
+void hub_log_trouble(struct hub *hub, const char *reason);
 
 const char *hub_state_name(enum channel_state state);
 /* How long a channel still waits; 0: it does not. */

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the log is told of the hub side, and how often.
+ */
+#include <config.h>	/* _GNU_SOURCE */
+
+#include "gateway/hub_private.h"
+
+#include <stdio.h>
+
+#define CONFLICT_QUIET_MS 600000	/* two gateways of one name are logged once in this time */
+#define IGNORED_QUIET_MS 600000		/* likewise events that are none of ours */
+
+/* Each takes requests that are meant for the other. */
+void hub_log_conflict(struct hub *hub, uint64_t now_ms)
+{
+	struct remote_status status;
+
+	remote_status(hub->remote, &status);
+	if (status.n_name_conflicts == 0 || status.conflict_ms != now_ms ||
+	    (hub->conflict_logged_ms > 0 && now_ms - hub->conflict_logged_ms < CONFLICT_QUIET_MS))
+		return;
+	hub->conflict_logged_ms = now_ms;
+	log_warn("hub",
+		 "another gateway (instance %s) answers as '%s' too: "
+		 "give one of them another name",
+		 status.conflict, hub->config->name);
+}
+
+/* On a channel that is shared much of it is for others, so a line now and then has to do. */
+void hub_log_ignored(struct hub *hub, struct span channel, struct span event, uint64_t now_ms)
+{
+	struct remote_status status;
+	uint64_t n;
+
+	remote_status(hub->remote, &status);
+	n = status.n_ignored - hub->n_ignored_logged;
+	if (n == 0 ||
+	    (hub->ignored_logged_ms > 0 && now_ms - hub->ignored_logged_ms < IGNORED_QUIET_MS))
+		return;
+	hub->n_ignored_logged = status.n_ignored;
+	hub->ignored_logged_ms = now_ms;
+	log_info("hub",
+		 "event '%s' on %s is ignored, as it is none for this gateway "
+		 "(%llu such events since the last line like this)",
+		 LOG_TEXT(event), LOG_TEXT(channel), (unsigned long long)n);
+}
+
+/* Somebody has another key, or the hub relays what was sent in clear. */
+void hub_log_unreadable(struct hub *hub, struct span channel)
+{
+	if (hub->n_unreadable++ == 0)
+		log_warn("hub",
+			 "an event on %s is not encrypted with our master key, and ignored, "
+			 "as others like it will be",
+			 LOG_TEXT(channel));
+}
+
+void hub_log_up(const struct hub *hub)
+{
+	const struct config *config = hub->config;
+	char names[400] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < config->n_channels && len < sizeof(names); i++)
+		len += (size_t)snprintf(names + len, sizeof(names) - len, " %s",
+					config->channels[i]);
+	log_info("hub", "connected to %s, subscribed to%s", config->host, names);
+}
+
+/* The same trouble again is news for those only who want to know everything. */
+void hub_log_trouble(struct hub *hub, const char *reason)
+{
+	struct channel_status status;
+	enum log_level level;
+	uint64_t ms;
+
+	channel_status(hub->channel, &status);
+	ms = hub_next_try_in_ms(&status, hub_now().ms);
+	level = strcmp(reason, hub->logged) == 0 ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
+	snprintf(hub->logged, sizeof(hub->logged), "%s", reason);
+	if (status.state == CHANNEL_WAITING)
+		log_write(level, "hub", "not connected: %s; next try in %llu.%llu s", reason,
+			  (unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000 / 100));
+	else
+		log_write(level, "hub", "%s", reason);
+}
