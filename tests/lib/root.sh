@@ -87,7 +87,7 @@ install_in() {
 clone_into() {
     git -C "$top" bundle create "$1/root/chapi.bundle" HEAD >/dev/null 2>&1 || die "nothing is committed yet"
     install_in "$1" git ca-certificates
-    run_in "$1" 'cd /root && git -c advice.detachedHead=false clone -q chapi.bundle chapi' ||
+    run_in "$1" 'cd /root && git -c advice.detachedHead=false -c init.defaultBranch=main clone -q chapi.bundle chapi' ||
         die "the clone failed"
 }
 
