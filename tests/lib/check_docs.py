@@ -329,17 +329,49 @@ def file_problems():
             yield 'doc/architecture.md does not name gateway/%s' % name
 
 
+def documents():
+    """All that is not a manual page, wherever it is."""
+    for folder in ('.', 'doc', 'clients/python', 'clients/node', 'tests/conformance'):
+        for name in sorted(os.listdir(os.path.join(top, folder))):
+            if name.endswith('.md'):
+                yield os.path.normpath(os.path.join(folder, name))
+
+
+def anchors(text):
+    """Of headings, as they are made for readers of Markdown."""
+    return {re.sub(r'[^\w -]', '', title.lower()).replace(' ', '-') for title in re.findall(r'^#+ (.*)$', text, re.M)}
+
+
+def path_problems(path, text):
+    for name in re.findall(r'(?<![\w/.$-])((?:doc|gateway|libchapi-ipc|clients|tests)/[\w./-]*\w)', text):
+        if not re.search(r'/test-X\.c$', name) and not os.path.exists(os.path.join(top, name)) and \
+           not re.match(r'tests/unit/test-\w+$', name):
+            yield '%s names %s, which is not there' % (path, name)
+
+
+def markdown_link_problems(path, text):
+    """[text](target), from where the document is. Other sites are not asked."""
+    for target in re.findall(r'\]\(([^)\s]+)\)', text):
+        if re.match(r'\w+:', target):
+            continue
+        name, _, anchor = target.partition('#')
+        there = os.path.join(top, os.path.dirname(path), name) if name else os.path.join(top, path)
+        if not os.path.exists(there):
+            yield '%s: the link %s leads nowhere' % (path, target)
+        elif anchor and anchor not in anchors(read(os.path.relpath(there, top))):
+            yield '%s: the link %s leads to no heading' % (path, target)
+
+
 def link_problems():
-    """Paths in the tree that documents name."""
-    for path in ('README.md', 'doc/architecture.md', 'doc/hacking.md', 'doc/security.md',
-                 'doc/troubleshooting.md'):
+    """Paths in the tree, links, and pages of ours that documents name."""
+    pages = set(os.listdir(os.path.join(top, 'doc')))
+    for path in documents():
         text = read(path)
-        for name in re.findall(r'(?<![\w/.$-])'
-                               r'((?:doc|gateway|libchapi-ipc|clients|tests)/[\w./-]*\w)', text):
-            if not re.search(r'/test-X\.c$', name) and \
-               not os.path.exists(os.path.join(top, name)) and \
-               not re.match(r'tests/unit/test-\w+$', name):
-                yield '%s names %s, which is not there' % (path, name)
+        yield from path_problems(path, text)
+        yield from markdown_link_problems(path, text)
+        for name, number in re.findall(r'\b((?:lib)?chapi[\w-]*(?:\.conf)?)\(([1-8])\)', text):
+            if '%s.%s' % (name, number) not in pages:
+                yield '%s names %s(%s), which is not there' % (path, name, number)
 
 
 def main():
@@ -360,7 +392,7 @@ def main():
     check('pages of functions are what chapi-ipc.h says', function_page_problems)
     check('pages that pages name', reference_problems)
     check('files in doc/architecture.md', file_problems)
-    check('paths in the documents', link_problems)
+    check('paths, links and pages in the documents', link_problems)
 
 
 if __name__ == '__main__':
