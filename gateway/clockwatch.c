@@ -15,7 +15,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define FAR_S (100 * 365 * (time_t)86400)	/* beyond whatever the clock says now */
+#define FAR_S (100 * 365 * INT64_C(86400))	/* beyond whatever the clock says now */
 
 struct clockwatch {
 	int fd;
@@ -27,11 +27,11 @@ struct clockwatch {
 /* Where time_t has 32 bits a hundred years are too many: then the last second there is. */
 static time_t far_from_now(void)
 {
-	const time_t last = (time_t)(sizeof(time_t) > 4 ? INT64_MAX / 1000000000 : INT32_MAX);
+	const int64_t last = sizeof(time_t) > 4 ? INT64_MAX / 1000000000 : INT32_MAX;
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec > last - FAR_S ? last : now.tv_sec + FAR_S;
+	return (time_t)(now.tv_sec > last - FAR_S ? last : now.tv_sec + FAR_S);
 }
 
 static int arm(int fd)
