@@ -73,7 +73,9 @@ bool tls_is_about_time(int error)
 
 bool tls_clock_is_absurd(time_t now)
 {
-	return (int64_t)now < CLOCK_LEAST || (int64_t)now > CLOCK_MOST;
+	const int64_t seconds = now;	/* time_t may have 32 bits, which end before CLOCK_MOST */
+
+	return seconds < CLOCK_LEAST || seconds > CLOCK_MOST;
 }
 
 /* Of an absurd clock the year says all, and the certificate is not to blame. */
