@@ -21,11 +21,11 @@
 #define CHAINS_LEAST 256
 
 struct block {
+	struct call entries[BLOCK_LEN];	/* each from a line of the cache on */
 	struct list link;		/* among those with a free entry */
 	unsigned int index;
 	unsigned int n_used;
 	struct call *free_first, *free_last;
-	struct call entries[BLOCK_LEN];
 };
 
 /* Where a block is, or was: its entries' uses are counted on. */
@@ -190,7 +190,7 @@ static int block_new(struct calls *calls)
 
 	if (rc != 0)
 		return rc;
-	block = aligned_alloc(CACHE_LINE, sizeof(*block));
+	block = alloc_lines(sizeof(*block));
 	if (!block)
 		return -ENOMEM;
 	block->index = index;

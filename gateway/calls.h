@@ -35,7 +35,6 @@ enum call_state {
  * numbers, the label; the last one only of calls that wait in a queue.
  */
 struct call {
-	_Alignas(CACHE_LINE)
 	struct call *next;		/* in its chain; of a free entry: the next free one */
 	struct party *caller;		/* who waits for the answer; NULL: nobody */
 	struct party *payer;		/* whom it is charged to; NULL: gone, or abandoned */
@@ -65,6 +64,7 @@ struct call {
 
 	struct list waiting;		/* api->queue */
 	struct span params, caller_text;
+	uint8_t unused[16];		/* to whole lines */
 };
 
 enum { CALLS_E_FULL = 1 };		/* no number is left */

@@ -235,12 +235,6 @@ static void extract(struct registry *registry, struct api *api)
 
 /* ---- names and holders ---------------------------------------------------------------- */
 
-/* Memory that begins with a line of the cache. */
-static void *alloc_lines(size_t size)
-{
-	return aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
-}
-
 static struct api *api_new(struct span name, uint64_t hash)
 {
 	struct api *api = alloc_lines(sizeof(*api) + name.len + 1);

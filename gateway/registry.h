@@ -11,10 +11,18 @@
 #ifndef CHAPI_REGISTRY_H
 #define CHAPI_REGISTRY_H
 
+#include <stdlib.h>
+
 #include "gateway/party.h"
 
 #define API_NAME_MAX 128
 #define CACHE_LINE 64	/* on most machines */
+
+/* Memory that begins with a line of the cache; free() it. NULL: there is none. */
+static inline void *alloc_lines(size_t size)
+{
+	return aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+}
 
 enum api_policy { API_EXCLUSIVE, API_REPLACE, API_SHARE, API_STANDBY };
 enum api_visibility { API_REMOTE, API_LOCAL };
@@ -41,17 +49,17 @@ struct api_statistics {
 /*
  * Laid out for many names, of which a call finds none in the cache: what each call touches lies
  * together, from a line of it on, and ends in the name; the rest is before it, or behind it in a
- * holder.
+ * holder. Both come from alloc_lines(); their types ask for no such alignment, as list_for_each()
+ * looks at heads of lists as if they were members.
  */
 struct api {
 	struct list standbys;			/* first come, first in turn */
 	struct list queue;			/* calls that wait: struct call.waiting */
 	struct list unsettled;			/* among names whose holders have changed */
 	unsigned int n_standbys;
-
-	_Alignas(CACHE_LINE)
 	struct api *next;			/* in its chain */
-	uint64_t hash;
+
+	uint64_t hash;				/* with 64 bits, the second line */
 	struct list holders;			/* active, the longest-standing first */
 	struct list drains;			/* struct pending: who waits for its end */
 	unsigned int n_holders, n_queued;
@@ -66,7 +74,6 @@ struct api {
 };
 
 struct holder {
-	_Alignas(CACHE_LINE)
 	struct list link;			/* api->holders or api->standbys */
 	struct api *api;
 	struct party *party;			/* NULL: taken out */
