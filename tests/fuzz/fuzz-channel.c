@@ -85,7 +85,8 @@ static void op_event(void *data, struct span channel, struct span event, struct 
 	struct edge *e = data;
 
 	assert(e->connected && !pusher_is_protocol_event(event));
-	assert(span_is(channel, names[0]) || span_is(channel, names[1]) || span_is(channel, names[2]));
+	assert(span_is(channel, names[0]) || span_is(channel, names[1]) ||
+	       span_is(channel, names[2]));
 }
 
 static void op_state(void *data, enum channel_state state, const char *reason)
@@ -190,10 +191,19 @@ static void play(struct edge *e, struct span line)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	const struct channel_config config = {
-		.key = "key", .secret = "secret", .names = names, .n_names = ARRAY_SIZE(names),
-		.handshake_ms = 15000, .subscribe_ms = 10000, .ping_interval_ms = 30000, .pong_timeout_ms = 20000,
-		.backoff_least_ms = 1000, .backoff_most_ms = 60000, .backoff_reset_ms = 60000,
-		.probe_ms = 900000, .seed = 1,
+		.key = "key",
+		.secret = "secret",
+		.names = names,
+		.n_names = ARRAY_SIZE(names),
+		.handshake_ms = 15000,
+		.subscribe_ms = 10000,
+		.ping_interval_ms = 30000,
+		.pong_timeout_ms = 20000,
+		.backoff_least_ms = 1000,
+		.backoff_most_ms = 60000,
+		.backoff_reset_ms = 60000,
+		.probe_ms = 900000,
+		.seed = 1,
 	};
 	struct edge e = { .now_ms = 1000, .state = CHANNEL_STOPPED };
 

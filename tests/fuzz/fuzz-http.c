@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 #define N_EVENTS 5
 
 static const unsigned int statuses[] = {
-	200, 201, 202, 204, 301, 400, 401, 403, 404, 405, 407, 408, 413, 418, 422, 429, 500, 502, 503, 999,
+	200, 201, 202, 204, 301, 400, 401, 403, 404, 405,
+	407, 408, 413, 418, 422, 429, 500, 502, 503, 999,
 };
 
 struct world {
@@ -120,8 +121,14 @@ static void play(struct world *w, struct span text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	const struct outbox_config config = {
-		.bytes_max = 1 << 20, .grace_ms = 60000, .backoff_least_ms = 1000, .backoff_most_ms = 60000,
-		.probe_ms = 900000, .connections = 1, .batch = 3, .seed = 1,
+		.bytes_max = 1 << 20,
+		.grace_ms = 60000,
+		.backoff_least_ms = 1000,
+		.backoff_most_ms = 60000,
+		.probe_ms = 900000,
+		.connections = 1,
+		.batch = 3,
+		.seed = 1,
 	};
 	struct world w = { .now_ms = 1000 };
 

@@ -27,7 +27,8 @@ static void check_record(const struct part *part, const struct buf *record)
 	assert(memcmp(digest, part->digest, sizeof(digest)) == 0);
 }
 
-static void take_part(struct assemblies *as, struct span channel, struct part *part, uint64_t now_ms)
+static void take_part(struct assemblies *as, struct span channel, struct part *part,
+		      uint64_t now_ms)
 {
 	struct buf record = BUF_NULL;
 	size_t size;
@@ -57,7 +58,8 @@ static void take_line(struct assemblies *as, struct span line, uint64_t now_ms)
 	r = part_parse(line, &part);
 	assert(r == 0 || r == PARTS_E_BAD);
 	if (r == 0) {
-		assert(part.index < part.n && part.n <= PARTS_MAX && part.id.len > 0 && part.slice.len > 0);
+		assert(part.index < part.n && part.n <= PARTS_MAX && part.id.len > 0 &&
+		       part.slice.len > 0);
 		take_part(as, channel, &part, now_ms);
 	}
 	part_deinit(&part);
@@ -77,7 +79,10 @@ static void take_late(struct assemblies *as, uint64_t now_ms)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	const struct assemblies_limits limits = {
-		.record_max = RECORD_MAX, .bytes_max = BYTES_MAX, .n_max = N_MAX, .complete_ms = 5000,
+		.record_max = RECORD_MAX,
+		.bytes_max = BYTES_MAX,
+		.n_max = N_MAX,
+		.complete_ms = 5000,
 	};
 	struct assemblies *as;
 	uint64_t now_ms = 1000;

@@ -67,11 +67,14 @@ static void check_batch_entry(const struct pusher_event *event)
 
 static void check_frame(const struct pusher_frame *frame)
 {
-	const struct pusher_event event = { .name = frame->event, .channel = frame->channel, .data = frame->data };
+	const struct pusher_event event = { .name = frame->event,
+					    .channel = frame->channel,
+					    .data = frame->data };
 
 	pusher_is_protocol_event(frame->event);
 	check_data(frame->data);
-	if (!json_is_utf8(frame->event) || !json_is_utf8(frame->channel) || !json_is_utf8(frame->data))
+	if (!json_is_utf8(frame->event) || !json_is_utf8(frame->channel) ||
+	    !json_is_utf8(frame->data))
 		return;
 	check_body(&event);
 	check_batch_entry(&event);

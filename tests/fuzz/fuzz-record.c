@@ -63,7 +63,9 @@ static void check_id(struct span id)
 static void check_request(const struct record_request *request, int outcome)
 {
 	const struct failure failure = {
-		.code = CHAPI_ERR_API_NOT_FOUND, .ran = CHAPI_RAN_NO, .message = span_str("no such function"),
+		.code = CHAPI_ERR_API_NOT_FOUND,
+		.ran = CHAPI_RAN_NO,
+		.message = span_str("no such function"),
 	};
 
 	check_id(buf_span(&request->id));

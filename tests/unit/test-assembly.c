@@ -34,7 +34,8 @@ static void sent_init(struct sent *s, const char *id, size_t len, size_t text_ma
 	snprintf(s->id, sizeof(s->id), "%s", id);
 	for (size_t i = 0; i < len; i++)
 		buf_put_byte(&s->record, (uint8_t)(rand() >> 4));
-	assert_int_equal(parts_split(span_str(s->id), buf_span(&s->record), text_max, &s->parts), 0);
+	assert_int_equal(parts_split(span_str(s->id), buf_span(&s->record), text_max, &s->parts),
+			 0);
 }
 
 static void sent_deinit(struct sent *s)
@@ -402,7 +403,8 @@ static void test_wrong_digest_makes_no_record(void **state UNUSED)
 	assert_int_equal(part_parse(buf_span(&text), &part), 0);
 	assert_int_equal(part.n, 1);
 	part.digest[31] ^= 1;
-	assert_int_equal(assemblies_add(w.as, CHANNEL, &part, w.now_ms, &w.out, &w.size), ASSEMBLY_E_BAD);
+	assert_int_equal(assemblies_add(w.as, CHANNEL, &part, w.now_ms, &w.out, &w.size),
+			 ASSEMBLY_E_BAD);
 	assert_int_equal(w.out.len, 0);
 	part_deinit(&part);
 	sent_deinit(&s);

@@ -29,7 +29,9 @@ static void test_one_beacon_is_occupied_or_not(void **state UNUSED)
 
 static void test_what_says_nothing_of_a_beacon_is_unreadable(void **state UNUSED)
 {
-	static const char *const bodies[] = { "", "x", "[]", "{}", "{\"occupied\":1}", "{\"error\":\"no\",\"code\":413}" };
+	static const char *const bodies[] = {
+		"", "x", "[]", "{}", "{\"occupied\":1}", "{\"error\":\"no\",\"code\":413}"
+	};
 	bool occupied;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++)
@@ -51,20 +53,24 @@ static void test_list_has_the_names_sorted_and_nothing_else(void **state UNUSED)
 {
 	assert_listed("{\"channels\":{}}", "[]");
 	assert_listed("{\"channels\":[]}", "[]");
-	assert_listed("{\"channels\":{\"private-chapi-pi@up\":{},\"private-chapi-pi\":{},\"private-chapi-@up\":{},"
-		      "\"private-chapi-pi@reply\":{},\"private-chapi-attic@up\":{\"subscription_count\":2},"
-		      "\"private-chapi-pi2@up\":{},\"private-chapi-gone@up\":{\"subscription_count\":0}}}",
-		      "[{\"name\":\"attic\",\"self\":false},{\"name\":\"pi\",\"self\":true},"
-		      "{\"name\":\"pi2\",\"self\":false}]");
+	assert_listed(
+		"{\"channels\":{\"private-chapi-pi@up\":{},\"private-chapi-pi\":{},\"private-chapi-@up\":{},"
+		"\"private-chapi-pi@reply\":{},\"private-chapi-attic@up\":{\"subscription_count\":2},"
+		"\"private-chapi-pi2@up\":{},\"private-chapi-gone@up\":{\"subscription_count\":0}}}",
+		"[{\"name\":\"attic\",\"self\":false},{\"name\":\"pi\",\"self\":true},"
+		"{\"name\":\"pi2\",\"self\":false}]");
 }
 
 static void test_what_is_no_list_is_unreadable(void **state UNUSED)
 {
-	static const char *const bodies[] = { "", "x", "[]", "{}", "{\"channels\":[1]}", "{\"channels\":null}" };
+	static const char *const bodies[] = {
+		"", "x", "[]", "{}", "{\"channels\":[1]}", "{\"channels\":null}"
+	};
 	CLEANUP(buf_deinit) struct buf list = BUF_NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++)
-		assert_int_equal(beacons_read(span_str(bodies[i]), "pi", &list), BEACONS_E_UNREADABLE);
+		assert_int_equal(beacons_read(span_str(bodies[i]), "pi", &list),
+				 BEACONS_E_UNREADABLE);
 	assert_int_equal(list.len, 0);
 }
 

@@ -250,7 +250,8 @@ static void test_what_was_put_is_restored(void **state UNUSED)
 
 	budget_init(&old, 100);
 	assert_int_equal(publish(&old, 3, NOON(DAY - 1)), 0);
-	assert_int_equal(budget_add(&old, &(struct budget_count){ 60, 10, 5 }, NOON(DAY)), BUDGET_HIGH);
+	assert_int_equal(budget_add(&old, &(struct budget_count){ 60, 10, 5 }, NOON(DAY)),
+			 BUDGET_HIGH);
 	assert_int_equal(publish(&old, 1, 0), 0);
 	budget_init(&b, 100);
 	assert_int_equal(restore(&b, &old), 0);
@@ -366,7 +367,8 @@ static void test_any_byte_cut_off_or_a_nul_is_seen(void **state UNUSED)
 		uint8_t kept = text[i];
 
 		text[i] = '\0';
-		assert_int_equal(budget_restore(&b, span_of(text, sizeof(GOOD) - 1)), BUDGET_E_DAMAGED);
+		assert_int_equal(budget_restore(&b, span_of(text, sizeof(GOOD) - 1)),
+				 BUDGET_E_DAMAGED);
 		text[i] = kept;
 	}
 }

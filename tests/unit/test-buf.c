@@ -307,7 +307,8 @@ static void test_buf_failure_is_forgotten_with_the_content(void **state UNUSED)
 
 static void test_buf_length_that_overflows_is_refused(void **state UNUSED)
 {
-	static const size_t sizes[] = { SIZE_MAX, SIZE_MAX - 2, SIZE_MAX / 2 + 1, SIZE_MAX / 2 - 2 };
+	static const size_t sizes[] = { SIZE_MAX, SIZE_MAX - 2, SIZE_MAX / 2 + 1,
+					SIZE_MAX / 2 - 2 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		struct buf b = BUF_NULL;

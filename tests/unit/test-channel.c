@@ -24,7 +24,9 @@
 #define EXTRA "extra"
 /* Of PRIVATE with socket id 1234.5678; see test-sign.c. */
 #define AUTH "aaaabbbbccccddddeeee:f81bf0afb5499963fd811112064e1967ff36af38259d6a1d00f843e6bc92ce05"
-#define ASK_PRIVATE "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"" PRIVATE "\",\"auth\":\"" AUTH "\"}}"
+#define ASK_PRIVATE                                                                                \
+	"{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"" PRIVATE "\",\"auth\":\"" AUTH   \
+	"\"}}"
 #define ASK_PUBLIC "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"" PUBLIC "\"}}"
 #define PING "{\"event\":\"pusher:ping\",\"data\":{}}"
 #define PONG "{\"event\":\"pusher:pong\",\"data\":{}}"
@@ -201,8 +203,10 @@ static void establish_as(struct world *w, const char *socket_id)
 {
 	start(w);
 	opened(w);
-	framef(w, "{\"event\":\"pusher:connection_established\","
-		  "\"data\":\"{\\\"socket_id\\\":\\\"%s\\\",\\\"activity_timeout\\\":120}\"}", socket_id);
+	framef(w,
+	       "{\"event\":\"pusher:connection_established\","
+	       "\"data\":\"{\\\"socket_id\\\":\\\"%s\\\",\\\"activity_timeout\\\":120}\"}",
+	       socket_id);
 }
 
 static void establish(struct world *w)
@@ -212,7 +216,9 @@ static void establish(struct world *w)
 
 static void confirm(struct world *w, const char *name)
 {
-	framef(w, "{\"event\":\"pusher_internal:subscription_succeeded\",\"channel\":\"%s\",\"data\":\"{}\"}", name);
+	framef(w,
+	       "{\"event\":\"pusher_internal:subscription_succeeded\",\"channel\":\"%s\",\"data\":\"{}\"}",
+	       name);
 }
 
 static void bring_up(struct world *w)
@@ -413,7 +419,8 @@ static void test_handshake_greeting_with_data_as_object(void **state UNUSED)
 
 	start(&w);
 	opened(&w);
-	frame(&w, "{\"event\":\"pusher:connection_established\",\"data\":{\"socket_id\":\"1234.5678\"}}");
+	frame(&w,
+	      "{\"event\":\"pusher:connection_established\",\"data\":{\"socket_id\":\"1234.5678\"}}");
 	assert_state(&w, CHANNEL_SUBSCRIBING);
 	assert_string_equal(status_of(&w).socket_id, "1234.5678");
 }
@@ -512,8 +519,10 @@ static void test_subscribe_confirmation_forms(void **state UNUSED)
 	WORLD(w);
 
 	establish(&w);
-	frame(&w, "{\"event\":\"pusher_internal:subscription_succeeded\",\"channel\":\"" PUBLIC "\"}");
-	frame(&w, "{\"event\":\"pusher_internal:subscription_succeeded\",\"channel\":\"" PRIVATE "\",\"data\":{}}");
+	frame(&w,
+	      "{\"event\":\"pusher_internal:subscription_succeeded\",\"channel\":\"" PUBLIC "\"}");
+	frame(&w, "{\"event\":\"pusher_internal:subscription_succeeded\",\"channel\":\"" PRIVATE
+		  "\",\"data\":{}}");
 	assert_state(&w, CHANNEL_UP);
 }
 
@@ -651,14 +660,17 @@ static void check_refusal(const char *text, const char *words)
 
 static void test_refused_by_subscription_error(void **state UNUSED)
 {
-	check_refusal("{\"event\":\"pusher:subscription_error\",\"channel\":\"" PRIVATE "\",\"data\":"
-		      "{\"type\":\"AuthError\",\"error\":\"The connection is unauthorized.\",\"status\":401}}",
-		      "401: The connection is unauthorized.");
+	check_refusal(
+		"{\"event\":\"pusher:subscription_error\",\"channel\":\"" PRIVATE "\",\"data\":"
+		"{\"type\":\"AuthError\",\"error\":\"The connection is unauthorized.\",\"status\":401}}",
+		"401: The connection is unauthorized.");
 }
 
 static void test_refused_by_internal_subscription_error(void **state UNUSED)
 {
-	check_refusal("{\"event\":\"pusher_internal:subscription_error\",\"channel\":\"" PRIVATE "\"}", PRIVATE);
+	check_refusal("{\"event\":\"pusher_internal:subscription_error\",\"channel\":\"" PRIVATE
+		      "\"}",
+		      PRIVATE);
 }
 
 static void test_refused_by_error_with_channel(void **state UNUSED)
@@ -669,30 +681,37 @@ static void test_refused_by_error_with_channel(void **state UNUSED)
 
 static void test_refused_by_error_that_names_it_in_its_text(void **state UNUSED)
 {
-	check_refusal("{\"event\":\"pusher:error\",\"data\":{\"code\":null,\"message\":\"Invalid signature: Expected "
-		      "HMAC SHA256 hex digest of 1234.5678:" PRIVATE ", but got 00\"}}", "Invalid signature");
+	check_refusal(
+		"{\"event\":\"pusher:error\",\"data\":{\"code\":null,\"message\":\"Invalid signature: Expected "
+		"HMAC SHA256 hex digest of 1234.5678:" PRIVATE ", but got 00\"}}",
+		"Invalid signature");
 }
 
 static void test_refused_for_the_signature_names_the_secrets_file(void **state UNUSED)
 {
-	check_refusal("{\"event\":\"pusher:error\",\"data\":{\"code\":null,\"message\":\"Invalid signature: Expected "
-		      "HMAC SHA256 hex digest of 1234.5678:" PRIVATE ", but got 00\"}}",
-		      "our signature is not taken, check key and secret_file (the hub says: Invalid signature");
-	check_refusal("{\"event\":\"pusher:subscription_error\",\"channel\":\"" PRIVATE "\",\"data\":"
+	check_refusal(
+		"{\"event\":\"pusher:error\",\"data\":{\"code\":null,\"message\":\"Invalid signature: Expected "
+		"HMAC SHA256 hex digest of 1234.5678:" PRIVATE ", but got 00\"}}",
+		"our signature is not taken, check key and secret_file (the hub says: Invalid signature");
+	check_refusal("{\"event\":\"pusher:subscription_error\",\"channel\":\"" PRIVATE
+		      "\",\"data\":"
 		      "{\"type\":\"AuthError\",\"error\":\"no\",\"status\":401}}",
 		      "check key and secret_file (the hub says 401: no)");
 }
 
 static void test_refused_by_error_in_a_string_that_names_it(void **state UNUSED)
 {
-	check_refusal("{\"event\":\"pusher:error\",\"data\":\"{\\\"code\\\":null,\\\"message\\\":\\\"no, "
-		      PRIVATE ".\\\"}\"}", "no, " PRIVATE);
+	check_refusal(
+		"{\"event\":\"pusher:error\",\"data\":\"{\\\"code\\\":null,\\\"message\\\":\\\"no, " PRIVATE
+		".\\\"}\"}",
+		"no, " PRIVATE);
 }
 
 static void test_refused_by_error_that_names_nothing_while_one_is_asked(void **state UNUSED)
 {
 	check_refusal("{\"event\":\"pusher:error\",\"data\":\"{\\\"code\\\":4009,"
-		      "\\\"message\\\":\\\"Connection is unauthorized\\\"}\"}", "4009: Connection is unauthorized");
+		      "\\\"message\\\":\\\"Connection is unauthorized\\\"}\"}",
+		      "4009: Connection is unauthorized");
 }
 
 static void test_refused_by_error_that_names_nothing_while_two_are_asked(void **state UNUSED)
@@ -700,7 +719,8 @@ static void test_refused_by_error_that_names_nothing_while_two_are_asked(void **
 	WORLD(w);
 
 	establish(&w);
-	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"code\":4009,\"message\":\"unauthorized\"}}");
+	frame(&w,
+	      "{\"event\":\"pusher:error\",\"data\":{\"code\":4009,\"message\":\"unauthorized\"}}");
 	assert_told(&w, "unauthorized");
 	assert_state(&w, CHANNEL_SUBSCRIBING);
 	assert_true(next(&w) == w.now + 10000);
@@ -711,7 +731,8 @@ static void test_refused_by_error_that_names_nothing_while_two_are_asked(void **
 
 static void test_refused_name_inside_another_name_is_not_meant(void **state UNUSED)
 {
-	static const char *const names[] = { "chapi", "private-chapi", "private-chapi.x", "private-chapi-pi" };
+	static const char *const names[] = { "chapi", "private-chapi", "private-chapi.x",
+					     "private-chapi-pi" };
 	struct channel_config config = defaults;
 	CLEANUP(world_deinit) struct world w;
 
@@ -719,9 +740,11 @@ static void test_refused_name_inside_another_name_is_not_meant(void **state UNUS
 	config.n_names = ARRAY_SIZE(names);
 	world_init_config(&w, &config);
 	establish(&w);
-	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"message\":\"no such thing as 1.2:private-chapi.x here\"}}");
+	frame(&w,
+	      "{\"event\":\"pusher:error\",\"data\":{\"message\":\"no such thing as 1.2:private-chapi.x here\"}}");
 	assert_told(&w, "channel private-chapi.x is");
-	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"message\":\"I do not like private-chapi.\"}}");
+	frame(&w,
+	      "{\"event\":\"pusher:error\",\"data\":{\"message\":\"I do not like private-chapi.\"}}");
 	assert_told(&w, "channel private-chapi is");
 	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"message\":\"chapi: no\"}}");
 	assert_told(&w, "channel chapi is");
@@ -826,7 +849,9 @@ static uint64_t first_ping(uint64_t ping_interval_ms, const char *fields)
 	world_init_config(&w, &config);
 	start(&w);
 	opened(&w);
-	framef(&w, "{\"event\":\"pusher:connection_established\",\"data\":{\"socket_id\":\"1.2\"%s}}", fields);
+	framef(&w,
+	       "{\"event\":\"pusher:connection_established\",\"data\":{\"socket_id\":\"1.2\"%s}}",
+	       fields);
 	pass_to_next(&w);
 	assert_sent(&w, PING "\n");
 	return w.now - START;
@@ -878,7 +903,9 @@ static void test_ping_answered_goes_on(void **state UNUSED)
 static void test_ping_any_frame_is_life(void **state UNUSED)
 {
 	static const char *const signs[] = {
-		"{\"event\":\"pusher:pong\"}", "{\"event\":\"x\",\"channel\":\"y\"}", "not even JSON",
+		"{\"event\":\"pusher:pong\"}",
+		"{\"event\":\"x\",\"channel\":\"y\"}",
+		"not even JSON",
 		"{\"event\":\"pusher:ping\",\"data\":\"\"}",
 	};
 
@@ -966,7 +993,8 @@ static void test_error_before_the_greeting_acts_as_a_close(void **state UNUSED)
 
 	start(&w);
 	opened(&w);
-	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"code\":4001,\"message\":\"App key x not in this cluster\"}}");
+	frame(&w,
+	      "{\"event\":\"pusher:error\",\"data\":{\"code\":4001,\"message\":\"App key x not in this cluster\"}}");
 	assert_waits(&w, 300000, 900000);
 	assert_int_equal(w.n_disconnects, 1);
 	assert_told(&w, "4001: the hub does not know this key; check key and cluster");
@@ -981,7 +1009,8 @@ static void test_error_before_the_greeting_as_string(void **state UNUSED)
 
 	start(&w);
 	opened(&w);
-	frame(&w, "{\"event\":\"pusher:error\",\"data\":\"{\\\"code\\\":4200,\\\"message\\\":\\\"m\\\"}\"}");
+	frame(&w,
+	      "{\"event\":\"pusher:error\",\"data\":\"{\\\"code\\\":4200,\\\"message\\\":\\\"m\\\"}\"}");
 	assert_waits(&w, 0, 500);
 	assert_int_equal(w.n_disconnects, 1);
 }
@@ -1003,7 +1032,8 @@ static void test_error_before_the_greeting_without_code_is_kept_for_the_reason(v
 
 	start(&w);
 	opened(&w);
-	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"code\":null,\"message\":\"over quota\"}}");
+	frame(&w,
+	      "{\"event\":\"pusher:error\",\"data\":{\"code\":null,\"message\":\"over quota\"}}");
 	assert_state(&w, CHANNEL_CONNECTING);
 	assert_int_equal(w.n_disconnects, 0);
 	pass(&w, 15000);
@@ -1029,7 +1059,8 @@ static void test_error_after_the_greeting_is_information(void **state UNUSED)
 		WORLD(w);
 
 		bring_up(&w);
-		framef(&w, "{\"event\":\"pusher:error\",\"data\":{\"code\":%u,\"message\":\"hm\"}}", codes[i]);
+		framef(&w, "{\"event\":\"pusher:error\",\"data\":{\"code\":%u,\"message\":\"hm\"}}",
+		       codes[i]);
 		assert_state(&w, CHANNEL_UP);
 		assert_int_equal(w.n_disconnects, 0);
 		assert_told(&w, "hm");
@@ -1043,9 +1074,11 @@ static void test_error_after_the_greeting_is_told_once(void **state UNUSED)
 	unsigned int n_states;
 
 	bring_up(&w);
-	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"code\":4301,\"message\":\"slow down\"}}");
+	frame(&w,
+	      "{\"event\":\"pusher:error\",\"data\":{\"code\":4301,\"message\":\"slow down\"}}");
 	n_states = w.n_states;
-	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"code\":4301,\"message\":\"slow down\"}}");
+	frame(&w,
+	      "{\"event\":\"pusher:error\",\"data\":{\"code\":4301,\"message\":\"slow down\"}}");
 	assert_int_equal(w.n_states, n_states);
 }
 
@@ -1109,7 +1142,8 @@ CLOSE_TEST(4005, SLOWLY, "4005: the hub does not know this path; check host, por
 CLOSE_TEST(4006, SLOWLY, "4006: ")
 CLOSE_TEST(4007, SLOWLY, "4007: the hub does not speak version 7")
 CLOSE_TEST(4008, SLOWLY, "4008: ")
-CLOSE_TEST(4009, SLOWLY, "4009: the hub does not authorise this connection; check key and secret_file")
+CLOSE_TEST(4009, SLOWLY,
+	   "4009: the hub does not authorise this connection; check key and secret_file")
 CLOSE_TEST(4099, SLOWLY, "4099: the hub refuses")
 CLOSE_TEST(4100, OVER_CAPACITY, "4100: the hub is over capacity")
 CLOSE_TEST(4199, OVER_CAPACITY, "4199: the hub cannot take the connection now")
@@ -1130,7 +1164,8 @@ static void test_close_without_code(void **state UNUSED)
 	bring_up(&w);
 	closed(&w, 0, "Connection reset by peer");
 	assert_waits(&w, BACKOFF);
-	assert_string_equal(w.reason, "the connection to the hub was lost: Connection reset by peer");
+	assert_string_equal(w.reason,
+			    "the connection to the hub was lost: Connection reset by peer");
 }
 
 static void test_close_before_the_connection_was_there(void **state UNUSED)
@@ -1151,7 +1186,8 @@ static void test_close_with_the_hubs_own_words(void **state UNUSED)
 	start(&w);
 	opened(&w);
 	channel_closed(w.channel, 4003, span_str("gone\n\x1b[31m"), w.now);
-	assert_string_equal(w.reason, "4003: the app is disabled; enable it at the hub (gone??[31m)");
+	assert_string_equal(w.reason,
+			    "4003: the app is disabled; enable it at the hub (gone??[31m)");
 }
 
 static void test_close_with_very_long_words(void **state UNUSED)
@@ -1350,7 +1386,8 @@ static void test_wait_with_endless_settings_does_not_overflow(void **state UNUSE
 	struct channel_config config = defaults;
 	CLEANUP(world_deinit) struct world w;
 
-	config.handshake_ms = config.subscribe_ms = config.ping_interval_ms = config.pong_timeout_ms = NEVER;
+	config.handshake_ms = config.subscribe_ms = config.ping_interval_ms =
+		config.pong_timeout_ms = NEVER;
 	config.backoff_least_ms = config.backoff_most_ms = NEVER;
 	world_init_config(&w, &config);
 	bring_up(&w);
@@ -1435,7 +1472,8 @@ static void test_connection_is_up_without_an_added_channel(void **state UNUSED)
 	assert_string_equal(status.reason, "");
 }
 
-static void test_refused_added_channel_is_no_reason_while_another_keeps_us_waiting(void **state UNUSED)
+static void
+test_refused_added_channel_is_no_reason_while_another_keeps_us_waiting(void **state UNUSED)
 {
 	WORLD(w);
 
@@ -1487,7 +1525,8 @@ static void test_renew_of_what_is_not_up_changes_nothing(void **state UNUSED)
 
 /* ---- status --------------------------------------------------------------------------------- */
 
-static void assert_waits_for(const struct world *w, const char *what, const char *channel, uint64_t until_ms)
+static void assert_waits_for(const struct world *w, const char *what, const char *channel,
+			     uint64_t until_ms)
 {
 	struct channel_status status = status_of(w);
 
@@ -1529,7 +1568,8 @@ static void test_status_keeps_the_last_codes(void **state UNUSED)
 	bring_up(&w);
 	assert_int_equal(status_of(&w).close_code, 0);
 	assert_int_equal(status_of(&w).error_code, 0);
-	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"code\":4301,\"message\":\"slow down\"}}");
+	frame(&w,
+	      "{\"event\":\"pusher:error\",\"data\":{\"code\":4301,\"message\":\"slow down\"}}");
 	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"code\":null,\"message\":\"hm\"}}");
 	closed(&w, 4200, "");
 	bring_up(&w);
@@ -1543,7 +1583,8 @@ static void test_error_of_long_ago_is_no_reason_of_a_close(void **state UNUSED)
 	WORLD(w);
 
 	bring_up(&w);
-	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"code\":4301,\"message\":\"slow down\"}}");
+	frame(&w,
+	      "{\"event\":\"pusher:error\",\"data\":{\"code\":4301,\"message\":\"slow down\"}}");
 	pass(&w, 20000);
 	closed(&w, 0, "");
 	assert_string_equal(w.reason, "the connection to the hub was lost: no reason was given");
@@ -1559,8 +1600,9 @@ static void test_error_just_before_a_close_is_its_reason(void **state UNUSED)
 		  "\\\"message\\\":\\\"Pong reply not received in time\\\"}\"}");
 	pass(&w, 1000);
 	closed(&w, 0, "");
-	assert_string_equal(w.reason, "the connection to the hub was lost: the hub says 4201: Pong reply not "
-				      "received in time");
+	assert_string_equal(w.reason,
+			    "the connection to the hub was lost: the hub says 4201: Pong reply not "
+			    "received in time");
 	assert_waits(&w, BACKOFF);
 }
 
@@ -1583,7 +1625,8 @@ static void test_event_is_handed_on_decoded(void **state UNUSED)
 	WORLD(w);
 
 	bring_up(&w);
-	frame(&w, "{\"event\":\"request\",\"channel\":\"" PUBLIC "\",\"data\":\"{\\\"api\\\":\\\"x\\\"}\"}");
+	frame(&w, "{\"event\":\"request\",\"channel\":\"" PUBLIC
+		  "\",\"data\":\"{\\\"api\\\":\\\"x\\\"}\"}");
 	assert_event(&w, PUBLIC " request {\"api\":\"x\"}");
 }
 
@@ -1592,7 +1635,8 @@ static void test_event_with_data_as_object_is_handed_on_as_text(void **state UNU
 	WORLD(w);
 
 	bring_up(&w);
-	frame(&w, "{\"event\":\"client-request\",\"channel\":\"" PRIVATE "\",\"data\":{\"api\": 18446744073709551615},"
+	frame(&w, "{\"event\":\"client-request\",\"channel\":\"" PRIVATE
+		  "\",\"data\":{\"api\": 18446744073709551615},"
 		  "\"user_id\":\"u\"}");
 	assert_event(&w, PRIVATE " client-request {\"api\": 18446744073709551615}");
 }
@@ -1633,7 +1677,8 @@ static void test_event_of_the_protocol_is_not_handed_on(void **state UNUSED)
 
 	bring_up(&w);
 	frame(&w, "{\"event\":\"pusher:cache_miss\",\"channel\":\"" PUBLIC "\"}");
-	frame(&w, "{\"event\":\"pusher_internal:subscription_count\",\"channel\":\"" PUBLIC "\",\"data\":\"{}\"}");
+	frame(&w, "{\"event\":\"pusher_internal:subscription_count\",\"channel\":\"" PUBLIC
+		  "\",\"data\":\"{}\"}");
 	frame(&w, "{\"event\":\"pusher:request\",\"channel\":\"" PUBLIC "\",\"data\":\"{}\"}");
 	assert_int_equal(w.n_events, 0);
 	assert_state(&w, CHANNEL_UP);
@@ -1655,7 +1700,10 @@ static void test_event_after_the_connection_ended_is_ignored(void **state UNUSED
 static void test_garbage_is_counted_and_nothing_else(void **state UNUSED)
 {
 	static const char *const garbage[] = {
-		"", "{", "[]", "null", "{}", "{\"event\":3}", "\xff\xfe", "{\"event\":\"x\",\"data\":\"\xff\"}",
+		"",	    "{",
+		"[]",	    "null",
+		"{}",	    "{\"event\":3}",
+		"\xff\xfe", "{\"event\":\"x\",\"data\":\"\xff\"}",
 	};
 	WORLD(w);
 
@@ -1743,7 +1791,8 @@ int main(void)
 		cmocka_unit_test(test_error_before_the_greeting_acts_as_a_close),
 		cmocka_unit_test(test_error_before_the_greeting_as_string),
 		cmocka_unit_test(test_error_before_the_greeting_over_capacity),
-		cmocka_unit_test(test_error_before_the_greeting_without_code_is_kept_for_the_reason),
+		cmocka_unit_test(
+			test_error_before_the_greeting_without_code_is_kept_for_the_reason),
 		cmocka_unit_test(test_error_before_a_close_without_words_is_its_reason),
 		cmocka_unit_test(test_error_after_the_greeting_is_information),
 		cmocka_unit_test(test_error_after_the_greeting_is_told_once),
@@ -1797,7 +1846,8 @@ int main(void)
 		cmocka_unit_test(test_added_channel_is_asked_for_and_told_of),
 		cmocka_unit_test(test_added_channel_is_subscribed_on_every_connection),
 		cmocka_unit_test(test_connection_is_up_without_an_added_channel),
-		cmocka_unit_test(test_refused_added_channel_is_no_reason_while_another_keeps_us_waiting),
+		cmocka_unit_test(
+			test_refused_added_channel_is_no_reason_while_another_keeps_us_waiting),
 		cmocka_unit_test(test_renew_opens_the_connection_anew_at_once),
 		cmocka_unit_test(test_renew_again_and_again_waits_longer),
 		cmocka_unit_test(test_renew_of_what_is_not_up_changes_nothing),

@@ -44,7 +44,9 @@ static void test_progress_comes_before_the_answer(void **state)
 	struct fixture *f = *state;
 	struct steps steps = { 0 };
 	struct heard heard = { 0 };
-	struct chapi_call_options o = { .size = sizeof(o), .progress = on_progress, .progress_data = &steps };
+	struct chapi_call_options o = { .size = sizeof(o),
+					.progress = on_progress,
+					.progress_data = &steps };
 	uint32_t id;
 
 	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, &o, on_reply, &heard, &id), 0);
@@ -67,13 +69,16 @@ static void test_progress_comes_before_the_answer(void **state)
 static void test_progress_that_is_none_does_no_harm(void **state)
 {
 	static const char *const odd[] = {
-		"[2,\"progress\",[]]", "[2,\"progress\",[1]]", "[2,\"progress\",[\"1\",2]]",
-		"[2,\"progress\",[4294967297,2]]", "[2,\"progress\",[77,2]]", "[2,\"progress\",[2,\"not asked for\"]]",
+		"[2,\"progress\",[]]",	      "[2,\"progress\",[1]]",
+		"[2,\"progress\",[\"1\",2]]", "[2,\"progress\",[4294967297,2]]",
+		"[2,\"progress\",[77,2]]",    "[2,\"progress\",[2,\"not asked for\"]]",
 	};
 	struct fixture *f = *state;
 	struct steps steps = { 0 };
 	struct heard heard = { 0 };
-	struct chapi_call_options o = { .size = sizeof(o), .progress = on_progress, .progress_data = &steps };
+	struct chapi_call_options o = { .size = sizeof(o),
+					.progress = on_progress,
+					.progress_data = &steps };
 
 	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, &o, on_reply, &heard, NULL), 0);
 	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, NULL, NULL, NULL), 0);
@@ -89,7 +94,9 @@ static void test_progress_reaches_a_call_that_waits_and_can_cancel_it(void **sta
 {
 	struct fixture *f = *state;
 	struct steps steps = { .cancel = true };
-	struct chapi_call_options o = { .size = sizeof(o), .progress = on_progress, .progress_data = &steps };
+	struct chapi_call_options o = { .size = sizeof(o),
+					.progress = on_progress,
+					.progress_data = &steps };
 	chapi_reply *reply;
 
 	gateway_say(f, "[2,\"progress\",[1,5]]");
@@ -180,7 +187,8 @@ static void test_request_progress_is_sent_if_wanted(void **state)
 static void test_request_progress_nobody_wants_is_not_sent(void **state)
 {
 	struct fixture *f = *state;
-	chapi_request *request = keep_request_with(f, "[0,7,\"f\",[{},{\"progress\":false,\"oneway\":true,\"raw\":true}]]");
+	chapi_request *request = keep_request_with(
+		f, "[0,7,\"f\",[{},{\"progress\":false,\"oneway\":true,\"raw\":true}]]");
 
 	assert_false(chapi_request_wants_progress(request));
 	assert_true(chapi_request_is_oneway(request));
@@ -300,7 +308,9 @@ static void test_request_is_cancelled_when_its_connection_is_lost(void **state)
 
 	register_f(f, on_request_keep, &request[0]);
 	for (int i = 0; i < 3; i++) {
-		gateway_say(f, i == 0 ? "[0,7,\"f\",[{},{}]]" : i == 1 ? "[0,8,\"f\",[{},{}]]" : "[0,9,\"f\",[{},{}]]");
+		gateway_say(f, i == 0	? "[0,7,\"f\",[{},{}]]"
+			       : i == 1 ? "[0,8,\"f\",[{},{}]]"
+					: "[0,9,\"f\",[{},{}]]");
 		assert_int_equal(process(f), 0);
 		request[2 - i] = request[0];
 	}
@@ -326,19 +336,33 @@ static void test_register_says_every_option(void **state)
 	static const char *const tags[] = { "a", "b", NULL };
 	struct fixture *f = *state;
 	struct chapi_api_options o = {
-		.size = sizeof(o), .summary = "s", .policy = "share", .visibility = "local", .concurrency = 2,
-		.queue = 7, .timeout_ms = 10, .timeout_max_ms = 20, .idempotent = true, .description = "d",
-		.version = "1.2", .tags = tags, .params_json = "{\"type\":\"object\"}", .result_json = "{}",
+		.size = sizeof(o),
+		.summary = "s",
+		.policy = "share",
+		.visibility = "local",
+		.concurrency = 2,
+		.queue = 7,
+		.timeout_ms = 10,
+		.timeout_max_ms = 20,
+		.idempotent = true,
+		.description = "d",
+		.version = "1.2",
+		.tags = tags,
+		.params_json = "{\"type\":\"object\"}",
+		.result_json = "{}",
 		.options_json = "{\"new\":[1]}",
 	};
 
 	gateway_say(f, "[1,1,null,{}]");
 	assert_int_equal(chapi_register(f->conn, "f", &o, on_request_echo, NULL, NULL), 0);
-	gateway_hears(f, "[0,1,\"register\",[\"f\",{\"summary\":\"s\",\"policy\":\"share\",\"visibility\":\"local\","
-			 "\"concurrency\":2,\"queue\":7,\"timeout_ms\":10,\"timeout_max_ms\":20,\"idempotent\":true,"
-			 "\"description\":\"d\",\"version\":\"1.2\",\"tags\":[\"a\",\"b\"],"
-			 "\"params\":{\"type\":\"object\"},\"result\":{},\"new\":[1]}]]");
-	o = (struct chapi_api_options){ .size = offsetof(struct chapi_api_options, policy), .policy = "beyond" };
+	gateway_hears(
+		f,
+		"[0,1,\"register\",[\"f\",{\"summary\":\"s\",\"policy\":\"share\",\"visibility\":\"local\","
+		"\"concurrency\":2,\"queue\":7,\"timeout_ms\":10,\"timeout_max_ms\":20,\"idempotent\":true,"
+		"\"description\":\"d\",\"version\":\"1.2\",\"tags\":[\"a\",\"b\"],"
+		"\"params\":{\"type\":\"object\"},\"result\":{},\"new\":[1]}]]");
+	o = (struct chapi_api_options){ .size = offsetof(struct chapi_api_options, policy),
+					.policy = "beyond" };
 	gateway_say(f, "[1,2,null,{}]");
 	assert_int_equal(chapi_register(f->conn, "g", &o, on_request_echo, NULL, NULL), 0);
 	gateway_hears(f, "[0,2,\"register\",[\"g\",{}]]");
@@ -384,7 +408,8 @@ static void test_name_that_is_granted_too_late_is_given_back(void **state)
 	gateway_say(f, "[0,7,\"f\",[{},{}]]");
 	gateway_say(f, "[1,2,null,null]");
 	assert_int_equal(process(f), 0);
-	gateway_hears(f, "[1,7,{\"message\":\"the provider does not answer this name any more\"},null]");
+	gateway_hears(
+		f, "[1,7,{\"message\":\"the provider does not answer this name any more\"},null]");
 	gateway_hears_nothing(f);
 	gateway_say(f, "[1,3,null,{\"name\":\"f\"}]");
 	assert_int_equal(chapi_register(f->conn, "f", NULL, on_request_echo, NULL, NULL), 0);
@@ -408,11 +433,14 @@ static void test_register_refuses_what_is_no_option(void **state)
 	struct fixture *f = *state;
 	struct chapi_api_options o = { .size = sizeof(o), .params_json = "{" };
 
-	assert_int_equal(chapi_register(f->conn, "f", &o, on_request_echo, NULL, NULL), -CHAPI_ERR_JSON);
+	assert_int_equal(chapi_register(f->conn, "f", &o, on_request_echo, NULL, NULL),
+			 -CHAPI_ERR_JSON);
 	assert_int_equal(chapi_update(f->conn, "f", &o, NULL), -CHAPI_ERR_JSON);
 	o = (struct chapi_api_options){ .size = 1 };
-	assert_int_equal(chapi_register(f->conn, "f", &o, on_request_echo, NULL, NULL), -CHAPI_ERR_USAGE);
-	assert_int_equal(chapi_register(f->conn, NULL, NULL, on_request_echo, NULL, NULL), -CHAPI_ERR_USAGE);
+	assert_int_equal(chapi_register(f->conn, "f", &o, on_request_echo, NULL, NULL),
+			 -CHAPI_ERR_USAGE);
+	assert_int_equal(chapi_register(f->conn, NULL, NULL, on_request_echo, NULL, NULL),
+			 -CHAPI_ERR_USAGE);
 	assert_int_equal(chapi_update(f->conn, NULL, NULL, NULL), -CHAPI_ERR_USAGE);
 	assert_int_equal(chapi_unregister(f->conn, NULL, NULL), -CHAPI_ERR_USAGE);
 	assert_int_equal(chapi_pause(f->conn, NULL, NULL), -CHAPI_ERR_USAGE);
@@ -456,8 +484,8 @@ struct told {
 	bool close;
 };
 
-static void on_name(chapi_conn *conn, enum chapi_name_change change, const char *name, const char *reason,
-		    void *data)
+static void on_name(chapi_conn *conn, enum chapi_name_change change, const char *name,
+		    const char *reason, void *data)
 {
 	struct told *told = data;
 
@@ -561,14 +589,18 @@ static void test_wait_for_names(void **state)
 static void test_hello(void **state)
 {
 	struct fixture *f = *state;
-	struct chapi_hello_options o = { .size = sizeof(o), .client = "c", .version = "1", .app_key = "k" };
+	struct chapi_hello_options o = {
+		.size = sizeof(o), .client = "c", .version = "1", .app_key = "k"
+	};
 
 	gateway_say(f, "[1,1,null,{}]");
 	assert_int_equal(chapi_hello(f->conn, NULL, NULL), 0);
 	gateway_hears(f, "[0,1,\"hello\",[{\"protocol\":1}]]");
 	gateway_say(f, "[1,2,{\"code\":\"failed_precondition\"},null]");
 	assert_int_equal(chapi_hello(f->conn, &o, NULL), -CHAPI_ERR_FAILED_PRECONDITION);
-	gateway_hears(f, "[0,2,\"hello\",[{\"client\":\"c\",\"version\":\"1\",\"protocol\":1,\"app_key\":\"k\"}]]");
+	gateway_hears(
+		f,
+		"[0,2,\"hello\",[{\"client\":\"c\",\"version\":\"1\",\"protocol\":1,\"app_key\":\"k\"}]]");
 	o.size = 0;
 	assert_int_equal(chapi_hello(f->conn, &o, NULL), -CHAPI_ERR_USAGE);
 }
@@ -582,11 +614,13 @@ static void test_publish(void **state)
 	assert_int_equal(chapi_publish_json(f->conn, "c", "e", "{\"a\":1}", 0, NULL), 0);
 	gateway_hears(f, "[0,1,\"publish\",[\"c\",\"e\",{\"a\":1}]]");
 	gateway_say(f, "[1,2,{\"code\":\"hub_down\",\"ran\":\"unknown\"},null]");
-	assert_int_equal(chapi_publish(f->conn, "c", "e", NULL, 0, 1000, &reply), -CHAPI_ERR_HUB_DOWN);
+	assert_int_equal(chapi_publish(f->conn, "c", "e", NULL, 0, 1000, &reply),
+			 -CHAPI_ERR_HUB_DOWN);
 	assert_int_equal(chapi_reply_ran(reply), CHAPI_RAN_UNKNOWN);
 	chapi_reply_free(reply);
 	gateway_hears(f, "[0,2,\"publish\",[\"c\",\"e\",null]]");
-	assert_int_equal(chapi_publish_json(f->conn, "c", "e", "nonsense", 0, NULL), -CHAPI_ERR_JSON);
+	assert_int_equal(chapi_publish_json(f->conn, "c", "e", "nonsense", 0, NULL),
+			 -CHAPI_ERR_JSON);
 	assert_int_equal(chapi_publish(f->conn, "c", "e", "\xc1", 1, 0, NULL), -CHAPI_ERR_MSGPACK);
 	assert_int_equal(chapi_publish_json(f->conn, NULL, "e", "1", 0, NULL), -CHAPI_ERR_USAGE);
 	assert_int_equal(chapi_publish_json(f->conn, "c", NULL, "1", 0, NULL), -CHAPI_ERR_USAGE);
@@ -599,7 +633,8 @@ static void test_methods_by_text(void **state)
 	chapi_reply *reply = NULL;
 	uint32_t id;
 
-	assert_int_equal(chapi_method_json(f->conn, "log_level", "[\"debug\"]", on_reply, &heard, &id), 0);
+	assert_int_equal(
+		chapi_method_json(f->conn, "log_level", "[\"debug\"]", on_reply, &heard, &id), 0);
 	gateway_hears(f, "[0,1,\"log_level\",[\"debug\"]]");
 	gateway_say(f, "[1,1,null,null]");
 	gateway_say(f, "[1,2,null,[]]");
@@ -609,7 +644,8 @@ static void test_methods_by_text(void **state)
 	gateway_hears(f, "[0,2,\"gateways\",[]]");
 	assert_int_equal(chapi_method_wait_json(f->conn, "x", "{}", 0, &reply), -CHAPI_ERR_MSGPACK);
 	assert_int_equal(chapi_method_wait_json(f->conn, "x", "[", 0, &reply), -CHAPI_ERR_JSON);
-	assert_int_equal(chapi_method_json(f->conn, NULL, "[]", NULL, NULL, NULL), -CHAPI_ERR_USAGE);
+	assert_int_equal(chapi_method_json(f->conn, NULL, "[]", NULL, NULL, NULL),
+			 -CHAPI_ERR_USAGE);
 }
 
 static void test_wait_drain_and_publish_are_cancelled(void **state)
@@ -628,7 +664,8 @@ static void test_wait_drain_and_publish_are_cancelled(void **state)
 		gateway_hears(f, text);
 		snprintf(text, sizeof(text), "[2,\"cancel\",[%u]]", id);
 		gateway_hears(f, text);
-		snprintf(text, sizeof(text), "[1,%u,{\"code\":\"cancelled\",\"ran\":\"no\"},null]", id);
+		snprintf(text, sizeof(text), "[1,%u,{\"code\":\"cancelled\",\"ran\":\"no\"},null]",
+			 id);
 		gateway_say(f, text);
 		assert_int_equal(process(f), 0);
 		assert_int_equal(heard.n, i + 1);
@@ -664,13 +701,17 @@ static void test_monitor_hands_events_on(void **state)
 {
 	static const char *const kinds[] = { "api", NULL }, *const apis[] = { "f.*", "g", NULL };
 	struct fixture *f = *state;
-	struct chapi_monitor_options o = { .size = sizeof(o), .kinds = kinds, .apis = apis, .bodies = true };
+	struct chapi_monitor_options o = {
+		.size = sizeof(o), .kinds = kinds, .apis = apis, .bodies = true
+	};
 	struct events events = { 0 };
 
 	gateway_say(f, "[1,1,null,null]");
 	gateway_say(f, "[2,\"event\",[{\"kind\":\"api\"}]]");
 	assert_int_equal(chapi_monitor(f->conn, &o, on_event, &events, NULL), 0);
-	gateway_hears(f, "[0,1,\"monitor\",[{\"kinds\":[\"api\"],\"apis\":[\"f.*\",\"g\"],\"bodies\":true}]]");
+	gateway_hears(
+		f,
+		"[0,1,\"monitor\",[{\"kinds\":[\"api\"],\"apis\":[\"f.*\",\"g\"],\"bodies\":true}]]");
 	assert_int_equal(events.n, 1);
 	assert_string_equal(events.last, "{\"kind\":\"api\"}");
 	gateway_say(f, "[2,\"event\",[]]");
@@ -696,7 +737,8 @@ static void test_monitor_again_replaces_the_first(void **state)
 	gateway_say(f, "[1,2,null,null]");
 	assert_int_equal(chapi_monitor(f->conn, NULL, on_event, &second, NULL), 0);
 	gateway_say(f, "[1,3,{\"code\":\"invalid_argument\"},null]");
-	assert_int_equal(chapi_monitor(f->conn, NULL, on_event, &third, NULL), -CHAPI_ERR_INVALID_ARGUMENT);
+	assert_int_equal(chapi_monitor(f->conn, NULL, on_event, &third, NULL),
+			 -CHAPI_ERR_INVALID_ARGUMENT);
 	gateway_say(f, "[2,\"event\",[{\"kind\":\"api\"}]]");
 	assert_int_equal(process(f), 0);
 	assert_int_equal(first.n, 0);

@@ -43,7 +43,8 @@ int __wrap_timerfd_create(clockid_t clock, int flags)
 	return played.fd;
 }
 
-int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *new, struct itimerspec *old UNUSED)
+int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *new,
+			   struct itimerspec *old UNUSED)
 {
 	assert_int_equal(fd, played.fd);
 	if (played.settime_error) {

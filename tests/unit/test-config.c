@@ -521,7 +521,8 @@ static void test_rules_that_are_none(void **state UNUSED)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
 		snprintf(text, sizeof(text), "[policy]\ncall = * *\ncall = %s\n", rules[i]);
-		check_text(text, 3, "a rule is SUBJECT PATTERN; a subject is user:NAME, group:NAME, "
+		check_text(text, 3,
+			   "a rule is SUBJECT PATTERN; a subject is user:NAME, group:NAME, "
 			   "remote or *");
 	}
 }
@@ -857,17 +858,24 @@ static void test_value_switches_words_and_modes(void **state UNUSED)
 static void test_value_texts_that_are_taken(void **state UNUSED)
 {
 	static const char *const cases[][3] = {
-		{ "pusher", "app_id", "1234567" }, { "pusher", "key", "aaaabbbbccccddddeeee" },
-		{ "pusher", "cluster", "eu" }, { "pusher", "cluster", "ap-2" },
-		{ "pusher", "host", "127.0.0.1" }, { "pusher", "host", "::1" },
+		{ "pusher", "app_id", "1234567" },
+		{ "pusher", "key", "aaaabbbbccccddddeeee" },
+		{ "pusher", "cluster", "eu" },
+		{ "pusher", "cluster", "ap-2" },
+		{ "pusher", "host", "127.0.0.1" },
+		{ "pusher", "host", "::1" },
 		{ "pusher", "host", "my_hub.example" },
-		{ "pusher", "secret_file", "/etc/my secret" }, { "pusher", "path_prefix", "/a" },
-		{ "pusher", "path_prefix", "/a%20b/c" }, { "pusher", "origin", "https://x.example" },
+		{ "pusher", "secret_file", "/etc/my secret" },
+		{ "pusher", "path_prefix", "/a" },
+		{ "pusher", "path_prefix", "/a%20b/c" },
+		{ "pusher", "origin", "https://x.example" },
 		{ "pusher", "proxy", "http://10.0.0.1:3128" },
-		{ "gateway", "name", "pi-kitchen_2.x" }, { "gateway", "name", FIFTY TEN "1234" },
+		{ "gateway", "name", "pi-kitchen_2.x" },
+		{ "gateway", "name", FIFTY TEN "1234" },
 		{ "remote", "request_event", "my event" },
 		{ "remote", "request_event", HUNDRED FIFTY TEN TEN TEN "12345678" },
-		{ "remote", "channel", "chapi" }, { "remote", "channel", "private-a_b=c@d,e.f;g" },
+		{ "remote", "channel", "chapi" },
+		{ "remote", "channel", "private-a_b=c@d,e.f;g" },
 		{ "remote", "channel", HUNDRED FIFTY TEN "1234" },
 		{ "remote", "channel", "private-a chapi" },
 		{ "remote", "reply_channels", "private-*" },
@@ -901,11 +909,15 @@ static void test_value_texts_that_are_bad(void **state UNUSED)
 		{ "pusher", "proxy", "https://x", "a proxy is written" },
 		{ "gateway", "name", "a b", "up to 64 letters" },
 		{ "gateway", "name", FIFTY TEN "12345", "up to 64 letters" },
-		{ "gateway", "name", "k\xc3\xbc" "che", "up to 64 letters" },
+		{ "gateway", "name",
+		  "k\xc3\xbc"
+		  "che",
+		  "up to 64 letters" },
 		{ "remote", "request_event", "pusher:x", "belong to the hub" },
 		{ "remote", "request_event", "pusher_internal:x", "belong to the hub" },
 		{ "remote", "response_event", "client-x", "give the name without client-" },
-		{ "remote", "response_event", HUNDRED FIFTY TEN TEN TEN "123456789", "at most 188 bytes" },
+		{ "remote", "response_event", HUNDRED FIFTY TEN TEN TEN "123456789",
+		  "at most 188 bytes" },
 		{ "remote", "channel", HUNDRED FIFTY TEN "12345", "at most 164 characters" },
 		{ "remote", "channel", "private-a/b", "letters, digits and _ - = @ , . ;" },
 		{ "remote", "channel", "private-a k\xc3\xbc", "letters, digits and _ - = @ , . ;" },
@@ -926,8 +938,9 @@ static void test_value_texts_that_are_bad(void **state UNUSED)
 
 static void test_value_fault_has_file_line_key_and_what_is_allowed(void **state UNUSED)
 {
-	check_text("[pusher]\n\nping_interval = 5\n", 3,
-		   "ping_interval = 5: a time from 100ms to 10m is allowed, such as 500ms, 10s, 5m or 1h");
+	check_text(
+		"[pusher]\n\nping_interval = 5\n", 3,
+		"ping_interval = 5: a time from 100ms to 10m is allowed, such as 500ms, 10s, 5m or 1h");
 	check_text("[remote]\nchannel = a presence-b\n", 2,
 		   "channel = a presence-b: presence channels cannot be used");
 }
@@ -1272,8 +1285,10 @@ static void test_keys_that_do_not_go_together(void **state UNUSED)
 	check_text("[remote]\nrequest_event = x\nresponse_event = x\n", 2,
 		   "request_event and response_event have to differ");
 	check_text("[remote]\nrequest_event = response\n", 2, "have to differ");
-	check_text("[remote]\nrequest_event = response-part\n", 2, "neither may be the other with -part");
-	check_text("[remote]\nrequest_event = a\nresponse_event = a-part\n", 2, "neither may be the other");
+	check_text("[remote]\nrequest_event = response-part\n", 2,
+		   "neither may be the other with -part");
+	check_text("[remote]\nrequest_event = a\nresponse_event = a-part\n", 2,
+		   "neither may be the other");
 	check_text("[remote]\nrequest_event = cancel\n", 2,
 		   "request_event = cancel: that is an event of another meaning");
 	check_text("[remote]\nresponse_event = progress\n", 2,
@@ -1485,9 +1500,11 @@ static void test_print_reads_back(void **state UNUSED)
 	char text[8000];
 	WORLD(w);
 
-	load_text(&w, "[gateway]\nname = pi\nsocket_mode = 0600\n[limits]\npinned_total = 1536K\n"
-		      "[timing]\npublish_timeout = 1500ms\n[policy]\nadmin = user:a *\ncall = remote x.*\n"
-		      "call = * y\n[remote]\nchannel = private-a chapi\nanswer_unknown = no\n");
+	load_text(
+		&w,
+		"[gateway]\nname = pi\nsocket_mode = 0600\n[limits]\npinned_total = 1536K\n"
+		"[timing]\npublish_timeout = 1500ms\n[policy]\nadmin = user:a *\ncall = remote x.*\n"
+		"call = * y\n[remote]\nchannel = private-a chapi\nanswer_unknown = no\n");
 	print_with(config_print, &w.config, text, sizeof(text));
 	assert_contains(text, "# no [pusher] section: local calls only\n");
 	assert_contains(text, "\n[gateway]\nname = pi\n");
@@ -1603,8 +1620,8 @@ static void put_key(struct world *w, const char *key, const char *more)
 	put_secret(w, "s3cret\n", 0600);
 	if (key)
 		put_bytes(w, "key", span_str(key), 0600);
-	snprintf(text, sizeof(text), "host = 127.0.0.1\ntls = no\n%s%s\n%s", key ? "encryption_master_key_file = " : "",
-		 key ? PATH(w, "key") : "", more);
+	snprintf(text, sizeof(text), "host = 127.0.0.1\ntls = no\n%s%s\n%s",
+		 key ? "encryption_master_key_file = " : "", key ? PATH(w, "key") : "", more);
 	put_hub(w, text);
 }
 
@@ -1623,7 +1640,8 @@ static void test_master_key_is_32_bytes_in_base64(void **state UNUSED)
 	assert_no_warning(&w);
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		put_key(&w, wrong[i], "");
-		assert_fault(&w, STATUS_CONFIG, "a master key is 32 bytes in base64, 44 characters; make one "
+		assert_fault(&w, STATUS_CONFIG,
+			     "a master key is 32 bytes in base64, 44 characters; make one "
 			     "with: openssl rand -base64 32");
 	}
 	put_key(&w, MASTER_KEY "\n", "");
@@ -1657,7 +1675,8 @@ static void test_without_libsodium_nothing_is_encrypted(void **state UNUSED)
 	WORLD(w);
 
 	put_key(&w, NULL, "[remote]\nchannel = chapi private-encrypted-x\n");
-	assert_fault(&w, STATUS_CONFIG, "channel private-encrypted-x is encrypted, which cannot be had: this "
+	assert_fault(&w, STATUS_CONFIG,
+		     "channel private-encrypted-x is encrypted, which cannot be had: this "
 		     "program was built without libsodium; use a private- one");
 	put_key(&w, MASTER_KEY "\n", "");
 	assert_fault(&w, STATUS_CONFIG, "built without libsodium");

@@ -103,7 +103,8 @@ static void test_call_is_answered_by_callback(void **state)
 	struct heard heard = { 0 };
 	uint32_t id = 0;
 
-	assert_int_equal(chapi_call_json(f->conn, "a.b", "{\"x\":[1,2.5]}", NULL, on_reply, &heard, &id), 0);
+	assert_int_equal(
+		chapi_call_json(f->conn, "a.b", "{\"x\":[1,2.5]}", NULL, on_reply, &heard, &id), 0);
 	assert_int_equal(id, 1);
 	assert_int_equal(chapi_get_events(f->conn), POLLIN | POLLOUT);
 	gateway_hears(f, "[0,1,\"call\",[\"a.b\",{\"x\":[1,2.5]}]]");
@@ -121,10 +122,14 @@ static void test_call_is_answered_by_callback(void **state)
 static void test_call_says_what_it_is_asked_to(void **state)
 {
 	struct fixture *f = *state;
-	struct chapi_call_options o = { .size = sizeof(o), .timeout_ms = 500, .id = "x1", .to = "pi", .full = true };
+	struct chapi_call_options o = {
+		.size = sizeof(o), .timeout_ms = 500, .id = "x1", .to = "pi", .full = true
+	};
 
 	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, &o, NULL, NULL, NULL), 0);
-	gateway_hears(f, "[0,1,\"call\",[\"a\",{},{\"timeout_ms\":500,\"id\":\"x1\",\"to\":\"pi\",\"full\":true}]]");
+	gateway_hears(
+		f,
+		"[0,1,\"call\",[\"a\",{},{\"timeout_ms\":500,\"id\":\"x1\",\"to\":\"pi\",\"full\":true}]]");
 	o.size = offsetof(struct chapi_call_options, id);
 	assert_int_equal(chapi_call(f->conn, "a", "\x01", 1, &o, NULL, NULL, NULL), 0);
 	gateway_hears(f, "[0,2,\"call\",[\"a\",1,{\"timeout_ms\":500}]]");
@@ -145,10 +150,12 @@ static void test_call_refuses_what_is_no_value(void **state)
 
 	memset(deep, 0x91, sizeof(deep));
 	deep[25] = 0xc0;
-	assert_int_equal(chapi_call_json(c, "a", "{\"x\":", NULL, NULL, NULL, NULL), -CHAPI_ERR_JSON);
+	assert_int_equal(chapi_call_json(c, "a", "{\"x\":", NULL, NULL, NULL, NULL),
+			 -CHAPI_ERR_JSON);
 	assert_int_equal(chapi_call_json(c, "a", "", NULL, NULL, NULL, NULL), -CHAPI_ERR_JSON);
 	assert_int_equal(chapi_call(c, "a", "\x91", 1, NULL, NULL, NULL, NULL), -CHAPI_ERR_MSGPACK);
-	assert_int_equal(chapi_call(c, "a", "\x01\x01", 2, NULL, NULL, NULL, NULL), -CHAPI_ERR_MSGPACK);
+	assert_int_equal(chapi_call(c, "a", "\x01\x01", 2, NULL, NULL, NULL, NULL),
+			 -CHAPI_ERR_MSGPACK);
 	assert_int_equal(chapi_call(c, "a", deep, 26, NULL, NULL, NULL, NULL), -CHAPI_ERR_MSGPACK);
 	assert_int_equal(chapi_call(c, NULL, NULL, 0, NULL, NULL, NULL, NULL), -CHAPI_ERR_USAGE);
 	assert_int_equal(chapi_call(c, "a", NULL, 0, &o, NULL, NULL, NULL), -CHAPI_ERR_USAGE);
@@ -163,8 +170,11 @@ static void test_call_error_is_told_whole(void **state)
 	struct heard heard = { 0 };
 
 	for (int i = 0; i < 4; i++)
-		assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply, &heard, NULL), 0);
-	gateway_say(f, "[1,1,{\"code\":\"busy\",\"message\":\"m\",\"ran\":\"unknown\",\"details\":{\"retry_after_ms\":5}},null]");
+		assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply, &heard, NULL),
+				 0);
+	gateway_say(
+		f,
+		"[1,1,{\"code\":\"busy\",\"message\":\"m\",\"ran\":\"unknown\",\"details\":{\"retry_after_ms\":5}},null]");
 	assert_int_equal(process(f), 0);
 	assert_int_equal(heard.code, CHAPI_ERR_BUSY);
 	assert_int_equal(heard.ran, CHAPI_RAN_UNKNOWN);
@@ -232,7 +242,8 @@ static void test_call_finds_its_answer_among_many(void **state)
 	struct buf message;
 
 	for (int i = 0; i < N; i++)
-		assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply, &heard, NULL), 0);
+		assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply, &heard, NULL),
+				 0);
 	for (int i = 0; i < N; i++) {
 		gateway_hear(f, &message);
 		buf_deinit(&message);
@@ -257,7 +268,8 @@ static void test_call_may_be_made_in_a_callback(void **state)
 	struct fixture *f = *state;
 	struct heard heard = { 0 };
 
-	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply_call_again, &heard, NULL), 0);
+	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply_call_again, &heard, NULL),
+			 0);
 	gateway_hears(f, "[0,1,\"call\",[\"a\",{}]]");
 	gateway_say(f, "[1,1,null,1]");
 	gateway_hears(f, "[0,2,\"call\",[\"again\",{}]]");
@@ -271,7 +283,9 @@ static void test_call_may_be_made_in_a_callback(void **state)
 static void test_register_says_the_options(void **state)
 {
 	struct fixture *f = *state;
-	struct chapi_api_options o = { .size = sizeof(o), .summary = "s", .options_json = "{\"concurrency\":2}" };
+	struct chapi_api_options o = { .size = sizeof(o),
+				       .summary = "s",
+				       .options_json = "{\"concurrency\":2}" };
 	chapi_reply *reply;
 
 	gateway_say(f, "[1,1,null,{\"name\":\"f\",\"state\":\"active\"}]");
@@ -279,9 +293,11 @@ static void test_register_says_the_options(void **state)
 	chapi_reply_free(reply);
 	gateway_hears(f, "[0,1,\"register\",[\"f\",{\"summary\":\"s\",\"concurrency\":2}]]");
 	o.options_json = "[1]";
-	assert_int_equal(chapi_register(f->conn, "g", &o, on_request_echo, NULL, NULL), -CHAPI_ERR_USAGE);
+	assert_int_equal(chapi_register(f->conn, "g", &o, on_request_echo, NULL, NULL),
+			 -CHAPI_ERR_USAGE);
 	o.options_json = "{";
-	assert_int_equal(chapi_register(f->conn, "g", &o, on_request_echo, NULL, NULL), -CHAPI_ERR_JSON);
+	assert_int_equal(chapi_register(f->conn, "g", &o, on_request_echo, NULL, NULL),
+			 -CHAPI_ERR_JSON);
 	assert_int_equal(chapi_register(f->conn, "g", NULL, NULL, NULL, NULL), -CHAPI_ERR_USAGE);
 	gateway_hears_nothing(f);
 }
@@ -293,12 +309,14 @@ static void test_register_tells_the_gateways_no(void **state)
 	int n = 0;
 
 	gateway_say(f, "[1,1,{\"code\":\"api_exists\",\"message\":\"taken\",\"ran\":\"no\"},null]");
-	assert_int_equal(chapi_register(f->conn, "f", NULL, on_request_echo, &n, &reply), -CHAPI_ERR_API_EXISTS);
+	assert_int_equal(chapi_register(f->conn, "f", NULL, on_request_echo, &n, &reply),
+			 -CHAPI_ERR_API_EXISTS);
 	assert_string_equal(chapi_reply_message(reply), "taken");
 	chapi_reply_free(reply);
 	gateway_hears(f, "[0,1,\"register\",[\"f\",{}]]");
 	gateway_say(f, "[0,9,\"f\",[{},{}]]");
-	gateway_hears(f, "[1,9,{\"message\":\"the provider does not answer this name any more\"},null]");
+	gateway_hears(
+		f, "[1,9,{\"message\":\"the provider does not answer this name any more\"},null]");
 	assert_int_equal(n, 0);
 }
 
@@ -309,7 +327,8 @@ static void test_register_again_leaves_the_first_alone(void **state)
 
 	register_f(f, on_request_echo, &first);
 	gateway_say(f, "[1,2,{\"code\":\"api_exists\"},null]");
-	assert_int_equal(chapi_register(f->conn, "f", NULL, on_request_echo, &second, NULL), -CHAPI_ERR_API_EXISTS);
+	assert_int_equal(chapi_register(f->conn, "f", NULL, on_request_echo, &second, NULL),
+			 -CHAPI_ERR_API_EXISTS);
 	gateway_say(f, "[0,9,\"f\",[1,{}]]");
 	assert_int_equal(process(f), 0);
 	assert_int_equal(first, 1);
@@ -337,8 +356,10 @@ static void test_request_tells_what_the_gateway_said(void **state)
 	char *text;
 
 	register_f(f, on_request_keep, &request);
-	gateway_say(f, "[0,7,\"f\",[{\"x\":1},{\"call\":\"c7\",\"origin\":\"remote\",\"caller\":\"claimed:me\","
-		       "\"request_time\":1700000000.25,\"timeout_ms\":1500}]]");
+	gateway_say(
+		f,
+		"[0,7,\"f\",[{\"x\":1},{\"call\":\"c7\",\"origin\":\"remote\",\"caller\":\"claimed:me\","
+		"\"request_time\":1700000000.25,\"timeout_ms\":1500}]]");
 	assert_int_equal(process(f), 0);
 	assert_string_equal(chapi_request_api(request), "f");
 	assert_string_equal(chapi_request_id(request), "c7");
@@ -395,14 +416,18 @@ static void test_request_fails_with_the_programs_words(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(chapi_answer_error(keep_request(f), "door_stuck", "it is stuck", "{\"mm\":3}"), 0);
-	gateway_hears(f, "[1,7,{\"code\":\"door_stuck\",\"message\":\"it is stuck\",\"details\":{\"mm\":3}},null]");
+	assert_int_equal(
+		chapi_answer_error(keep_request(f), "door_stuck", "it is stuck", "{\"mm\":3}"), 0);
+	gateway_hears(
+		f,
+		"[1,7,{\"code\":\"door_stuck\",\"message\":\"it is stuck\",\"details\":{\"mm\":3}},null]");
 }
 
 static void test_request_a_bad_answer_is_told(void **state)
 {
 	struct fixture *f = *state;
-	static const char bad[] = "[1,7,{\"code\":\"bad_reply\",\"message\":\"the provider's answer is not a value\"},null]";
+	static const char bad[] =
+		"[1,7,{\"code\":\"bad_reply\",\"message\":\"the provider's answer is not a value\"},null]";
 	chapi_request *request = NULL;
 
 	register_f(f, on_request_keep, &request);
@@ -414,7 +439,8 @@ static void test_request_a_bad_answer_is_told(void **state)
 		else if (i == 1)
 			assert_int_equal(chapi_answer(request, "\xc1", 1), -CHAPI_ERR_MSGPACK);
 		else
-			assert_int_equal(chapi_answer_error(request, NULL, "m", "nonsense"), -CHAPI_ERR_JSON);
+			assert_int_equal(chapi_answer_error(request, NULL, "m", "nonsense"),
+					 -CHAPI_ERR_JSON);
 		gateway_hears(f, bad);
 	}
 }
@@ -463,7 +489,8 @@ static void test_unregister_in_its_own_handler(void **state)
 	gateway_hears(f, "[0,2,\"unregister\",[\"f\"]]");
 	gateway_hears(f, "[1,7,null,\"last\"]");
 	gateway_say(f, "[0,8,\"f\",[{},{}]]");
-	gateway_hears(f, "[1,8,{\"message\":\"the provider does not answer this name any more\"},null]");
+	gateway_hears(
+		f, "[1,8,{\"message\":\"the provider does not answer this name any more\"},null]");
 }
 
 static void test_revoked_name_is_not_answered(void **state)
@@ -474,7 +501,8 @@ static void test_revoked_name_is_not_answered(void **state)
 	register_f(f, on_request_echo, &n);
 	gateway_say(f, "[2,\"revoked\",[\"f\",\"replaced\"]]");
 	gateway_say(f, "[0,8,\"f\",[{},{}]]");
-	gateway_hears(f, "[1,8,{\"message\":\"the provider does not answer this name any more\"},null]");
+	gateway_hears(
+		f, "[1,8,{\"message\":\"the provider does not answer this name any more\"},null]");
 	assert_int_equal(n, 0);
 }
 
@@ -485,7 +513,8 @@ static void on_request_ask(chapi_request *request, void *data)
 	const void *result;
 
 	(void)data;
-	assert_int_equal(chapi_call_wait_json(chapi_request_conn(request), "inner", "{}", NULL, &reply), 0);
+	assert_int_equal(
+		chapi_call_wait_json(chapi_request_conn(request), "inner", "{}", NULL, &reply), 0);
 	result = chapi_reply_result(reply, &len);
 	assert_int_equal(chapi_answer(request, result, len), 0);
 	chapi_reply_free(reply);
@@ -512,7 +541,8 @@ static void on_reply_in_order(chapi_conn *conn, const chapi_reply *reply, void *
 
 	assert_int_equal(chapi_reply_code(reply), CHAPI_ERR_CONNECTION_LOST);
 	assert_int_equal(chapi_reply_ran(reply), CHAPI_RAN_UNKNOWN);
-	assert_int_equal(chapi_call(conn, "a", &params, 1, NULL, NULL, NULL, NULL), -CHAPI_ERR_CONNECTION_LOST);
+	assert_int_equal(chapi_call(conn, "a", &params, 1, NULL, NULL, NULL, NULL),
+			 -CHAPI_ERR_CONNECTION_LOST);
 	heard->n++;
 }
 
@@ -524,7 +554,9 @@ static void test_lost_every_call_is_told_once(void **state)
 
 	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply, &first, NULL), 0);
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply_in_order, &heard, NULL), 0);
+		assert_int_equal(
+			chapi_call(f->conn, "a", NULL, 0, NULL, on_reply_in_order, &heard, NULL),
+			0);
 	assert_int_equal(chapi_process(f->conn), 0);
 	gateway_say(f, "[1,1,null,\"last words\"]");
 	gateway_leaves(f);
@@ -536,8 +568,10 @@ static void test_lost_every_call_is_told_once(void **state)
 	assert_int_equal(chapi_get_fd(f->conn), -1);
 	assert_int_equal(chapi_process(f->conn), -CHAPI_ERR_CONNECTION_LOST);
 	assert_int_equal(chapi_run(f->conn), -CHAPI_ERR_CONNECTION_LOST);
-	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, NULL, NULL, NULL), -CHAPI_ERR_CONNECTION_LOST);
-	assert_int_equal(chapi_register(f->conn, "n", NULL, on_request_echo, NULL, NULL), -CHAPI_ERR_CONNECTION_LOST);
+	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, NULL, NULL, NULL),
+			 -CHAPI_ERR_CONNECTION_LOST);
+	assert_int_equal(chapi_register(f->conn, "n", NULL, on_request_echo, NULL, NULL),
+			 -CHAPI_ERR_CONNECTION_LOST);
 }
 
 static void test_close_tells_calls_in_flight(void **state)
@@ -546,7 +580,8 @@ static void test_close_tells_calls_in_flight(void **state)
 	struct heard heard = { 0 };
 	struct buf message;
 
-	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply_in_order, &heard, NULL), 0);
+	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply_in_order, &heard, NULL),
+			 0);
 	f->conn = chapi_close(f->conn);
 	assert_null(f->conn);
 	assert_int_equal(heard.n, 1);
@@ -571,7 +606,8 @@ static void test_close_in_a_callback(void **state)
 	int n = 0;
 
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply_close, &n, NULL), 0);
+		assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply_close, &n, NULL),
+				 0);
 	gateway_say(f, "[1,2,null,1]");
 	gateway_say(f, "[1,1,null,1]");
 	assert_int_equal(chapi_run(f->conn), 0);
@@ -616,8 +652,9 @@ static void test_close_while_registering(void **state)
 	struct fixture *f = *state;
 
 	gateway_say(f, "[0,5,\"f\",[{},{}]]");
-	assert_int_equal(chapi_register(f->conn, "f", NULL, on_request_close_in_register, NULL, NULL),
-			 -CHAPI_ERR_CONNECTION_LOST);
+	assert_int_equal(
+		chapi_register(f->conn, "f", NULL, on_request_close_in_register, NULL, NULL),
+		-CHAPI_ERR_CONNECTION_LOST);
 	f->conn = NULL;
 }
 
@@ -633,7 +670,8 @@ static void test_run_until_stopped(void **state)
 	struct heard heard = { 0 };
 
 	for (int i = 1; i <= 2; i++) {
-		assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply_stop, &heard, NULL), 0);
+		assert_int_equal(
+			chapi_call(f->conn, "a", NULL, 0, NULL, on_reply_stop, &heard, NULL), 0);
 		gateway_say(f, i == 1 ? "[1,1,null,1]" : "[1,2,null,1]");
 		assert_int_equal(chapi_run(f->conn), 0);
 		assert_int_equal(heard.n, i);
@@ -653,8 +691,12 @@ static void test_bytes_one_at_a_time(void **state)
 
 	register_f(f, on_request_echo, &n);
 	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply, &heard, NULL), 0);
-	assert_int_equal(value_from_json(span_str("[1,2,null,{\"a\":[1,\"text\",2.5,true]}]"), 24, &b, &fault), 0);
-	assert_int_equal(value_from_json(span_str("[0,3,\"f\",[\"text\",{\"call\":\"c\"}]]"), 24, &b, &fault), 0);
+	assert_int_equal(value_from_json(span_str("[1,2,null,{\"a\":[1,\"text\",2.5,true]}]"), 24,
+					 &b, &fault),
+			 0);
+	assert_int_equal(value_from_json(span_str("[0,3,\"f\",[\"text\",{\"call\":\"c\"}]]"), 24,
+					 &b, &fault),
+			 0);
 	for (size_t i = 0; i < b.len; i++) {
 		assert_int_equal(heard.n, i < 24 ? 0 : heard.n);
 		assert_int_equal(n, 0);
@@ -708,7 +750,8 @@ static void test_messages_to_nobody_do_no_harm(void **state)
 	gateway_say(f, "[2,\"revoked\",[5]]");
 	gateway_say(f, "[2,\"cancel\",[1]]");
 	gateway_say(f, "[0,5,\"nobody\",[{},{}]]");
-	gateway_hears(f, "[1,5,{\"message\":\"the provider does not answer this name any more\"},null]");
+	gateway_hears(
+		f, "[1,5,{\"message\":\"the provider does not answer this name any more\"},null]");
 	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply, &heard, NULL), 0);
 	gateway_say(f, "[1,1,null,\"fine\"]");
 	assert_int_equal(process(f), 0);
@@ -759,7 +802,8 @@ static void test_large_values_by_callback(void **state)
 	const char *why;
 
 	large.expected = value;
-	assert_int_equal(chapi_call(f->conn, "a", value, large.len, NULL, on_reply_large, &large, NULL), 0);
+	assert_int_equal(
+		chapi_call(f->conn, "a", value, large.len, NULL, on_reply_large, &large, NULL), 0);
 	gateway_hear(f, &message);
 	assert_int_equal(message_parse(buf_span(&message), 3, &m, &why), 0);
 	assert_memory_equal(m.params.p + m.params.len - large.len, value, large.len);
@@ -818,7 +862,9 @@ static void test_wait_reads_while_it_writes(void **state)
 	assert_true(pid > 0);
 	gateway_leaves(f);
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(chapi_call(f->conn, "a", value, large.len, NULL, on_reply_large, &large, NULL), 0);
+		assert_int_equal(chapi_call(f->conn, "a", value, large.len, NULL, on_reply_large,
+					    &large, NULL),
+				 0);
 	assert_int_equal(chapi_call_wait(f->conn, "a", value, large.len, NULL, &reply), 0);
 	assert_int_equal(chapi_reply_code(reply), CHAPI_OK);
 	assert_memory_equal(chapi_reply_result(reply, &len), value, large.len);
@@ -873,7 +919,8 @@ static void test_output_has_a_limit(void **state)
 
 static void test_values_go_there_and_back(void **state)
 {
-	static const char text[] = "{\"a\":[18446744073709551615,-1,0.1,\"\\u0000\",{\"$bin\":\"AAE=\"}]}";
+	static const char text[] =
+		"{\"a\":[18446744073709551615,-1,0.1,\"\\u0000\",{\"$bin\":\"AAE=\"}]}";
 	void *value;
 	char *back, fault[200];
 	size_t len, back_len;
@@ -888,11 +935,14 @@ static void test_values_go_there_and_back(void **state)
 	assert_non_null(strchr(back, '\n'));
 	free(back);
 	free(value);
-	assert_int_equal(chapi_json_to_msgpack("{", 1, &value, &len, fault, sizeof(fault)), -CHAPI_ERR_JSON);
+	assert_int_equal(chapi_json_to_msgpack("{", 1, &value, &len, fault, sizeof(fault)),
+			 -CHAPI_ERR_JSON);
 	assert_true(strlen(fault) > 5);
-	assert_int_equal(chapi_msgpack_to_json("\xc1", 1, false, &back, &len, fault, sizeof(fault)), -CHAPI_ERR_MSGPACK);
-	assert_int_equal(chapi_msgpack_to_json("\xcb\x7f\xf0\0\0\0\0\0\0", 9, false, &back, &len, fault, 10),
-			 -CHAPI_ERR_INEXPRESSIBLE);
+	assert_int_equal(chapi_msgpack_to_json("\xc1", 1, false, &back, &len, fault, sizeof(fault)),
+			 -CHAPI_ERR_MSGPACK);
+	assert_int_equal(
+		chapi_msgpack_to_json("\xcb\x7f\xf0\0\0\0\0\0\0", 9, false, &back, &len, fault, 10),
+		-CHAPI_ERR_INEXPRESSIBLE);
 	assert_int_equal(strlen(fault), 9);
 	assert_string_equal(chapi_version(), PACKAGE_VERSION);
 }

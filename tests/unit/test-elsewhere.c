@@ -27,7 +27,7 @@
 struct world {
 	struct elsewhere *elsewhere;
 	struct now now;
-	bool down, deaf, full;		/* no hub; the channel for answers is not there; takes nothing */
+	bool down, deaf, full; /* no hub; the channel for answers is not there; takes nothing */
 	unsigned int n_subscribed, n_published, n_asked, n_answers, n_progress;
 	char channel[200], event[100], payload[2000], asked[200], subscribed[200];
 	/* The last ones each. */
@@ -132,8 +132,12 @@ static const struct elsewhere_ops ops = {
 static void world_init_key(struct world *w, bool has_key)
 {
 	const struct elsewhere_config config = {
-		.name = "pi", .instance = "00ff", .request_event = "request", .response_event = "response",
-		.room.max_event_bytes = ROOM, .max_record = 20000,
+		.name = "pi",
+		.instance = "00ff",
+		.request_event = "request",
+		.response_event = "response",
+		.room.max_event_bytes = ROOM,
+		.max_record = 20000,
 		.has_key = has_key,
 	};
 
@@ -158,8 +162,13 @@ static void world_deinit(struct world *w)
 static struct elsewhere_call call_of(struct world *w)
 {
 	return (struct elsewhere_call){
-		.to = span_str("attic"), .api = span_str("f"), .params = span_of("\x91\x01", 2),
-		.caller = span_str("uid:1"), .request_time = 1700000000.5, .timeout_ms = 1000, .call = w,
+		.to = span_str("attic"),
+		.api = span_str("f"),
+		.params = span_of("\x91\x01", 2),
+		.caller = span_str("uid:1"),
+		.request_time = 1700000000.5,
+		.timeout_ms = 1000,
+		.call = w,
 	};
 }
 
@@ -192,7 +201,8 @@ static void assert_failed(const struct world *w, int code, enum chapi_ran ran)
 	assert_int_equal(elsewhere_next_ms(w->elsewhere), UINT64_MAX);
 }
 
-#define ANSWER(rest) "{\"id\":\"" ID "\",\"api\":\"f\"," rest ",\"gateway\":\"attic\",\"instance\":\"beef\"}"
+#define ANSWER(rest)                                                                               \
+	"{\"id\":\"" ID "\",\"api\":\"f\"," rest ",\"gateway\":\"attic\",\"instance\":\"beef\"}"
 
 static void test_request_goes_out_with_the_time_that_is_left(void **state UNUSED)
 {
@@ -202,8 +212,10 @@ static void test_request_goes_out_with_the_time_that_is_left(void **state UNUSED
 	assert_int_equal(w.n_published, 1);
 	assert_string_equal(w.channel, "private-chapi-attic");
 	assert_string_equal(w.event, "request");
-	assert_string_equal(w.payload, "{\"id\":\"" ID "\",\"api\":\"f\",\"params\":[1],\"request_time\":1700000000.5,"
-			    "\"timeout_ms\":1000,\"caller\":\"uid:1\",\"reply_to\":\"private-chapi-pi@reply\"}");
+	assert_string_equal(
+		w.payload,
+		"{\"id\":\"" ID "\",\"api\":\"f\",\"params\":[1],\"request_time\":1700000000.5,"
+		"\"timeout_ms\":1000,\"caller\":\"uid:1\",\"reply_to\":\"private-chapi-pi@reply\"}");
 }
 
 static void test_answer_comes_back(void **state UNUSED)
@@ -228,8 +240,10 @@ static void test_error_comes_back_as_it_is(void **state UNUSED)
 	WORLD(w);
 
 	begin(&w);
-	assert_true(event(&w, "response", ANSWER("\"result\":null,\"error\":{\"code\":\"busy\",\"message\":\"full\","
-						 "\"ran\":\"no\",\"details\":{\"retry_after_ms\":5}}")));
+	assert_true(
+		event(&w, "response",
+		      ANSWER("\"result\":null,\"error\":{\"code\":\"busy\",\"message\":\"full\","
+			     "\"ran\":\"no\",\"details\":{\"retry_after_ms\":5}}")));
 	assert_failed(&w, CHAPI_ERR_BUSY, CHAPI_RAN_NO);
 	assert_string_equal(w.message, "full");
 	assert_string_equal(w.result, "{\"retry_after_ms\":5}");
@@ -240,7 +254,9 @@ static void test_error_that_is_not_known_here_is_one_of_the_function(void **stat
 	WORLD(w);
 
 	begin(&w);
-	assert_true(event(&w, "response", ANSWER("\"result\":null,\"error\":{\"code\":\"newer\",\"ran\":\"unknown\"}")));
+	assert_true(event(
+		&w, "response",
+		ANSWER("\"result\":null,\"error\":{\"code\":\"newer\",\"ran\":\"unknown\"}")));
 	assert_failed(&w, CHAPI_ERR_API_ERROR, CHAPI_RAN_UNKNOWN);
 }
 
@@ -256,8 +272,15 @@ static void test_result_that_cannot_be_read_is_a_bad_reply(void **state UNUSED)
 static void test_what_is_no_answer_of_ours_is_ignored(void **state UNUSED)
 {
 	static const char *const texts[] = {
-		"x", "[]", "{}", "{\"id\":\"" ID "\"}", "{\"result\":1,\"error\":null}", "{\"id\":7,\"result\":1}",
-		"{\"id\":\"00ff-2\",\"result\":1}", "{\"id\":\"beef-1\",\"result\":1}", "{\"id\":\"-\",\"result\":1}",
+		"x",
+		"[]",
+		"{}",
+		"{\"id\":\"" ID "\"}",
+		"{\"result\":1,\"error\":null}",
+		"{\"id\":7,\"result\":1}",
+		"{\"id\":\"00ff-2\",\"result\":1}",
+		"{\"id\":\"beef-1\",\"result\":1}",
+		"{\"id\":\"-\",\"result\":1}",
 	};
 	WORLD(w);
 
@@ -423,7 +446,8 @@ static void assert_refused(struct world *w, const struct elsewhere_call *call, i
 {
 	struct elsewhere_fault fault;
 
-	assert_int_equal(elsewhere_call(w->elsewhere, call, &w->now, &w->serial, &fault), ELSEWHERE_E_REFUSED);
+	assert_int_equal(elsewhere_call(w->elsewhere, call, &w->now, &w->serial, &fault),
+			 ELSEWHERE_E_REFUSED);
 	assert_int_equal(fault.code, code);
 	assert_true(fault.text[0] != '\0');
 }

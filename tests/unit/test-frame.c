@@ -194,7 +194,7 @@ static void test_encoding_is_for_good(void **state UNUSED)
 	struct buf log = BUF_NULL;
 
 	note_message(&log, SPAN("\x90"), 1);
-	note_message(&log, SPAN("["), 0);	/* 0x5b: a value of its own, no message: message.c's */
+	note_message(&log, SPAN("["), 0); /* 0x5b: a value of its own, no message: message.c's */
 	note_message(&log, SPAN("\x90"), 1);
 	assert_any_split(SPAN("\x90[\x90"), 1024, &log);
 	buf_clear(&log);

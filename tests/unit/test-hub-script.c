@@ -48,7 +48,8 @@ static void assert_refused(struct script *script, const char *text, const char *
 		fail_msg("%s: %s, and not: %s", text, why, reason);
 }
 
-static size_t happens(struct script *script, enum script_when when, const char *name, const char *client)
+static size_t happens(struct script *script, enum script_when when, const char *name,
+		      const char *client)
 {
 	const struct script_event event = { .when = when, .name = name, .client = client };
 	struct script_hits hits;
@@ -168,20 +169,39 @@ static void test_nonsense_is_refused_with_a_reason(void **state)
 	static const struct {
 		const char *line, *reason;
 	} lines[] = {
-		{ "hello", "begins with" }, { "on", "begins with on" }, { "on dinner do cut", "begins with on" },
-		{ "on post", "do ACTION" }, { "on post do", "action is missing" }, { "on post do fly", "no such action" },
-		{ "on post do swallow", "not possible here" }, { "on deliver do answer 200", "not possible here" },
-		{ "on deliver do delay", "more arguments" }, { "on deliver do delay 1s 2s", "that many" },
-		{ "on deliver do delay soon", "a time is" }, { "on deliver do delay 2h", "a time is" },
-		{ "on deliver 0 do swallow", "how often" }, { "on deliver 3-2 do swallow", "how often" },
-		{ "on deliver 0% do swallow", "how often" }, { "on deliver 101% do swallow", "how often" },
-		{ "on deliver 2x do swallow", "how often" }, { "on deliver client", "client takes" },
-		{ "on deliver do fragment 0", "at least" }, { "on deliver do data round", "data is" },
-		{ "on deliver do close 42", "close code" }, { "on post do answer 99", "status" },
-		{ "now", "action is missing" }, { "now swallow", "not possible" }, { "now clock 1h", "the clock" },
-		{ "now send 'x", "without its fellow" }, { "seed 0", "from 1 to 100000000" },
-		{ "seed", "one number" }, { "seed 7 8", "one number" }, { "seed 100000001", "from 1 to" }, { "rules now", "no arguments" },
-		{ "[1]", "array of strings" }, { "[\"now\"", "not a JSON" },
+		{ "hello", "begins with" },
+		{ "on", "begins with on" },
+		{ "on dinner do cut", "begins with on" },
+		{ "on post", "do ACTION" },
+		{ "on post do", "action is missing" },
+		{ "on post do fly", "no such action" },
+		{ "on post do swallow", "not possible here" },
+		{ "on deliver do answer 200", "not possible here" },
+		{ "on deliver do delay", "more arguments" },
+		{ "on deliver do delay 1s 2s", "that many" },
+		{ "on deliver do delay soon", "a time is" },
+		{ "on deliver do delay 2h", "a time is" },
+		{ "on deliver 0 do swallow", "how often" },
+		{ "on deliver 3-2 do swallow", "how often" },
+		{ "on deliver 0% do swallow", "how often" },
+		{ "on deliver 101% do swallow", "how often" },
+		{ "on deliver 2x do swallow", "how often" },
+		{ "on deliver client", "client takes" },
+		{ "on deliver do fragment 0", "at least" },
+		{ "on deliver do data round", "data is" },
+		{ "on deliver do close 42", "close code" },
+		{ "on post do answer 99", "status" },
+		{ "now", "action is missing" },
+		{ "now swallow", "not possible" },
+		{ "now clock 1h", "the clock" },
+		{ "now send 'x", "without its fellow" },
+		{ "seed 0", "from 1 to 100000000" },
+		{ "seed", "one number" },
+		{ "seed 7 8", "one number" },
+		{ "seed 100000001", "from 1 to" },
+		{ "rules now", "no arguments" },
+		{ "[1]", "array of strings" },
+		{ "[\"now\"", "not a JSON" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
@@ -235,11 +255,15 @@ static void assert_text(struct buf *out, const char *expected)
 static void test_names_stand_for_values(void **state UNUSED)
 {
 	const struct forms_values values = {
-		.event = span_str("e"), .channel = span_str("c"), .socket_id = span_str("1.2"), .data = span_str("{}"),
+		.event = span_str("e"),
+		.channel = span_str("c"),
+		.socket_id = span_str("1.2"),
+		.data = span_str("{}"),
 	};
 	struct buf out = BUF_NULL;
 
-	forms_expand("$event,$channel,$socket_id,$data,$fill(3),$$,$other,$fill(x)$", &values, &out);
+	forms_expand("$event,$channel,$socket_id,$data,$fill(3),$$,$other,$fill(x)$", &values,
+		     &out);
 	assert_text(&out, "e,c,1.2,{},xxx,$,$other,$fill(x)$");
 }
 
@@ -249,13 +273,19 @@ static void test_data_gets_another_form(void **state UNUSED)
 		const char *message, *expected;
 		enum forms_data form;
 	} cases[] = {
-		{ "{\"event\":\"e\",\"data\":\"{\\\"a\\\":1}\"}", "{\"event\":\"e\",\"data\":{\"a\":1}}", FORMS_OBJECT },
-		{ "{\"event\":\"e\",\"data\":{\"a\":1}}", "{\"event\":\"e\",\"data\":\"{\\\"a\\\":1}\"}", FORMS_STRING },
-		{ "{\"event\":\"e\",\"data\":\"x\"}", "{\"event\":\"e\",\"data\":[\"x\"]}", FORMS_ARRAY },
-		{ "{\"event\":\"e\",\"data\":\"x\"}", "{\"event\":\"e\",\"data\":1}", FORMS_NUMBER },
-		{ "{\"event\":\"e\",\"data\":\"x\"}", "{\"event\":\"e\",\"data\":null}", FORMS_NULL },
+		{ "{\"event\":\"e\",\"data\":\"{\\\"a\\\":1}\"}",
+		  "{\"event\":\"e\",\"data\":{\"a\":1}}", FORMS_OBJECT },
+		{ "{\"event\":\"e\",\"data\":{\"a\":1}}",
+		  "{\"event\":\"e\",\"data\":\"{\\\"a\\\":1}\"}", FORMS_STRING },
+		{ "{\"event\":\"e\",\"data\":\"x\"}", "{\"event\":\"e\",\"data\":[\"x\"]}",
+		  FORMS_ARRAY },
+		{ "{\"event\":\"e\",\"data\":\"x\"}", "{\"event\":\"e\",\"data\":1}",
+		  FORMS_NUMBER },
+		{ "{\"event\":\"e\",\"data\":\"x\"}", "{\"event\":\"e\",\"data\":null}",
+		  FORMS_NULL },
 		{ "{\"event\":\"e\",\"data\":\"x\"}", "{\"event\":\"e\"}", FORMS_ABSENT },
-		{ "{\"event\":\"e\",\"data\":\"x\"}", "{\"event\":\"e\",\"data\":\"\"}", FORMS_EMPTY },
+		{ "{\"event\":\"e\",\"data\":\"x\"}", "{\"event\":\"e\",\"data\":\"\"}",
+		  FORMS_EMPTY },
 		{ "no message", "no message", FORMS_OBJECT },
 	};
 

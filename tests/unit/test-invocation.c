@@ -22,7 +22,8 @@ static int make(const char *argument, const char *params, bool allow_dash, char 
 	void *value CLEANUP(cli_free) = NULL;
 	size_t value_len;
 
-	assert_int_equal(chapi_json_to_msgpack(params, strlen(params), &value, &value_len, NULL, 0), 0);
+	assert_int_equal(chapi_json_to_msgpack(params, strlen(params), &value, &value_len, NULL, 0),
+			 0);
 	return invocation_make_argv(arguments, value, value_len, allow_dash, ret_argv, fault, len);
 }
 
@@ -100,8 +101,10 @@ static const char *find(char **env, const char *name)
 static void test_environment(void **state)
 {
 	char *const own[] = {
-		(char *)"PATH=/bin", (char *)"PATHS=no", (char *)"SECRET=x", (char *)"CHAPI_ID=forged",
-		(char *)"LD_PRELOAD=x", (char *)"TZ=", (char *)"HOME", NULL,
+		(char *)"PATH=/bin",	(char *)"PATHS=no",
+		(char *)"SECRET=x",	(char *)"CHAPI_ID=forged",
+		(char *)"LD_PRELOAD=x", (char *)"TZ=",
+		(char *)"HOME",		NULL,
 	};
 	const struct invocation_call call = { "7", "f", "uid:0", "local", "/s", 250 };
 	const struct invocation_call endless = { "7", "f", "", "remote", "/s", -1 };

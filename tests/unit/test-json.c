@@ -199,7 +199,9 @@ static const struct valid valid[] = {
 	{ BYTES("[\"\\u200B\\u2064\\uFDD0\\uFFFE\"]"), 0 },
 	{ BYTES("[\"\\uD83F\\uDFFE\"]"), 0 },
 	{ BYTES("[\"\xe2\x82\xac\xf0\x9d\x84\x9e\"]"), 0 },
-	{ BYTES("[\"a\x7f""a\"]"), 0 },
+	{ BYTES("[\"a\x7f"
+		"a\"]"),
+	  0 },
 	{ BYTES("[\"\xef\xbb\xbf\"]"), 0 },
 	{ BYTES("{\"\\uD834\\uDD1E\":\"\\uD834\\uDD1E\"}"), 0 },
 };
@@ -687,7 +689,8 @@ static void test_read_raw_one_after_the_other(void **state UNUSED)
 
 static void test_members_of_an_object(void **state UNUSED)
 {
-	static const struct span object = BYTES("{ \"a\" : [1, 2] ,\"b\\n\":{\"c\":3}, \"\":null }");
+	static const struct span object =
+		BYTES("{ \"a\" : [1, 2] ,\"b\\n\":{\"c\":3}, \"\":null }");
 	struct json_reader r;
 	struct span key, value;
 
@@ -863,8 +866,15 @@ static void test_get_number(void **state UNUSED)
 		const char *text;
 		double v;
 	} cases[] = {
-		{ "0", 0 }, { "7", 7 }, { "-7", -7 }, { "1.5", 1.5 }, { "-1.5e3", -1500 },
-		{ "0.1", 0.1 }, { "1E2", 100 }, { "1e+2", 100 }, { "25e-2", 0.25 },
+		{ "0", 0 },
+		{ "7", 7 },
+		{ "-7", -7 },
+		{ "1.5", 1.5 },
+		{ "-1.5e3", -1500 },
+		{ "0.1", 0.1 },
+		{ "1E2", 100 },
+		{ "1e+2", 100 },
+		{ "25e-2", 0.25 },
 		{ "9007199254740993", 9007199254740992.0 },
 		{ "9007199254740993.0000000000000000000000000000000000001", 9007199254740994.0 },
 		{ "18446744073709551615", 18446744073709551615.0 },
@@ -872,12 +882,19 @@ static void test_get_number(void **state UNUSED)
 		{ "123456789012345678901234567890", 123456789012345678901234567890.0 },
 		{ "0.000000000000000000000000000000123456789012345678901234567890",
 		  0.000000000000000000000000000000123456789012345678901234567890 },
-		{ "1e22", 1e22 }, { "1e23", 1e23 }, { "9007199254740991e22", 9007199254740991e22 },
+		{ "1e22", 1e22 },
+		{ "1e23", 1e23 },
+		{ "9007199254740991e22", 9007199254740991e22 },
 		{ "9007199254740993e-22", 9007199254740993e-22 },
-		{ "1.7976931348623157e308", DBL_MAX }, { "1.7976931348623158e308", DBL_MAX },
-		{ "2.2250738585072014e-308", DBL_MIN }, { "2.2250738585072011e-308", 2.2250738585072011e-308 },
-		{ "5e-324", 5e-324 }, { "2.5e-324", 5e-324 }, { "2.4e-324", 0 },
-		{ "1e-99999999999999999999", 0 }, { "0e99999999999999999999", 0 },
+		{ "1.7976931348623157e308", DBL_MAX },
+		{ "1.7976931348623158e308", DBL_MAX },
+		{ "2.2250738585072014e-308", DBL_MIN },
+		{ "2.2250738585072011e-308", 2.2250738585072011e-308 },
+		{ "5e-324", 5e-324 },
+		{ "2.5e-324", 5e-324 },
+		{ "2.4e-324", 0 },
+		{ "1e-99999999999999999999", 0 },
+		{ "0e99999999999999999999", 0 },
 		{ "1000000000000000000000000000000000000000e-39", 1 },
 	};
 	double v;
@@ -894,7 +911,9 @@ static void test_get_number(void **state UNUSED)
 
 static void test_get_number_refuses(void **state UNUSED)
 {
-	static const char *const no_numbers[] = { "", "\"1\"", "null", "+1", ".5", "[1]", "Infinity" };
+	static const char *const no_numbers[] = {
+		"", "\"1\"", "null", "+1", ".5", "[1]", "Infinity"
+	};
 	static const char *const bad[] = { "-", "01", "1.", "1e", "1e400", "-1e400", "1.8e308" };
 	double v = 7;
 
@@ -979,7 +998,8 @@ static void test_number_random_text_as_jansson(void **state UNUSED)
 		put_digits(&text, 1 + random_length());
 		if (random_below(2))
 			buf_printf(&text, "%c%s%zu", random_below(2) ? 'e' : 'E',
-				   &"-\0+"[2 * random_below(2)], random_below(random_below(2) ? 30 : 400));
+				   &"-\0+"[2 * random_below(2)],
+				   random_below(random_below(2) ? 30 : 400));
 		buf_put_byte(&text, '\0');
 		assert_number_as_jansson((const char *)text.p);
 		buf_deinit(&text);
@@ -1188,7 +1208,8 @@ static void test_format_double_is_the_shortest_that_reads_back(void **state UNUS
 
 static void test_number_does_not_depend_on_the_locale(void **state UNUSED)
 {
-	static const char *const with_comma[] = { "de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "de_DE" };
+	static const char *const with_comma[] = { "de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8",
+						  "de_DE" };
 	size_t i = 0;
 	double v = 0;
 
@@ -1359,11 +1380,14 @@ static void test_clean_run_ends_at_every_position(void **state UNUSED)
 		struct span stop;
 		bool clean;
 	} stops[] = {
-		{ BYTES("\""), false }, { BYTES("\\"), false }, { BYTES("\n"), false }, { BYTES("\0"), false },
-		{ BYTES("\x1f"), false }, { BYTES("\x80"), false }, { BYTES("\xff"), false },
-		{ BYTES("\xe2\x82"), false }, { BYTES(" "), true }, { BYTES("!"), true }, { BYTES("#"), true },
-		{ BYTES("["), true }, { BYTES("]"), true }, { BYTES("\x7f"), true }, { BYTES("\xc3\xa9"), true },
-		{ BYTES("\xf0\x9d\x84\x9e"), true },
+		{ BYTES("\""), false },	     { BYTES("\\"), false },
+		{ BYTES("\n"), false },	     { BYTES("\0"), false },
+		{ BYTES("\x1f"), false },    { BYTES("\x80"), false },
+		{ BYTES("\xff"), false },    { BYTES("\xe2\x82"), false },
+		{ BYTES(" "), true },	     { BYTES("!"), true },
+		{ BYTES("#"), true },	     { BYTES("["), true },
+		{ BYTES("]"), true },	     { BYTES("\x7f"), true },
+		{ BYTES("\xc3\xa9"), true }, { BYTES("\xf0\x9d\x84\x9e"), true },
 	};
 	uint8_t text[48];
 

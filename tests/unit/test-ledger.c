@@ -40,7 +40,9 @@ static void world_init(struct world *w)
 	snprintf(w->dir, sizeof(w->dir), "%s/state/chapi", w->folder);
 	snprintf(w->file, sizeof(w->file), "%s/budget-gw", w->dir);
 	w->base = event_base_new();
-	w->config = (struct ledger_config){ .dir = w->dir, .name = "gw", .limit = 100, .write_ms = 3600000 };
+	w->config = (struct ledger_config){
+		.dir = w->dir, .name = "gw", .limit = 100, .write_ms = 3600000
+	};
 	w->log = tmpfile();
 	w->saved_stderr = dup(STDERR_FILENO);
 	assert_true(w->base && w->log && w->saved_stderr >= 0);
@@ -135,7 +137,7 @@ static void test_it_is_written_in_time_and_only_when_there_is_news(void **state 
 
 	w.config.write_ms = 1;
 	start(&w);
-	assert_int_equal(event_base_loop(w.base, EVLOOP_ONCE), 1);	/* no timer: nothing to write */
+	assert_int_equal(event_base_loop(w.base, EVLOOP_ONCE), 1); /* no timer: nothing to write */
 	publish(&w, 7);
 	assert_int_equal(event_base_loop(w.base, EVLOOP_ONCE), 0);
 	assert_int_equal(unlink(w.file), 0);
@@ -166,7 +168,10 @@ static void test_damaged_file_is_said_and_replaced(void **state UNUSED)
 	start(&w);
 	put_file(&w, "chapi-budget 1\ntoday 207");
 	start(&w);
-	assert_int_equal(times_logged(&w, "budget-gw is damaged; the messages of the day are counted from 0"), 1);
+	assert_int_equal(
+		times_logged(&w,
+			     "budget-gw is damaged; the messages of the day are counted from 0"),
+		1);
 	publish(&w, 7);
 	start(&w);
 	assert_int_equal(messages(&w), 7);
@@ -235,7 +240,8 @@ static void test_file_that_cannot_be_read_is_said(void **state UNUSED)
 	start(&w);
 	assert_int_equal(mkdir(w.file, 0700), 0);
 	start(&w);
-	assert_int_equal(times_logged(&w, "budget-gw cannot be read: Is a directory; the messages"), 1);
+	assert_int_equal(times_logged(&w, "budget-gw cannot be read: Is a directory; the messages"),
+			 1);
 	publish(&w, 7);
 	assert_int_equal(messages(&w), 7);
 	w.ledger = ledger_free(w.ledger);
@@ -249,8 +255,11 @@ static void test_no_place_is_said_once_and_counting_goes_on(void **state UNUSED)
 	w.config.dir = "/proc/nowhere";
 	w.config.write_ms = 1;
 	start(&w);
-	assert_int_equal(times_logged(&w, "/proc/nowhere: No such file or directory; the messages of the day are "
-				      "counted in memory only"), 1);
+	assert_int_equal(
+		times_logged(
+			&w, "/proc/nowhere: No such file or directory; the messages of the day are "
+			    "counted in memory only"),
+		1);
 	for (int i = 0; i < 3; i++) {
 		publish(&w, 1);
 		assert_int_equal(event_base_loop(w.base, EVLOOP_ONCE), 0);
@@ -268,7 +277,11 @@ static void test_no_dir_at_all_counts_in_memory(void **state UNUSED)
 	start(&w);
 	publish(&w, 7);
 	assert_int_equal(messages(&w), 7);
-	assert_int_equal(times_logged(&w, "state_dir: none is set; the messages of the day are counted in memory only"), 1);
+	assert_int_equal(
+		times_logged(
+			&w,
+			"state_dir: none is set; the messages of the day are counted in memory only"),
+		1);
 }
 
 static void test_a_place_that_comes_back_is_used(void **state UNUSED)
@@ -317,7 +330,9 @@ static void test_warnings_are_once_a_day_over_a_restart(void **state UNUSED)
 	publish(&w, 1);
 	start(&w);
 	publish(&w, 1);
-	assert_int_equal(times_logged(&w, "80 % of the day's messages are used: 80 of 100 (daily_messages)"), 1);
+	assert_int_equal(
+		times_logged(&w, "80 % of the day's messages are used: 80 of 100 (daily_messages)"),
+		1);
 	assert_false(ledger_is_low(w.ledger, NOON));
 	publish(&w, 14);
 	publish(&w, 1);

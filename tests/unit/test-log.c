@@ -384,7 +384,8 @@ static void test_log_count_has_the_level_of_its_line(void **state UNUSED)
 		write_many("a", 2);
 		log_info("hub", "b");
 	});
-	assert_string_equal(text, "<4>hub: a\n<4>log: the line before came 1 more time\n<6>hub: b\n");
+	assert_string_equal(text,
+			    "<4>hub: a\n<4>log: the line before came 1 more time\n<6>hub: b\n");
 }
 
 static void test_log_that_is_opened_again_has_no_last_line(void **state UNUSED)

@@ -407,7 +407,8 @@ static void test_put_result_head(void **state UNUSED)
 static void test_put_and_parse_any_id(void **state UNUSED)
 {
 	static const uint32_t ids[] = {
-		0, 1, 127, 128, 255, 256, 65535, 65536, INT32_MAX, (uint32_t)INT32_MAX + 1, UINT32_MAX,
+		0,	    1, 127, 128, 255, 256, 65535, 65536, INT32_MAX, (uint32_t)INT32_MAX + 1,
+		UINT32_MAX,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {

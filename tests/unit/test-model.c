@@ -1035,17 +1035,21 @@ static void put_holders(struct buf *b, const struct name *name, const struct hol
 			unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)
-		buf_printf(b, "{\"caller\":\"uid:%d\",\"client\":\"\",\"state\":\"%s\",\"running\":%u},",
-			   h[i].party, state_text(name, &h[i]), running_of_holder(h[i].instance));
+		buf_printf(
+			b,
+			"{\"caller\":\"uid:%d\",\"client\":\"\",\"state\":\"%s\",\"running\":%u},",
+			h[i].party, state_text(name, &h[i]), running_of_holder(h[i].instance));
 }
 
 /* What "describe" has to have in it. */
 static void put_expected(struct buf *b, const struct name *name)
 {
-	buf_printf(b, "\"running\":%u,\"queued\":%u;\"standbys\":%u;\"state\":\"%s\",\"policy\":\"%s\";"
-		   "\"providers\":%u;\"holders\":[", running_of_name(name->instance), name->n_queued,
-		   name->n_standbys, name_state_text(name),
-		   policies[name->holders[0].options.policy], name->n_holders);
+	buf_printf(
+		b,
+		"\"running\":%u,\"queued\":%u;\"standbys\":%u;\"state\":\"%s\",\"policy\":\"%s\";"
+		"\"providers\":%u;\"holders\":[",
+		running_of_name(name->instance), name->n_queued, name->n_standbys,
+		name_state_text(name), policies[name->holders[0].options.policy], name->n_holders);
 	put_holders(b, name, name->holders, name->n_holders);
 	put_holders(b, name, name->standbys, name->n_standbys);
 	buf_truncate(b, b->len - 1);
@@ -1253,9 +1257,11 @@ static struct options random_options(void)
 
 static void options_text(char *ret, size_t len, int name, const struct options *o)
 {
-	snprintf(ret, len, "[\"n%d\",{\"policy\":\"%s\",\"concurrency\":%u,\"queue\":%u,\"timeout_ms\":%u,"
-		 "\"visibility\":\"%s\",\"params\":{\"type\":%s}}]", name, policies[o->policy],
-		 o->concurrency, o->queue, o->timeout_ms, o->local ? "local" : "remote",
+	snprintf(ret, len,
+		 "[\"n%d\",{\"policy\":\"%s\",\"concurrency\":%u,\"queue\":%u,\"timeout_ms\":%u,"
+		 "\"visibility\":\"%s\",\"params\":{\"type\":%s}}]",
+		 name, policies[o->policy], o->concurrency, o->queue, o->timeout_ms,
+		 o->local ? "local" : "remote",
 		 o->picky ? "\"string\"" : "[\"integer\",\"string\"]");
 }
 

@@ -720,7 +720,8 @@ static void test_peek_of_every_first_byte(void **state UNUSED)
 
 	for (unsigned int c = 0, i = 0; c < 256; c++) {
 		uint8_t bytes[2] = { (uint8_t)c, 0x80 };
-		struct mp_reader r = mp_reader(span_of(bytes, 2)), alone = mp_reader(span_of(bytes, 1));
+		struct mp_reader r = mp_reader(span_of(bytes, 2)),
+				 alone = mp_reader(span_of(bytes, 1));
 
 		i += c > ranges[i].last;
 		assert_int_equal(mp_peek(&r), ranges[i].type);

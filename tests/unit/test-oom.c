@@ -14,7 +14,8 @@
 #include <stdio.h>
 
 #if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+	__has_feature(memory_sanitizer)
 #define SANITIZED
 #endif
 #endif
@@ -111,8 +112,13 @@ REPLACED void free(void *p)
 }
 
 /* An expression of the library's. */
-#define LIB(expression) \
-	({ memory.armed = true; __typeof__(expression) result_ = (expression); memory.armed = false; result_; })
+#define LIB(expression)                                                                            \
+	({                                                                                         \
+		memory.armed = true;                                                               \
+		__typeof__(expression) result_ = (expression);                                     \
+		memory.armed = false;                                                              \
+		result_;                                                                           \
+	})
 
 /* ---- the gateway ---- */
 
@@ -260,8 +266,8 @@ static void on_event(chapi_conn *conn, const void *event, size_t len, void *data
 	((struct world *)data)->n_events++;
 }
 
-static void on_name(chapi_conn *conn, enum chapi_name_change change, const char *name, const char *reason,
-		    void *data)
+static void on_name(chapi_conn *conn, enum chapi_name_change change, const char *name,
+		    const char *reason, void *data)
 {
 	(void)conn, (void)change, (void)name, (void)reason;
 	((struct world *)data)->n_names++;
@@ -273,7 +279,8 @@ static void on_change(chapi_conn *conn, const struct chapi_change *change, void 
 
 	(void)conn;
 	w->n_connected += change->kind == CHAPI_CONNECTED;
-	w->n_restored += change->kind == CHAPI_NAME_RESTORED || change->kind == CHAPI_MONITOR_RESTORED;
+	w->n_restored +=
+		change->kind == CHAPI_NAME_RESTORED || change->kind == CHAPI_MONITOR_RESTORED;
 }
 
 /* ---- the scenario, in parts; each returns false when the program would give up ---- */
@@ -316,8 +323,9 @@ static bool ask(struct world *w)
 
 static bool call(struct world *w)
 {
-	const struct chapi_call_options o = { .size = sizeof(o), .id = "label", .progress = on_progress,
-					      .progress_data = w };
+	const struct chapi_call_options o = {
+		.size = sizeof(o), .id = "label", .progress = on_progress, .progress_data = w
+	};
 	char text[64];
 	uint32_t id;
 	int r;

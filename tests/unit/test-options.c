@@ -99,8 +99,10 @@ static void test_options_of_every_type(void **state UNUSED)
 {
 	READING(r);
 
-	read_good(&r, "{\"flag\":false,\"number\":42,\"text\":\"Z\\u00fcri\",\"label\":\"a b~\",\"choice\":\"green\","
-		      "\"texts\":[\"x\",\"\"],\"raw\":{\"a\":[1,null]}}");
+	read_good(
+		&r,
+		"{\"flag\":false,\"number\":42,\"text\":\"Z\\u00fcri\",\"label\":\"a b~\",\"choice\":\"green\","
+		"\"texts\":[\"x\",\"\"],\"raw\":{\"a\":[1,null]}}");
 	assert_false(r.settings.flag);
 	assert_int_equal(r.settings.number, 42);
 	assert_true(span_is(r.settings.text, "Z\xc3\xbcri"));
@@ -127,7 +129,9 @@ static void test_options_not_there_keep_their_defaults(void **state UNUSED)
 
 	read_good(&r, "{}");
 	assert_defaults(&r.settings);
-	read_good(&r, "{\"Flag\":false,\"numbe\":1,\"number2\":1,\"\":[[]],\"other\":{\"flag\":false}}");
+	read_good(
+		&r,
+		"{\"Flag\":false,\"numbe\":1,\"number2\":1,\"\":[[]],\"other\":{\"flag\":false}}");
 	assert_defaults(&r.settings);
 }
 
@@ -183,7 +187,8 @@ static void test_options_texts_to_their_limits(void **state UNUSED)
 	char json[200];
 	READING(r);
 
-	snprintf(json, sizeof(json), "{\"texts\":[\"%064d\"],\"text\":\"123456\",\"label\":\"\"}", 1);
+	snprintf(json, sizeof(json), "{\"texts\":[\"%064d\"],\"text\":\"123456\",\"label\":\"\"}",
+		 1);
 	read_good(&r, json);
 	assert_int_equal(r.settings.text.len, 6);
 	assert_non_null(r.settings.label.p);
@@ -239,10 +244,11 @@ static void test_options_wrong_number(void **state UNUSED)
 		"18446744073709551615", "-9223372036854775808", NULL,
 	};
 
-	assert_each_refused("number", values, "option 'number' must be a whole number from -5 to 100");
+	assert_each_refused("number", values,
+			    "option 'number' must be a whole number from -5 to 100");
 	assert_refused_bytes(span_of("\x81\xa6number\xcb\x7f\xf8\0\0\0\0\0\0", 17),	/* NaN */
 			     "option 'number' must be a whole number from -5 to 100");
-	assert_refused_bytes(span_of("\x81\xa6number\xcb\x7f\xf0\0\0\0\0\0\0", 17),	/* infinite */
+	assert_refused_bytes(span_of("\x81\xa6number\xcb\x7f\xf0\0\0\0\0\0\0", 17), /* infinite */
 			     "option 'number' must be a whole number from -5 to 100");
 }
 
@@ -295,7 +301,8 @@ static void test_options_wrong_texts(void **state UNUSED)
 
 static void test_options_first_fault_counts(void **state UNUSED)
 {
-	assert_refused("{\"x\":1,\"choice\":5,\"flag\":5}", "option 'choice' must be one of: red green blue");
+	assert_refused("{\"x\":1,\"choice\":5,\"flag\":5}",
+		       "option 'choice' must be one of: red green blue");
 }
 
 int main(void)

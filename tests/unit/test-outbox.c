@@ -174,7 +174,9 @@ static void assert_takes_nothing(struct world *w)
 
 static struct verdict_answer status_answer(unsigned int status, const char *body)
 {
-	return (struct verdict_answer){ .status = status, .body = span_str(body), .unix_s = UNIX_S };
+	return (struct verdict_answer){ .status = status,
+					.body = span_str(body),
+					.unix_s = UNIX_S };
 }
 
 /* The answer to the request that was taken first. */
@@ -247,7 +249,8 @@ static void assert_empty(const struct world *w)
 }
 
 /* The pause before the next try. */
-static void assert_pauses(const struct world *w, enum outbox_pause pause, uint64_t least, uint64_t most)
+static void assert_pauses(const struct world *w, enum outbox_pause pause, uint64_t least,
+			  uint64_t most)
 {
 	struct outbox_status status = status_of(w);
 
@@ -301,10 +304,11 @@ static void test_what_waits_together_goes_together_in_order(void **state UNUSED)
 	add_all(&w, "abc");
 	assert_takes(&w, "abc");
 	assert_true(outbox_request_is_batch(w.requests[0]));
-	assert_string_equal((const char *)buf_data(&w.body),
-			    "{\"batch\":[{\"name\":\"response\",\"channel\":\"private-x\",\"data\":\"a\"},"
-			    "{\"name\":\"response\",\"channel\":\"private-x\",\"data\":\"b\"},"
-			    "{\"name\":\"response\",\"channel\":\"private-x\",\"data\":\"c\"}]}");
+	assert_string_equal(
+		(const char *)buf_data(&w.body),
+		"{\"batch\":[{\"name\":\"response\",\"channel\":\"private-x\",\"data\":\"a\"},"
+		"{\"name\":\"response\",\"channel\":\"private-x\",\"data\":\"b\"},"
+		"{\"name\":\"response\",\"channel\":\"private-x\",\"data\":\"c\"}]}");
 	answer(&w, 200, "{\"batch\":[{},{},{}]}");
 	assert_ended(&w, "abc", "");
 	assert_empty(&w);
@@ -587,8 +591,17 @@ static void check_taken(unsigned int status, const char *body)
 static void test_200_is_taken(void **state UNUSED)
 {
 	static const char *const bodies[] = {
-		"{}", "{\"ok\":true}", "", "ok", "{\"channels\":{\"private-x\":{}}}", "{\"batch\":{}}", "[1]", "{\"a\":",
-		"{\"error\":null}", "{\"code\":200}", "{\"code\":\"x\"}",
+		"{}",
+		"{\"ok\":true}",
+		"",
+		"ok",
+		"{\"channels\":{\"private-x\":{}}}",
+		"{\"batch\":{}}",
+		"[1]",
+		"{\"a\":",
+		"{\"error\":null}",
+		"{\"code\":200}",
+		"{\"code\":\"x\"}",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++)
@@ -602,7 +615,8 @@ static void test_202_is_taken(void **state UNUSED)
 
 /* ---- the table: what is final ----------------------------------------------------------------- */
 
-static void check_final(unsigned int status, const char *body, unsigned int meant, const char *words)
+static void check_final(unsigned int status, const char *body, unsigned int meant,
+			const char *words)
 {
 	WORLD(w);
 
@@ -624,14 +638,18 @@ static void check_final(unsigned int status, const char *body, unsigned int mean
 
 static void test_400_is_final(void **state UNUSED)
 {
-	check_final(400, "Unknown auth_key", 400, "status 400, the hub refused the request, the key may be of "
+	check_final(400, "Unknown auth_key", 400,
+		    "status 400, the hub refused the request, the key may be of "
 		    "another app or cluster (it says: Unknown auth_key)");
 }
 
 static void test_401_of_the_signature_is_final(void **state UNUSED)
 {
-	check_final(401, "Invalid signature: you should have sent HmacSHA256Hex(\"POST\\n/apps/1/events\\n"
-		    "auth_key=k&auth_timestamp=1700000000&auth_version=1.0\")", 401, "secret_file");
+	check_final(
+		401,
+		"Invalid signature: you should have sent HmacSHA256Hex(\"POST\\n/apps/1/events\\n"
+		"auth_key=k&auth_timestamp=1700000000&auth_version=1.0\")",
+		401, "secret_file");
 }
 
 /* What refused it is no hub, and may take others. */
@@ -652,8 +670,8 @@ static void test_407_is_final(void **state UNUSED)
 
 static void test_413_is_final_and_told(void **state UNUSED)
 {
-	check_final(413, "The data content of this event exceeds the allowed maximum (10240 bytes)", 413,
-		    "too large");
+	check_final(413, "The data content of this event exceeds the allowed maximum (10240 bytes)",
+		    413, "too large");
 }
 
 static void test_422_is_final(void **state UNUSED)
@@ -670,7 +688,8 @@ static void test_3xx_is_final(void **state UNUSED)
 
 static void test_other_4xx_is_final(void **state UNUSED)
 {
-	check_final(418, "I am a teapot", 418, "status 418, the hub refused the event (it says: I am a teapot)");
+	check_final(418, "I am a teapot", 418,
+		    "status 418, the hub refused the event (it says: I am a teapot)");
 }
 
 static void test_200_with_an_error_in_its_body_is_what_the_body_says(void **state UNUSED)
@@ -678,7 +697,8 @@ static void test_200_with_an_error_in_its_body_is_what_the_body_says(void **stat
 	check_final(200, "{\"error\":\"The payload is too big\",\"code\":413}", 413, "too large");
 	check_final(200, "{\"code\":400}", 400, "status 400");
 	check_final(200, "{\"error\":\"no such app\"}", 200, "no such app");
-	check_final(202, "{\"status\":404,\"error\":\"unknown app\",\"code\":\"E_APP\"}", 404, "unknown app");
+	check_final(202, "{\"status\":404,\"error\":\"unknown app\",\"code\":\"E_APP\"}", 404,
+		    "unknown app");
 }
 
 static void test_page_is_not_quoted(void **state UNUSED)
@@ -712,7 +732,8 @@ static void test_words_of_the_hub_become_one_line_and_are_cut(void **state UNUSE
 /* ---- the table: what is sent again ------------------------------------------------------------ */
 
 /* First with an id, then without: which of the two come again? */
-static void check_again(const struct verdict_answer *a, uint64_t least, uint64_t most, bool also_without)
+static void check_again(const struct verdict_answer *a, uint64_t least, uint64_t most,
+			bool also_without)
 {
 	WORLD(w);
 
@@ -1153,8 +1174,9 @@ static void test_quota_is_tried_at_once_on_demand(void **state UNUSED)
 
 /* ---- the table: the clock ----------------------------------------------------------------------- */
 
-static const char too_old[] = "Timestamp expired: Given timestamp (2023-11-14T22:13:20Z) not within 600s of "
-			      "server time (2023-11-14T23:13:20Z)";
+static const char too_old[] =
+	"Timestamp expired: Given timestamp (2023-11-14T22:13:20Z) not within 600s of "
+	"server time (2023-11-14T23:13:20Z)";
 
 static struct verdict_answer clock_answer(const char *text, int64_t date)
 {
@@ -1255,7 +1277,8 @@ int main(void)
 		cmocka_unit_test(test_batch_of_one_is_none),
 		cmocka_unit_test(test_batch_keeps_below_the_size_of_a_request),
 		cmocka_unit_test(test_event_larger_than_a_request_is_tried_alone),
-		cmocka_unit_test(test_connections_are_limited_and_what_waits_meanwhile_goes_together),
+		cmocka_unit_test(
+			test_connections_are_limited_and_what_waits_meanwhile_goes_together),
 		cmocka_unit_test(test_own_connection_is_excluded_by_its_present_id),
 		cmocka_unit_test(test_one_without_id_makes_its_request_one_for_once),
 		cmocka_unit_test(test_queue_is_bounded_by_bytes),

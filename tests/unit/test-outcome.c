@@ -22,14 +22,17 @@ static const uint64_t seed[4] = { 1, 2, 3, 4 };
 
 static struct outcomes *make(size_t n_max, size_t bytes_max)
 {
-	const struct outcomes_limits limits = { .n_max = n_max, .keep_ms = KEEP, .bytes_max = bytes_max };
+	const struct outcomes_limits limits = { .n_max = n_max,
+						.keep_ms = KEEP,
+						.bytes_max = bytes_max };
 	struct outcomes *o;
 
 	assert_int_equal(outcomes_new(&limits, seed, &o), 0);
 	return o;
 }
 
-static struct outcome_key key_of(struct outcomes *o, const char *id, const char *api, const char *params)
+static struct outcome_key key_of(struct outcomes *o, const char *id, const char *api,
+				 const char *params)
 {
 	return outcomes_key(o, span_str(id), span_str(api), span_str(params));
 }
@@ -64,7 +67,8 @@ static struct outcome *begin(struct outcomes *o, const char *id, uint64_t now_ms
 	return outcome;
 }
 
-static void end(struct outcomes *o, struct outcome *outcome, enum chapi_ran ran, const char *answer, uint64_t now_ms)
+static void end(struct outcomes *o, struct outcome *outcome, enum chapi_ran ran, const char *answer,
+		uint64_t now_ms)
 {
 	outcomes_end(o, outcome, ran, span_str(CHANNEL), span_str(answer), now_ms);
 }

@@ -54,7 +54,8 @@ static void test_small_record_is_one_part_of_its_text(void **state UNUSED)
 	assert_int_equal(parts.n, 1);
 	parts_put(&parts, 0, &out);
 	buf_put_byte(&out, '\0');
-	assert_string_equal((const char *)buf_data(&out), "{\"id\":\"x\\\"y\",\"part\":0,\"parts\":1,\"sha256\":\"" DIGEST
+	assert_string_equal((const char *)buf_data(&out),
+			    "{\"id\":\"x\\\"y\",\"part\":0,\"parts\":1,\"sha256\":\"" DIGEST
 			    "\",\"encoding\":\"json\",\"data\":\"" SLICE "\"}");
 }
 
@@ -96,7 +97,8 @@ static void test_room_for_nothing_is_too_little(void **state UNUSED)
 {
 	CLEANUP(parts_deinit) struct parts parts = PARTS_NULL;
 
-	assert_int_equal(parts_split(span_str("x"), span_str(RECORD), 100, &parts), PARTS_E_TOO_LARGE);
+	assert_int_equal(parts_split(span_str("x"), span_str(RECORD), 100, &parts),
+			 PARTS_E_TOO_LARGE);
 }
 
 static void test_more_parts_than_there_may_be_are_too_many(void **state UNUSED)
@@ -111,7 +113,8 @@ static void test_more_parts_than_there_may_be_are_too_many(void **state UNUSED)
 
 		assert_true(r == PARTS_E_TOO_LARGE || (r == 0 && some.n <= PARTS_MAX));
 	}
-	assert_int_equal(parts_split(span_str("x"), buf_span(&record), 130, &parts), PARTS_E_TOO_LARGE);
+	assert_int_equal(parts_split(span_str("x"), buf_span(&record), 130, &parts),
+			 PARTS_E_TOO_LARGE);
 }
 
 /* ---- in --------------------------------------------------------------------------------- */
@@ -120,8 +123,12 @@ static void test_part_is_read(void **state UNUSED)
 {
 	struct part part;
 
-	assert_int_equal(parse(" {\"more\":[{}],\"data\":\"" SLICE "\",\"encoding\":\"zlib\",\"id\":\"a b\","
-			       "\"to\":\"pi\",\"retry\":\"00ff\",\"retry_ms\":2.5,\"parts\":16384,\"part\":16383,\"sha256\":\"" DIGEST "\"} ", &part), 0);
+	assert_int_equal(
+		parse(" {\"more\":[{}],\"data\":\"" SLICE "\",\"encoding\":\"zlib\",\"id\":\"a b\","
+		      "\"to\":\"pi\",\"retry\":\"00ff\",\"retry_ms\":2.5,\"parts\":16384,\"part\":16383,\"sha256\":\"" DIGEST
+		      "\"} ",
+		      &part),
+		0);
 	assert_true(span_is(buf_span(&part.id), "a b"));
 	assert_true(span_is(buf_span(&part.to), "pi"));
 	assert_true(part.has_retry);
@@ -136,8 +143,9 @@ static void test_part_is_read(void **state UNUSED)
 	part_deinit(&part);
 }
 
-#define TEXT_OF(id, index, n, digest, encoding, data) "{\"id\":" id ",\"part\":" index ",\"parts\":" n \
-	",\"sha256\":" digest ",\"encoding\":" encoding ",\"data\":" data "}"
+#define TEXT_OF(id, index, n, digest, encoding, data)                                              \
+	"{\"id\":" id ",\"part\":" index ",\"parts\":" n ",\"sha256\":" digest                     \
+	",\"encoding\":" encoding ",\"data\":" data "}"
 #define ID "\"x\""
 #define HASH "\"" DIGEST "\""
 #define JSON "\"json\""
@@ -146,11 +154,16 @@ static void test_part_is_read(void **state UNUSED)
 static void test_what_is_no_part(void **state UNUSED)
 {
 	static const char *const texts[] = {
-		"", "[]", "7", "{}", "{\"id\":\"x\"}",
+		"",
+		"[]",
+		"7",
+		"{}",
+		"{\"id\":\"x\"}",
 		TEXT_OF("7", "0", "1", HASH, JSON, DATA),
 		TEXT_OF("\"\"", "0", "1", HASH, JSON, DATA),
 		TEXT_OF("\"\\n\"", "0", "1", HASH, JSON, DATA),
-		TEXT_OF("\"aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff12345\"", "0", "1", HASH, JSON, DATA),
+		TEXT_OF("\"aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff12345\"",
+			"0", "1", HASH, JSON, DATA),
 		TEXT_OF(ID, "1", "1", HASH, JSON, DATA),
 		TEXT_OF(ID, "0", "0", HASH, JSON, DATA),
 		TEXT_OF(ID, "-1", "1", HASH, JSON, DATA),
@@ -178,8 +191,13 @@ static void test_last_of_two_equal_fields_counts(void **state UNUSED)
 {
 	struct part part;
 
-	assert_int_equal(parse("{\"data\":\"AAAA\",\"id\":\"y\"," "\"part\":0,\"parts\":1,\"sha256\":" HASH
-			       ",\"encoding\":\"zlib\",\"encoding\":\"json\",\"id\":\"x\",\"data\":" DATA "}", &part), 0);
+	assert_int_equal(
+		parse("{\"data\":\"AAAA\",\"id\":\"y\","
+		      "\"part\":0,\"parts\":1,\"sha256\":" HASH
+		      ",\"encoding\":\"zlib\",\"encoding\":\"json\",\"id\":\"x\",\"data\":" DATA
+		      "}",
+		      &part),
+		0);
 	assert_true(span_is(buf_span(&part.id), "x"));
 	assert_false(part.deflated);
 	assert_true(span_is(buf_span(&part.slice), RECORD));
@@ -231,7 +249,9 @@ static void test_what_cannot_be_inflated(void **state UNUSED)
 	assert_int_equal(join(span_str(RECORD), true, 1000, &out), PARTS_E_BAD);
 	assert_int_equal(join(span_of("", 0), true, 1000, &out), PARTS_E_BAD);
 	for (size_t cut = 1; cut < packed.len; cut++)
-		assert_int_equal(join(span_of(buf_data(&packed), packed.len - cut), true, 1000, &out), PARTS_E_BAD);
+		assert_int_equal(
+			join(span_of(buf_data(&packed), packed.len - cut), true, 1000, &out),
+			PARTS_E_BAD);
 	buf_put_byte(&packed, 'x');
 	assert_int_equal(join(buf_span(&packed), true, 1000, &out), PARTS_E_BAD);
 	assert_int_equal(out.len, 0);

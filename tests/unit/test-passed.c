@@ -62,7 +62,7 @@ static void hand_over(int fd)
 
 static int listening(int type)
 {
-	const struct sockaddr_un any = { .sun_family = AF_UNIX };	/* the system chooses a name */
+	const struct sockaddr_un any = { .sun_family = AF_UNIX }; /* the system chooses a name */
 	int fd = socket(AF_UNIX, type, 0);
 
 	assert_int_equal(bind(fd, (const struct sockaddr *)&any, sizeof(any.sun_family)), 0);

@@ -143,9 +143,17 @@ static void test_connection_that_ends_meanwhile_ends_the_wait(void **state UNUSE
 static void test_events_of_others_are_no_proof(void **state UNUSED)
 {
 	static const char *const others[] = {
-		"", "x", "{}", "[]", "{\"instance\":\"abd\",\"number\":1}", "{\"instance\":\"abc\"}", "{\"number\":1}",
-		"{\"instance\":\"abc\",\"number\":0}", "{\"instance\":\"abc\",\"number\":\"1\"}",
-		"{\"instance\":5,\"number\":1}", "{\"instance\":\"abc\",\"number\":1}}",
+		"",
+		"x",
+		"{}",
+		"[]",
+		"{\"instance\":\"abd\",\"number\":1}",
+		"{\"instance\":\"abc\"}",
+		"{\"number\":1}",
+		"{\"instance\":\"abc\",\"number\":0}",
+		"{\"instance\":\"abc\",\"number\":\"1\"}",
+		"{\"instance\":5,\"number\":1}",
+		"{\"instance\":\"abc\",\"number\":1}}",
 	};
 	struct proof p = sent_proof();
 

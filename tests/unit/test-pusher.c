@@ -57,13 +57,15 @@ static void assert_bad(const char *text)
 
 static void test_frame_with_data_as_string(void **state UNUSED)
 {
-	assert_frame("{\"event\":\"e\",\"channel\":\"c\",\"data\":\"{\\\"a\\\":1}\"}", "e", "c", "{\"a\":1}");
+	assert_frame("{\"event\":\"e\",\"channel\":\"c\",\"data\":\"{\\\"a\\\":1}\"}", "e", "c",
+		     "{\"a\":1}");
 }
 
 static void test_frame_with_data_as_object_keeps_its_text(void **state UNUSED)
 {
-	assert_frame("{\"event\":\"e\",\"channel\":\"c\",\"data\": {\"a\": 18446744073709551615, \"b\":0.10} }", "e",
-		     "c", "{\"a\": 18446744073709551615, \"b\":0.10}");
+	assert_frame(
+		"{\"event\":\"e\",\"channel\":\"c\",\"data\": {\"a\": 18446744073709551615, \"b\":0.10} }",
+		"e", "c", "{\"a\": 18446744073709551615, \"b\":0.10}");
 }
 
 static void test_frame_with_data_of_other_types(void **state UNUSED)
@@ -82,7 +84,8 @@ static void test_frame_without_data(void **state UNUSED)
 
 static void test_frame_with_an_integer_beyond_int64_is_not_lost(void **state UNUSED)
 {
-	assert_frame("{\"event\":\"e\",\"serial\":99999999999999999999999,\"data\":\"x\"}", "e", "", "x");
+	assert_frame("{\"event\":\"e\",\"serial\":99999999999999999999999,\"data\":\"x\"}", "e", "",
+		     "x");
 }
 
 static void test_frame_with_nul_in_data(void **state UNUSED)
@@ -90,31 +93,38 @@ static void test_frame_with_nul_in_data(void **state UNUSED)
 	CLEANUP(pusher_frame_deinit) struct pusher_frame frame = PUSHER_FRAME_NULL;
 	const char *why;
 
-	assert_int_equal(pusher_parse(span_str("{\"event\":\"e\",\"data\":\"a\\u0000b\"}"), &frame, &why), 0);
+	assert_int_equal(
+		pusher_parse(span_str("{\"event\":\"e\",\"data\":\"a\\u0000b\"}"), &frame, &why),
+		0);
 	assert_int_equal(frame.data.len, 3);
 	assert_memory_equal(frame.data.p, "a\0b", 3);
 }
 
 static void test_frame_order_and_blanks_do_not_matter(void **state UNUSED)
 {
-	assert_frame(" {\n\"data\" : \"x\" , \"channel\":\"c\",\t\"event\":\"e\"}\r\n", "e", "c", "x");
+	assert_frame(" {\n\"data\" : \"x\" , \"channel\":\"c\",\t\"event\":\"e\"}\r\n", "e", "c",
+		     "x");
 }
 
 static void test_frame_unknown_keys_are_ignored(void **state UNUSED)
 {
-	assert_frame("{\"message_id\":\"m\",\"event\":\"e\",\"user_id\":7,\"channel\":\"c\",\"data\":\"x\","
-		     "\"stream_id\":{\"event\":\"no\"}}", "e", "c", "x");
+	assert_frame(
+		"{\"message_id\":\"m\",\"event\":\"e\",\"user_id\":7,\"channel\":\"c\",\"data\":\"x\","
+		"\"stream_id\":{\"event\":\"no\"}}",
+		"e", "c", "x");
 }
 
 static void test_frame_last_of_equal_keys_counts(void **state UNUSED)
 {
 	assert_frame("{\"event\":\"a\",\"event\":\"b\",\"data\":\"1\",\"data\":null}", "b", "", "");
-	assert_frame("{\"event\":\"a\\/\",\"event\":\"b\\/\",\"data\":\"\\\"\",\"data\":\"\\\\\"}", "b/", "", "\\");
+	assert_frame("{\"event\":\"a\\/\",\"event\":\"b\\/\",\"data\":\"\\\"\",\"data\":\"\\\\\"}",
+		     "b/", "", "\\");
 }
 
 static void test_frame_names_are_decoded(void **state UNUSED)
 {
-	assert_frame("{\"\\u0065vent\":\"pusher\\u003aping\",\"channel\":\"c\\u00e9\"}", "pusher:ping", "c\xc3\xa9", "");
+	assert_frame("{\"\\u0065vent\":\"pusher\\u003aping\",\"channel\":\"c\\u00e9\"}",
+		     "pusher:ping", "c\xc3\xa9", "");
 }
 
 static void test_frame_channel_that_is_no_text_counts_as_none(void **state UNUSED)
@@ -210,7 +220,8 @@ static void assert_established(const char *data, const char *socket_id, unsigned
 static void test_established(void **state UNUSED)
 {
 	assert_established("{\"socket_id\":\"123.456\",\"activity_timeout\":30}", "123.456", 30);
-	assert_established("{\"activity_timeout\":30.5,\"x\":1,\"socket_id\":\"opaque/id\"}", "opaque/id", 31);
+	assert_established("{\"activity_timeout\":30.5,\"x\":1,\"socket_id\":\"opaque/id\"}",
+			   "opaque/id", 31);
 }
 
 static void test_established_without_usable_timeout(void **state UNUSED)
@@ -225,7 +236,8 @@ static void test_established_without_usable_timeout(void **state UNUSED)
 
 static void test_established_socket_id_has_a_length(void **state UNUSED)
 {
-	static const char id64[] = "1234567890123456789012345678901234567890123456789012345678901234";
+	static const char id64[] =
+		"1234567890123456789012345678901234567890123456789012345678901234";
 	struct pusher_established e;
 	char data[128];
 
@@ -238,8 +250,16 @@ static void test_established_socket_id_has_a_length(void **state UNUSED)
 static void test_established_without_usable_socket_id_is_bad(void **state UNUSED)
 {
 	static const char *const cases[] = {
-		"", "x", "[]", "{}", "{\"socket_id\":\"\"}", "{\"socket_id\":1.2}", "{\"socket_id\":null}",
-		"{\"socket_id\":\"1\\u00002\"}", "{\"socket_id\":\"1 2\"}", "{\"socket_id\":\"\xc3\xa9\"}",
+		"",
+		"x",
+		"[]",
+		"{}",
+		"{\"socket_id\":\"\"}",
+		"{\"socket_id\":1.2}",
+		"{\"socket_id\":null}",
+		"{\"socket_id\":\"1\\u00002\"}",
+		"{\"socket_id\":\"1 2\"}",
+		"{\"socket_id\":\"\xc3\xa9\"}",
 	};
 	struct pusher_established e;
 
@@ -306,7 +326,9 @@ static void test_put_subscribe(void **state UNUSED)
 	pusher_put_subscribe(&out, "chapi", span_of(NULL, 0));
 	assert_text(&out, "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"chapi\"}}");
 	pusher_put_subscribe(&out, "private-a", span_str("k:s"));
-	assert_text(&out, "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"private-a\",\"auth\":\"k:s\"}}");
+	assert_text(
+		&out,
+		"{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"private-a\",\"auth\":\"k:s\"}}");
 }
 
 static void test_put_ping_and_pong_have_an_object(void **state UNUSED)
@@ -337,9 +359,13 @@ static void test_put_event_body_with_the_one_that_does_not_get_it(void **state U
 	struct buf out = BUF_NULL;
 
 	pusher_put_event_body(&out, &(struct pusher_event){
-		.name = span_str("n"), .channel = span_str("c"), .data = span_str("{}"), .socket_id = span_str("1.2"),
-	});
-	assert_text(&out, "{\"name\":\"n\",\"channels\":[\"c\"],\"data\":\"{}\",\"socket_id\":\"1.2\"}");
+					    .name = span_str("n"),
+					    .channel = span_str("c"),
+					    .data = span_str("{}"),
+					    .socket_id = span_str("1.2"),
+				    });
+	assert_text(&out,
+		    "{\"name\":\"n\",\"channels\":[\"c\"],\"data\":\"{}\",\"socket_id\":\"1.2\"}");
 }
 
 static void test_put_batch_entry(void **state UNUSED)
@@ -367,8 +393,10 @@ static void test_put_event_body_reads_back(void **state UNUSED)
 	const char *why;
 
 	pusher_put_event_body(&out, &(struct pusher_event){
-		.name = span_str("n"), .channel = span_str("c"), .data = span_of(data, sizeof(data) - 1),
-	});
+					    .name = span_str("n"),
+					    .channel = span_str("c"),
+					    .data = span_of(data, sizeof(data) - 1),
+				    });
 	buf_truncate(&out, out.len - 1);
 	buf_put_str(&out, ",\"event\":\"e\"}");
 	assert_int_equal(pusher_parse(buf_span(&out), &frame, &why), 0);

@@ -31,13 +31,15 @@ static void on_change(chapi_conn *conn, const struct chapi_change *change, void 
 	if (change->name)
 		snprintf(changes->name, sizeof(changes->name), "%s", change->name);
 	if (change->reply)
-		snprintf(changes->words, sizeof(changes->words), "%s", chapi_reply_message(change->reply));
+		snprintf(changes->words, sizeof(changes->words), "%s",
+			 chapi_reply_message(change->reply));
 	if (change->kind == changes->close_at)
 		chapi_close(conn);
 }
 
 /* Until the connection is there again, in one way or the other. */
-static void turn_until(struct fixture *f, const struct changes *changes, enum chapi_change_kind kind, int n)
+static void turn_until(struct fixture *f, const struct changes *changes,
+		       enum chapi_change_kind kind, int n)
 {
 	while (changes->of[kind] < n)
 		assert_int_equal(process(f), 0);
@@ -90,9 +92,12 @@ static void test_connection_is_made_again(void **state)
 	assert_int_equal(changes.error, -CHAPI_ERR_CONNECTION_LOST);
 	wait_ms = chapi_get_timeout_ms(f->conn);
 	assert_true(wait_ms >= 0 && wait_ms <= 100);
-	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply, &heard, NULL), -CHAPI_ERR_CONNECTION_LOST);
-	assert_int_equal(chapi_call_wait(f->conn, "a", NULL, 0, NULL, &reply), -CHAPI_ERR_CONNECTION_LOST);
-	assert_int_equal(chapi_register(f->conn, "n", NULL, on_request_echo, NULL, NULL), -CHAPI_ERR_CONNECTION_LOST);
+	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply, &heard, NULL),
+			 -CHAPI_ERR_CONNECTION_LOST);
+	assert_int_equal(chapi_call_wait(f->conn, "a", NULL, 0, NULL, &reply),
+			 -CHAPI_ERR_CONNECTION_LOST);
+	assert_int_equal(chapi_register(f->conn, "n", NULL, on_request_echo, NULL, NULL),
+			 -CHAPI_ERR_CONNECTION_LOST);
 	come_back(f, &changes);
 	assert_int_equal(changes.error, 0);
 	assert_int_equal(heard.n, 0);
@@ -120,7 +125,8 @@ static void test_waits_grow_until_the_gateway_is_there(void **state)
 		assert_true(wait_ms <= most[i]);
 		assert_true(wait_ms >= least[i] - 30);	/* some of it may be over */
 		assert_int_equal(chapi_process(f->conn), 0);	/* too early: does nothing */
-		while (chapi_get_timeout_ms(f->conn) > 0 && chapi_get_timeout_ms(f->conn) <= wait_ms)
+		while (chapi_get_timeout_ms(f->conn) > 0 &&
+		       chapi_get_timeout_ms(f->conn) <= wait_ms)
 			assert_int_equal(chapi_run_once(f->conn, -1), 0);
 		assert_int_equal(chapi_process(f->conn), 0);
 	}
@@ -193,7 +199,8 @@ static void on_reply_wait_for_it(chapi_conn *conn, const chapi_reply *reply, voi
 		return;
 	while (impatient->changes.of[CHAPI_CONNECTED] == 0)
 		assert_int_equal(chapi_run_once(conn, LIMIT_MS), 0);
-	assert_int_equal(chapi_call(conn, "new", NULL, 0, NULL, on_reply, &impatient->late, NULL), 0);
+	assert_int_equal(chapi_call(conn, "new", NULL, 0, NULL, on_reply, &impatient->late, NULL),
+			 0);
 }
 
 static void test_calls_of_before_are_not_taken_for_new_ones(void **state)
@@ -203,7 +210,9 @@ static void test_calls_of_before_are_not_taken_for_new_ones(void **state)
 
 	chapi_set_reconnect(f->conn, true, on_change, &impatient.changes);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply_wait_for_it, &impatient, NULL), 0);
+		assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply_wait_for_it,
+					    &impatient, NULL),
+				 0);
 	assert_int_equal(chapi_process(f->conn), 0);
 	gateway_leaves(f);
 	turn_until(f, &impatient.changes, CHAPI_LOST, 1);
@@ -273,7 +282,8 @@ static void test_old_requests_are_over_before_calls_are_told(void **state)
 	gateway_say(f, "[0,7,\"f\",[\"old\",{}]]");
 	assert_int_equal(process(f), 0);
 	assert_non_null(late.old);
-	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply_answer_old, &late, NULL), 0);
+	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, NULL, on_reply_answer_old, &late, NULL),
+			 0);
 	gateway_hears(f, "[0,2,\"call\",[\"a\",{}]]");
 	gateway_leaves(f);
 	while (late.n == 0)
@@ -292,7 +302,9 @@ static void test_names_are_registered_again_as_they_were(void **state)
 	struct fixture *f = *state;
 	struct changes changes = { 0 };
 	struct chapi_api_options o = { .size = sizeof(o), .summary = "s", .concurrency = 3 };
-	struct chapi_api_options update = { .size = sizeof(update), .concurrency = 5, .version = "2" };
+	struct chapi_api_options update = { .size = sizeof(update),
+					    .concurrency = 5,
+					    .version = "2" };
 	int n = 0;
 
 	chapi_set_reconnect(f->conn, true, on_change, &changes);
@@ -313,7 +325,9 @@ static void test_names_are_registered_again_as_they_were(void **state)
 	assert_int_equal(chapi_update(f->conn, "g", &update, NULL), -CHAPI_ERR_INVALID_ARGUMENT);
 	lose(f, &changes);
 	come_back(f, &changes);
-	gateway_hears(f, "[0,8,\"register\",[\"g\",{\"concurrency\":5,\"version\":\"2\",\"summary\":\"s\"}]]");
+	gateway_hears(
+		f,
+		"[0,8,\"register\",[\"g\",{\"concurrency\":5,\"version\":\"2\",\"summary\":\"s\"}]]");
 	gateway_hears(f, "[0,9,\"register\",[\"paused\",{}]]");
 	gateway_hears(f, "[0,10,\"pause\",[\"paused\"]]");
 	gateway_say(f, "[1,8,null,{\"state\":\"active\"}]");
@@ -329,7 +343,9 @@ static void test_names_are_registered_again_as_they_were(void **state)
 	assert_int_equal(chapi_resume(f->conn, "paused", NULL), 0);
 	lose(f, &changes);
 	come_back(f, &changes);
-	gateway_hears(f, "[0,12,\"register\",[\"g\",{\"concurrency\":5,\"version\":\"2\",\"summary\":\"s\"}]]");
+	gateway_hears(
+		f,
+		"[0,12,\"register\",[\"g\",{\"concurrency\":5,\"version\":\"2\",\"summary\":\"s\"}]]");
 	gateway_hears(f, "[0,13,\"register\",[\"paused\",{}]]");
 	gateway_hears_nothing(f);
 }
@@ -351,7 +367,8 @@ static void test_name_that_is_taken_is_told(void **state)
 	assert_string_equal(changes.name, "f");
 	assert_string_equal(changes.words, "taken");
 	gateway_say(f, "[0,9,\"f\",[1,{}]]");
-	gateway_hears(f, "[1,9,{\"message\":\"the provider does not answer this name any more\"},null]");
+	gateway_hears(
+		f, "[1,9,{\"message\":\"the provider does not answer this name any more\"},null]");
 	lose(f, &changes);
 	come_back(f, &changes);
 	gateway_hears_nothing(f);
@@ -411,7 +428,8 @@ static void test_name_that_is_lost_as_soon_as_it_is_there(void **state)
 	assert_int_equal(chapi_register(f->conn, "f", NULL, on_request_echo, NULL, NULL), 0);
 	gateway_hears(f, "[0,1,\"register\",[\"f\",{}]]");
 	gateway_say(f, "[0,8,\"f\",[{},{}]]");
-	gateway_hears(f, "[1,8,{\"message\":\"the provider does not answer this name any more\"},null]");
+	gateway_hears(
+		f, "[1,8,{\"message\":\"the provider does not answer this name any more\"},null]");
 	lose(f, &changes);
 	come_back(f, &changes);
 	gateway_hears_nothing(f);
@@ -458,7 +476,8 @@ static void test_monitor_is_started_again(void **state)
 
 static void test_close_when_lost_and_when_connected(void **state)
 {
-	static const enum chapi_change_kind kinds[] = { CHAPI_LOST, CHAPI_CONNECTED, CHAPI_NAME_RESTORED, CHAPI_NAME_FAILED };
+	static const enum chapi_change_kind kinds[] = { CHAPI_LOST, CHAPI_CONNECTED,
+							CHAPI_NAME_RESTORED, CHAPI_NAME_FAILED };
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -473,7 +492,9 @@ static void test_close_when_lost_and_when_connected(void **state)
 			turn_until(f, &changes, CHAPI_CONNECTED, 1);
 			gateway_accepts(f);
 			gateway_hears(f, "[0,2,\"register\",[\"f\",{}]]");
-			gateway_say(f, kinds[i] == CHAPI_NAME_RESTORED ? "[1,2,null,{}]" : "[1,2,{\"code\":\"busy\"},null]");
+			gateway_say(f, kinds[i] == CHAPI_NAME_RESTORED
+					       ? "[1,2,null,{}]"
+					       : "[1,2,{\"code\":\"busy\"},null]");
 			assert_int_equal(chapi_run(f->conn), 0);
 		}
 		assert_int_equal(changes.of[kinds[i]], 1);

@@ -28,8 +28,16 @@ static void test_cancel_is_read_as_written(void **state UNUSED)
 
 static void test_what_is_no_cancel_is_not_taken_for_one(void **state UNUSED)
 {
-	static const char *const texts[] = { "", "x", "[]", "{}", "{\"id\":\"\"}", "{\"id\":5}", "{\"id\":null}",
-					     "{\"id\":\"12345678901234567890123456789012345678901234567890123456789012345\"}" };
+	static const char *const texts[] = {
+		"",
+		"x",
+		"[]",
+		"{}",
+		"{\"id\":\"\"}",
+		"{\"id\":5}",
+		"{\"id\":null}",
+		"{\"id\":\"12345678901234567890123456789012345678901234567890123456789012345\"}"
+	};
 	CLEANUP(buf_deinit) struct buf id = BUF_NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -52,15 +60,22 @@ static void test_progress_is_read_as_written(void **state UNUSED)
 static void test_what_is_no_progress_is_not_taken_for_it(void **state UNUSED)
 {
 	static const char *const texts[] = {
-		"x", "{}", "{\"id\":\"a\",\"seq\":0}", "{\"id\":\"a\",\"value\":0}", "{\"seq\":0,\"value\":0}",
-		"{\"id\":\"a\",\"seq\":-1,\"value\":0}", "{\"id\":\"a\",\"seq\":\"0\",\"value\":0}",
-		"{\"id\":\"a\",\"seq\":4294967296,\"value\":0}", "{\"id\":\"a\",\"seq\":0,\"value\":{\"$bin\":1}}",
+		"x",
+		"{}",
+		"{\"id\":\"a\",\"seq\":0}",
+		"{\"id\":\"a\",\"value\":0}",
+		"{\"seq\":0,\"value\":0}",
+		"{\"id\":\"a\",\"seq\":-1,\"value\":0}",
+		"{\"id\":\"a\",\"seq\":\"0\",\"value\":0}",
+		"{\"id\":\"a\",\"seq\":4294967296,\"value\":0}",
+		"{\"id\":\"a\",\"seq\":0,\"value\":{\"$bin\":1}}",
 	};
 	CLEANUP(buf_deinit) struct buf id = BUF_NULL, value = BUF_NULL;
 	uint32_t seq;
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		assert_int_equal(record_progress_parse(span_str(texts[i]), &id, &seq, &value), RECORD_NOTE_E_NONE);
+		assert_int_equal(record_progress_parse(span_str(texts[i]), &id, &seq, &value),
+				 RECORD_NOTE_E_NONE);
 }
 
 int main(void)

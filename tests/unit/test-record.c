@@ -84,7 +84,8 @@ static void test_request_with_every_field(void **state UNUSED)
 	parse("{\"progress\":true,\"raw\":true,\"echo\":true,\"reply_to\":\"private-r\",\"to\":\"pi\","
 	      "\"caller\":\"Ann\",\"timeout_ms\":1500,\"request_time\":1700000000.25,"
 	      "\"params\":{\"a\":[1,2]},\"retry\":\"ab\",\"retry_ms\":0.5,"
-	      "\"api\":\"lights.on\",\"id\":\"i-1\"}", &r);
+	      "\"api\":\"lights.on\",\"id\":\"i-1\"}",
+	      &r);
 	assert_text(&r.id, "i-1");
 	assert_text(&r.api, "lights.on");
 	assert_text(&r.params_text, "{\"a\":[1,2]}");
@@ -103,7 +104,9 @@ static void test_request_with_every_field(void **state UNUSED)
 
 static void test_request_params_of_any_type(void **state UNUSED)
 {
-	static const char *const values[] = { "null", "[]", "\"t\"", "7", "true", "-1.5", "18446744073709551615" };
+	static const char *const values[] = {
+		"null", "[]", "\"t\"", "7", "true", "-1.5", "18446744073709551615"
+	};
 	char text[100];
 
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
@@ -120,8 +123,11 @@ static void test_request_unknown_fields_are_kept_as_received(void **state UNUSED
 {
 	REQUEST(r);
 
-	parse("{ \"timestamp\" : 1.50 , \"api\":\"x\",\"\\u0061\\n\":{ \"k\":[1, 2]},\"big\":99999999999999999999 }", &r);
-	assert_text(&r.extra, ",\"timestamp\":1.50,\"\\u0061\\n\":{ \"k\":[1, 2]},\"big\":99999999999999999999");
+	parse("{ \"timestamp\" : 1.50 , \"api\":\"x\",\"\\u0061\\n\":{ \"k\":[1, 2]},\"big\":99999999999999999999 }",
+	      &r);
+	assert_text(
+		&r.extra,
+		",\"timestamp\":1.50,\"\\u0061\\n\":{ \"k\":[1, 2]},\"big\":99999999999999999999");
 }
 
 static void test_request_fields_that_a_response_has_are_not_kept(void **state UNUSED)
@@ -129,7 +135,8 @@ static void test_request_fields_that_a_response_has_are_not_kept(void **state UN
 	REQUEST(r);
 
 	parse("{\"api\":\"x\",\"result\":1,\"error\":2,\"response_time\":3,\"queue_ms\":4,\"run_ms\":5,\"gateway\":6,"
-	      "\"instance\":7,\"cached\":8,\"\\u0072esult\":9,\"mine\":0}", &r);
+	      "\"instance\":7,\"cached\":8,\"\\u0072esult\":9,\"mine\":0}",
+	      &r);
 	assert_text(&r.extra, ",\"mine\":0");
 }
 
@@ -137,7 +144,8 @@ static void test_request_last_of_equal_fields_counts(void **state UNUSED)
 {
 	REQUEST(r);
 
-	parse("{\"api\":\"a\",\"id\":\"1\",\"api\":\"b\",\"params\":{\"x\":1},\"id\":\"2\",\"params\":[]}", &r);
+	parse("{\"api\":\"a\",\"id\":\"1\",\"api\":\"b\",\"params\":{\"x\":1},\"id\":\"2\",\"params\":[]}",
+	      &r);
 	assert_text(&r.api, "b");
 	assert_text(&r.id, "2");
 	assert_text(&r.params_text, "[]");
@@ -157,7 +165,8 @@ static void test_request_null_counts_as_missing(void **state UNUSED)
 	REQUEST(r);
 
 	parse("{\"api\":\"x\",\"id\":null,\"request_time\":null,\"timeout_ms\":null,\"caller\":null,\"to\":null,"
-	      "\"reply_to\":null,\"progress\":null,\"echo\":null,\"retry\":null}", &r);
+	      "\"reply_to\":null,\"progress\":null,\"echo\":null,\"retry\":null}",
+	      &r);
 	assert_int_equal(r.id.len, 0);
 	assert_int_equal(r.timeout_ms, 0);
 	assert_true(isnan(r.request_time));
@@ -285,7 +294,8 @@ static void test_request_field_of_wrong_type_is_named(void **state UNUSED)
 
 static void test_request_timeout_not_above_zero(void **state UNUSED)
 {
-	assert_invalid("{\"api\":\"x\",\"timeout_ms\":0}", "timeout_ms: has to be a number above 0");
+	assert_invalid("{\"api\":\"x\",\"timeout_ms\":0}",
+		       "timeout_ms: has to be a number above 0");
 	assert_invalid("{\"api\":\"x\",\"timeout_ms\":-5}", "timeout_ms: ");
 	assert_invalid("{\"api\":\"x\",\"timeout_ms\":-0.0}", "timeout_ms: ");
 }
@@ -323,8 +333,11 @@ static void test_request_invalid_id_is_not_kept(void **state UNUSED)
 	struct value_fault fault;
 	REQUEST(r);
 
-	assert_int_equal(record_request_parse(span_str("{\"api\":\"x\",\"id\":\"\\n\",\"params\":{\"a\":1},\"k\":1}"), &r,
-					      &fault), RECORD_E_INVALID);
+	assert_int_equal(
+		record_request_parse(
+			span_str("{\"api\":\"x\",\"id\":\"\\n\",\"params\":{\"a\":1},\"k\":1}"), &r,
+			&fault),
+		RECORD_E_INVALID);
 	assert_int_equal(r.id.len, 0);
 	assert_text(&r.api, "x");
 	assert_text(&r.params_text, "{\"a\":1}");
@@ -336,8 +349,12 @@ static void test_request_invalid_field_leaves_the_others_known(void **state UNUS
 	struct value_fault fault;
 	REQUEST(r);
 
-	assert_int_equal(record_request_parse(span_str("{\"timeout_ms\":0,\"progress\":3,\"to\":\"pi\",\"id\":\"i\","
-						       "\"api\":\"x\"}"), &r, &fault), RECORD_E_INVALID);
+	assert_int_equal(
+		record_request_parse(
+			span_str("{\"timeout_ms\":0,\"progress\":3,\"to\":\"pi\",\"id\":\"i\","
+				 "\"api\":\"x\"}"),
+			&r, &fault),
+		RECORD_E_INVALID);
 	assert_text(&r.id, "i");
 	assert_text(&r.to, "pi");
 	assert_text(&r.api, "x");
@@ -373,7 +390,8 @@ static void test_request_long_fault_stays_utf8(void **state UNUSED)
 
 static const struct record_gateway gateway = { .gateway = "pi-kitchen", .instance = "00ff" };
 
-#define TIMES "\"request_time\":1700000000.5,\"response_time\":1700000001.0,\"queue_ms\":0.25,\"run_ms\":12.5"
+#define TIMES                                                                                      \
+	"\"request_time\":1700000000.5,\"response_time\":1700000001.0,\"queue_ms\":0.25,\"run_ms\":12.5"
 #define GATEWAY "\"gateway\":\"pi-kitchen\",\"instance\":\"00ff\""
 
 static struct party_response response_of(const struct failure *failure, struct span result)
@@ -407,52 +425,64 @@ static void assert_response(const char *request, const struct failure *failure, 
 
 static void test_response_with_id(void **state UNUSED)
 {
-	assert_response("{\"id\":\"i\\\"1\",\"api\":\"x\",\"params\":{\"a\":1},\"mine\":2}", NULL, RESULT_1,
-			"{\"id\":\"i\\\"1\",\"api\":\"x\",\"result\":1,\"error\":null," TIMES "," GATEWAY "}");
+	assert_response("{\"id\":\"i\\\"1\",\"api\":\"x\",\"params\":{\"a\":1},\"mine\":2}", NULL,
+			RESULT_1,
+			"{\"id\":\"i\\\"1\",\"api\":\"x\",\"result\":1,\"error\":null," TIMES
+			"," GATEWAY "}");
 }
 
 static void test_response_with_id_and_echo_has_params(void **state UNUSED)
 {
-	assert_response("{\"id\":\"i\",\"api\":\"x\",\"params\":{ \"a\":1.0},\"mine\":2,\"echo\":true}", NULL, RESULT_1,
-			"{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null,\"params\":{ \"a\":1.0}," TIMES ","
-			GATEWAY "}");
+	assert_response(
+		"{\"id\":\"i\",\"api\":\"x\",\"params\":{ \"a\":1.0},\"mine\":2,\"echo\":true}",
+		NULL, RESULT_1,
+		"{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null,\"params\":{ \"a\":1.0}," TIMES
+		"," GATEWAY "}");
 }
 
 static void test_response_without_id_gives_everything_back(void **state UNUSED)
 {
-	assert_response("{\"timestamp\":1.50,\"api\":\"x\",\"params\":{\"a\": 1},\"mine\":[ 2]}", NULL, RESULT_1,
-			"{\"api\":\"x\",\"result\":1,\"error\":null,\"params\":{\"a\": 1}," TIMES "," GATEWAY
-			",\"timestamp\":1.50,\"mine\":[ 2]}");
+	assert_response("{\"timestamp\":1.50,\"api\":\"x\",\"params\":{\"a\": 1},\"mine\":[ 2]}",
+			NULL, RESULT_1,
+			"{\"api\":\"x\",\"result\":1,\"error\":null,\"params\":{\"a\": 1}," TIMES
+			"," GATEWAY ",\"timestamp\":1.50,\"mine\":[ 2]}");
 }
 
 static void test_response_without_id_own_fields_win(void **state UNUSED)
 {
-	assert_response("{\"result\":5,\"api\":\"x\",\"gateway\":\"me\",\"cached\":true,\"k\":1}", NULL, RESULT_1,
-			"{\"api\":\"x\",\"result\":1,\"error\":null,\"params\":{}," TIMES "," GATEWAY ",\"k\":1}");
+	assert_response("{\"result\":5,\"api\":\"x\",\"gateway\":\"me\",\"cached\":true,\"k\":1}",
+			NULL, RESULT_1,
+			"{\"api\":\"x\",\"result\":1,\"error\":null,\"params\":{}," TIMES
+			"," GATEWAY ",\"k\":1}");
 }
 
 static void test_response_gives_the_clients_time_back(void **state UNUSED)
 {
-	assert_response("{\"id\":\"i\",\"api\":\"x\",\"request_time\":5}", NULL, RESULT_1,
-			"{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null,\"request_time\":5.0,"
-			"\"response_time\":1700000001.0,\"queue_ms\":0.25,\"run_ms\":12.5," GATEWAY "}");
+	assert_response(
+		"{\"id\":\"i\",\"api\":\"x\",\"request_time\":5}", NULL, RESULT_1,
+		"{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null,\"request_time\":5.0,"
+		"\"response_time\":1700000001.0,\"queue_ms\":0.25,\"run_ms\":12.5," GATEWAY "}");
 }
 
 static void test_response_with_nil_has_both_null(void **state UNUSED)
 {
 	assert_response("{\"id\":\"i\",\"api\":\"x\"}", NULL, span_of("\xc0", 1),
-			"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":null," TIMES "," GATEWAY "}");
+			"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":null," TIMES
+			"," GATEWAY "}");
 }
 
 static void test_response_with_error(void **state UNUSED)
 {
 	const struct failure failure = {
-		.code = CHAPI_ERR_API_NOT_FOUND, .ran = CHAPI_RAN_NO, .message = span_str("no \"x\" here"),
+		.code = CHAPI_ERR_API_NOT_FOUND,
+		.ran = CHAPI_RAN_NO,
+		.message = span_str("no \"x\" here"),
 	};
 
-	assert_response("{\"id\":\"i\",\"api\":\"x\"}", &failure, span_of(NULL, 0),
-			"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"api_not_found\","
-			"\"message\":\"no \\\"x\\\" here\",\"ran\":\"no\"}," TIMES "," GATEWAY "}");
+	assert_response(
+		"{\"id\":\"i\",\"api\":\"x\"}", &failure, span_of(NULL, 0),
+		"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"api_not_found\","
+		"\"message\":\"no \\\"x\\\" here\",\"ran\":\"no\"}," TIMES "," GATEWAY "}");
 }
 
 static void test_response_with_error_details(void **state UNUSED)
@@ -462,9 +492,10 @@ static void test_response_with_error_details(void **state UNUSED)
 		.details = span_of("\x81\xa1k\xc4\x01\xff", 6),
 	};
 
-	assert_response("{\"id\":\"i\",\"api\":\"x\"}", &failure, span_of(NULL, 0),
-			"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"api_error\",\"message\":\"m\","
-			"\"ran\":\"yes\",\"details\":{\"k\":{\"$bin\":\"/w==\"}}}," TIMES "," GATEWAY "}");
+	assert_response(
+		"{\"id\":\"i\",\"api\":\"x\"}", &failure, span_of(NULL, 0),
+		"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"api_error\",\"message\":\"m\","
+		"\"ran\":\"yes\",\"details\":{\"k\":{\"$bin\":\"/w==\"}}}," TIMES "," GATEWAY "}");
 }
 
 static void test_response_error_details_without_json_form_are_left_out(void **state UNUSED)
@@ -474,20 +505,24 @@ static void test_response_error_details_without_json_form_are_left_out(void **st
 		.details = span_of("\x81\xa1k\xcb\x7f\xf8\0\0\0\0\0\0", 12),	/* NaN */
 	};
 
-	assert_response("{\"id\":\"i\",\"api\":\"x\"}", &failure, span_of(NULL, 0),
-			"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"api_error\",\"message\":\"m\","
-			"\"ran\":\"yes\"}," TIMES "," GATEWAY "}");
+	assert_response(
+		"{\"id\":\"i\",\"api\":\"x\"}", &failure, span_of(NULL, 0),
+		"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"api_error\",\"message\":\"m\","
+		"\"ran\":\"yes\"}," TIMES "," GATEWAY "}");
 }
 
 static void test_response_error_message_that_is_not_utf8(void **state UNUSED)
 {
 	const struct failure failure = {
-		.code = CHAPI_ERR_API_ERROR, .ran = CHAPI_RAN_UNKNOWN, .message = span_str("a\xff\nb"),
+		.code = CHAPI_ERR_API_ERROR,
+		.ran = CHAPI_RAN_UNKNOWN,
+		.message = span_str("a\xff\nb"),
 	};
 
-	assert_response("{\"id\":\"i\",\"api\":\"x\"}", &failure, span_of(NULL, 0),
-			"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"api_error\","
-			"\"message\":\"a??b\",\"ran\":\"unknown\"}," TIMES "," GATEWAY "}");
+	assert_response(
+		"{\"id\":\"i\",\"api\":\"x\"}", &failure, span_of(NULL, 0),
+		"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"api_error\","
+		"\"message\":\"a??b\",\"ran\":\"unknown\"}," TIMES "," GATEWAY "}");
 }
 
 /* A result that has no form in JSON, and words of the error that takes its place. */
@@ -502,14 +537,16 @@ static void check_bad_reply(const char *request, struct span result, const char 
 	buf_put_byte(&out, '\0');
 	if (!strstr((const char *)buf_data(&out), words))
 		fail_msg("%s does not say %s", buf_data(&out), words);
-	assert_non_null(strstr((const char *)buf_data(&out), "\"result\":null,\"error\":{\"code\":\"bad_reply\","));
+	assert_non_null(strstr((const char *)buf_data(&out),
+			       "\"result\":null,\"error\":{\"code\":\"bad_reply\","));
 	assert_non_null(strstr((const char *)buf_data(&out), "\"ran\":\"yes\"},"));
 	buf_deinit(&out);
 }
 
 static void test_response_result_without_json_form_is_bad_reply(void **state UNUSED)
 {
-	check_bad_reply("{\"id\":\"i\",\"api\":\"x\"}", span_of("\x81\xa4temp\xcb\x7f\xf8\0\0\0\0\0\0", 15), "temp");
+	check_bad_reply("{\"id\":\"i\",\"api\":\"x\"}",
+			span_of("\x81\xa4temp\xcb\x7f\xf8\0\0\0\0\0\0", 15), "temp");
 	check_bad_reply("{\"api\":\"x\"}", span_of("\xa1\xff", 2), "UTF-8");
 	check_bad_reply("{\"api\":\"x\"}", span_of("\xc1", 1), "bad_reply");
 }
@@ -539,8 +576,11 @@ static void test_origin_of_a_response(void **state UNUSED)
 {
 	struct buf name = BUF_NULL, instance = BUF_NULL;
 
-	assert_int_equal(record_response_origin(span_str("{\"id\":\"i\",\"api\":\"x\",\"gateway\":\"pi\","
-							 "\"instance\":\"ab\"}"), &name, &instance), 0);
+	assert_int_equal(
+		record_response_origin(span_str("{\"id\":\"i\",\"api\":\"x\",\"gateway\":\"pi\","
+						"\"instance\":\"ab\"}"),
+				       &name, &instance),
+		0);
 	assert_text(&name, "pi");
 	assert_text(&instance, "ab");
 	buf_deinit(&name);
@@ -558,7 +598,8 @@ static void test_origin_not_told(void **state UNUSED)
 		CLEANUP(buf_deinit) struct buf name = BUF_NULL;
 		CLEANUP(buf_deinit) struct buf instance = BUF_NULL;
 
-		assert_int_equal(record_response_origin(span_str(cases[i]), &name, &instance), RECORD_E_NOT_OURS);
+		assert_int_equal(record_response_origin(span_str(cases[i]), &name, &instance),
+				 RECORD_E_NOT_OURS);
 	}
 }
 

@@ -40,7 +40,8 @@ static int teardown(void **state)
 	struct holder *holder;
 
 	for (size_t i = 0; i < ARRAY_SIZE(f->parties); i++) {
-		while ((holder = list_first(&f->parties[i].registrations, struct holder, registered)))
+		while ((holder = list_first(&f->parties[i].registrations, struct holder,
+					    registered)))
 			registry_remove(f->registry, holder);
 		assert_int_equal(f->parties[i].n_registrations, 0);
 	}
@@ -70,7 +71,8 @@ static struct api *find(const struct fixture *f, const char *name)
 static void test_name_rules(void **state UNUSED)
 {
 	static const char *const good[] = { "a", "A9", "_x", "0", "a.b:c-d_e", "chapi.ping" };
-	static const char *const bad[] = { "", ".a", ":a", "-a", "a b", "a/b", "a*", "\xc3\xa4", "a\n" };
+	static const char *const bad[] = { "",	  ".a", ":a",	    "-a", "a b",
+					   "a/b", "a*", "\xc3\xa4", "a\n" };
 	char long_name[API_NAME_MAX + 1];
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
@@ -200,15 +202,16 @@ static void test_options_are_copied(void **state)
 	struct holder *holder;
 	uint64_t serial;
 
-	assert_int_equal(registry_add(f->registry, span_str("door"), &f->parties[0], &options, false,
-				      &holder), 0);
+	assert_int_equal(registry_add(f->registry, span_str("door"), &f->parties[0], &options,
+				      false, &holder),
+			 0);
 	memset(summary, 'x', 5);
 	params[0] = 'x';
 	assert_true(span_is(holder->options.summary, "opens"));
 	assert_true(span_is(holder->options.params, "\xc0"));
 	assert_int_equal(holder->options.tags.len, 0);
 	serial = holder->serial;
-	options = holder->options;			/* as "update" does: its texts are its own */
+	options = holder->options; /* as "update" does: its texts are its own */
 	options.version = span_str("2");
 	assert_int_equal(registry_set_options(f->registry, holder, &options), 0);
 	assert_true(span_is(holder->options.summary, "opens"));
@@ -222,8 +225,10 @@ static void test_size_counts_texts(void **state UNUSED)
 		.summary = span_str("12345"), .result = span_str("123"),
 	};
 
-	assert_int_equal(holder_size(span_str("ab"), &some), holder_size(span_str("ab"), &none) + 8);
-	assert_int_equal(holder_size(span_str("abc"), &none), holder_size(span_str("ab"), &none) + 1);
+	assert_int_equal(holder_size(span_str("ab"), &some),
+			 holder_size(span_str("ab"), &none) + 8);
+	assert_int_equal(holder_size(span_str("abc"), &none),
+			 holder_size(span_str("ab"), &none) + 1);
 }
 
 /* ---- looking around ------------------------------------------------------------------- */
@@ -237,7 +242,8 @@ static void assert_selected(const struct fixture *f, const char *pattern, enum p
 
 	assert_int_equal(registry_select(f->registry, span_str(pattern), origin, &apis, &n), 0);
 	for (size_t i = 0; i < n; i++)
-		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s ", apis[i]->name);
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s ",
+			 apis[i]->name);
 	free(apis);
 	assert_string_equal(names, expected);
 }

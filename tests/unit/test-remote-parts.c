@@ -38,7 +38,8 @@ void router_add(struct router *router, struct party *party, const struct now *no
 	router->party = party;
 }
 
-void router_remove(struct router *router UNUSED, struct party *party UNUSED, const struct now *now UNUSED)
+void router_remove(struct router *router UNUSED, struct party *party UNUSED,
+		   const struct now *now UNUSED)
 {
 }
 
@@ -102,7 +103,8 @@ static void on_timer(void *data UNUSED)
 
 static const struct remote_ops ops = { .publish = on_publish, .timer = on_timer };
 static const char *const channels[] = { CHANNEL, ENCRYPTED };
-static const char *const patterns[] = { "private-chapi-*@reply*", "private-encrypted-chapi-*@reply*" };
+static const char *const patterns[] = { "private-chapi-*@reply*",
+					"private-encrypted-chapi-*@reply*" };
 
 static struct remote_config config_of(void)
 {
@@ -178,9 +180,12 @@ static void answer_letters(struct world *w, size_t n)
 	for (size_t i = 0; i < n; i++)
 		buf_put_byte(&text, (uint8_t)(']' + rand() % 30));
 	mp_put_text(&result, buf_span(&text));
-	w->router.party->ops->response(w->router.party, w->router.token, &(struct party_response){
-		.result = buf_span(&result), .request_time = 1700000000.5, .response_time = 1700000001,
-	});
+	w->router.party->ops->response(w->router.party, w->router.token,
+				       &(struct party_response){
+					       .result = buf_span(&result),
+					       .request_time = 1700000000.5,
+					       .response_time = 1700000001,
+				       });
 }
 
 static void assert_says(const struct event *e, const char *words)
@@ -222,8 +227,8 @@ static void put_member(struct buf *text, const char *member)
 	buf_printf(text, ",%s}", member);
 }
 
-static void send_parts_saying(struct world *w, const char *record, const char *id, unsigned int n_least,
-			      unsigned int from, const char *member)
+static void send_parts_saying(struct world *w, const char *record, const char *id,
+			      unsigned int n_least, unsigned int from, const char *member)
 {
 	CLEANUP(parts_deinit) struct parts parts = PARTS_NULL;
 
@@ -238,12 +243,14 @@ static void send_parts_saying(struct world *w, const char *record, const char *i
 	}
 }
 
-static void send_parts(struct world *w, const char *record, const char *id, unsigned int n_least, unsigned int from)
+static void send_parts(struct world *w, const char *record, const char *id, unsigned int n_least,
+		       unsigned int from)
 {
 	send_parts_saying(w, record, id, n_least, from, NULL);
 }
 
-#define RECORD "{\"id\":\"i\",\"api\":\"x\",\"params\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]}"
+#define RECORD                                                                                     \
+	"{\"id\":\"i\",\"api\":\"x\",\"params\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]}"
 
 /* ---- answers ---------------------------------------------------------------------------- */
 
@@ -370,7 +377,8 @@ static void test_repeat_brings_the_same_parts(void **state UNUSED)
 	comes(w, "{\"id\":\"i\",\"api\":\"x\"}");
 	assert_int_equal(w->n, 2 * n);
 	for (unsigned int i = 0; i < n; i++)
-		assert_true(span_equal(buf_span(&w->events[i].text), buf_span(&w->events[n + i].text)));
+		assert_true(
+			span_equal(buf_span(&w->events[i].text), buf_span(&w->events[n + i].text)));
 	assert_int_equal(w->router.n_calls, 1);
 	world_free(w);
 }
@@ -409,7 +417,8 @@ static void test_limit_of_a_whole_request_counts_escapes(void **state UNUSED)
 	answer_letters(w, 1100);
 	assert_string_equal(w->events[0].name, "response");
 	world_forget_events(w);
-	comes(w, "{\"id\":\"k\",\"api\":\"x\",\"echo\":true,\"params\":[\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\"]}");
+	comes(w,
+	      "{\"id\":\"k\",\"api\":\"x\",\"echo\":true,\"params\":[\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\"]}");
 	answer_letters(w, 1330);
 	join_events(w, 0, &record);
 	for (unsigned int i = 0; i < w->n; i++) {
@@ -451,7 +460,9 @@ static void test_request_whose_parts_do_not_all_come_is_late(void **state UNUSED
 	remote_tick(w->remote, &w->now);
 	assert_int_equal(w->n, 1);
 	assert_string_equal(w->events[0].channel, CHANNEL);
-	assert_says(&w->events[0], "{\"id\":\"i\",\"api\":\"\",\"result\":null,\"error\":{\"code\":\"deadline_exceeded\"");
+	assert_says(
+		&w->events[0],
+		"{\"id\":\"i\",\"api\":\"\",\"result\":null,\"error\":{\"code\":\"deadline_exceeded\"");
 	assert_says(&w->events[0], "\"ran\":\"no\"");
 	assert_int_equal(remote_next_ms(w->remote), UINT64_MAX);
 	/* The next try runs. */

@@ -71,7 +71,8 @@ bool router_is_idempotent(const struct router *router UNUSED, struct span api)
 	return span_is(api, "idempotent");
 }
 
-void router_cancel(struct router *router, struct party *from, uint64_t token, const struct now *now UNUSED)
+void router_cancel(struct router *router, struct party *from, uint64_t token,
+		   const struct now *now UNUSED)
 {
 	assert_ptr_equal(from, router->party);
 	router->cancelled = token;
@@ -193,7 +194,8 @@ static void tick_at(struct world *w, uint64_t ms)
 	remote_tick(w->remote, &then);
 }
 
-static void event_comes(struct world *w, const char *channel, const char *event, const char *payload)
+static void event_comes(struct world *w, const char *channel, const char *event,
+			const char *payload)
 {
 	remote_event(w->remote, span_str(channel), span_str(event), span_str(payload), &now);
 }
@@ -226,7 +228,8 @@ static struct party_response response_of(const struct failure *failure, struct s
 
 #define RESULT_1 span_of("\x01", 1)
 
-static void answer_token(struct world *w, uint64_t token, const struct failure *failure, struct span result)
+static void answer_token(struct world *w, uint64_t token, const struct failure *failure,
+			 struct span result)
 {
 	const struct party_response response = response_of(failure, result);
 
@@ -267,8 +270,10 @@ static void assert_says_not(const struct world *w, const char *words)
 	assert_null(memmem(buf_data(&w->payload), w->payload.len, words, strlen(words)));
 }
 
-#define TIMES "\"request_time\":1700000000.5,\"response_time\":1700000001.0,\"queue_ms\":0.25,\"run_ms\":12.5"
-#define NO_TIMES "\"request_time\":1700000000.5,\"response_time\":1700000000.5,\"queue_ms\":0.0,\"run_ms\":0.0"
+#define TIMES                                                                                      \
+	"\"request_time\":1700000000.5,\"response_time\":1700000001.0,\"queue_ms\":0.25,\"run_ms\":12.5"
+#define NO_TIMES                                                                                   \
+	"\"request_time\":1700000000.5,\"response_time\":1700000000.5,\"queue_ms\":0.0,\"run_ms\":0.0"
 #define GATEWAY "\"gateway\":\"pi\",\"instance\":\"00ff\""
 
 /* ---- requests and their answers --------------------------------------------------------- */
@@ -279,8 +284,9 @@ static void test_request_is_handed_to_the_router(void **state UNUSED)
 	struct handed *h = w.router.calls;
 
 	world_init(&w);
-	request_comes(&w, "{\"id\":\"i-1\",\"api\":\"lights.on\",\"params\":{\"a\":1},\"caller\":\"Ann\","
-			  "\"timeout_ms\":1500,\"request_time\":5.25,\"to\":\"pi\"}");
+	request_comes(
+		&w, "{\"id\":\"i-1\",\"api\":\"lights.on\",\"params\":{\"a\":1},\"caller\":\"Ann\","
+		    "\"timeout_ms\":1500,\"request_time\":5.25,\"to\":\"pi\"}");
 	assert_int_equal(w.router.n_calls, 1);
 	assert_string_equal(h->api, "lights.on");
 	assert_string_equal(h->call, "i-1");
@@ -319,8 +325,10 @@ static void test_answer_goes_where_the_request_came_from(void **state UNUSED)
 		snprintf(text, sizeof(text), "{\"id\":\"%zu\",\"api\":\"x\"}", i);
 		event_comes(&w, channels[i], "request", text);
 		answer_call(&w, i);
-		snprintf(text, sizeof(text), "{\"id\":\"%zu\",\"api\":\"x\",\"result\":1,\"error\":null," TIMES
-			 "," GATEWAY "}", i);
+		snprintf(text, sizeof(text),
+			 "{\"id\":\"%zu\",\"api\":\"x\",\"result\":1,\"error\":null," TIMES
+			 "," GATEWAY "}",
+			 i);
 		assert_published(&w, (unsigned int)i + 1, text);
 		assert_string_equal(w.channel, channels[i]);
 	}
@@ -351,10 +359,12 @@ static void test_answer_to_a_request_without_id_gives_its_fields_back(void **sta
 	struct world w;
 
 	world_init(&w);
-	request_comes(&w, "{\"api\":\"x\",\"params\":{\"a\": 1.0},\"mine\":[ 2],\"gateway\":\"other\"}");
+	request_comes(
+		&w, "{\"api\":\"x\",\"params\":{\"a\": 1.0},\"mine\":[ 2],\"gateway\":\"other\"}");
 	answer_call(&w, 0);
-	assert_published(&w, 1, "{\"api\":\"x\",\"result\":1,\"error\":null,\"params\":{\"a\": 1.0}," TIMES "," GATEWAY
-				",\"mine\":[ 2]}");
+	assert_published(&w, 1,
+			 "{\"api\":\"x\",\"result\":1,\"error\":null,\"params\":{\"a\": 1.0}," TIMES
+			 "," GATEWAY ",\"mine\":[ 2]}");
 	world_deinit(&w);
 }
 
@@ -363,10 +373,14 @@ static void test_answer_with_echo_has_params(void **state UNUSED)
 	struct world w;
 
 	world_init(&w);
-	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"params\":{\"a\": 1.0},\"mine\":2,\"echo\":true}");
+	request_comes(
+		&w,
+		"{\"id\":\"i\",\"api\":\"x\",\"params\":{\"a\": 1.0},\"mine\":2,\"echo\":true}");
 	answer_call(&w, 0);
-	assert_published(&w, 1, "{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null,\"params\":{\"a\": 1.0},"
-				TIMES "," GATEWAY "}");
+	assert_published(
+		&w, 1,
+		"{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null,\"params\":{\"a\": 1.0}," TIMES
+		"," GATEWAY "}");
 	world_deinit(&w);
 }
 
@@ -379,10 +393,13 @@ static void test_answer_at_once_is_published_once(void **state UNUSED)
 	world_init(&w);
 	w.router.answer_at_once = &at_once;
 	for (unsigned int i = 1; i <= 10; i++) {
-		snprintf(text, sizeof(text), "{\"id\":\"%u\",\"api\":\"x\",\"caller\":\"Ann\",\"mine\":1}", i);
+		snprintf(text, sizeof(text),
+			 "{\"id\":\"%u\",\"api\":\"x\",\"caller\":\"Ann\",\"mine\":1}", i);
 		request_comes(&w, text);
-		snprintf(text, sizeof(text), "{\"id\":\"%u\",\"api\":\"x\",\"result\":1,\"error\":null," TIMES
-			 "," GATEWAY "}", i);
+		snprintf(text, sizeof(text),
+			 "{\"id\":\"%u\",\"api\":\"x\",\"result\":1,\"error\":null," TIMES
+			 "," GATEWAY "}",
+			 i);
 		assert_published(&w, i, text);
 		assert_string_equal(w.router.calls[(i - 1) % CALLS_MAX].caller, "claimed:Ann");
 		assert_int_equal(status_of(&w).n_running, 0);
@@ -403,8 +420,11 @@ static void test_answer_with_an_error(void **state UNUSED)
 	world_init(&w);
 	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\"}");
 	answer_token(&w, w.router.calls[0].token, &failure, span_of(NULL, 0));
-	assert_published(&w, 1, "{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"api_error\","
-				"\"message\":\"broken\",\"ran\":\"yes\",\"details\":{\"a\":1}}," TIMES "," GATEWAY "}");
+	assert_published(
+		&w, 1,
+		"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"api_error\","
+		"\"message\":\"broken\",\"ran\":\"yes\",\"details\":{\"a\":1}}," TIMES "," GATEWAY
+		"}");
 	world_deinit(&w);
 }
 
@@ -464,9 +484,11 @@ static void test_request_that_is_wrong_is_refused(void **state UNUSED)
 
 	world_init(&w);
 	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"timeout_ms\":0}");
-	assert_published(&w, 1, "{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"invalid_argument\","
-				"\"message\":\"timeout_ms: has to be a number above 0\",\"ran\":\"no\"}," NO_TIMES "," GATEWAY
-				"}");
+	assert_published(
+		&w, 1,
+		"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"invalid_argument\","
+		"\"message\":\"timeout_ms: has to be a number above 0\",\"ran\":\"no\"}," NO_TIMES
+		"," GATEWAY "}");
 	assert_string_equal(w.channel, PRIVATE);
 	request_comes(&w, "{\"api\":\"x\",\"params\":{\"$x\":1},\"mine\":1}");
 	assert_says(&w, "\"code\":\"invalid_argument\"");
@@ -500,9 +522,11 @@ static void test_request_beyond_max_calls_is_refused(void **state UNUSED)
 		id_comes(&w, (const char *[]){ "a1", "a2", "a3" }[i]);
 	assert_int_equal(w.n_published, 0);
 	request_comes(&w, "{\"id\":\"b\",\"api\":\"x\"}");
-	assert_published(&w, 1, "{\"id\":\"b\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"rate_limited\","
-				"\"message\":\"3 calls of remote callers run already (max_calls); try again later\",\"ran\":\"no\","
-				"\"details\":{\"retry_after_ms\":1000}}," NO_TIMES "," GATEWAY "}");
+	assert_published(
+		&w, 1,
+		"{\"id\":\"b\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"rate_limited\","
+		"\"message\":\"3 calls of remote callers run already (max_calls); try again later\",\"ran\":\"no\","
+		"\"details\":{\"retry_after_ms\":1000}}," NO_TIMES "," GATEWAY "}");
 	request_comes(&w, "{\"api\":\"x\"}");
 	assert_int_equal(w.n_published, 1);
 	assert_int_equal(status_of(&w).n_ignored, 0);
@@ -561,7 +585,9 @@ static void test_repeat_is_answered_beyond_max_rate_too(void **state UNUSED)
 static void test_unknown_name_is_answered_unless_set_otherwise(void **state UNUSED)
 {
 	const struct failure unknown = {
-		.code = CHAPI_ERR_API_NOT_FOUND, .ran = CHAPI_RAN_NO, .message = span_str("no such name"),
+		.code = CHAPI_ERR_API_NOT_FOUND,
+		.ran = CHAPI_RAN_NO,
+		.message = span_str("no such name"),
 	};
 	const struct failure other = {
 		.code = CHAPI_ERR_PAUSED, .ran = CHAPI_RAN_NO, .message = span_str("paused"),
@@ -619,9 +645,12 @@ static void test_answer_that_fits_exactly_is_published(void **state UNUSED)
 	assert_says(&w, "yyy\",\"error\":null");
 	id_comes(&w, "k");
 	answer_large(&w, 2, 1025 - head, NULL);
-	assert_published(&w, 3, "{\"id\":\"k\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"too_large\","
-				"\"message\":\"the answer has 1025 bytes, more than the 1024 that can be sent\","
-				"\"ran\":\"yes\",\"details\":{\"size\":1025,\"limit\":1024}}," TIMES "," GATEWAY "}");
+	assert_published(
+		&w, 3,
+		"{\"id\":\"k\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"too_large\","
+		"\"message\":\"the answer has 1025 bytes, more than the 1024 that can be sent\","
+		"\"ran\":\"yes\",\"details\":{\"size\":1025,\"limit\":1024}}," TIMES "," GATEWAY
+		"}");
 	world_deinit(&w);
 }
 
@@ -654,7 +683,8 @@ static void test_answer_with_large_params_leaves_them_out(void **state UNUSED)
 
 	config.room.max_event_bytes = 1024;
 	world_init_config(&w, &config);
-	snprintf(request, sizeof(request), "{\"api\":\"x\",\"params\":{\"a\":1},\"mine\":\"%01000d\"}", 1);
+	snprintf(request, sizeof(request),
+		 "{\"api\":\"x\",\"params\":{\"a\":1},\"mine\":\"%01000d\"}", 1);
 	request_comes(&w, request);
 	answer_call(&w, 0);
 	assert_says(&w, "\"code\":\"too_large\"");
@@ -750,7 +780,8 @@ static void test_request_to_another_gateway_is_ignored(void **state UNUSED)
 {
 	assert_ignored(PUBLIC, "request", "{\"id\":\"i\",\"api\":\"x\",\"to\":\"other\"}");
 	assert_ignored(PUBLIC, "request", "{\"id\":\"i\",\"api\":\"x\",\"to\":\"PI\"}");
-	assert_ignored(PUBLIC, "request", "{\"id\":\"i\",\"api\":\"x\",\"to\":\"other\",\"timeout_ms\":0}");
+	assert_ignored(PUBLIC, "request",
+		       "{\"id\":\"i\",\"api\":\"x\",\"to\":\"other\",\"timeout_ms\":0}");
 }
 
 static void test_event_names_are_settings(void **state UNUSED)
@@ -821,8 +852,9 @@ static void test_repeat_joins_the_first_while_it_runs(void **state UNUSED)
 	world_init(&w);
 	id_comes(&w, "i");
 	id_comes(&w, "i");
-	event_comes(&w, PUBLIC, "request", "{\"id\":\"i\",\"api\":\"x\",\"timeout_ms\":1,\"progress\":true,"
-					   "\"reply_to\":\"anything\",\"retry\":\"other\"}");
+	event_comes(&w, PUBLIC, "request",
+		    "{\"id\":\"i\",\"api\":\"x\",\"timeout_ms\":1,\"progress\":true,"
+		    "\"reply_to\":\"anything\",\"retry\":\"other\"}");
 	assert_int_equal(w.router.n_calls, 1);
 	assert_int_equal(w.n_published, 0);
 	answer_call(&w, 0);
@@ -867,7 +899,9 @@ static void test_answer_that_found_no_place_is_kept_for_the_repeat(void **state 
 static void test_answer_that_is_not_kept_is_told_to_be_lost(void **state UNUSED)
 {
 	const struct failure failure = {
-		.code = CHAPI_ERR_PROVIDER_GONE, .ran = CHAPI_RAN_UNKNOWN, .message = span_str("gone"),
+		.code = CHAPI_ERR_PROVIDER_GONE,
+		.ran = CHAPI_RAN_UNKNOWN,
+		.message = span_str("gone"),
 	};
 	struct remote_config config = defaults;
 	struct world w;
@@ -888,7 +922,8 @@ static void test_answer_that_is_not_kept_is_told_to_be_lost(void **state UNUSED)
 	world_deinit(&w);
 }
 
-static void test_other_request_under_the_same_id_is_refused_when_the_first_is_over(void **state UNUSED)
+static void
+test_other_request_under_the_same_id_is_refused_when_the_first_is_over(void **state UNUSED)
 {
 	struct world w;
 
@@ -914,7 +949,9 @@ static void test_what_did_not_run_runs_when_it_comes_again(void **state UNUSED)
 		.code = CHAPI_ERR_PAUSED, .ran = CHAPI_RAN_NO, .message = span_str("paused"),
 	};
 	const struct failure unknown = {
-		.code = CHAPI_ERR_API_NOT_FOUND, .ran = CHAPI_RAN_NO, .message = span_str("no such name"),
+		.code = CHAPI_ERR_API_NOT_FOUND,
+		.ran = CHAPI_RAN_NO,
+		.message = span_str("no such name"),
 	};
 	struct remote_config config = defaults;
 	struct world w;
@@ -980,7 +1017,8 @@ static void test_refusals_of_known_ids_count_for_max_rate(void **state UNUSED)
 	world_deinit(&w);
 }
 
-static void test_retry_of_another_instances_request_is_never_said_not_to_have_run(void **state UNUSED)
+static void
+test_retry_of_another_instances_request_is_never_said_not_to_have_run(void **state UNUSED)
 {
 	struct remote_config config = defaults;
 	struct world w;
@@ -992,7 +1030,8 @@ static void test_retry_of_another_instances_request_is_never_said_not_to_have_ru
 	request_comes(&w, "{\"id\":\"c\",\"api\":\"x\",\"retry\":\"0100\"}");
 	assert_int_equal(w.n_published, 1);
 	assert_says(&w, "\"ran\":\"unknown\",\"details\":{\"reason\":\"restarted\"}");
-	request_comes(&w, "{\"id\":\"d\",\"api\":\"x\",\"retry\":\"0100\",\"reply_to\":\"nowhere\"}");
+	request_comes(&w,
+		      "{\"id\":\"d\",\"api\":\"x\",\"retry\":\"0100\",\"reply_to\":\"nowhere\"}");
 	assert_int_equal(w.n_published, 2);
 	assert_says(&w, "\"ran\":\"unknown\"");
 	world_deinit(&w);
@@ -1053,7 +1092,8 @@ static void test_without_id_nothing_is_a_repeat(void **state UNUSED)
 	world_deinit(&w);
 }
 
-static void test_repeat_of_what_the_hub_found_too_large_gets_the_answer_that_says_so(void **state UNUSED)
+static void
+test_repeat_of_what_the_hub_found_too_large_gets_the_answer_that_says_so(void **state UNUSED)
 {
 	struct world w;
 
@@ -1375,15 +1415,18 @@ int main(void)
 		cmocka_unit_test(test_repeat_afterwards_gets_the_kept_answer_where_the_first_went),
 		cmocka_unit_test(test_answer_that_found_no_place_is_kept_for_the_repeat),
 		cmocka_unit_test(test_answer_that_is_not_kept_is_told_to_be_lost),
-		cmocka_unit_test(test_other_request_under_the_same_id_is_refused_when_the_first_is_over),
+		cmocka_unit_test(
+			test_other_request_under_the_same_id_is_refused_when_the_first_is_over),
 		cmocka_unit_test(test_what_did_not_run_runs_when_it_comes_again),
 		cmocka_unit_test(test_retry_of_another_instances_request_is_not_run),
 		cmocka_unit_test(test_refusals_of_known_ids_count_for_max_rate),
-		cmocka_unit_test(test_retry_of_another_instances_request_is_never_said_not_to_have_run),
+		cmocka_unit_test(
+			test_retry_of_another_instances_request_is_never_said_not_to_have_run),
 		cmocka_unit_test(test_retry_of_what_only_we_can_have_had_is_run),
 		cmocka_unit_test(test_repeat_is_answered_beyond_max_calls_too),
 		cmocka_unit_test(test_without_id_nothing_is_a_repeat),
-		cmocka_unit_test(test_repeat_of_what_the_hub_found_too_large_gets_the_answer_that_says_so),
+		cmocka_unit_test(
+			test_repeat_of_what_the_hub_found_too_large_gets_the_answer_that_says_so),
 		cmocka_unit_test(test_cancel_ends_the_call_of_its_id),
 		cmocka_unit_test(test_cancel_of_what_does_not_run_is_ignored),
 		cmocka_unit_test(test_progress_is_published_with_its_number),

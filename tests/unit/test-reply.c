@@ -276,8 +276,12 @@ static void test_reply_of_another_type_is_bad(void **state UNUSED)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_json(cases[i], &(struct told){ CHAPI_ERR_BAD_REPLY, CHAPI_RAN_YES,
-			    "the provider's error is neither a text nor a map of code, message, details", "" });
+		assert_json(
+			cases[i],
+			&(struct told){
+				CHAPI_ERR_BAD_REPLY, CHAPI_RAN_YES,
+				"the provider's error is neither a text nor a map of code, message, details",
+				"" });
 }
 
 static void test_reply_with_a_field_of_another_type_is_bad(void **state UNUSED)
@@ -327,7 +331,9 @@ static void test_reply_message_without_memory_is_left_out(void **state UNUSED)
 
 	buf_init(&scratch, 16);
 	assert_int_equal(value_from_json(span_str("{\"message\":\"a long\\nmessage of two lines\","
-						  "\"details\":{\"a\":1}}"), MP_VALUE_DEPTH_MAX, &error, &fault), 0);
+						  "\"details\":{\"a\":1}}"),
+					 MP_VALUE_DEPTH_MAX, &error, &fault),
+			 0);
 	reply_read_error(buf_span(&error), 2, &scratch, &f);
 	assert_failure(&f, &(struct told){ CHAPI_ERR_API_ERROR, CHAPI_RAN_YES, NO_REASON,
 					   "{\"a\":1}" });

@@ -35,7 +35,7 @@ struct edge {
 	bool here;
 	uint32_t token;			/* of its last request */
 	struct buf said;		/* since it was looked at last */
-	struct buf value;		/* the last result, or the details of the last failure: JSON */
+	struct buf value; /* the last result, or the details of the last failure: JSON */
 	char message[400];		/* of the last failure */
 	uint32_t ids[HANDLED_MAX];	/* the router's numbers of the calls it was handed */
 	unsigned int n_handled;
@@ -200,7 +200,9 @@ static int on_call_elsewhere(void *data, const struct elsewhere_call *call, cons
 		   (long long)call->timeout_ms, call->progress ? " progress" : "");
 	world.elsewhere = call->call;
 	*ret_serial = 7;
-	*ret_fault = (struct elsewhere_fault){ .code = CHAPI_ERR_TOO_LARGE, .size = 20, .limit = 10, .text = "no" };
+	*ret_fault = (struct elsewhere_fault){
+		.code = CHAPI_ERR_TOO_LARGE, .size = 20, .limit = 10, .text = "no"
+	};
 	return world.publish_rc;
 }
 
@@ -336,8 +338,10 @@ static void assert_empty(void)
 	join(root);
 	buf_clear(&root->said);
 	say(root, "[0,99999,\"status\",[]]");
-	if (!strstr(text_of(&root->value), "\"peers\":1,\"apis\":0,\"calls\":{\"running\":0,\"queued\":0,"
-		    "\"abandoned\":0}") || !strstr(text_of(&root->value), "\"pinned\":0,"))
+	if (!strstr(text_of(&root->value),
+		    "\"peers\":1,\"apis\":0,\"calls\":{\"running\":0,\"queued\":0,"
+		    "\"abandoned\":0}") ||
+	    !strstr(text_of(&root->value), "\"pinned\":0,"))
 		fail_msg("something is left: %s", text_of(&root->value));
 	leave(root);
 	assert_true(router_next_ms(world.router) == UINT64_MAX);
@@ -535,9 +539,11 @@ static const char *described(const char *name)
 
 static void test_exclusive_name_is_taken_once(void **state UNUSED)
 {
-	assert_has(holds(alice, "[\"door\"]"), "{\"name\":\"door\",\"state\":\"active\","
-		   "\"policy\":\"exclusive\",\"visibility\":\"remote\",\"concurrency\":0,\"queue\":64,"
-		   "\"timeout_ms\":30000,\"timeout_max_ms\":600000,\"idempotent\":false");
+	assert_has(
+		holds(alice, "[\"door\"]"),
+		"{\"name\":\"door\",\"state\":\"active\","
+		"\"policy\":\"exclusive\",\"visibility\":\"remote\",\"concurrency\":0,\"queue\":64,"
+		"\"timeout_ms\":30000,\"timeout_max_ms\":600000,\"idempotent\":false");
 	fails(bob, "register", "[\"door\"]", "api_exists");
 	assert_has(bob->message, "uid:1000");
 	fails(alice, "register", "[\"door\"]", "api_exists");
@@ -554,27 +560,42 @@ static void test_register_reads_all_options(void **state UNUSED)
 		"\"description\":\"d\",\"version\":\"v\",\"tags\":[\"x\",\"y\"],\"unknown\":1,"
 		"\"params\":{\"type\":\"object\"},\"result\":{\"type\":\"null\"}}]";
 
-	assert_has(holds(alice, options), "{\"name\":\"door\",\"state\":\"active\","
-		   "\"policy\":\"share\",\"visibility\":\"local\",\"concurrency\":2,\"queue\":3,\"timeout_ms\":4,\"timeout_max_ms\":5,"
-		   "\"idempotent\":true,\"summary\":\"s\",\"description\":\"d\",\"version\":\"v\","
-		   "\"tags\":[\"x\",\"y\"],\"params\":{\"type\":\"object\"},"
-		   "\"result\":{\"type\":\"null\"}}");
-	assert_has(described("door"), "\"summary\":\"s\",\"state\":\"active\",\"policy\":\"share\","
-		   "\"visibility\":\"local\",\"providers\":1,\"description\":\"d\",\"version\":\"v\","
-		   "\"tags\":[\"x\",\"y\"],\"idempotent\":true,\"concurrency\":2,\"queue\":3,"
-		   "\"timeout_ms\":4,\"timeout_max_ms\":5,\"standbys\":0,"
-		   "\"params\":{\"type\":\"object\"},\"result\":{\"type\":\"null\"}");
+	assert_has(
+		holds(alice, options),
+		"{\"name\":\"door\",\"state\":\"active\","
+		"\"policy\":\"share\",\"visibility\":\"local\",\"concurrency\":2,\"queue\":3,\"timeout_ms\":4,\"timeout_max_ms\":5,"
+		"\"idempotent\":true,\"summary\":\"s\",\"description\":\"d\",\"version\":\"v\","
+		"\"tags\":[\"x\",\"y\"],\"params\":{\"type\":\"object\"},"
+		"\"result\":{\"type\":\"null\"}}");
+	assert_has(
+		described("door"),
+		"\"summary\":\"s\",\"state\":\"active\",\"policy\":\"share\","
+		"\"visibility\":\"local\",\"providers\":1,\"description\":\"d\",\"version\":\"v\","
+		"\"tags\":[\"x\",\"y\"],\"idempotent\":true,\"concurrency\":2,\"queue\":3,"
+		"\"timeout_ms\":4,\"timeout_max_ms\":5,\"standbys\":0,"
+		"\"params\":{\"type\":\"object\"},\"result\":{\"type\":\"null\"}");
 }
 
 static void test_register_refuses_what_makes_no_sense(void **state UNUSED)
 {
 	static const char *const bad[] = {
-		"[7]", "[\"\"]", "[\".x\"]", "[\"a b\"]", "[\"a\",{\"policy\":\"own\"}]",
-		"[\"a\",{\"concurrency\":-1}]", "[\"a\",{\"queue\":\"many\"}]",
-		"[\"a\",{\"timeout_ms\":0}]", "[\"a\",{\"timeout_ms\":9,\"timeout_max_ms\":8}]",
-		"[\"a\",{\"visibility\":\"all\"}]", "[\"a\",{\"tags\":\"x\"}]",
-		"[\"a\",{\"tags\":[1]}]", "[\"a\",{\"params\":{\"type\":\"door\"}}]",
-		"[\"a\",{\"params\":{\"$$ref\":\"x\"}}]", "[\"a\",{\"result\":7}]", "[\"a\",7]", "[]",
+		"[7]",
+		"[\"\"]",
+		"[\".x\"]",
+		"[\"a b\"]",
+		"[\"a\",{\"policy\":\"own\"}]",
+		"[\"a\",{\"concurrency\":-1}]",
+		"[\"a\",{\"queue\":\"many\"}]",
+		"[\"a\",{\"timeout_ms\":0}]",
+		"[\"a\",{\"timeout_ms\":9,\"timeout_max_ms\":8}]",
+		"[\"a\",{\"visibility\":\"all\"}]",
+		"[\"a\",{\"tags\":\"x\"}]",
+		"[\"a\",{\"tags\":[1]}]",
+		"[\"a\",{\"params\":{\"type\":\"door\"}}]",
+		"[\"a\",{\"params\":{\"$$ref\":\"x\"}}]",
+		"[\"a\",{\"result\":7}]",
+		"[\"a\",7]",
+		"[]",
 		"[\"a\",{\"tags\":[\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\"]}]",
 	};
 
@@ -644,7 +665,8 @@ static void test_share_needs_the_same_terms(void **state UNUSED)
 		snprintf(params, sizeof(params), "[\"door\",{\"policy\":\"share\",%s}]", other[i]);
 		fails(bob, "register", params, "failed_precondition");
 	}
-	holds(bob, "[\"door\",{\"policy\":\"share\",\"summary\":\"x\",\"concurrency\":1,\"queue\":1}]");
+	holds(bob,
+	      "[\"door\",{\"policy\":\"share\",\"summary\":\"x\",\"concurrency\":1,\"queue\":1}]");
 	holds(carol, "[\"gate\"]");
 	fails(bob, "register", "[\"gate\",{\"policy\":\"share\"}]", "failed_precondition");
 	assert_has(bob->message, "'exclusive'");
@@ -755,7 +777,8 @@ static void test_policy_that_changes_revokes_names(void **state UNUSED)
 static void test_update_changes_what_it_names(void **state UNUSED)
 {
 	holds(alice, "[\"door\",{\"summary\":\"s\",\"concurrency\":1,\"tags\":[\"t\"]}]");
-	assert_has(gets(alice, "update", "[\"door\",{\"summary\":\"longer than before\",\"queue\":7}]"),
+	assert_has(gets(alice, "update",
+			"[\"door\",{\"summary\":\"longer than before\",\"queue\":7}]"),
 		   "\"queue\":7");
 	assert_has(described("door"), "\"summary\":\"longer than before\"");
 	assert_has(text_of(&root->value),
@@ -1201,10 +1224,12 @@ static void test_abandoned_call_is_over_when_its_provider_leaves(void **state UN
 	holds(alice, "[\"motor\",{\"policy\":\"share\",\"concurrency\":1}]");
 	cancel(bob, ask(bob, "call", "[\"motor\",1]"));
 	heard(bob, "fail 1 cancelled unknown");
-	assert_has(gets(root, "status", "[]"), "\"calls\":{\"running\":0,\"queued\":0,\"abandoned\":1}");
+	assert_has(gets(root, "status", "[]"),
+		   "\"calls\":{\"running\":0,\"queued\":0,\"abandoned\":1}");
 	leave(alice);
 	heard_nothing(bob);
-	assert_has(gets(root, "status", "[]"), "\"calls\":{\"running\":0,\"queued\":0,\"abandoned\":0}");
+	assert_has(gets(root, "status", "[]"),
+		   "\"calls\":{\"running\":0,\"queued\":0,\"abandoned\":0}");
 }
 
 static void test_abandoned_calls_beyond_the_limit_make_an_offender(void **state UNUSED)
@@ -1307,7 +1332,8 @@ static void test_queued_calls_go_to_the_sharer(void **state UNUSED)
 static void test_queued_calls_are_held_against_the_new_params(void **state UNUSED)
 {
 	holds(alice, "[\"door\",{\"concurrency\":1,\"params\":{\"type\":\"integer\"}}]");
-	holds(bob, "[\"door\",{\"policy\":\"standby\",\"params\":{\"type\":\"integer\",\"maximum\":2}}]");
+	holds(bob,
+	      "[\"door\",{\"policy\":\"standby\",\"params\":{\"type\":\"integer\",\"maximum\":2}}]");
 	for (int i = 1; i <= 3; i++)
 		say(carol, "[0,%d,\"call\",[\"door\",%d]]", i, i);
 	leave(alice);
@@ -1405,7 +1431,8 @@ static void test_visibility_has_a_default_that_is_a_setting(void **state UNUSED)
 
 	router_set_limits(world.router, &l, true);
 	assert_has(holds(alice, "[\"door\"]"), "\"visibility\":\"local\"");
-	assert_has(holds(alice, "[\"gate\",{\"visibility\":\"remote\"}]"), "\"visibility\":\"remote\"");
+	assert_has(holds(alice, "[\"gate\",{\"visibility\":\"remote\"}]"),
+		   "\"visibility\":\"remote\"");
 }
 
 static void test_call_needs_the_right(void **state UNUSED)
@@ -1435,7 +1462,8 @@ static void test_list_is_sorted_and_filtered(void **state UNUSED)
 	holds(alice, "[\"door.b\"]");
 	holds(bob, "[\"door.a\",{\"policy\":\"share\"}]");
 	holds(carol, "[\"door.a\",{\"policy\":\"share\"}]");
-	assert_string_equal(gets(dave, "list", "[\"door.*\"]"),
+	assert_string_equal(
+		gets(dave, "list", "[\"door.*\"]"),
 		"[{\"name\":\"door.a\",\"summary\":\"\",\"state\":\"active\",\"policy\":\"share\","
 		"\"visibility\":\"remote\",\"providers\":2},"
 		"{\"name\":\"door.b\",\"summary\":\"\",\"state\":\"active\",\"policy\":\"exclusive\","
@@ -1466,9 +1494,11 @@ static void test_describe_tells_all(void **state UNUSED)
 	ask(carol, "call", "[\"door\",1]");
 	assert_has(described("door"), "\"params\":null,\"result\":null,\"calls\":0,\"failed\":0,"
 		   "\"running\":1,\"queued\":0");
-	assert_has(text_of(&root->value), "\"holders\":[{\"caller\":\"uid:1000\",\"client\":\"\","
-		   "\"state\":\"active\",\"running\":1},{\"caller\":\"uid:1000\",\"client\":\"spare\","
-		   "\"state\":\"standby\",\"running\":0}]");
+	assert_has(
+		text_of(&root->value),
+		"\"holders\":[{\"caller\":\"uid:1000\",\"client\":\"\","
+		"\"state\":\"active\",\"running\":1},{\"caller\":\"uid:1000\",\"client\":\"spare\","
+		"\"state\":\"standby\",\"running\":0}]");
 	assert_has(gets(dave, "call", "[\"chapi.describe\",{\"name\":\"door\"}]"), "\"opens\"");
 	assert_has(gets(dave, "describe", "[\"chapi.ping\"]"), "says pong");
 	assert_has(text_of(&dave->value), "\"description\":\"\",\"version\":\"\",\"tags\":[],"
@@ -1521,17 +1551,21 @@ static void test_builtins_answer(void **state UNUSED)
 	assert_has(gets(alice, "call", "[\"chapi.version\"]"), "\"version\":\"1.2.3\"");
 	assert_string_equal(gets(alice, "call", "[\"chapi.list\",{\"pattern\":\"x*\"}]"), "[]");
 	assert_string_equal(gets(alice, "call", "[\"chapi.ping\",0,{\"oneway\":true}]"), "null");
-	assert_has(gets(alice, "call", "[\"chapi.ping\",0,{\"full\":true}]"), "\"result\":\"pong\"");
+	assert_has(gets(alice, "call", "[\"chapi.ping\",0,{\"full\":true}]"),
+		   "\"result\":\"pong\"");
 	fails(alice, "call", "[\"chapi.pong\"]", "api_not_found");
 	fails(alice, "call", "[\"chapi.describe\",7]", "invalid_argument");
 }
 
 static void test_hello_tells_who_is_there(void **state UNUSED)
 {
-	assert_has(gets(dave, "hello", "[{\"client\":\"c\",\"version\":\"1\",\"protocol\":1,"
-			"\"app_key\":\"the-key\"}]"), "\"gateway\":\"chapi-gw\",\"version\":\"1.2.3\","
-		   "\"protocol\":1,\"name\":\"north\",\"instance\":\"0123456789abcdef0123456789abcdef\","
-		   "\"uid\":2000,\"limits\":{\"calls_per_peer\":4096");
+	assert_has(
+		gets(dave, "hello",
+		     "[{\"client\":\"c\",\"version\":\"1\",\"protocol\":1,"
+		     "\"app_key\":\"the-key\"}]"),
+		"\"gateway\":\"chapi-gw\",\"version\":\"1.2.3\","
+		"\"protocol\":1,\"name\":\"north\",\"instance\":\"0123456789abcdef0123456789abcdef\","
+		"\"uid\":2000,\"limits\":{\"calls_per_peer\":4096");
 	gets(dave, "hello", "[]");
 }
 
@@ -1576,9 +1610,15 @@ static void test_call_reaches_its_provider_with_all_there_is_to_know(void **stat
 static void test_call_options_have_limits(void **state UNUSED)
 {
 	static const char *const bad[] = {
-		"[7]", "[]", "[\"door\",1,2]", "[\"door\",1,{\"timeout_ms\":0}]",
-		"[\"door\",1,{\"timeout_ms\":-1}]", "[\"door\",1,{\"id\":\"\"}]",
-		"[\"door\",1,{\"full\":1}]", "[\"do or\",1]", "[\"door\",1,{\"oneway\":true,\"progress\":true}]",
+		"[7]",
+		"[]",
+		"[\"door\",1,2]",
+		"[\"door\",1,{\"timeout_ms\":0}]",
+		"[\"door\",1,{\"timeout_ms\":-1}]",
+		"[\"door\",1,{\"id\":\"\"}]",
+		"[\"door\",1,{\"full\":1}]",
+		"[\"do or\",1]",
+		"[\"door\",1,{\"oneway\":true,\"progress\":true}]",
 		"[\"door\",1,{},{}]",
 	};
 
@@ -1818,7 +1858,8 @@ static void test_full_gives_the_whole_record(void **state UNUSED)
 	heard(bob, "ok 1 0");
 	pass(500);
 	answer(alice, 2, "{\"r\":1}");
-	heard(bob, "ok 2 {\"id\":\"L\",\"api\":\"door\",\"result\":{\"r\":1},\"error\":null,"
+	heard(bob,
+	      "ok 2 {\"id\":\"L\",\"api\":\"door\",\"result\":{\"r\":1},\"error\":null,"
 	      "\"request_time\":1700000000.0,\"response_time\":1700000000.75,\"queue_ms\":250.0,"
 	      "\"run_ms\":500.0,\"gateway\":\"north\",\"instance\":\"0123456789abcdef0123456789abcdef\"}");
 }
@@ -1828,7 +1869,8 @@ static void test_full_has_the_error_in_it(void **state UNUSED)
 	holds(alice, "[\"door\"]");
 	ask(bob, "call", "[\"door\",1,{\"full\":true}]");
 	answer_error(alice, 1, "{\"code\":\"jam\",\"message\":\"stuck\",\"details\":{\"n\":1}}");
-	assert_has(text_of(&bob->said), "ok 1 {\"id\":\"01234567-1\",\"api\":\"door\",\"result\":null,"
+	assert_has(text_of(&bob->said),
+		   "ok 1 {\"id\":\"01234567-1\",\"api\":\"door\",\"result\":null,"
 		   "\"error\":{\"code\":\"api_error\",\"message\":\"stuck\",\"ran\":\"yes\","
 		   "\"details\":{\"code\":\"jam\",\"n\":1}},\"request_time\":");
 	buf_clear(&bob->said);
@@ -1925,7 +1967,8 @@ static void test_error_invalid_argument_ran_no(void **state UNUSED)
 	fails(bob, "no_such_method", "[]", "invalid_argument");
 	assert_has(bob->message, "call, describe");
 	fails(bob, "status", "[1]", "invalid_argument");
-	provider_says("{\"code\":\"invalid_argument\",\"message\":\"m\"}", "invalid_argument", "no");
+	provider_says("{\"code\":\"invalid_argument\",\"message\":\"m\"}", "invalid_argument",
+		      "no");
 	alice->refuses = PARTY_E_INEXPRESSIBLE;
 	fails(bob, "call", "[\"door\",1]", "invalid_argument");
 	assert_has(bob->message, "at .x");
@@ -2244,16 +2287,19 @@ static void test_monitor_with_the_right_sees_all(void **state UNUSED)
 	heard(root, "event {\"kind\":\"api\",\"time\":1700000000.0,\"name\":\"door\","
 	      "\"action\":\"registered\",\"caller\":\"uid:1000\",\"client\":\"\"}");
 	ask(bob, "call", "[\"door\",{\"a\":1},{\"id\":\"L\",\"timeout_ms\":50}]");
-	heard(root, "event {\"kind\":\"request\",\"time\":1700000000.0,\"id\":\"L\",\"api\":\"door\","
+	heard(root,
+	      "event {\"kind\":\"request\",\"time\":1700000000.0,\"id\":\"L\",\"api\":\"door\","
 	      "\"request_time\":1700000000.0,\"timeout_ms\":50,\"caller\":\"uid:1000\","
 	      "\"origin\":\"local\",\"oneway\":false,\"params\":{\"a\":1}}");
 	answer(alice, 1, "[5]");
-	heard(root, "event {\"kind\":\"response\",\"time\":1700000000.0,\"id\":\"L\",\"api\":\"door\","
+	heard(root,
+	      "event {\"kind\":\"response\",\"time\":1700000000.0,\"id\":\"L\",\"api\":\"door\","
 	      "\"error\":null,\"request_time\":1700000000.0,\"response_time\":1700000000.0,"
 	      "\"queue_ms\":0.0,\"run_ms\":0.0,\"gateway\":\"north\","
 	      "\"instance\":\"0123456789abcdef0123456789abcdef\",\"result\":[5]}");
 	leave(bob);
-	assert_has(text_of(&root->said), "\"kind\":\"peer\",\"time\":1700000000.0,\"action\":\"left\"");
+	assert_has(text_of(&root->said),
+		   "\"kind\":\"peer\",\"time\":1700000000.0,\"action\":\"left\"");
 	buf_clear(&root->said);
 	router_hub_changed(world.router, "down", "timeout", &world.now);
 	heard(root, "event {\"kind\":\"hub\",\"time\":1700000000.0,\"state\":\"down\","
@@ -2408,7 +2454,8 @@ static void test_monitor_that_is_slow_loses_events_with_a_count(void **state UNU
 	holds(alice, "[\"c\"]");
 	root->loses = 0;
 	holds(alice, "[\"d\"]");
-	assert_has(text_of(&root->said), "event {\"kind\":\"lost\",\"time\":1700000000.0,\"count\":3}; "
+	assert_has(text_of(&root->said),
+		   "event {\"kind\":\"lost\",\"time\":1700000000.0,\"count\":3}; "
 		   "event {\"kind\":\"api\"");
 	buf_clear(&root->said);
 	holds(alice, "[\"e\"]");
@@ -2521,7 +2568,7 @@ static void test_limit_of_pinned_total(void **state UNUSED)
 /* 64 bytes is small here, and 8 KiB are kept for those who have no more. */
 static void test_small_ones_go_on_when_others_fill_pinned_total(void **state UNUSED)
 {
-	static const char small[] = "[\"door\",\"12345678901234567890123456789\"]";	/* 30 bytes */
+	static const char small[] = "[\"door\",\"12345678901234567890123456789\"]"; /* 30 bytes */
 	struct router_limits l = limits();
 
 	holds(alice, "[\"door\",{\"queue\":1000}]");

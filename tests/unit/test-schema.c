@@ -70,13 +70,14 @@ static void test_every_keyword_is_known(void **state)
 {
 	(void)state;
 	assert_is_schema("{}");
-	assert_is_schema("{\"type\":\"object\",\"title\":\"t\",\"description\":\"d\",\"default\":{},"
-			 "\"properties\":{\"a\":{\"type\":[\"integer\",\"null\"],\"minimum\":-1.5,"
-			 "\"maximum\":18446744073709551615,\"default\":7},"
-			 "\"b\":{\"type\":\"string\",\"minLength\":0,\"maxLength\":5.0},"
-			 "\"c\":{\"type\":\"array\",\"items\":{\"type\":\"binary\"}},"
-			 "\"d\":{\"enum\":[1,\"x\",null,{\"$bin\":\"AA==\"},{\"k\":[]}]}},"
-			 "\"required\":[\"a\",\"not described\"]}");
+	assert_is_schema(
+		"{\"type\":\"object\",\"title\":\"t\",\"description\":\"d\",\"default\":{},"
+		"\"properties\":{\"a\":{\"type\":[\"integer\",\"null\"],\"minimum\":-1.5,"
+		"\"maximum\":18446744073709551615,\"default\":7},"
+		"\"b\":{\"type\":\"string\",\"minLength\":0,\"maxLength\":5.0},"
+		"\"c\":{\"type\":\"array\",\"items\":{\"type\":\"binary\"}},"
+		"\"d\":{\"enum\":[1,\"x\",null,{\"$bin\":\"AA==\"},{\"k\":[]}]}},"
+		"\"required\":[\"a\",\"not described\"]}");
 }
 
 static void test_type_is_a_name_or_some_names(void **state)
@@ -236,7 +237,9 @@ static void test_size_of_descriptions_is_limited(void **state)
 
 static void test_each_cut_of_a_description_is_refused(void **state)
 {
-	CLEANUP(buf_deinit) struct buf schema = value_of("{\"type\":[\"object\"],\"properties\":{\"a\":"
+	CLEANUP(buf_deinit)
+	struct buf schema = value_of(
+		"{\"type\":[\"object\"],\"properties\":{\"a\":"
 		"{\"enum\":[1,{\"b\":2}],\"minLength\":300}},\"required\":[\"a\"],\"items\":{}}");
 	struct schema_fault fault;
 
@@ -467,7 +470,8 @@ static void test_choices_are_compared_deeply(void **state)
 
 static void test_properties_are_checked_where_they_are(void **state)
 {
-	static const char schema[] = "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},"
+	static const char schema[] =
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},"
 		"\"b\":{\"type\":\"string\"}},\"required\":[\"b\",\"c\"]}";
 
 	(void)state;
@@ -483,7 +487,8 @@ static void test_properties_are_checked_where_they_are(void **state)
 
 static void test_integer_keys_are_their_digits(void **state)
 {
-	static const char schema[] = "{\"properties\":{\"7\":{\"type\":\"string\"}},\"required\":[\"-1\"]}";
+	static const char schema[] =
+		"{\"properties\":{\"7\":{\"type\":\"string\"}},\"required\":[\"-1\"]}";
 
 	(void)state;
 	assert_bytes_fit(schema, BYTES("\x82\x07\xa0\xff\xc0"));
@@ -539,7 +544,8 @@ static void test_values_cut_short_are_refused(void **state)
 {
 	static const char schema[] = "{\"properties\":{\"a\":{\"items\":{\"enum\":[{\"b\":2.5}]}}},"
 		"\"required\":[\"c\"]}";
-	CLEANUP(buf_deinit) struct buf value = value_of("{\"a\":[{\"b\":2.5},{\"b\":2.5}],\"c\":\"xyz\"}");
+	CLEANUP(buf_deinit)
+	struct buf value = value_of("{\"a\":[{\"b\":2.5},{\"b\":2.5}],\"c\":\"xyz\"}");
 	struct schema_fault fault;
 
 	(void)state;
@@ -557,7 +563,8 @@ static void test_faults_do_not_quote_the_value(void **state)
 {
 	struct schema_fault fault;
 	CLEANUP(buf_deinit) struct buf value = value_of("\"hush-hush\"");
-	static const char *const schemas[] = { "{\"type\":\"null\"}", "{\"maxLength\":1}", "{\"enum\":[1]}" };
+	static const char *const schemas[] = { "{\"type\":\"null\"}", "{\"maxLength\":1}",
+					       "{\"enum\":[1]}" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(schemas); i++) {
@@ -718,7 +725,8 @@ static void test_each_enumeration_has_its_own_choices(void **state)
 
 static void test_large_values_are_fine_where_little_is_said_of_them(void **state)
 {
-	CLEANUP(buf_deinit) struct buf schema = value_of("{\"items\":{\"type\":\"integer\",\"minimum\":0}}");
+	CLEANUP(buf_deinit)
+	struct buf schema = value_of("{\"items\":{\"type\":\"integer\",\"minimum\":0}}");
 	CLEANUP(buf_deinit) struct buf value = BUF_NULL;
 	struct schema_fault fault;
 	unsigned int n = 4u << 20;

@@ -15,7 +15,8 @@
 #include "tests/unit/skip.h"
 
 #define CHANNEL span_str("private-encrypted-vault_7")
-#define DATA_OF(ciphertext) "{\"nonce\":\"QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZX\",\"ciphertext\":\"" ciphertext "\"}"
+#define DATA_OF(ciphertext)                                                                        \
+	"{\"nonce\":\"QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZX\",\"ciphertext\":\"" ciphertext "\"}"
 #define BOX "qzymVemMIp4iZregAjJSMvpiMqdghKkb0w/8BC3KK7x6KdlAYQ=="
 
 static void sealed_init_key(struct sealed *s)
@@ -51,8 +52,10 @@ static void test_events_of_other_libraries_are_opened(void **state UNUSED)
 	assert_opens(CHANNEL, DATA_OF(BOX), 0, "{\"t\":21.5,\"unit\":\"C\"}");
 	assert_opens(CHANNEL, DATA_OF("Bu8boNSjvwUzqRNcsc9Fpg=="), 0, "");
 	assert_opens(CHANNEL, DATA_OF("qbZsTNlNFWuXtyMxNl40WNuD+vcz1fAVBL9N"), 0, "Zürich ✓");
-	assert_opens(CHANNEL, " { \"ciphertext\" : \"" BOX "\", \"more\": [], \"nonce\" : "
-			      "\"QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZX\" } ", 0, "{\"t\":21.5,\"unit\":\"C\"}");
+	assert_opens(CHANNEL,
+		     " { \"ciphertext\" : \"" BOX "\", \"more\": [], \"nonce\" : "
+		     "\"QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZX\" } ",
+		     0, "{\"t\":21.5,\"unit\":\"C\"}");
 }
 
 static void test_what_cannot_be_opened(void **state UNUSED)
@@ -84,7 +87,9 @@ static void test_what_is_closed_can_be_opened(void **state UNUSED)
 		SKIP(sealed_why_not());
 	sealed_init_key(&s);
 	for (size_t len = 0; len < 70; len++) {
-		CLEANUP(buf_deinit) struct buf closed = BUF_NULL, again = BUF_NULL, opened = BUF_NULL;
+		CLEANUP(buf_deinit)
+		struct buf closed = BUF_NULL,
+			   again = BUF_NULL, opened = BUF_NULL;
 		struct span data, other, ret;
 
 		assert_int_equal(sealed_close(&s, CHANNEL, buf_span(&text), &closed, &data), 0);

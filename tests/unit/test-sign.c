@@ -37,7 +37,8 @@ static void assert_channel(const char *channel, const char *channel_data, const 
 {
 	struct buf out = BUF_NULL;
 
-	assert_int_equal(sign_channel(KEY, SECRET, SOCKET_ID, channel, span_str(channel_data), &out), 0);
+	assert_int_equal(
+		sign_channel(KEY, SECRET, SOCKET_ID, channel, span_str(channel_data), &out), 0);
 	assert_text(&out, expected);
 }
 
@@ -49,15 +50,17 @@ static void test_channel_private(void **state UNUSED)
 
 static void test_channel_presence_signs_its_data(void **state UNUSED)
 {
-	assert_channel("presence-room_1", "{\"user_id\":\"gw-1\",\"user_info\":{\"name\":\"Gateway\"}}",
+	assert_channel("presence-room_1",
+		       "{\"user_id\":\"gw-1\",\"user_info\":{\"name\":\"Gateway\"}}",
 		       KEY ":2f691f7076883f9cb78e442cf2b6a9747f8949cf973f21f93d066e7b912c3091");
 }
 
 static void test_channel_presence_signs_utf8_as_it_is(void **state UNUSED)
 {
-	assert_channel("presence-room_1",
-		       "{\"user_id\":\"gw-2\",\"user_info\":{\"name\":\"Z\xc3\xbcrich \xe2\x9c\x93\"}}",
-		       KEY ":8a90f919e4a86a0db172f534a671419129de70905ccf0e597521b2ce545e7a7d");
+	assert_channel(
+		"presence-room_1",
+		"{\"user_id\":\"gw-2\",\"user_info\":{\"name\":\"Z\xc3\xbcrich \xe2\x9c\x93\"}}",
+		KEY ":8a90f919e4a86a0db172f534a671419129de70905ccf0e597521b2ce545e7a7d");
 }
 
 static void test_channel_encrypted_is_signed_like_a_private_one(void **state UNUSED)
@@ -71,8 +74,11 @@ static void test_channel_appends(void **state UNUSED)
 	struct buf out = BUF_NULL;
 
 	buf_put_str(&out, "auth=");
-	assert_int_equal(sign_channel(KEY, SECRET, SOCKET_ID, "private-sensor.42", span_of(NULL, 0), &out), 0);
-	assert_text(&out, "auth=" KEY ":f81bf0afb5499963fd811112064e1967ff36af38259d6a1d00f843e6bc92ce05");
+	assert_int_equal(
+		sign_channel(KEY, SECRET, SOCKET_ID, "private-sensor.42", span_of(NULL, 0), &out),
+		0);
+	assert_text(&out, "auth=" KEY
+			  ":f81bf0afb5499963fd811112064e1967ff36af38259d6a1d00f843e6bc92ce05");
 }
 
 static void test_channel_without_room_leaves_nothing(void **state UNUSED)
@@ -81,8 +87,9 @@ static void test_channel_without_room_leaves_nothing(void **state UNUSED)
 
 	buf_init(&out, 40);
 	buf_put_str(&out, "before");
-	assert_int_equal(sign_channel(KEY, SECRET, SOCKET_ID, "private-sensor.42", span_of(NULL, 0), &out),
-			 -ENOBUFS);
+	assert_int_equal(
+		sign_channel(KEY, SECRET, SOCKET_ID, "private-sensor.42", span_of(NULL, 0), &out),
+		-ENOBUFS);
 	assert_text(&out, "before");
 }
 
@@ -94,8 +101,9 @@ static void test_hmac_of_a_sign_in(void **state UNUSED)
 
 static void test_hmac_of_a_webhook(void **state UNUSED)
 {
-	assert_hmac("{\"time_ms\":1700000000123,\"events\":[{\"name\":\"channel_occupied\",\"channel\":\"ch-a\"}]}",
-		    "24a47d285fc972d7488cae7e7ea9a18283201caec65ab9b21d530be5ed69cfa9");
+	assert_hmac(
+		"{\"time_ms\":1700000000123,\"events\":[{\"name\":\"channel_occupied\",\"channel\":\"ch-a\"}]}",
+		"24a47d285fc972d7488cae7e7ea9a18283201caec65ab9b21d530be5ed69cfa9");
 }
 
 static void test_hmac_of_nothing(void **state UNUSED)
@@ -103,7 +111,8 @@ static void test_hmac_of_nothing(void **state UNUSED)
 	char hex[SIGN_HEX_LEN + 1];
 
 	assert_int_equal(sign_hmac_hex(span_of(NULL, 0), span_of(NULL, 0), hex), 0);
-	assert_string_equal(hex, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+	assert_string_equal(hex,
+			    "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
 struct http_case {
@@ -125,14 +134,16 @@ static const struct http_case http_cases[] = {
 	{ "GET", "/apps/7654321/channels", "filter_by_prefix=presence-&info=user_count", NULL,
 	  "/apps/7654321/channels?" PARAMS "&filter_by_prefix=presence-&info=user_count"
 	  "&auth_signature=76e9185219a97596b89a1da3666edbf924cedb879e2c2f37a1d0ba8bdd09af3d" },
-	{ "GET", "/apps/7654321/channels/presence-room_1", "info=user_count,subscription_count", NULL,
+	{ "GET", "/apps/7654321/channels/presence-room_1", "info=user_count,subscription_count",
+	  NULL,
 	  "/apps/7654321/channels/presence-room_1?" PARAMS "&info=user_count,subscription_count"
 	  "&auth_signature=33a7addb5d2246ac3ec23eaa259d55851696b48c50274ac780f1db73bc7b44d4" },
 	{ "GET", "/apps/7654321/channels/presence-room_1/users", NULL, NULL,
 	  "/apps/7654321/channels/presence-room_1/users?" PARAMS
 	  "&auth_signature=a86880ea96e68e59ccbc97eb30ccb4a74e53d4bf061fa5090f240cc2cd06c39e" },
 	{ "POST", "/apps/7654321/users/user-9/terminate_connections", NULL, "{}",
-	  "/apps/7654321/users/user-9/terminate_connections?" PARAMS "&body_md5=99914b932bd37a50b983c5e7c90ae93b"
+	  "/apps/7654321/users/user-9/terminate_connections?" PARAMS
+	  "&body_md5=99914b932bd37a50b983c5e7c90ae93b"
 	  "&auth_signature=e93873480bed45517229f62161a558d87a9e2106a0829a10896b9cb68216eb84" },
 };
 
@@ -140,7 +151,8 @@ static void assert_http(const struct http_case *c)
 {
 	struct buf out = BUF_NULL;
 
-	assert_int_equal(sign_http(c->method, c->path, c->path, c->query, span_str(c->body), KEY, SECRET, TIME, &out),
+	assert_int_equal(sign_http(c->method, c->path, c->path, c->query, span_str(c->body), KEY,
+				   SECRET, TIME, &out),
 			 0);
 	assert_text(&out, c->target);
 }
@@ -180,10 +192,13 @@ static void test_http_prefix_is_requested_but_need_not_be_signed(void **state UN
 	struct buf out = BUF_NULL;
 
 	assert_int_equal(sign_http("GET", "/apps/7654321/channels/presence-room_1/users",
-				   "/hub/apps/7654321/channels/presence-room_1/users", NULL, span_of(NULL, 0), KEY,
-				   SECRET, TIME, &out), 0);
-	assert_text(&out, "/hub/apps/7654321/channels/presence-room_1/users?" PARAMS
-			  "&auth_signature=a86880ea96e68e59ccbc97eb30ccb4a74e53d4bf061fa5090f240cc2cd06c39e");
+				   "/hub/apps/7654321/channels/presence-room_1/users", NULL,
+				   span_of(NULL, 0), KEY, SECRET, TIME, &out),
+			 0);
+	assert_text(
+		&out,
+		"/hub/apps/7654321/channels/presence-room_1/users?" PARAMS
+		"&auth_signature=a86880ea96e68e59ccbc97eb30ccb4a74e53d4bf061fa5090f240cc2cd06c39e");
 }
 
 static void test_http_without_room_leaves_nothing(void **state UNUSED)
@@ -191,7 +206,9 @@ static void test_http_without_room_leaves_nothing(void **state UNUSED)
 	struct buf out;
 
 	buf_init(&out, 100);
-	assert_int_equal(sign_http("GET", "/a", "/a", NULL, span_of(NULL, 0), KEY, SECRET, TIME, &out), -ENOBUFS);
+	assert_int_equal(
+		sign_http("GET", "/a", "/a", NULL, span_of(NULL, 0), KEY, SECRET, TIME, &out),
+		-ENOBUFS);
 	assert_text(&out, "");
 }
 
@@ -207,8 +224,9 @@ static void test_md5_of_nothing(void **state UNUSED)
 static void test_sha256_of_a_channel_key(void **state UNUSED)
 {
 	static const uint8_t expected[] = {
-		0x24, 0xab, 0xd3, 0x49, 0x40, 0xe5, 0x8d, 0x44, 0x6a, 0x6d, 0x94, 0x7e, 0x88, 0xe7, 0xf6, 0x3b,
-		0xf5, 0xf2, 0x5a, 0xf2, 0xee, 0xf0, 0xc9, 0x51, 0x10, 0x16, 0x7b, 0x9e, 0x90, 0x15, 0x3b, 0x51,
+		0x24, 0xab, 0xd3, 0x49, 0x40, 0xe5, 0x8d, 0x44, 0x6a, 0x6d, 0x94,
+		0x7e, 0x88, 0xe7, 0xf6, 0x3b, 0xf5, 0xf2, 0x5a, 0xf2, 0xee, 0xf0,
+		0xc9, 0x51, 0x10, 0x16, 0x7b, 0x9e, 0x90, 0x15, 0x3b, 0x51,
 	};
 	struct buf text = BUF_NULL;
 	uint8_t digest[32];

@@ -26,14 +26,16 @@ static void check(int error, time_t now, const char *text)
 
 static void test_clock_of_1970_is_what_is_wrong(void **state UNUSED)
 {
-	check(X509_V_ERR_CERT_NOT_YET_VALID, 42, "certificate not yet valid; this machine's clock says 1970");
+	check(X509_V_ERR_CERT_NOT_YET_VALID, 42,
+	      "certificate not yet valid; this machine's clock says 1970");
 	check(X509_V_ERR_CERT_HAS_EXPIRED, (time_t)4200000000,
 	      "certificate expired; this machine's clock says 2103");
 }
 
 static void test_clock_that_may_be_right_is_shown_in_full(void **state UNUSED)
 {
-	check(X509_V_ERR_CERT_NOT_YET_VALID, IN_2026, "the certificate of hub.example is not yet valid; "
+	check(X509_V_ERR_CERT_NOT_YET_VALID, IN_2026,
+	      "the certificate of hub.example is not yet valid; "
 	      "this machine's clock says 2026-05-28 20:26 UTC");
 	check(X509_V_ERR_CERT_HAS_EXPIRED, IN_2026, "the certificate of hub.example has expired; "
 	      "this machine's clock says 2026-05-28 20:26 UTC");
@@ -41,7 +43,8 @@ static void test_clock_that_may_be_right_is_shown_in_full(void **state UNUSED)
 
 static void test_clock_is_not_blamed_for_other_faults(void **state UNUSED)
 {
-	check(X509_V_ERR_HOSTNAME_MISMATCH, 42, "the certificate is for another name than hub.example");
+	check(X509_V_ERR_HOSTNAME_MISMATCH, 42,
+	      "the certificate is for another name than hub.example");
 	assert_true(tls_is_about_time(X509_V_ERR_CERT_NOT_YET_VALID));
 	assert_true(tls_is_about_time(X509_V_ERR_CERT_HAS_EXPIRED));
 	assert_false(tls_is_about_time(X509_V_ERR_HOSTNAME_MISMATCH));

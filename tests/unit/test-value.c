@@ -196,7 +196,8 @@ static double random_double(void)
 static void put_random_text(struct buf *b, size_t n)
 {
 	static const char *const long_ones[] = {
-		"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9d\x84\x9e", "\xef\xbf\xbf", "\x7f", "$", "\"", "\\",
+		"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9d\x84\x9e", "\xef\xbf\xbf", "\x7f", "$",
+		"\"",	    "\\",
 	};
 
 	while (n--)
@@ -451,7 +452,8 @@ static void test_from_json_in_other_words(void **state UNUSED)
 
 static void test_from_json_string_of_any_length(void **state UNUSED)
 {
-	static const size_t lens[] = { 0, 1, 30, 31, 32, 33, 254, 255, 256, 257, 65534, 65535, 65536, 70000 };
+	static const size_t lens[] = { 0,   1,	 30,  31,    32,    33,	   254,
+				       255, 256, 257, 65534, 65535, 65536, 70000 };
 
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(lens); i++) {
 		size_t len = lens[i / 2];
@@ -489,7 +491,8 @@ static void test_from_json_bin_of_any_length(void **state UNUSED)
 
 static void test_from_json_containers_of_any_length(void **state UNUSED)
 {
-	static const uint32_t counts[] = { 0, 1, 14, 15, 16, 17, 31, 32, 33, 1000, 65535, 65536, 65537 };
+	static const uint32_t counts[] = { 0,  1,  14,	 15,	16,    17,   31,
+					   32, 33, 1000, 65535, 65536, 65537 };
 
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(counts); i++) {
 		uint32_t n = counts[i / 2];
@@ -623,18 +626,22 @@ static const struct refused {
 	  "an infinite number has no form in JSON" },
 	{ BYTES("\xca\xff\x80\0\0"), VALUE_E_INEXPRESSIBLE,
 	  "an infinite number has no form in JSON" },
-	{ BYTES("\x81\xa6params\x81\xa4list\x94\0\1\2\xcb\x7f\xf8\0\0\0\0\0\0"), VALUE_E_INEXPRESSIBLE,
-	  "at .params.list[3]: NaN has no form in JSON" },
+	{ BYTES("\x81\xa6params\x81\xa4list\x94\0\1\2\xcb\x7f\xf8\0\0\0\0\0\0"),
+	  VALUE_E_INEXPRESSIBLE, "at .params.list[3]: NaN has no form in JSON" },
 	{ BYTES("\x91\xa1\xff"), VALUE_E_INEXPRESSIBLE, "at [0]: a string is not valid UTF-8" },
-	{ BYTES("\x82\xa1""a\1\xa3\xed\xa0\x80\2"), VALUE_E_INEXPRESSIBLE,
-	  "a key is not valid UTF-8" },
-	{ BYTES("\x81\xa1""a\x81\xa1\x80\2"), VALUE_E_INEXPRESSIBLE,
-	  "at .a: a key is not valid UTF-8" },
+	{ BYTES("\x82\xa1"
+		"a\1\xa3\xed\xa0\x80\2"),
+	  VALUE_E_INEXPRESSIBLE, "a key is not valid UTF-8" },
+	{ BYTES("\x81\xa1"
+		"a\x81\xa1\x80\2"),
+	  VALUE_E_INEXPRESSIBLE, "at .a: a key is not valid UTF-8" },
 	{ BYTES("\x91\xd4\1a"), VALUE_E_INEXPRESSIBLE,
 	  "at [0]: an extension type other than the timestamp has no form in JSON" },
 	{ BYTES("\xc7\0\xff"), VALUE_E_INEXPRESSIBLE, "a timestamp is malformed" },
 	{ BYTES("\xd5\xff\0\0"), VALUE_E_INEXPRESSIBLE, "a timestamp is malformed" },
-	{ BYTES("\xd8\xff" "1234567890123456"), VALUE_E_INEXPRESSIBLE, "a timestamp is malformed" },
+	{ BYTES("\xd8\xff"
+		"1234567890123456"),
+	  VALUE_E_INEXPRESSIBLE, "a timestamp is malformed" },
 	{ BYTES("\xd7\xff\xee\x6b\x28\0\0\0\0\0"), VALUE_E_INEXPRESSIBLE,
 	  "a timestamp is malformed" },
 	{ BYTES("\xc7\x0c\xff\x3b\x9a\xca\0\0\0\0\0\0\0\0\0"), VALUE_E_INEXPRESSIBLE,
@@ -649,12 +656,16 @@ static const struct refused {
 	  "a key that is neither a string nor an integer has no form in JSON" },
 	{ BYTES("\x92\1\x81\xcb\0\0\0\0\0\0\0\0\1"), VALUE_E_INEXPRESSIBLE,
 	  "at [1]: a key that is neither a string nor an integer has no form in JSON" },
-	{ BYTES("\x82\xa1""a\1\xd9\1a\2"), VALUE_E_INEXPRESSIBLE,
-	  "at .a: the key stands there twice" },
-	{ BYTES("\x82\1\1\xa1""1\2"), VALUE_E_INEXPRESSIBLE, "at .1: the key stands there twice" },
+	{ BYTES("\x82\xa1"
+		"a\1\xd9\1a\2"),
+	  VALUE_E_INEXPRESSIBLE, "at .a: the key stands there twice" },
+	{ BYTES("\x82\1\1\xa1"
+		"1\2"),
+	  VALUE_E_INEXPRESSIBLE, "at .1: the key stands there twice" },
 	{ BYTES("\x82\1\1\xcc\1\2"), VALUE_E_INEXPRESSIBLE, "at .1: the key stands there twice" },
-	{ BYTES("\x91\x83\xa1\n\1\xa1""b\2\xa1\n\3"), VALUE_E_INEXPRESSIBLE,
-	  "at [0][\"\\n\"]: the key stands there twice" },
+	{ BYTES("\x91\x83\xa1\n\1\xa1"
+		"b\2\xa1\n\3"),
+	  VALUE_E_INEXPRESSIBLE, "at [0][\"\\n\"]: the key stands there twice" },
 	{ BYTES("\x82\xa0\1\xa0\2"), VALUE_E_INEXPRESSIBLE,
 	  "at [\"\"]: the key stands there twice" },
 	{ BYTES("\x91\xc1"), VALUE_E_SYNTAX, "at [0]: 0xc1 is no type of MessagePack" },
@@ -754,11 +765,14 @@ static void test_from_json_refuses_with_the_place(void **state UNUSED)
 
 static void test_from_json_refuses_what_is_not_base64(void **state UNUSED)
 {
-	static const char *const cases[] = {
-		"A", "AA", "AAA", "AA=", "A===", "====", "=AAA", "A=AA", "AA=A", "AAAAA", "AAAA=", "AAAA====",
-		"AAB=",		/* bits that the padding leaves over are not zero */
-		"AB==", "A/==", "AA-_", "AA A", " AAA", "AA\\nA", "AA==AA==", "\\u0000AAA", "\xc3\xa9=AA",
-	};
+	static const char
+		*const cases[] = {
+			"A",	  "AA",	      "AAA",	    "AA=",	   "A===",
+			"====",	  "=AAA",     "A=AA",	    "AA=A",	   "AAAAA",
+			"AAAA=",  "AAAA====", "AAB=", /* bits that the padding leaves over are not zero */
+			"AB==",	  "A/==",     "AA-_",	    "AA A",	   " AAA",
+			"AA\\nA", "AA==AA==", "\\u0000AAA", "\xc3\xa9=AA",
+		};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct value_fault fault = { "" };
@@ -776,16 +790,45 @@ static void test_from_json_refuses_what_is_not_base64(void **state UNUSED)
 static void test_from_json_refuses_what_is_no_time(void **state UNUSED)
 {
 	static const char *const cases[] = {
-		"", "2026-03-01", "2026-03-01T12:34:56", "2026-03-01T12:34:56z", "2026-03-01t12:34:56Z",
-		"2026-03-01 12:34:56Z", "2026-03-01T12:34:56+00:00", "2026-03-01T12:34:56.Z",
-		"2026-03-01T12:34:56,5Z", "2026-03-01T12:34:56.1234567890Z", "2026-03-01T12:34:56.12345678901Z",
-		"2026-03-01T12:34:56.5", "2026-03-01T12:34:56.x5Z", "2026-03-01T12:34:565Z", "2026-03-01T12:34:5Z",
-		"2026-00-01T12:34:56Z", "2026-13-01T12:34:56Z", "2026-03-00T12:34:56Z", "2026-03-32T12:34:56Z",
-		"2026-04-31T12:34:56Z", "2026-02-29T12:34:56Z", "1900-02-29T12:34:56Z", "2000-02-30T12:34:56Z",
-		"2026-03-01T24:00:00Z", "2026-03-01T12:60:00Z", "2026-03-01T12:34:60Z", "20260-3-01T12:34:56Z",
-		"+026-03-01T12:34:56Z", "-026-03-01T12:34:56Z", "2026-3x-01T12:34:56Z", "2026-03-0xT12:34:56Z",
-		"2026-03-01Tx2:34:56Z", "2026-03-01T12:x4:56Z", "2026-03-01T12:34:x6Z", "2026/03/01T12:34:56Z",
-		"2026-03/01T12:34:56Z", "2026-03-01T12.34:56Z", "2026-03-01T12:34.56Z", "12026-03-01T12:34:56Z",
+		"",
+		"2026-03-01",
+		"2026-03-01T12:34:56",
+		"2026-03-01T12:34:56z",
+		"2026-03-01t12:34:56Z",
+		"2026-03-01 12:34:56Z",
+		"2026-03-01T12:34:56+00:00",
+		"2026-03-01T12:34:56.Z",
+		"2026-03-01T12:34:56,5Z",
+		"2026-03-01T12:34:56.1234567890Z",
+		"2026-03-01T12:34:56.12345678901Z",
+		"2026-03-01T12:34:56.5",
+		"2026-03-01T12:34:56.x5Z",
+		"2026-03-01T12:34:565Z",
+		"2026-03-01T12:34:5Z",
+		"2026-00-01T12:34:56Z",
+		"2026-13-01T12:34:56Z",
+		"2026-03-00T12:34:56Z",
+		"2026-03-32T12:34:56Z",
+		"2026-04-31T12:34:56Z",
+		"2026-02-29T12:34:56Z",
+		"1900-02-29T12:34:56Z",
+		"2000-02-30T12:34:56Z",
+		"2026-03-01T24:00:00Z",
+		"2026-03-01T12:60:00Z",
+		"2026-03-01T12:34:60Z",
+		"20260-3-01T12:34:56Z",
+		"+026-03-01T12:34:56Z",
+		"-026-03-01T12:34:56Z",
+		"2026-3x-01T12:34:56Z",
+		"2026-03-0xT12:34:56Z",
+		"2026-03-01Tx2:34:56Z",
+		"2026-03-01T12:x4:56Z",
+		"2026-03-01T12:34:x6Z",
+		"2026/03/01T12:34:56Z",
+		"2026-03/01T12:34:56Z",
+		"2026-03-01T12.34:56Z",
+		"2026-03-01T12:34.56Z",
+		"12026-03-01T12:34:56Z",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -906,8 +949,9 @@ static void test_place_of_long_keys_is_cut(void **state UNUSED)
 
 static void test_place_of_many_levels_keeps_the_innermost(void **state UNUSED)
 {
-	assert_place("{\"outer_key\":{\"a_second_key\":{\"a_third_key\":{\"a_fourth_key\":{\"last\":[0,x]}}}}}",
-		     "at ....a_second_key.a_third_key.a_fourth_key.last[1]: " NO_VALUE " (byte 71)");
+	assert_place(
+		"{\"outer_key\":{\"a_second_key\":{\"a_third_key\":{\"a_fourth_key\":{\"last\":[0,x]}}}}}",
+		"at ....a_second_key.a_third_key.a_fourth_key.last[1]: " NO_VALUE " (byte 71)");
 }
 
 /* Whatever the keys hold, the words are one line of UTF-8. */
@@ -1336,7 +1380,8 @@ static void test_jansson_writes_what_we_read(void **state UNUSED)
 	for (int i = 0; i < 5000; i++) {
 		json_t *tree = random_tree((unsigned int)random_below(5)), *same;
 		size_t flags = JSON_ENCODE_ANY | (random_below(2) ? JSON_COMPACT : JSON_INDENT(3)) |
-			       (random_below(2) ? JSON_ENSURE_ASCII : 0) | (random_below(2) ? JSON_ESCAPE_SLASH : 0);
+			       (random_below(2) ? JSON_ENSURE_ASCII : 0) |
+			       (random_below(2) ? JSON_ESCAPE_SLASH : 0);
 		char *text = json_dumps(tree, flags);
 		struct buf msgpack = BUF_NULL;
 		struct mp_reader r;
@@ -1379,7 +1424,8 @@ static void test_jansson_reads_what_we_write(void **state UNUSED)
 
 static void mutate(struct buf *text)
 {
-	static const char bytes[] = "{}[]:,\"\\0123456789+-.eEtruefalsn \n\x7f\xc3\xa9\xed\xa0\x80\xffud8c";
+	static const char bytes[] =
+		"{}[]:,\"\\0123456789+-.eEtruefalsn \n\x7f\xc3\xa9\xed\xa0\x80\xffud8c";
 
 	for (size_t n = 1 + random_below(3); n > 0; n--) {
 		size_t at = random_below(text->len);
@@ -1452,11 +1498,22 @@ static void put_large(struct buf *b, const char *open, const char *piece, const 
 static void test_memory_stays_in_proportion_to_the_text(void **state UNUSED)
 {
 	static const char *const texts[][3] = {
-		{ "\"", "x", "\"" }, { "\"", "\\n", "\"" }, { "\"", "\\u0041", "\"" },
-		{ "\"", "\xc3\xa9", "\"" }, { "[", ",1", "]" }, { "[", ",-1000", "]" }, { "[", ",1e1", "]" },
-		{ "[", ",0.25", "]" }, { "[", ",[]", "]" }, { "[", ",{}", "]" }, { "[", ",{\"a\":[1]}", "]" },
-		{ "[", ",\"\"", "]" }, { "[", ",\"\\n\"", "]" }, { "[", ",null", "]" },
-		{ "[", ",{\"$bin\":\"\"}", "]" }, { "{\"$bin\":\"", "AAAA", "\"}" },
+		{ "\"", "x", "\"" },
+		{ "\"", "\\n", "\"" },
+		{ "\"", "\\u0041", "\"" },
+		{ "\"", "\xc3\xa9", "\"" },
+		{ "[", ",1", "]" },
+		{ "[", ",-1000", "]" },
+		{ "[", ",1e1", "]" },
+		{ "[", ",0.25", "]" },
+		{ "[", ",[]", "]" },
+		{ "[", ",{}", "]" },
+		{ "[", ",{\"a\":[1]}", "]" },
+		{ "[", ",\"\"", "]" },
+		{ "[", ",\"\\n\"", "]" },
+		{ "[", ",null", "]" },
+		{ "[", ",{\"$bin\":\"\"}", "]" },
+		{ "{\"$bin\":\"", "AAAA", "\"}" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -1568,8 +1625,9 @@ static void test_memory_failure_of_before_is_kept(void **state UNUSED)
 			buf_commit(&out, 4);
 			buf_put_str(&out, "too long");
 			assert_int_equal(buf_error(&out), -ENOBUFS);
-			assert_int_equal(json ? value_to_json(pairs[i].msgpack, 9, &out, &fault) :
-						value_from_json(pairs[i].json, 9, &out, &fault), -ENOBUFS);
+			assert_int_equal(json ? value_to_json(pairs[i].msgpack, 9, &out, &fault)
+					      : value_from_json(pairs[i].json, 9, &out, &fault),
+					 -ENOBUFS);
 			assert_int_equal(buf_error(&out), -ENOBUFS);
 			assert_int_equal(out.len, 4);
 			assert_memory_equal(out.p, "########", 8);

@@ -53,7 +53,8 @@ static struct party_request request_make(void)
 	};
 }
 
-static void put_request(enum encoding encoding, const struct party_request *request, struct buf *out)
+static void put_request(enum encoding encoding, const struct party_request *request,
+			struct buf *out)
 {
 	struct value_fault fault;
 
@@ -102,8 +103,10 @@ static void test_request_in_json(void **state UNUSED)
 	struct buf out = BUF_NULL;
 
 	put_request(ENCODING_JSON, &r, &out);
-	assert_text(&out, "[0,5,\"lights.on\",[{\"a\":1},{\"call\":\"c-1\",\"origin\":\"local\",\"caller\":\"uid:1000\","
-			  "\"request_time\":1700000000.5,\"timeout_ms\":30000}]]\n");
+	assert_text(
+		&out,
+		"[0,5,\"lights.on\",[{\"a\":1},{\"call\":\"c-1\",\"origin\":\"local\",\"caller\":\"uid:1000\","
+		"\"request_time\":1700000000.5,\"timeout_ms\":30000}]]\n");
 }
 
 static void test_request_in_json_with_all_of_meta(void **state UNUSED)
@@ -118,10 +121,12 @@ static void test_request_in_json_with_all_of_meta(void **state UNUSED)
 	r.timeout_ms = INT64_C(9007199254740992);
 	r.progress = r.oneway = r.raw = true;
 	put_request(ENCODING_UNKNOWN, &r, &out);
-	assert_text(&out, "[0,4294967295,\"lights.on\",[{\"a\":1},{\"call\":\"\xc3\xa9\",\"origin\":\"remote\","
-			  "\"caller\":\"claimed:\\\"A\\\\n\\\"\",\"request_time\":1700000000.5,"
-			  "\"timeout_ms\":9007199254740992,\"progress\":true,\"oneway\":true,"
-			  "\"raw\":true}]]\n");
+	assert_text(
+		&out,
+		"[0,4294967295,\"lights.on\",[{\"a\":1},{\"call\":\"\xc3\xa9\",\"origin\":\"remote\","
+		"\"caller\":\"claimed:\\\"A\\\\n\\\"\",\"request_time\":1700000000.5,"
+		"\"timeout_ms\":9007199254740992,\"progress\":true,\"oneway\":true,"
+		"\"raw\":true}]]\n");
 }
 
 static void test_request_with_each_flag_alone(void **state UNUSED)
@@ -169,8 +174,10 @@ static void test_request_of_any_size_reads_back(void **state UNUSED)
 		assert_true(span_equal(m.method, r.api));
 		assert_int_equal(m.n_params, 2);
 		assert_memory_equal(m.params.p, r.params.p, r.params.len);
-		assert_int_equal(mp_map_get(span_of(m.params.p + r.params.len, m.params.len - r.params.len),
-					    "call", &call), 0);
+		assert_int_equal(
+			mp_map_get(span_of(m.params.p + r.params.len, m.params.len - r.params.len),
+				   "call", &call),
+			0);
 		assert_true(call.len > sizes[i]);
 	}
 	buf_deinit(&out);
@@ -196,7 +203,9 @@ static void test_request_without_form_in_json(void **state UNUSED)
 
 static void put_result(enum encoding encoding, uint32_t id, struct span result, struct buf *out)
 {
-	assert_int_equal(wire_put_response(encoding, id, &(struct party_response){ .result = result }, out), 0);
+	assert_int_equal(
+		wire_put_response(encoding, id, &(struct party_response){ .result = result }, out),
+		0);
 }
 
 static void test_result_in_msgpack(void **state UNUSED)
@@ -230,9 +239,11 @@ static void test_result_without_form_in_json_is_bad_reply(void **state UNUSED)
 	struct buf out = BUF_NULL;
 
 	buf_put_str(&out, "[1,6,null,0]\n");
-	put_result(ENCODING_JSON, 7, SPAN("\x92\x01\xcb\x7f\xf8\0\0\0\0\0\0"), &out);	/* [1, NaN] */
-	assert_text(&out, "[1,6,null,0]\n[1,7,{\"code\":\"bad_reply\",\"message\":\"the answer has no form in "
-			  "JSON: at [1]: NaN has no form in JSON\",\"ran\":\"yes\"},null]\n");
+	put_result(ENCODING_JSON, 7, SPAN("\x92\x01\xcb\x7f\xf8\0\0\0\0\0\0"), &out); /* [1, NaN] */
+	assert_text(
+		&out,
+		"[1,6,null,0]\n[1,7,{\"code\":\"bad_reply\",\"message\":\"the answer has no form in "
+		"JSON: at [1]: NaN has no form in JSON\",\"ran\":\"yes\"},null]\n");
 }
 
 static const struct failure plain_failure = {
@@ -245,7 +256,8 @@ static const struct failure detailed_failure = {
 	.message = { (const uint8_t *)"late", 4 }, .details = { (const uint8_t *)PARAMS, 4 },
 };
 
-static void put_error(enum encoding encoding, uint32_t id, const struct failure *failure, struct buf *out)
+static void put_error(enum encoding encoding, uint32_t id, const struct failure *failure,
+		      struct buf *out)
 {
 	/* A result that is there as well does not count. */
 	const struct party_response response = { .failure = failure, .result = SPAN(PARAMS) };
@@ -261,8 +273,11 @@ static void test_error_in_msgpack(void **state UNUSED)
 	assert_bytes(&out, SPAN("\x94\x01\x09\x83\xa4" "code\xad" "api_not_found"
 				"\xa7message\xa6no \"x\"\xa3ran\xa2no\xc0"));
 	put_error(ENCODING_MSGPACK, 65536, &detailed_failure, &out);
-	assert_bytes(&out, SPAN("\x94\x01\xce\x00\x01\x00\x00\x84\xa4" "code\xb1" "deadline_exceeded"
-				"\xa7message\xa4late\xa3ran\xa7unknown\xa7" "details" PARAMS "\xc0"));
+	assert_bytes(&out, SPAN("\x94\x01\xce\x00\x01\x00\x00\x84\xa4"
+				"code\xb1"
+				"deadline_exceeded"
+				"\xa7message\xa4late\xa3ran\xa7unknown\xa7"
+				"details" PARAMS "\xc0"));
 }
 
 static void test_error_in_json(void **state UNUSED)
@@ -270,10 +285,13 @@ static void test_error_in_json(void **state UNUSED)
 	struct buf out = BUF_NULL;
 
 	put_error(ENCODING_JSON, 9, &plain_failure, &out);
-	assert_text(&out, "[1,9,{\"code\":\"api_not_found\",\"message\":\"no \\\"x\\\"\",\"ran\":\"no\"},null]\n");
+	assert_text(
+		&out,
+		"[1,9,{\"code\":\"api_not_found\",\"message\":\"no \\\"x\\\"\",\"ran\":\"no\"},null]\n");
 	put_error(ENCODING_JSON, 9, &detailed_failure, &out);
-	assert_text(&out, "[1,9,{\"code\":\"deadline_exceeded\",\"message\":\"late\",\"ran\":\"unknown\","
-			  "\"details\":{\"a\":1}},null]\n");
+	assert_text(&out,
+		    "[1,9,{\"code\":\"deadline_exceeded\",\"message\":\"late\",\"ran\":\"unknown\","
+		    "\"details\":{\"a\":1}},null]\n");
 }
 
 static void test_error_details_without_form_in_json_are_left_out(void **state UNUSED)
@@ -283,7 +301,9 @@ static void test_error_details_without_form_in_json_are_left_out(void **state UN
 
 	failure.details = SPAN("\x81\xa1" "a\xcb\x7f\xf0\0\0\0\0\0\0");
 	put_error(ENCODING_JSON, 9, &failure, &out);
-	assert_text(&out, "[1,9,{\"code\":\"deadline_exceeded\",\"message\":\"late\",\"ran\":\"unknown\"},null]\n");
+	assert_text(
+		&out,
+		"[1,9,{\"code\":\"deadline_exceeded\",\"message\":\"late\",\"ran\":\"unknown\"},null]\n");
 }
 
 static void test_refusal_has_no_id(void **state UNUSED)
@@ -294,7 +314,9 @@ static void test_refusal_has_no_id(void **state UNUSED)
 	assert_bytes(&out, SPAN("\x94\x01\xc0\x83\xa4" "code\xad" "api_not_found"
 				"\xa7message\xa6no \"x\"\xa3ran\xa2no\xc0"));
 	assert_int_equal(wire_put_refusal(ENCODING_JSON, &plain_failure, &out), 0);
-	assert_text(&out, "[1,null,{\"code\":\"api_not_found\",\"message\":\"no \\\"x\\\"\",\"ran\":\"no\"},null]\n");
+	assert_text(
+		&out,
+		"[1,null,{\"code\":\"api_not_found\",\"message\":\"no \\\"x\\\"\",\"ran\":\"no\"},null]\n");
 	assert_int_equal(wire_put_refusal(ENCODING_UNKNOWN, &plain_failure, &out), 0);
 	assert_int_equal(buf_data(&out)[0], '[');
 	buf_deinit(&out);
@@ -317,7 +339,8 @@ static void test_messages_follow_each_other(void **state UNUSED)
 	put_result(ENCODING_MSGPACK, 1, SPAN("\x01"), &out);
 	assert_int_equal(wire_put_cancel(ENCODING_MSGPACK, 2, &out), 0);
 	put_result(ENCODING_MSGPACK, 3, SPAN("\x03"), &out);
-	assert_bytes(&out, SPAN("\x94\x01\x01\xc0\x01\x93\x02\xa6" "cancel\x91\x02\x94\x01\x03\xc0\x03"));
+	assert_bytes(&out, SPAN("\x94\x01\x01\xc0\x01\x93\x02\xa6"
+				"cancel\x91\x02\x94\x01\x03\xc0\x03"));
 }
 
 /* ---- no room ---------------------------------------------------------------------------- */
@@ -420,11 +443,32 @@ static void test_line_head_is_read(void **state UNUSED)
 static void test_line_head_that_is_none(void **state UNUSED)
 {
 	static const char *const lines[] = {
-		"", " ", "[", "[0", "[0,", "[0,5", "[0,5]", "0,5,", "{0,5,", "[2,5,", "[3,5,",
-		"[-1,5,", "[0,-5,",
-		"[ ", "[0 ", "[0, 5 ", "[0,null,", "[0,\"5\",", "[0,4294967296,", "[0,99999999999999999999,",
+		"",
+		" ",
+		"[",
+		"[0",
+		"[0,",
+		"[0,5",
+		"[0,5]",
+		"0,5,",
+		"{0,5,",
+		"[2,5,",
+		"[3,5,",
+		"[-1,5,",
+		"[0,-5,",
+		"[ ",
+		"[0 ",
+		"[0, 5 ",
+		"[0,null,",
+		"[0,\"5\",",
+		"[0,4294967296,",
+		"[0,99999999999999999999,",
 		"[4294967296,1,",
-		"[0,1.5,", "[,5,", "[0,,", "[0 5,", "[[0,5,",
+		"[0,1.5,",
+		"[,5,",
+		"[0,,",
+		"[0 5,",
+		"[[0,5,",
 	};
 	int64_t id = 77;
 	int type = 77;
