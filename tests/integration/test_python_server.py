@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The Python package's servers: names, their options and states, handlers, life with the gateway."""
+import asyncio
 import json
 import os
 import socket
@@ -203,6 +204,67 @@ class PlayedGateway:
         request = self.receive()
         assert request[2] == method
         self.send([1, request[1], None, {}])
+
+
+@pytest.fixture
+def listener(folder):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.join(folder, 'gw.sock'))
+        listener.listen()
+        yield listener
+
+
+async def cancel_when(asked, coroutine):
+    """Cancels it when the gateway has been asked, and has not answered."""
+    task = asyncio.ensure_future(coroutine)
+    await asyncio.get_running_loop().run_in_executor(None, asked.wait, LIMIT)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_name_that_is_granted_too_late_is_given_back(listener):
+    """To the gateway, which takes requests in order; and it can be registered again."""
+    asked = threading.Event()
+
+    async def main():
+        async with chapi.AsyncServer(socket=listener.getsockname()) as server:
+            await cancel_when(asked, server.register('f', lambda: 1))
+            assert server.apis() == {}
+            await server.register('f', lambda: 2)
+            assert server.apis()['f']['state'] == 'active'
+    served = in_thread(asyncio.run, main())
+    peer = PlayedGateway(listener)
+    peer.accept('hello')
+    late = peer.receive()
+    assert late[2] == 'register'
+    asked.set()
+    assert peer.receive() == [2, 'cancel', [late[1]]]
+    back, again = peer.receive(), peer.receive()
+    assert (back[2:], again[2]) == (['unregister', ['f']], 'register')
+    peer.send([1, late[1], None, {'state': 'active'}], [1, back[1], None, None],
+              [1, again[1], None, {'state': 'active'}])
+    assert served() is None
+    peer.socket.close()
+
+
+def test_name_is_given_back_also_when_nobody_waits_for_that(listener):
+    asked = threading.Event()
+
+    async def main():
+        server = chapi.AsyncServer(socket=listener.getsockname())
+        server.add('f', lambda: 1)
+        async with server:
+            await cancel_when(asked, server.unregister('f'))
+            assert server.apis() == {}
+    served = in_thread(asyncio.run, main())
+    peer = PlayedGateway(listener)
+    peer.accept('hello')
+    peer.accept('register')
+    assert peer.receive()[2:] == ['unregister', ['f']]
+    asked.set()
+    assert served() is None
+    peer.socket.close()
 
 
 @pytest.mark.parametrize('kind', ['function', 'coroutine'])

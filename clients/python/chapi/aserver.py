@@ -158,22 +158,29 @@ class AsyncServer(Pusher):
                 hints say.
 
         Returns the record of `apis`. Raises ApiExists, PermissionDenied, InvalidArgument, ...
+        Whatever it raises, and when its task is cancelled, the name is not held.
         """
         self.add(name, function, **options)
         api = self._apis[name]
         if self._is_started:
-            connection = await self._link.wait()
-            if api.connection is not connection:
-                await self._register(connection, api)
-            if api.error is not None:
-                del self._apis[name]
-                raise api.error
+            try:
+                await self._take(api)
+            except BaseException:
+                self._give_back(api)
+                raise
         return api.record()
 
     async def unregister(self, name: str) -> None:
-        """Gives the name up; running calls of it finish. Raises ApiNotFound."""
-        self._find(name)
-        await self._ask('unregister', name)
+        """Gives the name up; running calls of it finish. Raises ApiNotFound.
+
+        Whatever it raises, and when its task is cancelled, the name is not held any more.
+        """
+        api = self._find(name)
+        try:
+            await self._ask('unregister', name)
+        except BaseException:
+            self._give_back(api)
+            raise
         del self._apis[name]
 
     async def update(self, name: str, function: Optional[Callable[..., Any]] = None,
@@ -230,6 +237,22 @@ class AsyncServer(Pusher):
         connection = await self._link.wait()
         return await connection.request(method, *params)
 
+    async def _take(self, api: _Api) -> None:
+        connection = await self._link.wait()
+        if api.connection is not connection:
+            await self._register(connection, api)
+        if api.error is not None:
+            raise api.error
+
+    def _give_back(self, api: _Api) -> None:
+        """Nobody waits any more for what the gateway says, which may yet grant the name.
+
+        It takes requests in order: an `unregister` behind undoes that.
+        """
+        del self._apis[api.name]
+        if api.connection is not None and api.error is None:
+            api.connection.tell('unregister', api.name)
+
     # -- the connection
 
     async def _come_up(self, connection: Connection) -> None:
@@ -249,6 +272,8 @@ class AsyncServer(Pusher):
             self._getting_back = asyncio.ensure_future(self._get_back(connection))
 
     async def _register(self, connection: Connection, api: _Api) -> None:
+        if self._apis.get(api.name) is not api:
+            return          # given back while others were registered
         api.connection, api.error = connection, None
         try:
             api.granted = await connection.request('register', api.name, api.options)

@@ -146,6 +146,10 @@ class Connection:
         except OSError:
             return await asked.answer       # `read` finds the end too, and says so to all
 
+    def tell(self, method: str, *params: Any) -> None:
+        """Asks, whatever the answer is; nothing happens after the end of the connection."""
+        self.write(pack([REQUEST, self._next_number(), method, list(params)]))
+
     async def answer(self, number: int, error: Optional[Dict[str, Any]], result: Any) -> None:
         """Answers a request; a result that cannot be expressed becomes an error."""
         try:
