@@ -11,9 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 /* ---- progress and cancel, the caller's side ---- */
 
@@ -379,7 +377,8 @@ __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct
 {
 	static int64_t s;
 
-	if (syscall(SYS_clock_gettime, clock, ret) < 0)
+	(void)clock;
+	if (timespec_get(ret, TIME_UTC) == 0)
 		return -1;
 	s += clock_leaps_s;
 	ret->tv_sec += s;
