@@ -208,6 +208,28 @@ def test_what_still_runs_at_the_end_is_cancelled(start_gateway, encoding):
         assert gateway.wait() == 0
 
 
+def test_an_abandoned_call_is_not_waited_for(start_gateway, encoding):
+    """It has its answer. A call that waits for its place has none yet."""
+    gateway = start_gateway(gateway={'stop_timeout': '1h'})
+    with gateway.connect(encoding) as provider, gateway.connect(encoding) as caller:
+        provider.ask('register', 'f', {'concurrency': 1})
+        numbers = [caller.request('call', 'f', n) for n in range(2)]
+        requests = [provider.wait_request()]
+        caller.notify('cancel', numbers[0])
+        with pytest.raises(RpcError) as e:
+            caller.result(numbers[0])
+        assert e.value.code == 'cancelled'
+        gateway.send_signal(signal.SIGTERM)
+        gateway.wait_log('stopping')
+        assert caller.ask('status')['calls'] == {'running': 0, 'queued': 1, 'abandoned': 1}
+        provider.answer(requests[0])
+        requests.append(provider.wait_request())
+        caller.notify('cancel', numbers[1])
+        with pytest.raises(RpcError) as e:
+            caller.result(numbers[1])
+        assert gateway.wait() == 0
+
+
 def test_a_large_answer_of_a_call_that_finishes_in_time_arrives_whole(start_gateway, encoding):
     gateway = start_gateway()
     with gateway.connect(encoding) as provider, gateway.connect(encoding) as caller:
