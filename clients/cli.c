@@ -13,25 +13,46 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clients/utf8.h"
+#include "clients/wrap.h"
 
 #define OPTIONS_MAX 32
+#define INDENT "  "
 
 /* Of the tool that runs, for lines of error: set once, by cli_parse(). */
 static const char *program = "chapi";
 
 /* ---- lines of error ---- */
 
+/* On a terminal it goes on in further lines, rather than to be broken within a word. */
+static void print_line(const char *line)
+{
+	size_t columns = wrap_columns(STDERR_FILENO), len = wrap_len(line, columns);
+
+	fprintf(stderr, "%.*s\n", (int)len, line);
+	for (line += len; *(line += strspn(line, " ")); line += len) {
+		len = wrap_len(line, columns - strlen(INDENT));
+		fprintf(stderr, INDENT "%.*s\n", (int)len, line);
+	}
+}
+
 static void PRINTF(1, 0) print_error(const char *fmt, va_list args)
 {
-	char *line;
+	char *text CLEANUP(cli_free) = NULL;
+	char *line CLEANUP(cli_free) = NULL;
 
-	if (vasprintf(&line, fmt, args) < 0)
+	if (vasprintf(&text, fmt, args) < 0) {
+		text = NULL;
 		return;
+	}
+	if (asprintf(&line, "%s: %s", program, text) < 0) {
+		line = NULL;
+		return;
+	}
 	utf8_make_line(line, strlen(line));
-	fprintf(stderr, "%s: %s\n", program, line);
-	free(line);
+	print_line(line);
 }
 
 void cli_error(const char *fmt, ...)

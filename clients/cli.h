@@ -79,7 +79,7 @@ bool cli_parse_number(const char *text, int64_t *ret);
 /* 4096, 64K, 4M; false: it is not that, or 0. */
 bool cli_parse_size(const char *text, int64_t *ret);
 
-/* One line on standard error, whatever is in the text. */
+/* One line on standard error, whatever is in the text; on a terminal as many as it takes. */
 void cli_error(const char *fmt, ...) PRINTF(1, 2);
 /* As above, and where help is to be found; returns CLI_STATUS_USAGE. */
 int cli_usage(const char *fmt, ...) PRINTF(1, 2);

@@ -13,12 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
 #include "clients/cli.h"
 #include "clients/utf8.h"
+#include "clients/wrap.h"
 
 #define WIDTH 80
 #define COLUMNS_MAX 10
@@ -130,18 +130,6 @@ static size_t count_columns(const char *text)
 
 /* ---- lines ---- */
 
-/* Of standard output; SIZE_MAX: it is no terminal. One that does not say has the usual ones. */
-static size_t line_columns(void)
-{
-	struct winsize size = { 0 };
-
-	if (!isatty(STDOUT_FILENO))
-		return SIZE_MAX;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col <= strlen(CUT))
-		return WIDTH;
-	return size.ws_col;
-}
-
 /* In place: there is room for the mark where there was text. */
 static void cut(char *text, size_t width)
 {
@@ -160,7 +148,7 @@ void table_print_line(const char *text, const char *state)
 		puts("?");
 		return;
 	}
-	cut(clean, line_columns());
+	cut(clean, wrap_columns(STDOUT_FILENO));
 	word = state && *state ? strstr(clean, state) : NULL;
 	if (!word) {
 		puts(clean);
