@@ -42,10 +42,6 @@ static void print_rows(const json_t *apis, json_t *(*make)(const json_t *api),
 	const json_t *api;
 	size_t i;
 
-	if (json_array_size(apis) == 0) {
-		cli_error("there is no such name");
-		return;
-	}
 	json_array_foreach(apis, i, api)
 		json_array_append_new(rows, make(api));
 	table_print(columns, n, rows);
@@ -78,13 +74,31 @@ static bool is_own(const char *pattern)
 	return strncmp(pattern, "chapi.", strlen("chapi.")) == 0;
 }
 
+static void print_names(const json_t *apis, const char *pattern, bool is_long)
+{
+	if (json_array_size(apis) == 0 && strcmp(pattern, "*") == 0)
+		cli_error("no name is registered; is a provider running?");
+	else if (json_array_size(apis) == 0)
+		cli_error("no name is like \"%s\"; `chapi-ctl list` shows all", pattern);
+	else if (is_long && !is_own(pattern))
+		print_long(apis);
+	else
+		print_short(apis);
+}
+
 int ctl_list(struct ctl *ctl, char *const *args, int n)
 {
 	const char *pattern = n > 0 ? args[0] : "*";
-	bool is_long = ctl->is_long && !is_own(pattern);
+	json_t *question = json_pack("[s,{s:b}]", pattern, "long", ctl->is_long);
+	json_t *apis CLEANUP(ctl_free_json) = NULL;
+	int status;
 
-	return ctl_show(ctl, "list", json_pack("[s,{s:b}]", pattern, "long", ctl->is_long),
-			is_long ? print_long : print_short);
+	if (ctl->json)
+		return ctl_show(ctl, "list", question, NULL);
+	status = ctl_ask_value(ctl, "list", question, &apis);
+	if (status == 0)
+		print_names(apis, pattern, ctl->is_long);
+	return status;
 }
 
 /* ---- describe ---- */
