@@ -236,6 +236,9 @@ static int check_texts(const struct setup *s)
 	if (s->name && !is_name(s->name))
 		return cli_usage("the name \"%s\": up to 64 letters, digits, '_', '.', '-'",
 				 s->name);
+	if (s->ca_file && *s->ca_file != '/')
+		return cli_usage("--ca-file \"%s\": the service wants a whole path, from / on",
+				 s->ca_file);
 	if (s->port == 0 || s->port > 65535)
 		return cli_usage("--port: it is from 1 to 65535");
 	if (s->root && s->user)

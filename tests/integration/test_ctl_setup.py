@@ -136,6 +136,28 @@ def test_the_hub_is_tried_and_a_gateway_takes_what_is_written(setup, app_hub, en
         assert client.ask('status')['name'] == 'kitchen'
 
 
+def test_own_authority_is_tried_and_written(setup, own_hub, authority, folder, root):
+    """Of a hub with TLS, whose authority is not one of the system's."""
+    own_hub.certificate = authority.issue('hub', 'DNS:localhost,IP:127.0.0.1')
+    own_hub.start()
+    options = [o for o in app(own_hub) if o != '--no-tls']
+    result = setup('--root', root, *options, secret=own_hub.secret)
+    assert result.returncode != 0 and 'certificate' in result.stderr, result.stderr
+    assert os.listdir(root) == []
+    ca_file = own_hub.certificate[2]
+    result = setup('--root', root, *options, '--ca-file', ca_file, secret=own_hub.secret)
+    assert result.returncode == 0 and 'the hub takes it' in result.stderr, result.stderr
+    found = settings_in(root, 'etc/chapi/chapi-gw.conf.d/hub.conf')['pusher']
+    assert found['ca_file'] == ca_file and 'tls' not in found
+
+
+@pytest.mark.parametrize('ca_file, status', [('/nowhere.pem', EX_CONFIG), ('mine.pem', EX_USAGE)])
+def test_authority_that_cannot_be_is_said(setup, root, ca_file, status):
+    result = setup('--root', root, *HOSTED, '--ca-file', ca_file)
+    assert (result.returncode, result.stdout) == (status, '') and ca_file in result.stderr
+    assert os.listdir(root) == []
+
+
 def test_service_is_started(setup, app_hub, folder):
     result = setup('--user', '--start', *app(app_hub), secret=app_hub.secret)
     assert result.returncode == 0, result.stderr
