@@ -255,7 +255,9 @@ const struct config_key config_keys[] = {
 	  .standard = "16M", .reloadable = true,
 	  .help = "Params in memory and output that waits, of one connection." },
 	{ "limits", "pinned_total", SIZE(pinned_total, 64 * KIB, 2047 * MIB), .standard = "64M",
-	  .reloadable = true, .help = "The same of all together." },
+	  .reloadable = true, .help = "The same of all together. When others have "
+	  "used it up, a connection with less than a thousandth of it waiting may still call: an eighth on "
+	  "top of it is kept for the params of such." },
 	{ "limits", "output_per_peer", SIZE(output_per_peer, 64 * KIB, 1024 * MIB),
 	  .standard = "8M", .reloadable = true,
 	  .help = "Output that waits for one connection; at least 2 x max_message." },

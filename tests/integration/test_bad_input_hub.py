@@ -285,7 +285,7 @@ def large_frame(fake_hub, start_gateway, channel, frame):
     try:
         place.is_well()
     except (TimeoutError, OSError):
-        assert len(fake_hub.wait_subscribed(channel)) > 1, 'neither an answer nor a new connection'
+        fake_hub.wait_subscribed(channel, after=1)
         place.is_well()
     place.finish()
 

@@ -1393,7 +1393,7 @@ static void set_state(struct name *name, struct holder *h, bool paused, bool dra
 
 static void pause_or_resume(int party, struct name *name, bool pause)
 {
-	char params[10];
+	char params[16];
 	int code = name->instance ? 0 : CHAPI_ERR_API_NOT_FOUND;
 
 	if (name->instance)

@@ -1017,8 +1017,7 @@ static void test_refusals_of_known_ids_count_for_max_rate(void **state UNUSED)
 	world_deinit(&w);
 }
 
-static void
-test_retry_of_another_instances_request_is_never_said_not_to_have_run(void **state UNUSED)
+static void test_retry_to_another_instance_is_never_said_not_to_have_run(void **state UNUSED)
 {
 	struct remote_config config = defaults;
 	struct world w;
@@ -1421,7 +1420,7 @@ int main(void)
 		cmocka_unit_test(test_retry_of_another_instances_request_is_not_run),
 		cmocka_unit_test(test_refusals_of_known_ids_count_for_max_rate),
 		cmocka_unit_test(
-			test_retry_of_another_instances_request_is_never_said_not_to_have_run),
+			test_retry_to_another_instance_is_never_said_not_to_have_run),
 		cmocka_unit_test(test_retry_of_what_only_we_can_have_had_is_run),
 		cmocka_unit_test(test_repeat_is_answered_beyond_max_calls_too),
 		cmocka_unit_test(test_without_id_nothing_is_a_repeat),
