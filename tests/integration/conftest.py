@@ -78,11 +78,14 @@ def pytest_runtest_protocol(item):
 
 @pytest.fixture(scope='session', autouse=True)
 def no_secret_in_any_log():
-    """Whatever any program wrote in the whole run: no secret of any of them is in it."""
+    """Whatever any program wrote in the whole run: no secret of any of them is in it, and no gateway's log
+    has what functions were called with, or gave."""
     yield
     for daemon in Daemon.known_logs:
         for secret in Daemon.known_secrets:
             assert secret not in daemon.log(), '%s wrote a secret into its log' % daemon.name
+        found = daemon.name == 'chapi-gw' and [text for text in Daemon.known_params if text in daemon.log()]
+        assert not found, 'params or results in a log: %s\n%s' % (found, daemon.log())
 
 
 # ---- the gateway ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import socket
 import msgpack
 
 from .limits import Deadline
+from .process import Daemon, texts_in
 
 REQUEST, RESPONSE, NOTIFICATION = 0, 1, 2
 
@@ -57,6 +58,8 @@ class Client:
 
     def request(self, method, *params):
         """Sends a request and returns its id."""
+        if method == 'call':
+            Daemon.known_params |= texts_in(params[1:2])
         self.last_id += 1
         self.send(REQUEST, self.last_id, method, list(params))
         return self.last_id
@@ -67,6 +70,7 @@ class Client:
     def answer(self, request, result=None, error=None):
         """request: what wait_request() gave, or an id."""
         number = request[1] if isinstance(request, list) else request
+        Daemon.known_params |= texts_in(result)
         self.send(RESPONSE, number, error, result)
 
     # -- receiving

@@ -64,6 +64,15 @@ def environment(**more):
     return {k: v for k, v in env.items() if v is not None}
 
 
+def texts_in(value):
+    """The texts in a value that are too long to be anywhere else by chance."""
+    if isinstance(value, str):
+        return {value} if 20 <= len(value) <= 4096 else set()
+    if isinstance(value, dict):
+        value = list(value.values())
+    return set().union(*map(texts_in, value)) if isinstance(value, (list, tuple)) else set()
+
+
 def die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
@@ -88,6 +97,7 @@ class Daemon:
 
     # Of the whole run, looked through at its end: what no log may have, and all logs.
     known_secrets = set()
+    known_params = set()
     known_logs = []
 
     def __init__(self, name, argv, *, env=None, cwd=None, secrets=(), status=0):
