@@ -75,9 +75,13 @@ export class Service {
 		}
 	}
 
+	/** Whatever the gateway says, or if it says nothing: it is not registered again. */
 	async unregister(name, ask) {
-		await ask('unregister', [name]);
-		this.#names.delete(name);
+		try {
+			await ask('unregister', [name]);
+		} finally {
+			this.#names.delete(name);
+		}
 	}
 
 	async update(name, options, ask) {
@@ -121,6 +125,8 @@ export class Service {
 		try {
 			const granted = await connection.request('register',
 				[held.name, held.options]).answer;
+			if (this.#names.get(held.name) !== held)
+				return await this.#giveBack(connection, held.name);
 			if (held.isPaused)
 				await connection.request('pause', [held.name]).answer;
 			this.#tell('restored', held.name, granted);
@@ -129,6 +135,12 @@ export class Service {
 			this.#tell('refused', held.name, e);
 			return false;
 		}
+	}
+
+	/** It was given up, or lost, while it was asked for. */
+	async #giveBack(connection, name) {
+		await connection.request('unregister', [name]).answer.catch(() => {});
+		return true;
 	}
 
 	/** Nobody waits any more for the calls that run. */

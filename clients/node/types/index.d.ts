@@ -145,7 +145,7 @@ export declare class Client extends EventEmitter {
 
 	/** Serves a name, until it is unregistered or lost. */
 	register(name: string, handler: Handler, options?: NameOptions): Promise<Granted>;
-	/** Gives a name back; calls that run finish. */
+	/** Gives a name back, also when it rejects; calls that run finish. */
 	unregister(name: string): Promise<void>;
 	update(name: string, options: NameOptions): Promise<Granted>;
 	/** No new calls, until resume(); those in the queue wait. */

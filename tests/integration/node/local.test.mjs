@@ -341,6 +341,23 @@ test('a name that somebody else took meanwhile is asked for again', async () => 
 	assert.equal(await client.call('mine'), 'mine');
 });
 
+test('a name that is given up while the gateway is away does not come back', async () => {
+	const client = new chapi.Client({ socket: gateway.socket, connectTimeout: 50 });
+	clients.push(client);
+	await client.ready({ timeout: LIMIT });
+	await client.register('mine', () => 'mine');
+	await client.register('ours', () => 'ours');
+	const disconnected = once(client, 'disconnected');
+	await gateway.kill();
+	await disconnected;
+	await fails(client.unregister('mine'), 'connection_lost', 'no');
+	const connected = once(client, 'connected');
+	await gateway.start();
+	await connected;
+	assert.equal(await client.call('ours'), 'ours');
+	await fails(client.call('mine'), 'api_not_found', 'no');
+});
+
 test('close ends what is under way, and says so', async () => {
 	const client = await connect();
 	const { handler, hasBegun } = endless();
