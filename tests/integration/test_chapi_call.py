@@ -96,7 +96,8 @@ def test_standard_input_is_read_only_when_named(gateway):
 
 @pytest.mark.parametrize('text', ['{"a":[1,2]}', '[1,2]', '"x"', '5', 'null'])
 def test_params_may_be_given_as_json(echo, text):
-    assert echo('-d', text) == json.loads(text)
+    for option in ('-d', '--data'):
+        assert echo(option, text) == json.loads(text)
 
 
 def test_params_may_be_given_on_standard_input(echo):

@@ -119,6 +119,17 @@ def test_command_elsewhere_is_as_here(daemons, two, names, script, status, out, 
     assert (result.returncode, result.stdout, result.stderr) == (status, out, err)
 
 
+@pytest.mark.parametrize('size, status', [(300000, 3), (1200000, 255)], ids=['parts', 'too large'])
+def test_long_output_of_a_command_elsewhere(daemons, two, names, size, status):
+    """Of one that fails: all of it, in parts; what no hub carries is our failure, and said."""
+    serving.start(daemons, two[1], '--max-output', '4M', 'command', '--', *serving.shell(
+        r'head -c %d /dev/zero | tr "\0" "\377"; exit 3' % size), names=['command'])
+    result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path, '-x', '--to', names[1],
+                             'command'], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    assert (result.returncode, result.stdout) == (status, b'\377' * size if status == 3 else b'')
+    assert result.stderr == b'' if status == 3 else b'too_large; it ran' in result.stderr
+
+
 def test_own_name_goes_over_the_hub_as_well(two, names):
     with two[0].connect() as provider, two[0].connect() as here:
         provider.ask('register', 'f')
