@@ -5,7 +5,7 @@ import os
 import pytest
 
 from lib.hosts import Hosts
-from lib.hubs import HUBS, FaultyHub
+from lib.hubs import HUBS, FaultyHub, free_port_of
 from lib.ipc import RpcError
 from lib.proxy import Proxy
 from lib.pusher_client import PusherClient, Remote, payload
@@ -93,6 +93,7 @@ def test_address_that_greets_nobody_is_left_for_the_next(hosts, own_hub, start_g
     """Behind the first address is a server that accepts connections and closes them again."""
     hosts.lead(two=['127.0.0.1', '127.0.0.2'])
     first, own_hub.host = hosts.addresses('two')
+    own_hub.port = free_port_of([first, own_hub.host])
     own_hub.start()
     os.mkdir(folder + '/sick')
     sick = FaultyHub(folder + '/sick', script='on accept all do close 4200\n')

@@ -95,8 +95,10 @@ def test_traps_08_and_10_data_of_any_form_costs_nothing(trap, form):
     trap.start()
     trap.play('on deliver request client chapi-gw 1 do data ' + form)
     with Remote(trap.hub, trap.channel) as remote:
-        remote.request('chapi.echo', 1)
+        number = remote.request('chapi.echo', 1)
         trap.wait_done(1, 'the odd form')
+        if form == 'object':
+            assert remote.response(number)['result'] == 1
     assert trap.works() and trap.connects() == 1
 
 

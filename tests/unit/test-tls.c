@@ -15,6 +15,7 @@
 #include "gateway/tls.h"
 
 #define IN_2026 1780000000
+#define HAS_LATER_TIMES (sizeof(time_t) > 4)	/* than January 2038 */
 
 static void check(int error, time_t now, const char *text)
 {
@@ -28,8 +29,9 @@ static void test_clock_of_1970_is_what_is_wrong(void **state UNUSED)
 {
 	check(X509_V_ERR_CERT_NOT_YET_VALID, 42,
 	      "certificate not yet valid; this machine's clock says 1970");
-	check(X509_V_ERR_CERT_HAS_EXPIRED, (time_t)4200000000,
-	      "certificate expired; this machine's clock says 2103");
+	if (HAS_LATER_TIMES)
+		check(X509_V_ERR_CERT_HAS_EXPIRED, (time_t)4200000000,
+		      "certificate expired; this machine's clock says 2103");
 }
 
 static void test_clock_that_may_be_right_is_shown_in_full(void **state UNUSED)
@@ -57,8 +59,10 @@ static void test_clock_absurd_or_not(void **state UNUSED)
 	assert_true(tls_clock_is_absurd(-1));
 	assert_true(tls_clock_is_absurd(1577836800));	/* 2020 */
 	assert_false(tls_clock_is_absurd(IN_2026));
-	assert_false(tls_clock_is_absurd(4070908800));	/* 2099 */
-	assert_true(tls_clock_is_absurd((time_t)4200000000));
+	if (HAS_LATER_TIMES) {
+		assert_false(tls_clock_is_absurd((time_t)4070908800));	/* 2099 */
+		assert_true(tls_clock_is_absurd((time_t)4200000000));
+	}
 }
 
 int main(void)

@@ -23,6 +23,24 @@ def free_port(kind=socket.SOCK_STREAM):
         return s.getsockname()[1]
 
 
+def free_port_of(hosts):
+    """A port that is free at each of these addresses."""
+    for _ in range(100):
+        port = free_port()
+        if all(is_free(host, port) for host in hosts):
+            return port
+    raise AssertionError('no port is free at all of ' + ', '.join(hosts))
+
+
+def is_free(host, port):
+    with socket.socket() as s:
+        try:
+            s.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
 def accepts(host, port):
     try:
         socket.create_connection((host, port), 1).close()
