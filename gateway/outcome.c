@@ -37,6 +37,8 @@ struct outcomes {
 	struct outcomes_limits limits;
 	uint64_t seed[4];
 	size_t n, bytes;
+	uint64_t forgotten_ms;		/* the latest end of those that are not known any more */
+	bool has_forgotten;		/* one that may have run */
 	struct list ended, kept;	/* the oldest first */
 	struct outcome *chains[CHAINS];
 };
@@ -83,6 +85,10 @@ static void forget(struct outcomes *o, struct outcome *outcome)
 	*at = outcome->next;
 	drop_answer(o, outcome);
 	list_del(&outcome->ended);
+	if (!outcome->running) {
+		o->forgotten_ms = MAX(o->forgotten_ms, outcome->ended_ms);
+		o->has_forgotten = true;
+	}
 	o->n--;
 	free(outcome);
 }
@@ -271,6 +277,11 @@ struct outcomes *outcomes_free(struct outcomes *o)
 bool outcomes_has(const struct outcomes *o, struct span id)
 {
 	return find(o, id, siphash(o->seed, id));
+}
+
+bool outcomes_forgot_since(const struct outcomes *o, uint64_t since_ms)
+{
+	return o->has_forgotten && o->forgotten_ms >= since_ms;
 }
 
 void *outcomes_running(const struct outcomes *o, struct span id)

@@ -76,6 +76,11 @@ void outcomes_end(struct outcomes *outcomes, struct outcome *outcome, enum chapi
 void outcomes_amend(struct outcomes *outcomes, struct span id, struct span channel, struct span answer);
 
 bool outcomes_has(const struct outcomes *outcomes, struct span id);	/* runs, or has ended */
+/*
+ * Whether a request that ended at since_ms or later, and may have run, is not known any more: so an
+ * id that is not known may be that of one.
+ */
+bool outcomes_forgot_since(const struct outcomes *outcomes, uint64_t since_ms);
 /* Who runs under this id: the data of outcomes_add(); NULL: nobody. */
 void *outcomes_running(const struct outcomes *outcomes, struct span id);
 

@@ -196,9 +196,17 @@ static bool has_id(const struct remote_call *call)
 }
 
 /*
+ * How long ago the first try may have been sent: even if the repeat was on its way for all the time
+ * it has left, and for as long as a connection may be silent.
+ */
+static uint64_t first_was_ago_ms(const struct remote *r, const struct record_request *request)
+{
+	return (uint64_t)request->retry_ms + (uint64_t)request->timeout_ms + r->config.silence_ms;
+}
+
+/*
  * The first try can have gone to nobody but us, whatever its caller knows: this gateway has been
- * there for longer than the call, even if the repeat was on its way for all the time it has left,
- * and for as long as a connection may be silent.
+ * there for longer than the call.
  */
 static bool was_here_before(const struct remote *r, const struct remote_call *call)
 {
@@ -206,8 +214,7 @@ static bool was_here_before(const struct remote *r, const struct remote_call *ca
 	uint64_t age_ms = call->arrived_ms - r->config.start_ms;
 
 	return request->retry_ms > 0 && request->timeout_ms > 0 &&
-	       age_ms >= (uint64_t)request->retry_ms + (uint64_t)request->timeout_ms +
-				 r->config.silence_ms;
+	       age_ms >= first_was_ago_ms(r, request);
 }
 
 /* The first try may have gone to a gateway that is gone: whether it ran there is not known. */
@@ -219,6 +226,34 @@ static bool is_restarted(const struct remote *r, const struct remote_call *call)
 	       !span_is(buf_span(&request->retry), router_instance(r->router)) &&
 	       !was_here_before(r, call) &&
 	       !router_is_idempotent(r->router, buf_span(&request->api));
+}
+
+/* The first try may have ended so long ago that its id is not known any more. */
+static bool is_forgotten(const struct remote *r, const struct remote_call *call)
+{
+	const struct record_request *request = &call->request;
+	uint64_t ago_ms = first_was_ago_ms(r, request);
+	uint64_t since_ms = call->arrived_ms > ago_ms ? call->arrived_ms - ago_ms : 0;
+
+	return has_id(call) && request->has_retry && request->retry_ms > 0 &&
+	       outcomes_forgot_since(r->outcomes, since_ms) &&
+	       !router_is_idempotent(r->router, buf_span(&request->api));
+}
+
+/* True: it was refused, as the first try may have run, and nobody knows any more. */
+static bool may_have_run(struct remote *r, struct remote_call *call, const struct now *now)
+{
+	bool restarted = is_restarted(r, call);
+
+	if (!restarted && !is_forgotten(r, call))
+		return false;
+	if (remote_is_too_often(r, call, CHAPI_RAN_UNKNOWN, now))
+		return true;
+	if (restarted)
+		remote_refuse_restarted(r, call, now);
+	else
+		remote_refuse_forgotten(r, call, now);
+	return true;
 }
 
 /* Takes the call if it can be started. */
@@ -271,11 +306,7 @@ static void take_request(struct remote *r, struct remote_call **call, const char
 	if (has_id(*call) && remote_repeat(r, *call, now))
 		return;
 	/* Before anything that says that it did not run: this try did not, the first may have. */
-	if (is_restarted(r, *call)) {
-		remote_refuse_restarted(r, *call, now);
-		return;
-	}
-	if (remote_is_too_often(r, *call, CHAPI_RAN_NO, now))
+	if (may_have_run(r, *call, now) || remote_is_too_often(r, *call, CHAPI_RAN_NO, now))
 		return;
 	if (wrong)
 		remote_refuse(r, *call, CHAPI_ERR_INVALID_ARGUMENT, wrong, now);

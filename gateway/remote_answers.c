@@ -368,6 +368,18 @@ void remote_refuse_restarted(struct remote *r, struct remote_call *call, const s
 	}, "restarted", now);
 }
 
+void remote_refuse_forgotten(struct remote *r, struct remote_call *call, const struct now *now)
+{
+	const struct failure failure = {
+		.code = CHAPI_ERR_ANSWER_LOST,
+		.ran = CHAPI_RAN_UNKNOWN,
+		.message = span_str("the first try was so long ago that this gateway may have forgotten "
+				    "it, so this one was not run (answer_store_time)"),
+	};
+
+	remote_refuse_failure(r, call, &failure, now);
+}
+
 /* ---- requests that come again ----------------------------------------------------------- */
 
 /*

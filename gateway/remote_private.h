@@ -132,6 +132,8 @@ void remote_refuse_limited(struct remote *remote, struct remote_call *call, enum
 			   const char *why, uint64_t retry_after_ms, const struct now *now);
 void remote_refuse_restarted(struct remote *remote, struct remote_call *call,
 			     const struct now *now);
+void remote_refuse_forgotten(struct remote *remote, struct remote_call *call,
+			     const struct now *now);
 /* Does what has to be done for a request whose id is known. False: it is not, so this is a new one. */
 bool remote_repeat(struct remote *remote, struct remote_call *call, const struct now *now);
 

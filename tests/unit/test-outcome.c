@@ -298,6 +298,25 @@ static void test_smaller_limits_hold_at_once(void **state UNUSED)
 	outcomes_free(o);
 }
 
+static void test_what_is_forgotten_is_remembered_by_its_end_only(void **state UNUSED)
+{
+	struct outcomes *o = make(2, 1000);
+
+	assert_false(outcomes_forgot_since(o, 0));
+	end(o, begin(o, "a", START), CHAPI_RAN_NO, "{}", START);
+	assert_false(outcomes_forgot_since(o, 0));
+	run(o, "b", "{}", START);
+	run(o, "c", "{}", START + 5);
+	assert_false(outcomes_forgot_since(o, 0));
+	run(o, "d", "{}", START + 9);		/* in place of the oldest */
+	assert_true(outcomes_forgot_since(o, START));
+	assert_false(outcomes_forgot_since(o, START + 1));
+	assert_int_equal(look(o, "c", START + KEEP + 5), REPEAT_OF_NONE);
+	assert_true(outcomes_forgot_since(o, START + 5));
+	assert_false(outcomes_forgot_since(o, START + 6));
+	outcomes_free(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +336,7 @@ int main(void)
 		cmocka_unit_test(test_answer_can_be_amended),
 		cmocka_unit_test(test_who_runs_is_found_by_its_id),
 		cmocka_unit_test(test_smaller_limits_hold_at_once),
+		cmocka_unit_test(test_what_is_forgotten_is_remembered_by_its_end_only),
 	};
 
 	return cmocka_run_group_tests_name("outcome", tests, NULL, NULL);

@@ -987,7 +987,6 @@ static void test_retry_of_another_instances_request_is_not_run(void **state UNUS
 	world_deinit(&w);
 }
 
-/* It may have run elsewhere, so nothing may say that it did not. */
 /* They take of the rate as a request does that runs, and beyond it nothing wrong is said. */
 static void test_refusals_of_known_ids_count_for_max_rate(void **state UNUSED)
 {
@@ -1003,8 +1002,8 @@ static void test_refusals_of_known_ids_count_for_max_rate(void **state UNUSED)
 	assert_says(&w, "\"code\":\"answer_lost\"");
 	request_comes(&w, "{\"id\":\"i\",\"api\":\"y\"}");
 	assert_says(&w, "\"reason\":\"id_reused\"");
-	id_comes(&w, "i");
-	assert_says(&w, "\"code\":\"answer_lost\"");
+	request_comes(&w, "{\"id\":\"r\",\"api\":\"x\",\"retry\":\"0100\"}");
+	assert_says(&w, "\"reason\":\"restarted\"");
 	id_comes(&w, "i");
 	assert_says(&w, "\"code\":\"rate_limited\"");
 	assert_says(&w, "\"ran\":\"yes\"");
@@ -1017,22 +1016,59 @@ static void test_refusals_of_known_ids_count_for_max_rate(void **state UNUSED)
 	world_deinit(&w);
 }
 
+/* It may have run elsewhere, so nothing may say that it did not. */
 static void test_retry_to_another_instance_is_never_said_not_to_have_run(void **state UNUSED)
 {
 	struct remote_config config = defaults;
 	struct world w;
 
-	config.limits.max_rate = 1;
+	config.limits.max_rate = 1;	/* so 2 at once */
 	world_init_config(&w, &config);
 	id_comes(&w, "a");
-	id_comes(&w, "b");
-	request_comes(&w, "{\"id\":\"c\",\"api\":\"x\",\"retry\":\"0100\"}");
+	request_comes(&w,
+		      "{\"id\":\"c\",\"api\":\"x\",\"retry\":\"0100\",\"reply_to\":\"nowhere\"}");
 	assert_int_equal(w.n_published, 1);
 	assert_says(&w, "\"ran\":\"unknown\",\"details\":{\"reason\":\"restarted\"}");
-	request_comes(&w,
-		      "{\"id\":\"d\",\"api\":\"x\",\"retry\":\"0100\",\"reply_to\":\"nowhere\"}");
+	request_comes(&w, "{\"id\":\"d\",\"api\":\"x\",\"retry\":\"0100\"}");
 	assert_int_equal(w.n_published, 2);
+	assert_says(&w, "\"code\":\"rate_limited\"");
 	assert_says(&w, "\"ran\":\"unknown\"");
+	world_deinit(&w);
+}
+
+/* Whoever sends it again after an hour's sleep must not have it run a second time. */
+static void test_retry_of_what_may_have_been_forgotten_is_not_run(void **state UNUSED)
+{
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.limits.answer_store_ms = 0;
+	world_init_config(&w, &config);
+	id_comes(&w, "i");
+	answer_call(&w, 0);
+	request_comes(&w,
+		      "{\"id\":\"i\",\"api\":\"x\",\"retry\":\"00ff\",\"retry_ms\":1}");
+	assert_int_equal(w.n_published, 2);
+	assert_says(&w, "\"code\":\"answer_lost\"");
+	assert_says(&w, "\"ran\":\"unknown\"");
+	assert_int_equal(w.router.n_calls, 1);
+	request_comes(&w, "{\"id\":\"j\",\"api\":\"idempotent\",\"retry\":\"00ff\","
+			  "\"retry_ms\":1}");
+	id_comes(&w, "k");
+	assert_int_equal(w.router.n_calls, 3);
+	world_deinit(&w);
+}
+
+static void test_retry_is_run_while_nothing_was_forgotten(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	id_comes(&w, "i");
+	answer_call(&w, 0);
+	request_comes(&w, "{\"id\":\"j\",\"api\":\"x\",\"retry\":\"00ff\","
+			  "\"retry_ms\":9000000}");
+	assert_int_equal(w.router.n_calls, 2);
 	world_deinit(&w);
 }
 
@@ -1422,6 +1458,8 @@ int main(void)
 		cmocka_unit_test(
 			test_retry_to_another_instance_is_never_said_not_to_have_run),
 		cmocka_unit_test(test_retry_of_what_only_we_can_have_had_is_run),
+		cmocka_unit_test(test_retry_of_what_may_have_been_forgotten_is_not_run),
+		cmocka_unit_test(test_retry_is_run_while_nothing_was_forgotten),
 		cmocka_unit_test(test_repeat_is_answered_beyond_max_calls_too),
 		cmocka_unit_test(test_without_id_nothing_is_a_repeat),
 		cmocka_unit_test(
