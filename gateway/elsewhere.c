@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -38,6 +39,7 @@
 #define INSTANCE_MAX 64
 #define STATUS_TOO_LARGE 413
 #define RETRY_AFTER_MS 1000
+#define OUT_MS_MOST 1e15		/* 31,688 years: a clock was set */
 
 enum call_phase {
 	PHASE_NEW,		/* waits for the channel for answers */
@@ -53,6 +55,7 @@ struct outward {
 	enum call_phase phase;
 	uint64_t serial, deadline_ms;
 	uint64_t sent_ms;		/* the first try */
+	double sent_unix_s;		/* likewise */
 	void *call;
 	bool progress, raw;
 	uint32_t n_progress;		/* the next one's least number */
@@ -217,11 +220,12 @@ static void learn(struct elsewhere *e, const char *channel, struct span instance
 }
 
 /* A gateway that was started after the first sending must not take a repeat for its own. */
-static void note_first(struct elsewhere *e, struct outward *o, uint64_t now_ms)
+static void note_first(struct elsewhere *e, struct outward *o, const struct now *now)
 {
 	const struct known *known = find_known(e, o->channel);
 
-	o->sent_ms = now_ms;
+	o->sent_ms = now->ms;
+	o->sent_unix_s = now->unix_s;
 	if (known)
 		memcpy(o->instance, known->instance, sizeof(o->instance));
 }
@@ -233,9 +237,21 @@ static const char *reply_of(const struct elsewhere *e, const struct outward *o)
 	return sealed_is_encrypted(span_str(o->channel)) ? e->sealed_reply : e->reply;
 }
 
+/*
+ * For how long the first try has been out, at least 1. The clock that runs evenly stands still while
+ * this machine sleeps: so the other one has a say if it shows more.
+ */
+static uint64_t out_ms(const struct outward *o, const struct now *now)
+{
+	double by_date_ms = (now->unix_s - o->sent_unix_s) * 1000;
+	uint64_t ms = MAX(now->ms - o->sent_ms, UINT64_C(1));
+
+	return by_date_ms > (double)ms ? (uint64_t)fmin(by_date_ms, OUT_MS_MOST) : ms;
+}
+
 /* id: room for what it borrows. */
-static struct record_ask ask_of(const struct elsewhere *e, const struct outward *o, uint64_t now_ms,
-				char id[RECORD_ID_MAX + 1])
+static struct record_ask ask_of(const struct elsewhere *e, const struct outward *o,
+				const struct now *now, char id[RECORD_ID_MAX + 1])
 {
 	put_id(e, o, id);
 	return (struct record_ask){
@@ -245,12 +261,12 @@ static struct record_ask ask_of(const struct elsewhere *e, const struct outward 
 		.caller = buf_span(&o->caller),
 		.reply_to = span_str(reply_of(e, o)),
 		.request_time = o->request_time,
-		.timeout_ms = o->deadline_ms - now_ms,
+		.timeout_ms = o->deadline_ms - now->ms,
 		.progress = o->progress,
 		.raw = o->raw,
 		.is_repeat = o->phase != PHASE_NEW,
 		.retry = span_str(o->instance),
-		.retry_ms = MAX(now_ms - o->sent_ms, UINT64_C(1)),
+		.retry_ms = out_ms(o, now),
 	};
 }
 
@@ -281,11 +297,11 @@ static bool on_send(void *data, bool is_part, struct span text)
 	return publish(e, s->outward, event, text, s->outward->serial);
 }
 
-static int send_events(struct elsewhere *e, const struct outward *o, uint64_t now_ms)
+static int send_events(struct elsewhere *e, const struct outward *o, const struct now *now)
 {
 	struct sending sending = { .elsewhere = e, .outward = o };
 	char id[RECORD_ID_MAX + 1];
-	const struct record_ask ask = ask_of(e, o, now_ms, id);
+	const struct record_ask ask = ask_of(e, o, now, id);
 
 	return ask_send(&ask, o->deadline_ms - o->sent_ms, &e->config.room, span_str(o->channel),
 			on_send, &sending);
@@ -298,8 +314,8 @@ static void send(struct elsewhere *e, struct outward *o, const struct now *now)
 	uint64_t left_ms = o->deadline_ms - now->ms;
 
 	if (!is_repeat)
-		note_first(e, o, now->ms);
-	if (send_events(e, o, now->ms) != 0 && !is_repeat) {
+		note_first(e, o, now);
+	if (send_events(e, o, now) != 0 && !is_repeat) {
 		fail_busy(e, o, now);
 		return;
 	}
@@ -381,11 +397,11 @@ static int read_to(const struct elsewhere *e, struct span to,
 }
 
 /* What cannot be sent is told before anything is begun. */
-static int check_size(struct elsewhere *e, const struct outward *o, uint64_t now_ms,
+static int check_size(struct elsewhere *e, const struct outward *o, const struct now *now,
 		      struct elsewhere_fault *fault)
 {
 	char id[RECORD_ID_MAX + 1];
-	const struct record_ask ask = ask_of(e, o, now_ms, id);
+	const struct record_ask ask = ask_of(e, o, now, id);
 	size_t size = ask_size(&ask);
 	size_t room = room_of_event(&e->config.room, span_str(o->channel));
 	size_t limit = MAX(room, e->config.max_record);
@@ -403,7 +419,7 @@ static int check_size(struct elsewhere *e, const struct outward *o, uint64_t now
 }
 
 static int fill(struct elsewhere *e, struct outward *o, const struct elsewhere_call *call,
-		uint64_t now_ms, struct elsewhere_fault *fault)
+		const struct now *now, struct elsewhere_fault *fault)
 {
 	struct value_fault why;
 	char text[300];
@@ -423,7 +439,7 @@ static int fill(struct elsewhere *e, struct outward *o, const struct elsewhere_c
 		r = buf_error(&o->api);
 	if (r == 0)
 		r = buf_error(&o->caller);
-	return r < 0 ? r : check_size(e, o, now_ms, fault);
+	return r < 0 ? r : check_size(e, o, now, fault);
 }
 
 int elsewhere_call(struct elsewhere *e, const struct elsewhere_call *call, const struct now *now,
@@ -446,7 +462,7 @@ int elsewhere_call(struct elsewhere *e, const struct elsewhere_call *call, const
 	o->raw = call->raw;
 	o->request_time = call->request_time;
 	o->deadline_ms = now->ms + (uint64_t)call->timeout_ms;
-	r = fill(e, o, call, now->ms, ret_fault);
+	r = fill(e, o, call, now, ret_fault);
 	if (r != 0) {
 		outward_free(e, o);
 		return r;

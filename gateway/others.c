@@ -125,14 +125,6 @@ static void on_published(void *data, const struct outbox_end *end)
 		elsewhere_refused(others->elsewhere, serial, end->status, end->error, &now);
 }
 
-/* The publisher goes on for a while after a deadline, as it should with answers. */
-static uint64_t last_try_ms(const struct others *others, uint64_t deadline_ms)
-{
-	uint64_t grace_ms = others->config->publish_grace_ms;
-
-	return deadline_ms > grace_ms ? deadline_ms - grace_ms : 0;
-}
-
 /* Our own connection gets it too: a gateway may call itself. */
 static bool op_publish(void *data, const struct elsewhere_publication *publication)
 {
@@ -142,7 +134,8 @@ static bool op_publish(void *data, const struct elsewhere_publication *publicati
 		.event = publication->event,
 		.payload = publication->payload,
 		.has_id = publication->has_id,
-		.deadline_ms = last_try_ms(others, publication->deadline_ms),
+		.deadline_ms = publication->deadline_ms,
+		.on_time = true,	/* a repeat relies on it: see retry_ms in chapi-remote(7) */
 	};
 	struct ticket *ticket;
 

@@ -540,7 +540,7 @@ int outbox_add(struct outbox *o, const struct outbox_event *event, outbox_fn fn,
 		return -ENOMEM;
 	}
 	advance(o, now_ms);
-	e->deadline_ms = backoff_later(event->deadline_ms, o->config.grace_ms);
+	e->deadline_ms = backoff_later(event->deadline_ms, event->on_time ? 0 : o->config.grace_ms);
 	o->status.n_waiting++;
 	o->status.bytes_waiting += e->charged;
 	entry_make_ready(o, e);

@@ -34,6 +34,7 @@ struct outbox_event {
 	bool exclude_own;		/* our own connection does not get it */
 	bool has_id;			/* a repeat does no harm */
 	uint64_t deadline_ms;		/* of whoever waits for it */
+	bool on_time;			/* of no use after it: no grace */
 };
 
 enum {

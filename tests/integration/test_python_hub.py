@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -160,6 +162,18 @@ def test_call_is_repeated_once_at_half_of_its_time(played, monkeypatch):
     assert again['retry_ms'] >= 250, 'for how long the first has been out'
     assert isinstance(wait(), chapi.DeadlineExceeded)
     assert [e for e in remote.client.events if e['event'] == 'request'] == []
+
+
+def test_repeat_tells_how_long_the_machine_slept(played, monkeypatch):
+    """Its even clock stood still, and the gateway has forgotten the first meanwhile, or is another."""
+    client, remote = played
+    monkeypatch.setattr('chapi.remote.ANSWER_WAIT', 0.05)
+    wait = in_thread(client.call, 'f', timeout=0.5)
+    take_request(remote)
+    monkeypatch.setattr('chapi.remote.time', SimpleNamespace(
+        monotonic=time.monotonic, time=lambda: time.time() + 3600))
+    assert take_request(remote)['retry_ms'] >= 3600000
+    assert isinstance(wait(), chapi.DeadlineExceeded)
 
 
 def test_failure_to_ask_again_costs_nothing(fake_hub):

@@ -307,6 +307,25 @@ static void test_request_is_repeated_once_at_half_of_the_time(void **state UNUSE
 	assert_int_equal(w.n_published, 2);
 }
 
+static void assert_out_after(double unix_s, const char *retry_ms)
+{
+	WORLD(w);
+
+	begin(&w);
+	w.now.unix_s += unix_s;
+	tick(&w, START + 500);
+	assert_non_null(strstr(w.payload, retry_ms));
+}
+
+/* A machine that slept has one clock that stood still; one that is set back says nothing. */
+static void
+test_repeat_says_how_long_the_first_is_out_by_the_clock_that_shows_more(void **state UNUSED)
+{
+	assert_out_after(3600, "\"retry_ms\":3600000}");
+	assert_out_after(-3600, "\"retry_ms\":500}");
+	assert_out_after(1e30, "\"retry_ms\":1000000000000000}");
+}
+
 static void test_repeat_names_the_instance_that_is_known(void **state UNUSED)
 {
 	WORLD(w);
@@ -774,6 +793,8 @@ int main(void)
 		cmocka_unit_test(test_result_that_cannot_be_read_is_a_bad_reply),
 		cmocka_unit_test(test_what_is_no_answer_of_ours_is_ignored),
 		cmocka_unit_test(test_request_is_repeated_once_at_half_of_the_time),
+		cmocka_unit_test(
+			test_repeat_says_how_long_the_first_is_out_by_the_clock_that_shows_more),
 		cmocka_unit_test(test_repeat_names_the_instance_that_is_known),
 		cmocka_unit_test(test_repeat_names_the_instance_of_its_first_time),
 		cmocka_unit_test(test_call_waits_for_the_channel_of_answers),

@@ -457,6 +457,22 @@ static void test_event_that_waits_beyond_deadline_and_grace_is_given_up(void **s
 	assert_empty(&w);
 }
 
+static void test_event_of_no_use_after_its_deadline_has_no_grace(void **state UNUSED)
+{
+	WORLD(w);
+	struct outbox_event event = event_of(&w, "a");
+
+	event.on_time = true;
+	assert_int_equal(add_event(&w, 'a', &event), 0);
+	assert_takes(&w, "a");
+	answer(&w, 403, "over quota");
+	pass(&w, 29999);
+	assert_ended(&w, "", "");
+	pass(&w, 1);
+	assert_ended(&w, "", "a");
+	assert_empty(&w);
+}
+
 /* What was refused in the end, or waited too long, was surely not taken: unless a try before was in doubt. */
 /* Each letter is one event; its mark is the data of its callback. */
 static void test_withdrawn_event_is_never_sent(void **state UNUSED)
@@ -1283,6 +1299,7 @@ int main(void)
 		cmocka_unit_test(test_one_without_id_makes_its_request_one_for_once),
 		cmocka_unit_test(test_queue_is_bounded_by_bytes),
 		cmocka_unit_test(test_event_that_waits_beyond_deadline_and_grace_is_given_up),
+		cmocka_unit_test(test_event_of_no_use_after_its_deadline_has_no_grace),
 		cmocka_unit_test(test_withdrawn_event_is_never_sent),
 		cmocka_unit_test(test_doubt_of_one_try_stays),
 		cmocka_unit_test(test_event_that_comes_too_late_is_given_up_unsent),

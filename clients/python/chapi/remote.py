@@ -54,6 +54,18 @@ class _Waiting:
     is_back: asyncio.Event      # the connection was lost, and is there again
 
 
+class _Since:
+    """How long ago it was made. The even clock stands still while the machine sleeps, and the other
+    one may be set: the one that shows more counts.
+    """
+
+    def __init__(self) -> None:
+        self._even, self._date = time.monotonic(), time.time()
+
+    def seconds(self) -> float:
+        return max(time.monotonic() - self._even, time.time() - self._date)
+
+
 class RemoteTransport:
     """See `Transport`. connect_timeout: how long a call waits for the hub, in seconds."""
 
@@ -135,7 +147,7 @@ class RemoteTransport:
         self._waiting[number] = waiting
         repeating: Optional[asyncio.Task[None]] = None
         instance = self._instance(to) if retry is None else retry
-        begun = asyncio.get_running_loop().time() if retry is None else None
+        begun = _Since() if retry is None else None
         try:
             await self._publish_request(record, None if retry is None else {'retry': retry})
             waiting.is_back.clear()
@@ -152,7 +164,7 @@ class RemoteTransport:
             await end_task(repeating)
 
     async def _repeat(self, record: Dict[str, Any], instance: str, is_back: asyncio.Event,
-                      timeout: float, begun: Optional[float]) -> None:
+                      timeout: float, begun: Optional[_Since]) -> None:
         """Asks again when half of the time is gone, and when the connection is back.
 
         Then it does so twice, as the gateway may have lost its own and needs longer. The
@@ -169,7 +181,7 @@ class RemoteTransport:
             is_back.clear()
             retry: Dict[str, Any] = {'retry': instance}
             if begun is not None:
-                retry['retry_ms'] = _milliseconds(now() - begun)
+                retry['retry_ms'] = _milliseconds(begun.seconds())
             await self._publish_again(record, retry, _milliseconds(end - now()))
             again = now() + BACK_AGAIN if was_back else half if half > now() else end
 
