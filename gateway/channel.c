@@ -81,6 +81,7 @@ static void forget_connection(struct channel *c)
 	c->opened = false;
 	c->socket_id[0] = '\0';
 	c->hub_says[0] = '\0';
+	c->unclear[0] = '\0';
 	c->pong_until_ms = NEVER;
 	c->n_confirmed = 0;
 	for (size_t i = 0; i < c->n_subscriptions; i++) {
@@ -246,6 +247,11 @@ static struct subscription *find_refused(struct channel *c, const struct pusher_
 	return s && s->state == SUBSCRIPTION_ASKED ? s : NULL;
 }
 
+static bool names_none(struct channel *c, const struct pusher_frame *frame)
+{
+	return frame->channel.len == 0 && !channel_find_named(c, frame->data);
+}
+
 /* Afterwards it is information, about a subscription or in general: some servers send codes
  * of every range for a single bad message. */
 static void on_late_error(struct channel *c, const struct pusher_frame *frame,
@@ -259,6 +265,10 @@ static void on_late_error(struct channel *c, const struct pusher_frame *frame,
 		subscription_refused_by_hub(c, s, error, now_ms);
 	else if (channel_set_reason(c, "%s", c->hub_says))
 		c->ops.state(c->data, c->state, c->reason);
+	if (!s && names_none(c, frame)) {
+		memcpy(c->unclear, c->hub_says, sizeof(c->unclear));
+		c->unclear_ms = now_ms;
+	}
 }
 
 static void on_error(struct channel *c, const struct pusher_frame *frame, uint64_t now_ms)

@@ -28,7 +28,7 @@ struct subscription {
 	uint64_t until_ms;	/* asked: for an answer; refused: the next try */
 	uint64_t asked_ms;
 	unsigned int n_refused;	/* on this connection */
-	unsigned int n_unanswered;	/* on so many connections, one after the other */
+	unsigned int n_silent;	/* an extra one: connections that its silence has ended in a row */
 	bool extra;		/* the connection is up without it */
 };
 
@@ -45,6 +45,8 @@ struct channel {
 	char reason[400];	/* of the last trouble */
 	char hub_says[200];	/* the last pusher:error of this connection */
 	uint64_t hub_said_ms;
+	char unclear[200];	/* the last of them that named no channel */
+	uint64_t unclear_ms;
 	unsigned int close_code, error_code;	/* the last ones there were */
 
 	/* of an established connection */
@@ -56,6 +58,7 @@ struct channel {
 	struct subscription *subscriptions;
 	size_t n_subscriptions;
 	size_t n_wanted, n_confirmed;	/* without the extra ones */
+	unsigned int n_silent;	/* connections that silence about those has ended since one was up */
 	uint64_t n_connects, n_ignored;
 };
 

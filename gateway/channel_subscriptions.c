@@ -56,6 +56,7 @@ void channel_check_up(struct channel *c)
 	if (c->n_confirmed < c->n_wanted)
 		return;
 	c->reason[0] = '\0';
+	c->n_silent = 0;
 	channel_set_state(c, CHANNEL_UP, "");
 }
 
@@ -64,8 +65,8 @@ void subscription_confirmed(struct channel *c, struct subscription *s)
 	if (s->state == SUBSCRIPTION_CONFIRMED)
 		return;
 	s->state = SUBSCRIPTION_CONFIRMED;
-	s->n_unanswered = 0;
 	if (s->extra) {
+		s->n_silent = 0;
 		if (c->state == CHANNEL_UP)
 			c->reason[0] = '\0';	/* if any, it was about such a one */
 		c->ops.added(c->data, s->name);
@@ -90,12 +91,14 @@ static int put_subscribe(struct channel *c, const struct subscription *s, struct
 	return 0;
 }
 
-/* It doubles with each connection without an answer, as far as probe_ms. */
+/* It doubles with each connection without an answer, as far as probe_ms: for all that have to be
+ * confirmed alike, as a slow hub confirms now these and then those. */
 static uint64_t patience_ms(const struct channel *c, const struct subscription *s)
 {
 	uint64_t ms = c->config.subscribe_ms, most_ms = MAX(ms, c->config.probe_ms);
+	unsigned int n_silent = s->extra ? s->n_silent : c->n_silent;
 
-	for (unsigned int i = 0; i < s->n_unanswered && ms < most_ms; i++)
+	for (unsigned int i = 0; i < n_silent && ms < most_ms; i++)
 		ms = backoff_later(ms, ms);
 	return MIN(ms, most_ms);
 }
@@ -114,19 +117,43 @@ void subscription_ask(struct channel *c, struct subscription *s, uint64_t now_ms
 	c->ops.send(c->data, buf_span(&frame));
 }
 
-/* What the hub has said meanwhile named no channel of ours, so it may have been about this one. */
+static void count(unsigned int *n)
+{
+	if (*n < UINT_MAX)
+		(*n)++;
+}
+
+/* All whose time is up, not only the first of them. */
+static void count_silence(struct channel *c, uint64_t now_ms)
+{
+	bool wanted = false;
+
+	for (size_t i = 0; i < c->n_subscriptions; i++) {
+		struct subscription *s = &c->subscriptions[i];
+
+		if (s->state != SUBSCRIPTION_ASKED || now_ms < s->until_ms)
+			continue;
+		if (s->extra)
+			count(&s->n_silent);
+		else
+			wanted = true;
+	}
+	if (wanted)
+		count(&c->n_silent);
+}
+
+/* An error that named no channel may have been about this one. */
 static void subscription_unanswered(struct channel *c, struct subscription *s, uint64_t now_ms)
 {
-	if (c->hub_says[0] && c->hub_said_ms >= s->asked_ms) {
-		subscription_refused(c, s, c->hub_says, now_ms);
+	if (c->unclear[0] && c->unclear_ms >= s->asked_ms) {
+		subscription_refused(c, s, c->unclear, now_ms);
 		return;
 	}
 	channel_set_reason(c,
 			   "channel %s is not subscribed: the hub did not answer within %" PRIu64
 			   " ms",
 			   s->name, now_ms - s->asked_ms);
-	if (s->n_unanswered < UINT_MAX)
-		s->n_unanswered++;
+	count_silence(c, now_ms);
 	channel_give_up(c, RETRY_BACKOFF, now_ms);
 }
 

@@ -134,14 +134,14 @@ static void on_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
 
 /* ---- the connection -------------------------------------------------------------------------- */
 
-/* A try that ends before the hub has greeted us speaks against the address: the next one has its
+/* A connection that never was up speaks against the address, greeted or not: the next one has its
  * turn. */
 static void note_end(struct hub *hub)
 {
 	struct channel_status status;
 
 	channel_status(hub->channel, &status);
-	if (!*status.socket_id)
+	if (status.state != CHANNEL_UP)
 		hub->turn++;
 }
 

@@ -108,6 +108,27 @@ def test_address_that_greets_nobody_is_left_for_the_next(hosts, own_hub, start_g
         sick.stop()
 
 
+def test_address_that_greets_and_then_is_silent_is_left_for_the_next(hosts, own_hub, start_gateway,
+                                                                     folder, channel):
+    """Behind the first address is a server that answers no subscribe."""
+    hosts.lead(two=['127.0.0.1', '127.0.0.2'])
+    first, own_hub.host = hosts.addresses('two')
+    own_hub.port = free_port_of([first, own_hub.host])
+    own_hub.start()
+    os.mkdir(folder + '/sick')
+    sick = FaultyHub(folder + '/sick', script='on receive pusher:subscribe all do freeze\n')
+    sick.options += ['--listen', '%s:%d' % (first, own_hub.port)]
+    sick.host = first
+    sick.start()
+    try:
+        gateway = start_gateway(own_hub, channel, executable=hosts.executable,
+                                pusher={'host': 'two.test', 'ping_interval': '200ms',
+                                        'pong_timeout': '300ms'})
+        gateway.wait_up()
+    finally:
+        sick.stop()
+
+
 def test_publishing_needs_no_websocket(faulty_hub, start_gateway, channel):
     """Policy of reconnecting: the queue of what is published is independent of the socket."""
     faulty_hub.control.do('on accept client chapi-gw all do close 4100')

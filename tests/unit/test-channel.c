@@ -595,6 +595,47 @@ static void test_subscribe_unanswered_ends_the_connection(void **state UNUSED)
 	assert_true(next(&w) == w.now + 10000);	/* an answer ends the impatience, too */
 }
 
+/* A hub that confirms one channel after the other, slower than patience is at first: patience
+ * grows for all of them, so that all are confirmed on one connection some day. */
+static void test_subscribe_slow_confirmations_come_through(void **state UNUSED)
+{
+	static const char *const names[] = { "a", "b", "c", "d", "e", "f" };
+	struct channel_config config = defaults;
+	CLEANUP(world_deinit) struct world w;
+
+	config.ping_interval_ms = NEVER;
+	config.probe_ms = 900000;
+	config.names = names;
+	config.n_names = ARRAY_SIZE(names);
+	world_init_config(&w, &config);
+	for (unsigned int n = 0; n < 4 && w.state != CHANNEL_UP; n++) {
+		establish(&w);
+		for (size_t i = 0; i < ARRAY_SIZE(names) && w.state == CHANNEL_SUBSCRIBING; i++) {
+			pass(&w, 3000);
+			if (w.state == CHANNEL_SUBSCRIBING)
+				confirm(&w, names[i]);
+		}
+		if (w.state == CHANNEL_WAITING)
+			pass_to_next(&w);
+	}
+	assert_state(&w, CHANNEL_UP);
+	assert_int_equal(w.n_connects, 2);
+}
+
+/* An error that names another channel says nothing of the one about which the hub is silent. */
+static void test_subscribe_silence_is_not_a_refusal_of_another(void **state UNUSED)
+{
+	WORLD(w);
+
+	establish(&w);
+	frame(&w, "{\"event\":\"pusher:subscription_error\",\"channel\":\"" PUBLIC
+		  "\",\"data\":{\"error\":\"no\",\"status\":403}}");
+	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"message\":\"no: " PUBLIC "\"}}");
+	pass(&w, 10000);
+	assert_state(&w, CHANNEL_WAITING);
+	assert_told(&w, PRIVATE " is not subscribed: the hub did not answer within ");
+}
+
 static void test_added_channel_that_is_unanswered_ends_the_connection(void **state UNUSED)
 {
 	WORLD(w);
@@ -1761,6 +1802,8 @@ int main(void)
 		cmocka_unit_test(test_subscribe_a_name_given_twice_once),
 		cmocka_unit_test(test_subscribe_nothing_is_up_at_once),
 		cmocka_unit_test(test_subscribe_unanswered_ends_the_connection),
+		cmocka_unit_test(test_subscribe_slow_confirmations_come_through),
+		cmocka_unit_test(test_subscribe_silence_is_not_a_refusal_of_another),
 		cmocka_unit_test(test_added_channel_that_is_unanswered_ends_the_connection),
 		cmocka_unit_test(test_subscribe_is_not_repeated_while_an_answer_is_awaited),
 		cmocka_unit_test(test_subscribe_late_confirmation_counts),
