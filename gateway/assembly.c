@@ -13,7 +13,7 @@
 
 #include "libchapi-ipc/list.h"
 
-#define ENDED_PER_PLACE 4	/* entries for each record that can wait, those that ended included */
+#define ENDED_PER_PLACE 4	/* entries for each record that can wait, ended ones included */
 
 struct assembly {
 	struct list link;
@@ -256,8 +256,10 @@ static int join(const struct assemblies *as, const struct assembly *a, struct bu
 		buf_put(&bytes, buf_data(&a->slices[i]), a->slices[i].len);
 	r = buf_error(&bytes);
 	if (r == 0)
-		r = parts_join(buf_span(&bytes), a->deflated, a->digest, as->limits.record_max, out);
-	return r == PARTS_E_BAD ? ASSEMBLY_E_BAD : r == PARTS_E_TOO_LARGE ? ASSEMBLY_E_TOO_LARGE : r;
+		r = parts_join(buf_span(&bytes), a->deflated, a->digest, as->limits.record_max,
+			       out);
+	return r == PARTS_E_BAD ? ASSEMBLY_E_BAD :
+	       r == PARTS_E_TOO_LARGE ? ASSEMBLY_E_TOO_LARGE : r;
 }
 
 static int take(struct assemblies *as, struct assembly *a, struct part *part, struct buf *out,

@@ -29,7 +29,8 @@ void assemblies_set_limits(struct assemblies *assemblies, const struct assemblie
 enum {
 	ASSEMBLY_WAITS = 1,	/* for other parts; or this one says nothing new */
 	ASSEMBLY_E_CLASH,	/* parts of two records under one id: both are dropped */
-	ASSEMBLY_E_FULL,	/* no room: the record is dropped; what comes of it yet is not told again */
+	/* No room: the record is dropped; what comes of it yet is not told again. */
+	ASSEMBLY_E_FULL,
 	ASSEMBLY_E_TOO_LARGE,	/* beyond record_max: likewise; *ret_size: as far as it is known */
 	ASSEMBLY_E_BAD,		/* all parts are there, and make no record */
 };

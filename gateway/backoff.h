@@ -15,7 +15,10 @@ struct backoff {
 	uint64_t random;	/* begins with a seed: random, fixed in tests */
 };
 
-/* Half of the ceiling up to the ceiling, which is least_ms, then doubles with each failure up to most_ms. */
+/*
+ * Half of the ceiling up to the ceiling, which is least_ms, then doubles with each failure up to
+ * most_ms.
+ */
 uint64_t backoff_ms(struct backoff *backoff, unsigned int n_failures);
 uint64_t backoff_between(struct backoff *backoff, uint64_t least, uint64_t most);
 

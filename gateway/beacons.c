@@ -86,7 +86,8 @@ int beacons_read(struct span body, const char *own, struct buf *out)
 	size_t n = 0;
 
 	/* A list without members is an array in some languages. */
-	if (!json_is_object(channels) && !(json_is_array(channels) && json_array_size(channels) == 0))
+	if (!json_is_object(channels) &&
+	    !(json_is_array(channels) && json_array_size(channels) == 0))
 		return BEACONS_E_UNREADABLE;
 	names = calloc(json_object_size(channels) + 1, sizeof(*names));
 	if (!names)

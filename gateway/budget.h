@@ -26,7 +26,7 @@
 #include "libchapi-ipc/buf.h"
 
 #define BUDGET_DAY_S 86400
-#define BUDGET_DAY_LEAST 20089	/* 2025-01-01, in days since 1970: no clock that is set shows less */
+#define BUDGET_DAY_LEAST 20089	/* 2025-01-01, days since 1970: no clock that is set shows less */
 
 struct budget_count {
 	uint64_t published;	/* by us: events that the hub took, questions that it answered */
@@ -69,7 +69,10 @@ uint64_t budget_messages(const struct budget_count *count);
 
 /* Appends what has to outlive us: text. The limit is not in it. */
 void budget_put(const struct budget *budget, struct buf *out);
-/* Takes up what was put; what has been counted here meanwhile is added. 0 or BUDGET_E_DAMAGED, or -ENOMEM. */
+/*
+ * Takes up what was put; what has been counted here meanwhile is added. 0 or BUDGET_E_DAMAGED, or
+ * -ENOMEM.
+ */
 int budget_restore(struct budget *budget, struct span text) MUST_CHECK;
 
 #endif

@@ -38,7 +38,8 @@ static int arm(int fd)
 {
 	const struct itimerspec when = { .it_value.tv_sec = far_from_now() };
 
-	return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL) < 0 ? -errno : 0;
+	return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL) < 0 ?
+		-errno : 0;
 }
 
 static void on_readable(evutil_socket_t fd, short what UNUSED, void *arg)
@@ -68,7 +69,8 @@ static int open_timer(struct clockwatch *watch, struct event_base *base)
 	return watch->readable && event_add(watch->readable, NULL) == 0 ? 0 : -ENOMEM;
 }
 
-int clockwatch_new(struct event_base *base, void (*fn)(void *data), void *data, struct clockwatch **ret_watch)
+int clockwatch_new(struct event_base *base, void (*fn)(void *data), void *data,
+		   struct clockwatch **ret_watch)
 {
 	struct clockwatch *watch = calloc(1, sizeof(*watch));
 	int r;

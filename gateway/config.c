@@ -149,7 +149,8 @@ static int set_user_standards(struct loader *l)
 /* What the service manager has made for us; with --user the user's own. */
 static int set_state_dir(struct loader *l)
 {
-	const char *given = getenv("STATE_DIRECTORY"), *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	const char *given = getenv("STATE_DIRECTORY"), *state = getenv("XDG_STATE_HOME"),
+		   *home = getenv("HOME");
 	char path[PATH_MAX + 20] = "";
 
 	if (given && *given)
@@ -163,7 +164,8 @@ static int set_state_dir(struct loader *l)
 	config_key_clear(config_key_find("gateway", "state_dir"), l->config);
 	if (!*path)
 		return 0;	/* the files may name one */
-	return set_key(l, "gateway", "state_dir", path, "state_dir by the environment", STATUS_CONFIG);
+	return set_key(l, "gateway", "state_dir", path, "state_dir by the environment",
+		       STATUS_CONFIG);
 }
 
 static int set_options(struct loader *l)
@@ -240,7 +242,8 @@ static bool put_unknown(const struct inifile_entry *e, struct inifile_fault *fau
 	if (!*e->section)
 		return put_why(fault, "\"%s\" stands before the first [section]",
 			       LOG_TEXT(span_str(e->name)));
-	return put_why(fault, "unknown key \"%s\" in [%s]; --print-sample-config shows all there are",
+	return put_why(fault,
+		       "unknown key \"%s\" in [%s]; --print-sample-config shows all there are",
 		       LOG_TEXT(span_str(e->name)), e->section);
 }
 
@@ -409,7 +412,8 @@ static bool is_everywhere(const char *name)
 
 int config_name_from_host(const char *host, const char *machine_id, char ret[CONFIG_NAME_MAX + 1])
 {
-	static const char purpose[] = "chapi gateway name ";	/* the id itself is not to be told */
+	/* The id itself is not to be told. */
+	static const char purpose[] = "chapi gateway name ";
 	uint8_t hash[32];
 	char text[128];
 	size_t len;
@@ -521,7 +525,8 @@ static int check_pusher(struct loader *l)
 {
 	const struct config *c = l->config;
 	const char *missing = !c->app_id ? "app_id" : !c->key ? "key" :
-			      !c->cluster && !c->host ? "cluster (of the hosted service) or host" : NULL;
+			      !c->cluster && !c->host ?
+			      "cluster (of the hosted service) or host" : NULL;
 
 	if (missing)
 		return fail_at(l, &l->pusher, "[pusher] lacks %s; leave the section out for local "
@@ -575,13 +580,15 @@ static int check_events(struct loader *l)
 	if (strcmp(request, response) == 0)
 		return fail_at(l, place, "request_event and response_event have to differ");
 	if (is_part_event(request, response) || is_part_event(response, request))
-		return fail_at(l, place, "request_event and response_event have to differ, and neither may be "
-			       "the other with -part");
+		return fail_at(l, place, "request_event and response_event have to differ, and "
+			       "neither may be the other with -part");
 	if (taken_event(request))
-		return fail_at(l, place, "request_event = %s: that is an event of another meaning", request);
+		return fail_at(l, place, "request_event = %s: that is an event of another meaning",
+			       request);
 	if (taken_event(response))
 		return fail_at(l, place_of(l, "remote", "response_event"),
-			       "response_event = %s: that is an event of another meaning", response);
+			       "response_event = %s: that is an event of another meaning",
+			       response);
 	return 0;
 }
 
@@ -590,8 +597,8 @@ static int check_together(struct loader *l)
 	const struct config *c = l->config;
 
 	if (!c->socket)
-		return fail(l, STATUS_CONFIG, "no socket: XDG_RUNTIME_DIR is not set; set it, or give "
-			    "--socket PATH");
+		return fail(l, STATUS_CONFIG, "no socket: XDG_RUNTIME_DIR is not set; set it, or "
+			    "give --socket PATH");
 	if (check_events(l) != 0)
 		return -1;
 	if (c->backoff_least_ms > c->backoff_most_ms)
@@ -614,8 +621,8 @@ static void warn_doubtful(const struct loader *l)
 	const struct config *c = l->config;
 
 	if (c->pusher && !c->tls && !(is_loopback(c->host) && is_loopback(c->http_host)))
-		warn_at(l, "pusher", "tls", "tls = no, and the hub is not on this machine: whoever is "
-			"on the way can read and change everything");
+		warn_at(l, "pusher", "tls", "tls = no, and the hub is not on this machine: "
+			"whoever is on the way can read and change everything");
 }
 
 /* ---- the secret -------------------------------------------------------------------------- */
@@ -668,13 +675,14 @@ static int take_master_key(struct loader *l, const struct place *place, const ch
 	const char *why_not = sealed_why_not();
 
 	if (why_not)
-		return fail_at(l, place, "a key of encrypted channels is set, and they cannot be had: %s",
+		return fail_at(l, place,
+			       "a key of encrypted channels is set, and they cannot be had: %s",
 			       why_not);
 	if (take_secret(l, place, path, &l->config->master_key) != 0)
 		return -1;
 	return is_master_key(l->config->master_key) ? 0 :
-		fail_at(l, place, "secret file %s: a master key is 32 bytes in base64, 44 characters; make "
-			"one with: openssl rand -base64 32", path);
+		fail_at(l, place, "secret file %s: a master key is 32 bytes in base64, "
+			"44 characters; make one with: openssl rand -base64 32", path);
 }
 
 static int load_master_key(struct loader *l)
@@ -684,7 +692,8 @@ static int load_master_key(struct loader *l)
 	char path[512];
 
 	if (file)
-		return take_master_key(l, place_of(l, "pusher", "encryption_master_key_file"), file);
+		return take_master_key(l, place_of(l, "pusher", "encryption_master_key_file"),
+				       file);
 	if (!dir || !*dir)
 		return 0;
 	snprintf(path, sizeof(path), "%s/pusher-master-key", dir);
@@ -700,10 +709,10 @@ static int check_encrypted(struct loader *l)
 		if (c->master_key || !sealed_is_encrypted(span_str(c->channels[i])))
 			continue;
 		if (sealed_why_not())
-			return fail_at(l, place, "channel %s is encrypted, which cannot be had: %s; use a "
-				       "private- one", c->channels[i], sealed_why_not());
-		return fail_at(l, place, "channel %s is encrypted: set encryption_master_key_file, or the "
-			       "service credential pusher-master-key", c->channels[i]);
+			return fail_at(l, place, "channel %s is encrypted, which cannot be had: "
+				       "%s; use a private- one", c->channels[i], sealed_why_not());
+		return fail_at(l, place, "channel %s is encrypted: set encryption_master_key_file, "
+			       "or the service credential pusher-master-key", c->channels[i]);
 	}
 	return 0;
 }
@@ -723,7 +732,8 @@ static int load_hub(struct loader *l)
 
 static int load_all(struct loader *l)
 {
-	if (set_standards(l) != 0 || (l->options->user && set_user_standards(l) != 0) || set_state_dir(l) != 0)
+	if (set_standards(l) != 0 || (l->options->user && set_user_standards(l) != 0) ||
+	    set_state_dir(l) != 0)
 		return -1;
 	if (read_files(l) != 0 || set_options(l) != 0)
 		return -1;
@@ -838,7 +848,8 @@ static void print_sample_key(const struct config_key *key, FILE *out)
 void config_print_sample(FILE *out)
 {
 	fputs("# Configuration of chapi-gw: every key with its default. See chapi-gw.conf(5).\n"
-	      "# Times take ms, s, m, h; sizes K, M; switches yes, no; lists are separated by blanks.\n"
+	      "# Times take ms, s, m, h; sizes K, M; switches yes, no; "
+	      "lists are separated by blanks.\n"
 	      "# Comments stand on lines of their own.\n", out);
 	for (size_t i = 0; i < config_n_keys; i++) {
 		const struct config_key *key = &config_keys[i];
@@ -864,7 +875,8 @@ static bool is_secret_changed(const struct config_key *key, const struct config 
 {
 	if (strcmp(key->name, "secret_file") == 0)
 		return is_other(a->secret, b->secret);
-	return strcmp(key->name, "encryption_master_key_file") == 0 && is_other(a->master_key, b->master_key);
+	return strcmp(key->name, "encryption_master_key_file") == 0 &&
+	       is_other(a->master_key, b->master_key);
 }
 
 void config_changes(const struct config *old, const struct config *fresh, config_change_fn fn,

@@ -43,7 +43,8 @@ struct config {
 	bool pusher;
 	char *app_id, *key;
 	char *secret_file;
-	char *secret;			/* from secret_file or the credential "pusher-secret"; wiped by config_deinit() */
+	/* From secret_file or the credential "pusher-secret"; wiped by config_deinit(). */
+	char *secret;
 	char *cluster;			/* NULL: host is set */
 	char *host, *http_host;		/* filled in from cluster where not given */
 	unsigned int port, http_port;	/* likewise */
@@ -51,7 +52,8 @@ struct config {
 	char *ca_file, *origin, *path_prefix, *proxy;
 	bool sign_with_prefix;
 	char *encryption_master_key_file;
-	char *master_key;		/* of encrypted channels: base64 of SEALED_KEY_LEN bytes, wiped likewise; NULL: none */
+	/* Of encrypted channels: base64 of SEALED_KEY_LEN bytes, wiped likewise; NULL: none. */
+	char *master_key;
 	uint64_t ping_interval_ms, pong_timeout_ms;
 
 	/* [gateway] */
@@ -78,8 +80,8 @@ struct config {
 	size_t answer_store_bytes;
 	unsigned int daily_messages;				/* 0: no budget */
 
-	/* [limits] */
-	unsigned int calls_per_peer, names_per_peer, peers;	/* peers 0: by the open-file limit */
+	/* [limits]; peers 0: by the open-file limit */
+	unsigned int calls_per_peer, names_per_peer, peers;
 	size_t pinned_per_peer, pinned_total, output_per_peer;
 	uint64_t stalled_after_ms;
 
@@ -117,17 +119,20 @@ int config_load(const struct config_options *options, struct config *ret_config,
 		struct config_fault *ret_fault) MUST_CHECK;
 void config_deinit(struct config *config);
 
-void config_print(const struct config *config, FILE *out);	/* --print-config: secrets as (hidden) */
-void config_print_sample(FILE *out);				/* every key with its help and default */
+/* --print-config: secrets as (hidden). */
+void config_print(const struct config *config, FILE *out);
+/* Every key with its help and default. */
+void config_print_sample(FILE *out);
 
 /* reloadable: it can change without a restart. */
-typedef void (*config_change_fn)(void *data, const char *section, const char *name, bool reloadable);
+typedef void (*config_change_fn)(void *data, const char *section, const char *name,
+				 bool reloadable);
 
 /*
  * For a reload: load into a fresh struct, see what differs, take what can be taken.
  *
- * Tells each key whose value is not the same in both, in the order of the table; a right of [policy]
- * is a key; another secret is told as the key of its file.
+ * Tells each key whose value is not the same in both, in the order of the table; a right of
+ * [policy] is a key; another secret is told as the key of its file.
  */
 void config_changes(const struct config *old, const struct config *fresh, config_change_fn fn,
 		    void *data);

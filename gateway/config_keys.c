@@ -50,7 +50,8 @@ static const char *check_name(const char *text)
 
 static const char *check_cluster(const char *text)
 {
-	return has_only(text, NAME_CHARS "-") ? NULL : "a cluster is a short name such as eu or mt1";
+	return has_only(text, NAME_CHARS "-") ?
+		NULL : "a cluster is a short name such as eu or mt1";
 }
 
 static const char *check_host(const char *text)
@@ -77,8 +78,8 @@ static const char *check_prefix(const char *text)
 {
 	return text[0] == '/' && text[1] && has_only(text, PATH_CHARS) &&
 	       text[strlen(text) - 1] != '/' ?
-		NULL : "a prefix is written /like/this, with %XX for what is no letter or digit and "
-		"without a slash at its end";
+		NULL : "a prefix is written /like/this, with %XX for what is no letter or digit "
+		"and without a slash at its end";
 }
 
 static const char *check_proxy(const char *text)
@@ -158,7 +159,8 @@ const struct config_key config_keys[] = {
 	  .help = "The app's key. It is no secret." },
 	{ "pusher", "secret_file", TEXT(secret_file), .check = check_path,
 	  .derived = "the service credential pusher-secret",
-	  .help = "File with the app's secret, alone on one line; others may have no right to it." },
+	  .help = "File with the app's secret, alone on one line; "
+	  "others may have no right to it." },
 	{ "pusher", "cluster", TEXT(cluster), .check = check_cluster,
 	  .help = "Cluster of the hosted service; or else host." },
 	{ "pusher", "host", TEXT(host), .check = check_host,
@@ -191,7 +193,8 @@ const struct config_key config_keys[] = {
 
 	{ "gateway", "name", TEXT(name), .check = check_name, .derived = "the host name",
 	  .help = "The gateway's name on the hub." },
-	{ "gateway", "socket", TEXT(socket), .check = check_socket, .standard = "/run/chapi/gw.sock",
+	{ "gateway", "socket", TEXT(socket), .check = check_socket,
+	  .standard = "/run/chapi/gw.sock",
 	  .help = "Where local processes connect." },
 	{ "gateway", "socket_mode", MODE(socket_mode), .standard = "0660",
 	  .help = "Who may connect, as an octal mode." },
@@ -201,7 +204,8 @@ const struct config_key config_keys[] = {
 	{ "gateway", "state_dir", TEXT(state_dir), .check = check_path,
 	  .standard = "/var/lib/chapi",
 	  .help = "Where the gateway keeps what has to outlive it." },
-	{ "gateway", "default_visibility", WORD(enum config_visibility, default_visibility, visibilities),
+	{ "gateway", "default_visibility",
+	  WORD(enum config_visibility, default_visibility, visibilities),
 	  .standard = "remote", .reloadable = true,
 	  .help = "Whether the hub side sees a name that says nothing about it." },
 	{ "gateway", "log_level", WORD(enum log_level, log_level, levels), .standard = "info",
@@ -256,8 +260,8 @@ const struct config_key config_keys[] = {
 	  .help = "Params in memory and output that waits, of one connection." },
 	{ "limits", "pinned_total", SIZE(pinned_total, 64 * KIB, 2047 * MIB), .standard = "64M",
 	  .reloadable = true, .help = "The same of all together. When others have "
-	  "used it up, a connection with less than a thousandth of it waiting may still call: an eighth on "
-	  "top of it is kept for the params of such." },
+	  "used it up, a connection with less than a thousandth of it waiting may still call: "
+	  "an eighth on top of it is kept for the params of such." },
 	{ "limits", "output_per_peer", SIZE(output_per_peer, 64 * KIB, 1024 * MIB),
 	  .standard = "8M", .reloadable = true,
 	  .help = "Output that waits for one connection; at least 2 x max_message." },
@@ -270,13 +274,15 @@ const struct config_key config_keys[] = {
 	  .reloadable = true, .help = "From the name look-up to the hub's greeting." },
 	{ "timing", "subscribe", TIME(subscribe_ms, 100, 5 * MINUTE), .standard = "10s",
 	  .reloadable = true,
-	  .help = "For the hub to answer a subscription; twice as long on each new connection, up to probe." },
+	  .help = "For the hub to answer a subscription; twice as long on each new connection, "
+	  "up to probe." },
 	{ "timing", "backoff_least", TIME(backoff_least_ms, 10, HOUR), .standard = "1s",
 	  .reloadable = true, .help = "Wait before the first new try to connect." },
 	{ "timing", "backoff_most", TIME(backoff_most_ms, 10, 24 * HOUR), .standard = "60s",
 	  .reloadable = true, .help = "The longest wait." },
 	{ "timing", "backoff_reset", TIME(backoff_reset_ms, 0, 24 * HOUR), .standard = "60s",
-	  .reloadable = true, .help = "A connection that held for so long lets the waits begin anew." },
+	  .reloadable = true,
+	  .help = "A connection that held for so long lets the waits begin anew." },
 	{ "timing", "probe", TIME(probe_ms, 10, 24 * HOUR), .standard = "15m", .reloadable = true,
 	  .help = "Longest wait where a try can only fail until somebody does something." },
 	{ "timing", "proof_of_life", TIME(proof_of_life_ms, 0, 24 * HOUR), .standard = "0",
@@ -615,7 +621,8 @@ void config_key_clear(const struct config_key *key, struct config *config)
 static size_t value_size(const struct config_key *key)
 {
 	static const size_t sizes[] = {
-		[CONFIG_TEXT] = sizeof(char *), [CONFIG_LIST] = CONFIG_CHANNELS_MAX * sizeof(char *),
+		[CONFIG_TEXT] = sizeof(char *),
+		[CONFIG_LIST] = CONFIG_CHANNELS_MAX * sizeof(char *),
 		[CONFIG_SWITCH] = sizeof(bool), [CONFIG_WORD] = sizeof(unsigned int),
 		[CONFIG_NUMBER] = sizeof(unsigned int), [CONFIG_SIZE] = sizeof(size_t),
 		[CONFIG_TIME] = sizeof(uint64_t), [CONFIG_MODE] = sizeof(mode_t), [CONFIG_RULE] = 0,
@@ -629,7 +636,8 @@ static bool is_same_text(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static bool is_same_list(const struct config_key *key, const struct config *a, const struct config *b)
+static bool is_same_list(const struct config_key *key, const struct config *a,
+			 const struct config *b)
 {
 	char *const *x = place_const(key, a), *const *y = place_const(key, b);
 	size_t n = list_count(key, a);

@@ -61,7 +61,10 @@ bool config_key_equals(const struct config_key *key, const struct config *a,
 /* Exchanges the values. Not for CONFIG_RULE. */
 void config_key_swap(const struct config_key *key, struct config *a, struct config *b);
 
-/* A rule as it stands in the file: "SUBJECT PATTERN". Outcomes as above; the rule is the caller's. */
+/*
+ * A rule as it stands in the file: "SUBJECT PATTERN". Outcomes as above; the rule is the
+ * caller's.
+ */
 int config_rule_parse(enum config_right right, const char *text, struct config_rule *ret_rule,
 		      char *ret_why, size_t why_len) MUST_CHECK;
 

@@ -50,7 +50,8 @@ static void check_clock(const struct now *now, struct buf *out)
 {
 	struct check check = {
 		.name = "clock",
-		.hint = "set the clock (is a time service running?): certificates and signatures need it",
+		.hint = "set the clock (is a time service running?): "
+			"certificates and signatures need it",
 	};
 	time_t seconds = (time_t)now->unix_s;
 	char text[64] = "?";
@@ -68,7 +69,8 @@ static void check_hub(const struct config *config, const struct hub *hub, struct
 {
 	struct check check = {
 		.name = "hub",
-		.hint = "see the reason; settings are in section [pusher], and 'reload' tries at once",
+		.hint = "see the reason; settings are in section [pusher], "
+			"and 'reload' tries at once",
 	};
 	struct hub_health health;
 
@@ -88,7 +90,8 @@ static void check_publishing(const struct hub *hub, struct buf *out)
 {
 	struct check check = {
 		.name = "publishing",
-		.hint = "answers do not reach the hub: are app_id, key, secret and the clock right?",
+		.hint = "answers do not reach the hub: "
+			"are app_id, key, secret and the clock right?",
 	};
 	struct hub_health health;
 
@@ -103,8 +106,8 @@ static void check_name(const struct config *config, const struct hub *hub, struc
 {
 	struct check check = {
 		.name = "name",
-		.hint = "two gateways of one name take each other's requests: change 'name' in section "
-			"[gateway] of one of them",
+		.hint = "two gateways of one name take each other's requests: "
+			"change 'name' in section [gateway] of one of them",
 	};
 	struct hub_health health;
 

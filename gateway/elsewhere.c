@@ -238,8 +238,8 @@ static const char *reply_of(const struct elsewhere *e, const struct outward *o)
 }
 
 /*
- * For how long the first try has been out, at least 1. The clock that runs evenly stands still while
- * this machine sleeps: so the other one has a say if it shows more.
+ * For how long the first try has been out, at least 1. The clock that runs evenly stands still
+ * while this machine sleeps: so the other one has a say if it shows more.
  */
 static uint64_t out_ms(const struct outward *o, const struct now *now)
 {
@@ -650,7 +650,8 @@ static void time_is_over(struct elsewhere *e, struct outward *o, const struct no
 
 	if (o->phase == PHASE_NEW) {
 		fail(e, o, CHAPI_ERR_HUB_DOWN, CHAPI_RAN_NO,
-		     "the hub did not confirm the channel on which answers come, so nothing was sent", now);
+		     "the hub did not confirm the channel on which answers come, "
+		     "so nothing was sent", now);
 		return;
 	}
 	o->phase = PHASE_LATE;
@@ -659,7 +660,10 @@ static void time_is_over(struct elsewhere *e, struct outward *o, const struct no
 		e->ops.ask(e->data, beacon, o->serial);
 }
 
-/* A gateway that has answered us was there once, so this call may have reached it before it went. */
+/*
+ * A gateway that has answered us was there once, so this call may have reached it before it
+ * went.
+ */
 void elsewhere_seen(struct elsewhere *e, uint64_t serial, bool occupied, const struct now *now)
 {
 	struct outward *o = find(e, serial);
@@ -667,7 +671,8 @@ void elsewhere_seen(struct elsewhere *e, uint64_t serial, bool occupied, const s
 
 	if (!o || o->phase != PHASE_LATE || occupied)
 		return;
-	snprintf(text, sizeof(text), "no gateway listens on %s; 'chapi-ctl gateways' lists those that are there",
+	snprintf(text, sizeof(text),
+		 "no gateway listens on %s; 'chapi-ctl gateways' lists those that are there",
 		 o->channel);
 	fail(e, o, CHAPI_ERR_GATEWAY_NOT_FOUND,
 	     find_known(e, o->channel) ? CHAPI_RAN_UNKNOWN : CHAPI_RAN_NO, text, now);
@@ -677,7 +682,8 @@ static void no_answer(struct elsewhere *e, struct outward *o, const struct now *
 {
 	char text[300];
 
-	snprintf(text, sizeof(text), "no answer came from %s in time; the function may have run", o->channel);
+	snprintf(text, sizeof(text), "no answer came from %s in time; the function may have run",
+		 o->channel);
 	fail(e, o, CHAPI_ERR_DEADLINE_EXCEEDED, CHAPI_RAN_UNKNOWN, text, now);
 }
 

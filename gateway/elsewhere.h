@@ -64,7 +64,7 @@ struct elsewhere *elsewhere_free(struct elsewhere *elsewhere);	/* calls get no a
 
 /* A call; texts are borrowed for the time of elsewhere_call(). */
 struct elsewhere_call {
-	struct span to;			/* a gateway's name, or a channel that begins with private- */
+	struct span to;			/* a gateway's name, or a channel beginning with private- */
 	struct span api;
 	struct span params;		/* one MessagePack value */
 	struct span caller;		/* label */
@@ -83,9 +83,13 @@ struct elsewhere_fault {
 enum { ELSEWHERE_E_REFUSED = 1 };	/* see the fault */
 
 /* Begins a call: one answer follows, later. 0 and its number, ELSEWHERE_E_REFUSED or -ENOMEM. */
-int elsewhere_call(struct elsewhere *elsewhere, const struct elsewhere_call *call, const struct now *now,
-		   uint64_t *ret_serial, struct elsewhere_fault *ret_fault) MUST_CHECK;
-/* It is not wanted any more: there is no answer, and the other side is told. True: it may have run. */
+int elsewhere_call(struct elsewhere *elsewhere, const struct elsewhere_call *call,
+		   const struct now *now, uint64_t *ret_serial,
+		   struct elsewhere_fault *ret_fault) MUST_CHECK;
+/*
+ * It is not wanted any more: there is no answer, and the other side is told. True: it may have
+ * run.
+ */
 bool elsewhere_cancel(struct elsewhere *elsewhere, uint64_t serial);
 
 /* One of the two channels on which answers come: in clear, and of encrypted requests. */
@@ -94,10 +98,14 @@ void elsewhere_ready(struct elsewhere *elsewhere, const char *channel, const str
 /* An event on such a channel, in clear. False: nobody could use it. */
 bool elsewhere_event(struct elsewhere *elsewhere, struct span channel, struct span event,
 		     struct span payload, const struct now *now);
-/* The hub surely has not taken it. status: HTTP's as the hub meant it, 0: no answer came; error: one line. */
-void elsewhere_refused(struct elsewhere *elsewhere, uint64_t serial, unsigned int status, const char *error,
-		       const struct now *now);
-void elsewhere_seen(struct elsewhere *elsewhere, uint64_t serial, bool occupied, const struct now *now);
+/*
+ * The hub surely has not taken it. status: HTTP's as the hub meant it, 0: no answer came; error:
+ * one line.
+ */
+void elsewhere_refused(struct elsewhere *elsewhere, uint64_t serial, unsigned int status,
+		       const char *error, const struct now *now);
+void elsewhere_seen(struct elsewhere *elsewhere, uint64_t serial, bool occupied,
+		    const struct now *now);
 
 uint64_t elsewhere_next_ms(const struct elsewhere *elsewhere);	/* UINT64_MAX: never */
 void elsewhere_tick(struct elsewhere *elsewhere, const struct now *now);

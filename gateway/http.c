@@ -133,7 +133,8 @@ static bool is_before_request(CURL *easy, CURLcode code)
 		return true;
 	default:
 		/* The moment before the request is sent; 0: it was never reached. */
-		return curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &us) == CURLE_OK && us == 0;
+		return curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &us) == CURLE_OK &&
+		       us == 0;
 	}
 }
 
@@ -215,7 +216,7 @@ static void hand_out(struct http *http)
 	http->dispatching = false;
 }
 
-/* ---- libcurl's sockets and timer --------------------------------------------------------------- */
+/* ---- libcurl's sockets and timer -------------------------------------------------------- */
 
 static void act(struct http *http, curl_socket_t fd, int what)
 {
@@ -381,9 +382,10 @@ static struct transfer *transfer_get(struct http *http)
 /* False: out of memory, as far as one can tell. */
 static bool set_body(CURL *easy, struct span body)
 {
-	return curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, body.len ? (const char *)body.p : "") ==
-		       CURLE_OK;
+	return curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+				(curl_off_t)body.len) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS,
+				body.len ? (const char *)body.p : "") == CURLE_OK;
 }
 
 /* An http proxy wants the whole of it in the request's line; through others there is a tunnel. */
@@ -435,7 +437,7 @@ int http_send(struct http *http, const struct http_request *request, http_fn fn,
 		return -ENOMEM;
 	}
 	list_add_tail(&http->busy, &t->link);
-	/* libcurl wishes to be called at once: still in this turn, without another wait in between. */
+	/* libcurl wishes to be called at once: still in this turn, without a wait in between. */
 	event_active(http->timer, EV_TIMEOUT, 0);
 	return 0;
 }
@@ -496,8 +498,10 @@ int http_new(struct event_base *base, const struct http_config *config, struct h
 	}
 	http->timer = evtimer_new(base, on_timer, http);
 	if (http->timer && open_multi(http, config->connections) &&
-	    copy_text(config->origin, &http->origin) && copy_text(config->ca_file, &http->ca_file) &&
-	    copy_text(config->proxy, &http->proxy) && add_header(http, "Content-Type: application/json") &&
+	    copy_text(config->origin, &http->origin) &&
+	    copy_text(config->ca_file, &http->ca_file) &&
+	    copy_text(config->proxy, &http->proxy) &&
+	    add_header(http, "Content-Type: application/json") &&
 	    add_header(http, "Expect:")) {
 		*ret_http = http;
 		return 0;

@@ -21,7 +21,8 @@ static int put_fields(const struct journal_field *fields, size_t n, char *ret, s
 	size_t len = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int more = snprintf(ret + len, MESSAGE_MAX - len, "%s=%s\n", fields[i].name, fields[i].value);
+		int more = snprintf(ret + len, MESSAGE_MAX - len, "%s=%s\n", fields[i].name,
+				    fields[i].value);
 
 		if (more < 0 || (size_t)more >= MESSAGE_MAX - len)
 			return -EMSGSIZE;
@@ -42,7 +43,8 @@ static int send_to(const char *path, const char *text, size_t len)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	r = sendto(fd, text, len, MSG_NOSIGNAL, (const struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
+	r = sendto(fd, text, len, MSG_NOSIGNAL, (const struct sockaddr *)&addr, sizeof(addr)) < 0 ?
+		-errno : 0;
 	close(fd);
 	return r;
 }

@@ -35,8 +35,8 @@ struct ledger {
 static void complain(struct ledger *l, const char *path, const char *why)
 {
 	if (!l->is_bad)
-		log_warn("budget", "%s: %s; the messages of the day are counted in memory only, and from 0 after "
-			 "a restart: see state_dir in [gateway]", path, why);
+		log_warn("budget", "%s: %s; the messages of the day are counted in memory only, "
+			 "and from 0 after a restart: see state_dir in [gateway]", path, why);
 	l->is_bad = true;
 }
 
@@ -66,10 +66,12 @@ static void load(struct ledger *l)
 	if (r == 0)
 		r = budget_restore(&l->budget, buf_span(&text));
 	if (r == BUDGET_E_DAMAGED)
-		log_warn("budget", "%s is damaged; the messages of the day are counted from 0", l->path);
+		log_warn("budget", "%s is damaged; the messages of the day are counted from 0",
+			 l->path);
 	else if (r < 0 && r != -ENOENT)
-		log_warn("budget", "%s cannot be read: %s; the messages of the day are counted from 0", l->path,
-			 strerror(-r));
+		log_warn("budget",
+			 "%s cannot be read: %s; the messages of the day are counted from 0",
+			 l->path, strerror(-r));
 }
 
 /* With what is above it; dir is as it was afterwards. */
@@ -159,18 +161,21 @@ static void log_news(const struct ledger *l, int news)
 	uint64_t messages = budget_messages(&l->budget.today.count);
 
 	if (news == BUDGET_HIGH)
-		log_warn("budget", "80 %% of the day's messages are used: %" PRIu64 " of %u (daily_messages)",
-			 messages, l->budget.limit);
+		log_warn("budget",
+			 "80 %% of the day's messages are used: %" PRIu64 " of %u "
+			 "(daily_messages)", messages, l->budget.limit);
 	else
-		log_warn("budget", "95 %% of the day's messages are used: %" PRIu64 " of %u (daily_messages); "
-			 "progress and proof of life stop until 00:00 UTC, answers go on", messages,
-			 l->budget.limit);
+		log_warn("budget",
+			 "95 %% of the day's messages are used: %" PRIu64 " of %u "
+			 "(daily_messages); progress and proof of life stop until 00:00 UTC, "
+			 "answers go on", messages, l->budget.limit);
 }
 
 void ledger_add(struct ledger *l, const struct budget_count *more, int64_t unix_s)
 {
 	const struct timeval tv = {
-		.tv_sec = (time_t)(l->write_ms / 1000), .tv_usec = (suseconds_t)(l->write_ms % 1000 * 1000),
+		.tv_sec = (time_t)(l->write_ms / 1000),
+		.tv_usec = (suseconds_t)(l->write_ms % 1000 * 1000),
 	};
 	int news = budget_add(&l->budget, more, unix_s);
 
@@ -206,7 +211,8 @@ static int make_paths(struct ledger *l, const struct ledger_config *config)
 	return l->dir && l->path && l->new_path ? 0 : -ENOMEM;
 }
 
-int ledger_new(struct event_base *base, const struct ledger_config *config, struct ledger **ret_ledger)
+int ledger_new(struct event_base *base, const struct ledger_config *config,
+	       struct ledger **ret_ledger)
 {
 	struct ledger *l = calloc(1, sizeof(*l));
 	int r;

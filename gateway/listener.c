@@ -109,17 +109,20 @@ static int replace_stale(const struct sockaddr_un *addr, struct listener_fault *
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : unusable(fault, "%s: %s", path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
-		return unusable(fault, "%s is there and is no socket; move it away, or give another "
-				"path", path);
+		return unusable(fault, "%s is there and is no socket; move it away, or give "
+				"another path", path);
 	e = try_connect(addr);
 	if (e == 0 || e == EAGAIN)
-		return unusable(fault, "another process serves %s; stop it, or give another path", path);
+		return unusable(fault, "another process serves %s; stop it, or give another path",
+				path);
 	if (e == ENOENT)
 		return 0;
 	if (e != ECONNREFUSED)
-		return unusable(fault, "whether %s is in use cannot be found out: %s", path, strerror(e));
+		return unusable(fault, "whether %s is in use cannot be found out: %s", path,
+				strerror(e));
 	if (unlink(path) < 0 && errno != ENOENT)
-		return unusable(fault, "the old socket %s cannot be removed: %s", path, strerror(errno));
+		return unusable(fault, "the old socket %s cannot be removed: %s", path,
+				strerror(errno));
 	log_info("socket", "replacing %s, which no process serves any more", path);
 	return 0;
 }
@@ -133,7 +136,8 @@ static int set_group(const char *path, const char *name, struct listener_fault *
 	if (!group)
 		return unusable(fault, "there is no group %s for the socket", name);
 	if (lchown(path, (uid_t)-1, group->gr_gid) < 0)
-		return unusable(fault, "%s cannot be given to group %s: %s", path, name, strerror(errno));
+		return unusable(fault, "%s cannot be given to group %s: %s", path, name,
+				strerror(errno));
 	return 0;
 }
 
@@ -173,7 +177,8 @@ static int fill_address(const char *path, struct sockaddr_un *ret, struct listen
 {
 	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof(ret->sun_path))
-		return unusable(fault, "the socket's path has %zu bytes, at most %zu are allowed: %s",
+		return unusable(fault,
+				"the socket's path has %zu bytes, at most %zu are allowed: %s",
 				strlen(path), sizeof(ret->sun_path) - 1, path);
 	memcpy(ret->sun_path, path, strlen(path) + 1);
 	return 0;

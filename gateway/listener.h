@@ -20,7 +20,8 @@ struct listener_config {
 	mode_t mode;
 	const char *group;	/* NULL: the process's own */
 	bool make_dir;		/* a missing directory is made, for this user alone */
-	int passed;		/* a socket that listens already, of the service manager; -1: make one */
+	/* A socket that listens already, of the service manager; -1: make one. */
+	int passed;
 };
 
 struct listener_fault {
@@ -38,7 +39,8 @@ typedef void (*listener_fn)(void *data, int fd);
  * is left alone. 0, -errno (our own trouble), or LISTENER_E_UNUSABLE and ret_fault.
  */
 int listener_new(struct event_base *base, const struct listener_config *config, listener_fn fn,
-		 void *data, struct listener **ret_listener, struct listener_fault *ret_fault) MUST_CHECK;
+		 void *data, struct listener **ret_listener,
+		 struct listener_fault *ret_fault) MUST_CHECK;
 /* Removes the socket if it is still the one that was made; one that was passed is left. */
 struct listener *listener_free(struct listener *listener);
 

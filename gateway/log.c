@@ -245,7 +245,8 @@ static bool send_call(enum log_level level, const struct log_call *call, const c
 		{ "CHAPI_CODE", call->code },
 	};
 
-	return log_style == STYLE_JOURNAL && journal_send(journal_path, fields, ARRAY_SIZE(fields)) == 0;
+	return log_style == STYLE_JOURNAL &&
+	       journal_send(journal_path, fields, ARRAY_SIZE(fields)) == 0;
 }
 
 void log_call(enum log_level level, const struct log_call *call)
@@ -269,7 +270,10 @@ void log_call(enum log_level level, const struct log_call *call)
 static size_t printable_len(const uint8_t *p, size_t len)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
+	size_t n = p[0] < 0x80 ? 1 :
+		   p[0] >> 5 == 6 ? 2 :
+		   p[0] >> 4 == 14 ? 3 :
+		   p[0] >> 3 == 30 ? 4 : 0;
 	uint32_t c = n == 1 ? p[0] : p[0] & (0x7fu >> n);
 
 	if (n == 0 || n > len)

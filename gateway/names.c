@@ -68,7 +68,8 @@ static void grant(struct router *router, struct holder *holder, const struct now
 }
 
 /* Those who shared the name with the heir, and became standbys with it, come back with it. */
-static void grant_to_sharers(struct router *router, const struct holder *heir, const struct now *now)
+static void grant_to_sharers(struct router *router, const struct holder *heir,
+			     const struct now *now)
 {
 	struct holder *holder, *tmp;
 

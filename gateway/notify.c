@@ -147,13 +147,17 @@ static int add_watchdog(struct notify *n, struct event_base *base)
 	uint64_t us;
 
 	if (read_watchdog(&us) != 0) {
-		log_warn("gateway", "WATCHDOG_USEC or WATCHDOG_PID is no number: no watchdog is fed");
+		log_warn("gateway",
+			 "WATCHDOG_USEC or WATCHDOG_PID is no number: no watchdog is fed");
 		return 0;
 	}
 	if (us == 0)
 		return 0;
 	us = MAX(us / 2, (uint64_t)1000);
-	half = (struct timeval){ .tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000) };
+	half = (struct timeval){
+		.tv_sec = (time_t)(us / 1000000),
+		.tv_usec = (suseconds_t)(us % 1000000),
+	};
 	n->watchdog = event_new(base, -1, EV_PERSIST, on_watchdog, n);
 	return n->watchdog && event_add(n->watchdog, &half) == 0 ? 0 : -ENOMEM;
 }
@@ -183,8 +187,8 @@ int notify_new(struct event_base *base, struct notify **ret_notify)
 		return -ENOMEM;
 	n->fd = -1;
 	if (!fill_address(n, name))
-		log_warn("gateway", "NOTIFY_SOCKET is no path of a socket, so no service manager is told "
-			 "anything: %s", LOG_TEXT(span_str(name)));
+		log_warn("gateway", "NOTIFY_SOCKET is no path of a socket, so no service manager "
+			 "is told anything: %s", LOG_TEXT(span_str(name)));
 	else
 		r = open_notify(n, base);
 	if (r == 0 && n->fd >= 0)

@@ -20,7 +20,8 @@ struct notify;
  * fed at half its time. -errno: our own trouble.
  */
 int notify_new(struct event_base *base, struct notify **ret_notify) MUST_CHECK;
-struct notify *notify_free(struct notify *notify);	/* what is still to be said is tried once more */
+/* What is still to be said is tried once more. */
+struct notify *notify_free(struct notify *notify);
 
 /* NULL is fine for all of them. */
 void notify_ready(struct notify *notify);		/* also: has reloaded */

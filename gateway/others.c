@@ -62,7 +62,7 @@ static void ticket_free(struct ticket *ticket)
 	free(ticket);
 }
 
-/* ---- which there are ---------------------------------------------------------------------------- */
+/* ---- which there are -------------------------------------------------------------------- */
 
 static void on_listed(void *data, struct span body, const char *error)
 {
@@ -91,7 +91,7 @@ int others_list(struct others *others, uint64_t id)
 	return r;
 }
 
-/* ---- what calls want ---------------------------------------------------------------------------- */
+/* ---- what calls want -------------------------------------------------------------------- */
 
 static bool op_is_up(void *data)
 {
@@ -207,7 +207,7 @@ static const struct elsewhere_ops ops = {
 	.timer = op_timer,
 };
 
-/* ---- handed on ---------------------------------------------------------------------------------- */
+/* ---- handed on -------------------------------------------------------------------------- */
 
 int others_call(struct others *others, const struct elsewhere_call *call, const struct now *now,
 		uint64_t *ret_serial, struct elsewhere_fault *ret_fault)
@@ -274,7 +274,7 @@ void others_put_status(const struct others *others, struct buf *out)
 	put_number(out, "waiting", status.n_waiting);
 }
 
-/* ---- life --------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------- */
 
 static int build(struct others *others, const char *instance)
 {

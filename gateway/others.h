@@ -15,7 +15,10 @@ struct channel;
 struct others;
 struct publisher;
 
-/* Called from the loop; as router_gateways(), router_elsewhere_answer(), router_elsewhere_progress(). */
+/*
+ * Called from the loop; as router_gateways(), router_elsewhere_answer(),
+ * router_elsewhere_progress().
+ */
 struct others_handler {
 	void (*listed)(void *data, uint64_t id, struct span list, const char *error);
 	void (*answer)(void *data, void *call, const struct party_response *response);
@@ -42,8 +45,8 @@ void others_added(struct others *others, const char *name);
 /* Are the answers to our own calls read on this channel? */
 bool others_listens(const struct others *others, struct span channel);
 /* True: the channel is ours, and so is the event. */
-bool others_event(struct others *others, struct span channel, struct span event, struct span payload,
-		  const struct now *now);
+bool others_event(struct others *others, struct span channel, struct span event,
+		  struct span payload, const struct now *now);
 
 uint64_t others_next_ms(const struct others *others);	/* UINT64_MAX: never */
 void others_tick(struct others *others, const struct now *now);

@@ -45,9 +45,13 @@ struct outcomes {
 
 /* ---- ids -------------------------------------------------------------------------------- */
 
-struct outcome_key outcomes_key(const struct outcomes *o, struct span id, struct span api, struct span params)
+struct outcome_key outcomes_key(const struct outcomes *o, struct span id, struct span api,
+				struct span params)
 {
-	/* The hash of api is the key for the hash of params: no end of the one is taken for the other's start. */
+	/*
+	 * The hash of api is the key for the hash of params: no end of the one is taken for the
+	 * other's start.
+	 */
 	const uint64_t of_api[] = { siphash(o->seed, api), siphash(o->seed + 2, api), 0 };
 	const uint64_t turned[] = { of_api[1], of_api[0] };
 
@@ -61,7 +65,8 @@ static struct outcome *find(const struct outcomes *o, struct span id, uint64_t h
 {
 	struct outcome *outcome = o->chains[hash % CHAINS];
 
-	while (outcome && (outcome->hash != hash || !span_equal(span_of(outcome->id, outcome->id_len), id)))
+	while (outcome &&
+	       (outcome->hash != hash || !span_equal(span_of(outcome->id, outcome->id_len), id)))
 		outcome = outcome->next;
 	return outcome;
 }
@@ -113,7 +118,8 @@ static void make_room(struct outcomes *o, size_t len)
 		drop_answer(o, oldest);
 }
 
-static void keep(struct outcomes *o, struct outcome *outcome, struct span channel, struct span answer)
+static void keep(struct outcomes *o, struct outcome *outcome, struct span channel,
+		 struct span answer)
 {
 	size_t len = channel.len + answer.len;
 
@@ -212,8 +218,8 @@ int outcomes_add(struct outcomes *o, const struct outcome_key *key, void *data, 
 	return 0;
 }
 
-void outcomes_end(struct outcomes *o, struct outcome *outcome, enum chapi_ran ran, struct span channel,
-		  struct span answer, uint64_t now_ms)
+void outcomes_end(struct outcomes *o, struct outcome *outcome, enum chapi_ran ran,
+		  struct span channel, struct span answer, uint64_t now_ms)
 {
 	if (ran == CHAPI_RAN_NO) {
 		forget(o, outcome);
@@ -249,7 +255,8 @@ void outcomes_set_limits(struct outcomes *o, const struct outcomes_limits *limit
 
 /* ---- life and queries ------------------------------------------------------------------- */
 
-int outcomes_new(const struct outcomes_limits *limits, const uint64_t seed[4], struct outcomes **ret_outcomes)
+int outcomes_new(const struct outcomes_limits *limits, const uint64_t seed[4],
+		 struct outcomes **ret_outcomes)
 {
 	struct outcomes *o = calloc(1, sizeof(*o));
 

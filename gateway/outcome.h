@@ -51,7 +51,7 @@ enum repeat {
 	REPEAT_OF_RUNNING,	/* the first one's answer will be this one's too */
 	REPEAT_OF_ENDED,	/* the answer is there: outcome_answer() */
 	REPEAT_TOO_SOON,	/* likewise, and it was repeated less than a second ago */
-	REPEAT_OF_LOST,		/* it has ended, and the answer is not kept any more: outcome_ran() */
+	REPEAT_OF_LOST,		/* has ended, and the answer is not kept any more: outcome_ran() */
 	REPEAT_REUSES_RUNNING,	/* asks for something else, while the first one runs */
 	REPEAT_REUSES_ENDED,	/* likewise, and the first one has ended */
 };
@@ -62,9 +62,12 @@ enum repeat outcomes_look(struct outcomes *outcomes, const struct outcome_key *k
 
 enum { OUTCOMES_E_FULL = 1 };	/* of running ones */
 
-/* A request begins to run; its id is not known. data: whose it is. 0, OUTCOMES_E_FULL or -ENOMEM. */
-int outcomes_add(struct outcomes *outcomes, const struct outcome_key *key, void *data, uint64_t now_ms,
-		 struct outcome **ret_outcome) MUST_CHECK;
+/*
+ * A request begins to run; its id is not known. data: whose it is. 0, OUTCOMES_E_FULL or
+ * -ENOMEM.
+ */
+int outcomes_add(struct outcomes *outcomes, const struct outcome_key *key, void *data,
+		 uint64_t now_ms, struct outcome **ret_outcome) MUST_CHECK;
 /*
  * It has ended. answer: the record (empty: there is none); channel: where it is published. Both
  * are copied; an answer that finds no memory counts as lost. With CHAPI_RAN_NO outcome is gone
@@ -73,7 +76,8 @@ int outcomes_add(struct outcomes *outcomes, const struct outcome_key *key, void 
 void outcomes_end(struct outcomes *outcomes, struct outcome *outcome, enum chapi_ran ran,
 		  struct span channel, struct span answer, uint64_t now_ms);
 /* Another answer for one that has ended: the hub did not take the first, or not there. */
-void outcomes_amend(struct outcomes *outcomes, struct span id, struct span channel, struct span answer);
+void outcomes_amend(struct outcomes *outcomes, struct span id, struct span channel,
+		    struct span answer);
 
 bool outcomes_has(const struct outcomes *outcomes, struct span id);	/* runs, or has ended */
 /*

@@ -90,7 +90,8 @@ static struct outgoing *outgoing_new(struct request *q, const struct asked *aske
 /* ---- the answer ------------------------------------------------------------------------- */
 
 /* The rest of the response is filled in here. here: whoever waits is there to be told. */
-static void tell(struct outgoing *o, bool here, struct party_response *response, const struct now *now)
+static void tell(struct outgoing *o, bool here, struct party_response *response,
+		 const struct now *now)
 {
 	struct router *router = o->router;
 	struct party *party = o->party;
@@ -111,8 +112,8 @@ static void tell(struct outgoing *o, bool here, struct party_response *response,
 		router_answer(router, party, token, full, response);
 }
 
-void router_elsewhere_answer(struct router *router UNUSED, void *call, const struct party_response *response,
-			     const struct now *now)
+void router_elsewhere_answer(struct router *router UNUSED, void *call,
+			     const struct party_response *response, const struct now *now)
 {
 	struct party_response copy = *response;
 
@@ -145,7 +146,8 @@ static void drop(struct outgoing *o, bool here, struct failure *failure, const s
 	}, now);
 }
 
-void outgoing_cancel(struct router *router, struct party *party, uint64_t token, const struct now *now)
+void outgoing_cancel(struct router *router, struct party *party, uint64_t token,
+		     const struct now *now)
 {
 	struct failure failure;
 	struct outgoing *o;
@@ -153,7 +155,8 @@ void outgoing_cancel(struct router *router, struct party *party, uint64_t token,
 	list_for_each(o, &party->outgoings, struct outgoing, link)
 		if (o->token == token) {
 			router_fail(router, &failure, CHAPI_ERR_CANCELLED,
-				    "cancelled by its caller; the other gateway may still be working on it");
+				    "cancelled by its caller; "
+				    "the other gateway may still be working on it");
 			drop(o, true, &failure, now);
 			return;
 		}
@@ -161,7 +164,10 @@ void outgoing_cancel(struct router *router, struct party *party, uint64_t token,
 
 void outgoings_drop(struct party *party, const struct now *now)
 {
-	struct failure failure = { .code = CHAPI_ERR_CANCELLED, .message = span_str("its caller has left") };
+	struct failure failure = {
+		.code = CHAPI_ERR_CANCELLED,
+		.message = span_str("its caller has left"),
+	};
 	struct outgoing *o;
 
 	while ((o = list_first(&party->outgoings, struct outgoing, link)))
@@ -206,15 +212,18 @@ static bool check(struct request *q, const struct asked *asked, struct span to)
 
 	if (!q->router->config.edge.call_elsewhere)
 		request_fail(q, CHAPI_ERR_FAILED_PRECONDITION,
-			     "option 'to' needs the hub, and none is configured here (section [pusher])");
+			     "option 'to' needs the hub, and none is configured here "
+			     "(section [pusher])");
 	else if (!name_is_valid(asked->api))
 		request_fail(q, CHAPI_ERR_INVALID_ARGUMENT, "'%s' is no name: " NAME_RULE,
 			     TEXT_QUOTE(asked->api), API_NAME_MAX);
 	else if (q->router->stopping)
-		request_fail(q, CHAPI_ERR_PAUSED, "the gateway is being stopped; try again when it is back");
+		request_fail(q, CHAPI_ERR_PAUSED,
+			     "the gateway is being stopped; try again when it is back");
 	else if (q->from->n_calls_made + q->from->n_outgoings >= most)
-		request_fail(q, CHAPI_ERR_BUSY, "%u calls of this connection are unanswered, and no more may "
-			     "be (calls_per_peer); wait for answers first", most);
+		request_fail(q, CHAPI_ERR_BUSY,
+			     "%u calls of this connection are unanswered, and no more may be "
+			     "(calls_per_peer); wait for answers first", most);
 	else
 		return may_call(q, to, asked->api);
 	return false;
@@ -254,7 +263,8 @@ static enum outcome begin(struct request *q, const struct asked *asked, struct s
 		.params = asked->params,
 		.caller = asked->caller,
 		.request_time = asked->request_time,
-		.timeout_ms = asked->timeout_ms > 0 ? MIN(asked->timeout_ms, (int64_t)TIMEOUT_MOST_MS) : TIMEOUT_MS,
+		.timeout_ms = asked->timeout_ms > 0 ?
+			MIN(asked->timeout_ms, (int64_t)TIMEOUT_MOST_MS) : TIMEOUT_MS,
 		.progress = asked->progress,
 		.raw = asked->raw,
 		.call = o,

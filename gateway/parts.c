@@ -139,7 +139,8 @@ static int read_id(struct span value, struct part *p)
 
 	if (r != 0)
 		return r;
-	return p->id.len >= 1 && p->id.len <= RECORD_ID_MAX && text_is_printable_ascii(buf_span(&p->id)) ?
+	return p->id.len >= 1 && p->id.len <= RECORD_ID_MAX &&
+	       text_is_printable_ascii(buf_span(&p->id)) ?
 		0 : PARTS_E_BAD;
 }
 
@@ -362,7 +363,8 @@ int parts_join(struct span bytes, bool deflated, const uint8_t digest[DIGEST_LEN
 	int r = deflated ? unpack(bytes, record_max, out) : copy(bytes, record_max, out);
 
 	if (r == 0)
-		r = check_digest(span_of(buf_data(out) + len_before, out->len - len_before), digest);
+		r = check_digest(span_of(buf_data(out) + len_before, out->len - len_before),
+				 digest);
 	if (r != 0)
 		buf_truncate(out, len_before);
 	return r;

@@ -57,7 +57,8 @@ struct party_response {
 	struct span call;
 	double request_time, response_time;	/* Unix seconds */
 	double queue_ms, run_ms;
-	struct span gateway, instance;	/* of a call elsewhere: who answered; empty: we, or not known */
+	/* Of a call elsewhere: who answered; empty: we, or not known. */
+	struct span gateway, instance;
 };
 
 enum {
@@ -104,7 +105,8 @@ struct party {
 	struct list calls_handled;	/* handed to it and not answered, abandoned ones too */
 	struct list outgoings;		/* calls made at other gateways */
 	struct list pendings;		/* other requests that are answered later */
-	unsigned int n_registrations, n_calls_made, n_calls_handled, n_abandoned, n_pendings, n_outgoings;
+	unsigned int n_registrations, n_calls_made, n_calls_handled, n_abandoned, n_pendings,
+		     n_outgoings;
 	unsigned int n_awaited;		/* answers that it is owed */
 	size_t pinned;			/* bytes charged to it, without: */
 	size_t output;			/* what it has not taken yet, see router_charge_output() */

@@ -52,11 +52,11 @@ static int get_option(int fd, int name)
 static int check_socket(int fd, struct passed_fault *fault)
 {
 	if (get_option(fd, SO_DOMAIN) != AF_UNIX || get_option(fd, SO_TYPE) != SOCK_STREAM)
-		return unusable(fault, "the service manager handed over something that is no Unix stream "
-				"socket; the .socket unit has to say ListenStream=/PATH");
+		return unusable(fault, "the service manager handed over something that is no Unix "
+				"stream socket; the .socket unit has to say ListenStream=/PATH");
 	if (get_option(fd, SO_ACCEPTCONN) != 1)
-		return unusable(fault, "the service manager handed over a connection; the .socket unit "
-				"has to say Accept=no");
+		return unusable(fault, "the service manager handed over a connection; "
+				"the .socket unit has to say Accept=no");
 	return 0;
 }
 
@@ -64,7 +64,8 @@ static int set_flags(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
 
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 		return -errno;
 	return 0;
 }
@@ -78,8 +79,8 @@ int passed_socket(int *ret_fd, struct passed_fault *ret_fault)
 	if (n <= 0 || read_number("LISTEN_PID") != (long)getpid())
 		return 0;
 	if (n > 1)
-		return unusable(ret_fault, "the service manager handed over %ld sockets, and one is "
-				"expected; see the .socket unit", n);
+		return unusable(ret_fault, "the service manager handed over %ld sockets, and one "
+				"is expected; see the .socket unit", n);
 	r = check_socket(FIRST_FD, ret_fault);
 	if (r == 0)
 		r = set_flags(FIRST_FD);

@@ -158,7 +158,7 @@ void pendings_drop(struct router *router UNUSED, struct party *party)
 		pending_free(p);
 }
 
-/* Whether an event that is on its way reaches the hub is not known; one that waits is taken back. */
+/* Whether an event on its way reaches the hub is not known; one that waits is taken back. */
 static void cancel(struct pending *p, const char *why, const struct now *now)
 {
 	const struct router_config *config = &p->router->config;
@@ -462,7 +462,8 @@ static enum outcome publish(struct request *q, struct span channel, struct span 
 				    "too much waits to be published already; try again later");
 	if (rc == -ENOKEY)
 		return request_fail(q, CHAPI_ERR_FAILED_PRECONDITION,
-				    "the channel is encrypted, and this gateway has no encryption_master_key_file");
+				    "the channel is encrypted, and this gateway has no "
+				    "encryption_master_key_file");
 	return request_fail_memory(q);
 }
 

@@ -35,7 +35,8 @@ void proof_down(struct proof *p)
 	p->next_ms = UINT64_MAX;
 }
 
-void proof_set_times(struct proof *p, uint64_t interval_ms, uint64_t limit_ms, bool is_up, uint64_t now_ms)
+void proof_set_times(struct proof *p, uint64_t interval_ms, uint64_t limit_ms, bool is_up,
+		     uint64_t now_ms)
 {
 	p->interval_ms = interval_ms;
 	p->limit_ms = limit_ms;
@@ -111,7 +112,8 @@ static bool is_awaited(const struct proof *p, struct span payload)
 	struct span text, key, value;
 	double v;
 
-	if (json_text(payload, DEPTH_MAX, &text, &fault) != 0 || json_enter_object(text, &reader) != 0)
+	if (json_text(payload, DEPTH_MAX, &text, &fault) != 0 ||
+	    json_enter_object(text, &reader) != 0)
 		return false;
 	while (json_next_member(&reader, &key, &value) == 0) {
 		if (json_key_is(key, "instance"))

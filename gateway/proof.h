@@ -39,14 +39,18 @@ struct proof {
 void proof_init(struct proof *proof, uint64_t interval_ms, uint64_t limit_ms, const char *instance);
 
 /* Other times; from the next proof on, or at once if there was none. */
-void proof_set_times(struct proof *proof, uint64_t interval_ms, uint64_t limit_ms, bool is_up, uint64_t now_ms);
+void proof_set_times(struct proof *proof, uint64_t interval_ms, uint64_t limit_ms, bool is_up,
+		     uint64_t now_ms);
 
 /* The connection is up, or is no more. The first one is due at once. */
 void proof_up(struct proof *proof, uint64_t now_ms);
 void proof_down(struct proof *proof);
 
 uint64_t proof_next_ms(const struct proof *proof);	/* UINT64_MAX: never */
-/* PROOF_SEND: publish proof_put(), tell proof_published(). PROOF_MISSED: the connection brings no events. */
+/*
+ * PROOF_SEND: publish proof_put(), tell proof_published(). PROOF_MISSED: the connection brings no
+ * events.
+ */
 enum proof_action proof_tick(struct proof *proof, uint64_t now_ms);
 void proof_put(const struct proof *proof, struct buf *out);	/* the data of the event */
 void proof_published(struct proof *proof, uint64_t number, bool taken, uint64_t now_ms);

@@ -50,13 +50,15 @@ static int read_string(struct span value, struct buf *store, struct span *ret)
 
 static int read_event(struct pusher_frame *frame, struct span value)
 {
-	return is_string(value) ? read_string(value, &frame->store[STORE_EVENT], &frame->event) : PUSHER_E_BAD;
+	return is_string(value) ?
+		read_string(value, &frame->store[STORE_EVENT], &frame->event) : PUSHER_E_BAD;
 }
 
 static int read_channel(struct pusher_frame *frame, struct span value)
 {
 	frame->channel = span_of(NULL, 0);
-	return is_string(value) ? read_string(value, &frame->store[STORE_CHANNEL], &frame->channel) : 0;
+	return is_string(value) ?
+		read_string(value, &frame->store[STORE_CHANNEL], &frame->channel) : 0;
 }
 
 static int read_data(struct pusher_frame *frame, struct span value)
@@ -79,7 +81,8 @@ static const struct {
 	{ "data", read_data, "data cannot be read" },
 };
 
-static int read_member(struct pusher_frame *frame, struct span key, struct span value, const char **ret_why)
+static int read_member(struct pusher_frame *frame, struct span key, struct span value,
+		       const char **ret_why)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(frame_keys); i++) {
 		if (!json_key_is(key, frame_keys[i].key))
@@ -138,7 +141,8 @@ static bool data_get(struct span data, const char *name, struct span *ret)
 	struct span object, key, value;
 	bool found = false;
 
-	if (json_text(data, PUSHER_DEPTH_MAX, &object, &fault) || json_enter_object(object, &reader))
+	if (json_text(data, PUSHER_DEPTH_MAX, &object, &fault) ||
+	    json_enter_object(object, &reader))
 		return false;
 	while (!json_next_member(&reader, &key, &value)) {
 		if (json_key_is(key, name)) {
@@ -237,7 +241,8 @@ void pusher_parse_error(struct span data, struct pusher_error *ret)
 	struct span object, value = { 0 };
 
 	*ret = (struct pusher_error){ 0 };
-	if (json_text(data, PUSHER_DEPTH_MAX, &object, &fault) || json_enter_object(object, &reader)) {
+	if (json_text(data, PUSHER_DEPTH_MAX, &object, &fault) ||
+	    json_enter_object(object, &reader)) {
 		put_plain(data, ret->message, sizeof(ret->message));
 		return;
 	}

@@ -29,7 +29,8 @@ enum {
 struct pusher_frame {
 	struct span event;
 	struct span channel;	/* empty: about none */
-	struct span data;	/* the content of a string, or the text of any other value; empty: absent or null */
+	/* The content of a string, or the text of any other value; empty: absent or null. */
+	struct span data;
 	struct buf store[3];	/* of what had to be decoded */
 };
 
@@ -53,7 +54,10 @@ struct pusher_established {
 };
 int pusher_parse_established(struct span data, struct pusher_established *ret) MUST_CHECK;
 
-/* data of pusher:error and pusher:subscription_error, in whatever form: never fails, as there is always something to say. */
+/*
+ * data of pusher:error and pusher:subscription_error, in whatever form: never fails, as there is
+ * always something to say.
+ */
 struct pusher_error {
 	unsigned int code;		/* 0: null, missing, or no number */
 	char message[200];		/* one line of printable ASCII, cut; "" */

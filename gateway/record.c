@@ -47,7 +47,8 @@ void record_request_deinit(struct record_request *r)
 static void set_fault(struct value_fault *fault, const char *field, const char *why)
 {
 	size_t n = sizeof(fault->text) - 1;
-	int len = snprintf(fault->text, sizeof(fault->text), "%s%s%s", field, field[0] ? ": " : "", why);
+	int len = snprintf(fault->text, sizeof(fault->text), "%s%s%s", field,
+			   field[0] ? ": " : "", why);
 
 	if (len >= 0 && (size_t)len <= n)
 		return;
@@ -226,7 +227,8 @@ static int read_params(struct span value, struct record_request *r, struct value
 static bool is_response_field(struct span key)
 {
 	static const char *const names[] = {
-		"result", "error", "response_time", "queue_ms", "run_ms", "gateway", "instance", "cached",
+		"result", "error", "response_time", "queue_ms", "run_ms", "gateway", "instance",
+		"cached",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -235,7 +237,8 @@ static bool is_response_field(struct span key)
 	return false;
 }
 
-static void keep_member(struct span key, struct span value, struct span values[N_FIELDS], struct buf *extra)
+static void keep_member(struct span key, struct span value, struct span values[N_FIELDS],
+			struct buf *extra)
 {
 	for (size_t i = 0; i < N_FIELDS; i++) {
 		if (json_key_is(key, fields[i].name)) {
@@ -252,14 +255,16 @@ static void keep_member(struct span key, struct span value, struct span values[N
 }
 
 /* The members of an object: into values by field, others to extra. */
-static int split_object(struct span text, struct span values[N_FIELDS], struct buf *extra, struct value_fault *ret_fault)
+static int split_object(struct span text, struct span values[N_FIELDS], struct buf *extra,
+			struct value_fault *ret_fault)
 {
 	struct json_reader reader;
 	struct json_fault fault;
 	struct span object, key, value;
 
 	if (json_text(text, RECORD_DEPTH_MAX, &object, &fault)) {
-		snprintf(ret_fault->text, sizeof(ret_fault->text), "not JSON: %.100s at byte %zu", fault.why, fault.offset);
+		snprintf(ret_fault->text, sizeof(ret_fault->text), "not JSON: %.100s at byte %zu",
+			 fault.why, fault.offset);
 		return RECORD_E_NOT_OURS;
 	}
 	if (json_enter_object(object, &reader)) {
@@ -272,7 +277,8 @@ static int split_object(struct span text, struct span values[N_FIELDS], struct b
 }
 
 /* All the others, whatever is wrong with one; the first fault is told. */
-static int read_fields(const struct span values[N_FIELDS], struct record_request *r, struct value_fault *ret_fault)
+static int read_fields(const struct span values[N_FIELDS], struct record_request *r,
+		       struct value_fault *ret_fault)
 {
 	int outcome = 0;
 
@@ -292,7 +298,8 @@ static int read_fields(const struct span values[N_FIELDS], struct record_request
 	return outcome;
 }
 
-int record_request_parse(struct span text, struct record_request *ret, struct value_fault *ret_fault)
+int record_request_parse(struct span text, struct record_request *ret,
+			 struct value_fault *ret_fault)
 {
 	struct span values[N_FIELDS] = { 0 };
 	struct value_fault params_fault;
@@ -348,7 +355,7 @@ static int put_failure(struct buf *out, const struct failure *failure)
 	int r;
 
 	buf_printf(out, "{\"code\":\"%s\",\"message\":", error_info(failure->code)->name);
-	/* A provider may have written it: MessagePack does not promise that text is UTF-8, JSON does. */
+	/* A provider may have written it: MessagePack does not promise UTF-8 text, JSON does. */
 	json_put_string(out, text_line(failure->message, &scratch));
 	buf_printf(out, ",\"ran\":\"%s\"", chapi_ran_name(failure->ran));
 	if (failure->details.len > 0) {
@@ -394,7 +401,8 @@ static int put_outcome(struct buf *out, const struct party_response *response)
 	return 0;
 }
 
-static void put_times(struct buf *out, const struct record_request *request, const struct party_response *response)
+static void put_times(struct buf *out, const struct record_request *request,
+		      const struct party_response *response)
 {
 	bool asked = !isnan(request->request_time);
 
@@ -460,10 +468,12 @@ int record_response_origin(struct span text, struct buf *gateway, struct buf *in
 	struct json_fault fault;
 	struct span object, key, value;
 
-	if (json_text(text, RECORD_DEPTH_MAX, &object, &fault) || json_enter_object(object, &reader))
+	if (json_text(text, RECORD_DEPTH_MAX, &object, &fault) ||
+	    json_enter_object(object, &reader))
 		return RECORD_E_NOT_OURS;
 	while (!json_next_member(&reader, &key, &value)) {
-		struct buf *out = json_key_is(key, "gateway") ? gateway : json_key_is(key, "instance") ? instance : NULL;
+		struct buf *out = json_key_is(key, "gateway") ? gateway :
+				  json_key_is(key, "instance") ? instance : NULL;
 		int r = 0;
 
 		if (!out)

@@ -15,8 +15,11 @@
 #include "libchapi-ipc/value.h"
 
 enum {
-	RECORD_E_NOT_OURS = 1,	/* not JSON, not an object, no api: nobody can be answered; ret_fault says why */
-	RECORD_E_INVALID,	/* can be answered (api, and id if there is one, are filled in): invalid_argument with ret_fault */
+	/* Not JSON, not an object, no api: nobody can be answered; ret_fault says why. */
+	RECORD_E_NOT_OURS = 1,
+	/* Can be answered (api, and id if there is one, are filled in): invalid_argument with
+	 * ret_fault. */
+	RECORD_E_INVALID,
 };
 
 #define RECORD_DEPTH_MAX 64	/* of the whole text; params have MP_VALUE_DEPTH_MAX */
@@ -39,7 +42,9 @@ struct record_request {
 	bool has_retry;		/* it is a repeat, wherever the first try went */
 	int64_t retry_ms;	/* of a repeat: how long the first try is out; 0: not said */
 	struct buf params_text;	/* params as received; "{}" if none came */
-	struct buf extra;	/* unknown fields as received: ,"name":value,"name":value; none that a response has itself */
+	/* Unknown fields as received: ,"name":value,"name":value; none that a response has
+	 * itself. */
+	struct buf extra;
 	double request_time;	/* NaN: none came */
 	int64_t timeout_ms;	/* 0: none came */
 	bool echo, progress, raw;
@@ -51,9 +56,10 @@ void record_request_deinit(struct record_request *r);
 /* A duration in ms, a number above 0: rounded up, at most a day. 0 or RECORD_E_INVALID. */
 int record_ms_get(struct span value, int64_t *ret_ms) MUST_CHECK;
 
-/* 0, a RECORD_E_* (all fields that could be read are filled in), or -ENOMEM. ret is initialised, and
- * deinitialised by the caller after every outcome. */
-int record_request_parse(struct span text, struct record_request *ret, struct value_fault *ret_fault) MUST_CHECK;
+/* 0, a RECORD_E_* (all fields that could be read are filled in), or -ENOMEM. ret is initialised,
+ * and deinitialised by the caller after every outcome. */
+int record_request_parse(struct span text, struct record_request *ret,
+			 struct value_fault *ret_fault) MUST_CHECK;
 
 /* What a response says beside the router's part. */
 struct record_gateway {
@@ -62,8 +68,9 @@ struct record_gateway {
 };
 
 /*
- * Appends the response as JSON. A result that JSON cannot express becomes bad_reply. Requests of the older
- * library (no id) get params and their unknown fields back. 0, or a negative errno and out is as before.
+ * Appends the response as JSON. A result that JSON cannot express becomes bad_reply. Requests of
+ * the older library (no id) get params and their unknown fields back. 0, or a negative errno and
+ * out is as before.
  */
 int record_response_put(const struct record_request *request, const struct party_response *response,
 			const struct record_gateway *gateway, struct buf *out) MUST_CHECK;

@@ -34,7 +34,8 @@ void record_ask_put(const struct record_ask *ask, struct buf *out)
 	buf_put_str(out, ",\"params\":");
 	buf_put(out, ask->params.p, ask->params.len);
 	buf_put_str(out, ",\"request_time\":");
-	buf_put(out, digits, json_format_double(isfinite(ask->request_time) ? ask->request_time : 0, digits));
+	buf_put(out, digits,
+		json_format_double(isfinite(ask->request_time) ? ask->request_time : 0, digits));
 	buf_printf(out, ",\"timeout_ms\":%llu", (unsigned long long)ask->timeout_ms);
 	put_text(out, "caller", ask->caller);
 	put_text(out, "reply_to", ask->reply_to);
@@ -201,7 +202,8 @@ int record_answer_parse(struct span text, struct record_answer *ret)
 	bool failed;
 	int r;
 
-	if (json_text(text, RECORD_DEPTH_MAX, &object, &fault) || !split(object, &fields, find_field))
+	if (json_text(text, RECORD_DEPTH_MAX, &object, &fault) ||
+	    !split(object, &fields, find_field))
 		return RECORD_ANSWER_E_NONE;
 	failed = fields.error.p && split(fields.error, &fields, find_error_field);
 	if (!failed && !fields.result.p)

@@ -20,7 +20,8 @@ struct record_ask {
 	uint64_t timeout_ms;		/* what is left */
 	bool progress, raw;
 	bool is_repeat;
-	struct span retry;		/* of a repeat: the instance that the first went to; empty: not known */
+	/* Of a repeat: the instance that the first went to; empty: not known. */
+	struct span retry;
 	uint64_t retry_ms;		/* of a repeat: for how long the first has been out */
 };
 

@@ -20,7 +20,8 @@ static bool split(struct span text, struct note *ret)
 	struct span object, key, value;
 
 	*ret = (struct note){ .id = span_of(NULL, 0) };
-	if (json_text(text, RECORD_DEPTH_MAX, &object, &fault) || json_enter_object(object, &reader))
+	if (json_text(text, RECORD_DEPTH_MAX, &object, &fault) ||
+	    json_enter_object(object, &reader))
 		return false;
 	while (!json_next_member(&reader, &key, &value)) {
 		if (json_key_is(key, "id"))
@@ -75,8 +76,8 @@ int record_progress_parse(struct span text, struct buf *id, uint32_t *ret_seq, s
 	int r;
 
 	buf_clear(value);
-	if (!split(text, &note) || !note.seq.p || !note.value.p || json_get_number(note.seq, &seq) ||
-	    !(seq >= 0 && seq <= UINT32_MAX))
+	if (!split(text, &note) || !note.seq.p || !note.value.p ||
+	    json_get_number(note.seq, &seq) || !(seq >= 0 && seq <= UINT32_MAX))
 		return RECORD_NOTE_E_NONE;
 	r = read_id(note.id, id);
 	if (r == 0)

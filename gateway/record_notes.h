@@ -11,7 +11,7 @@
 #include "libchapi-ipc/buf.h"
 
 enum {
-	RECORD_NOTE_E_NONE = 1,		/* it is no such record, or has no form in the other encoding */
+	RECORD_NOTE_E_NONE = 1,		/* no such record, or has no form in the other encoding */
 };
 
 /* {"id"}. out remembers a failure. */

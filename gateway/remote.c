@@ -84,7 +84,8 @@ static struct remote_slot *find_slot(struct remote *r, uint64_t token)
 {
 	uint32_t i = (uint32_t)token;
 
-	return i < r->n_slots && r->slots[i].call && r->slots[i].n_uses == token >> 32 ? &r->slots[i] : NULL;
+	return i < r->n_slots && r->slots[i].call && r->slots[i].n_uses == token >> 32 ?
+		&r->slots[i] : NULL;
 }
 
 static struct remote_call *take_call(struct remote *r, uint64_t token)
@@ -152,7 +153,10 @@ static void drop_unneeded(struct record_request *request)
 		buf_deinit(&request->params_text);
 }
 
-/* Hands a request to the router, which may answer before it returns and still read what it was given. */
+/*
+ * Hands a request to the router, which may answer before it returns and still read what it was
+ * given.
+ */
 static void start_call(struct remote *r, struct remote_call *call, const struct now *now)
 {
 	CLEANUP(buf_deinit) struct buf caller = BUF_NULL;
@@ -173,7 +177,8 @@ static void start_call(struct remote *r, struct remote_call *call, const struct 
 			    .params = buf_span(&request->params),
 			    .call = buf_span(&request->id),
 			    .caller = buf_span(&caller),
-			    .request_time = isnan(request->request_time) ? 0 : request->request_time,
+			    .request_time = isnan(request->request_time) ?
+				    0 : request->request_time,
 			    .timeout_ms = request->timeout_ms,
 			    .progress = request->progress && request->id.len > 0,
 			    .raw = request->raw,
@@ -259,13 +264,16 @@ static bool may_have_run(struct remote *r, struct remote_call *call, const struc
 /* Takes the call if it can be started. */
 static void begin_call(struct remote *r, struct remote_call **call, const struct now *now)
 {
-	int rc = has_id(*call) ? outcomes_add(r->outcomes, &(*call)->key, *call, now->ms, &(*call)->outcome) : 0;
+	int rc = has_id(*call) ? outcomes_add(r->outcomes, &(*call)->key, *call, now->ms,
+					      &(*call)->outcome) : 0;
 
 	if (rc == OUTCOMES_E_FULL) {
 		remote_refuse(r, *call, CHAPI_ERR_BUSY,
-			      "as many requests run as the gateway can keep apart; try again later", now);
+			      "as many requests run as the gateway can keep apart; "
+			      "try again later", now);
 	} else if (rc < 0) {
-		remote_refuse(r, *call, CHAPI_ERR_INTERNAL, "the gateway has no memory for the call", now);
+		remote_refuse(r, *call, CHAPI_ERR_INTERNAL,
+			      "the gateway has no memory for the call", now);
 	} else {
 		start_call(r, *call, now);
 		*call = NULL;
@@ -337,8 +345,9 @@ static void accept_request(struct remote *r, struct remote_call **call, const ch
 	(*call)->arrived_ms = now->ms;
 	(*call)->key = outcomes_key(r->outcomes, buf_span(&request->id), buf_span(&request->api),
 				    buf_span(&request->params));
-	(*call)->deadline_ms = now->ms + (uint64_t)(request->timeout_ms > 0 ?
-						    MIN(request->timeout_ms, WAIT_MOST_MS) : WAIT_USUAL_MS);
+	(*call)->deadline_ms = now->ms +
+		(uint64_t)(request->timeout_ms > 0 ?
+			   MIN(request->timeout_ms, WAIT_MOST_MS) : WAIT_USUAL_MS);
 	take_request(r, call, wrong ? wrong : wrong_reply, now);
 }
 
@@ -446,11 +455,14 @@ static size_t find_event(const struct remote *r, const char *channel, struct spa
 
 static void name_events(struct remote *r)
 {
-	snprintf(r->event_names[EVENT_REQUEST], REMOTE_EVENT_LEN_MAX, "%s", r->config.request_event);
-	snprintf(r->event_names[EVENT_REQUEST_PART], REMOTE_EVENT_LEN_MAX, "%s-part", r->config.request_event);
+	snprintf(r->event_names[EVENT_REQUEST], REMOTE_EVENT_LEN_MAX, "%s",
+		 r->config.request_event);
+	snprintf(r->event_names[EVENT_REQUEST_PART], REMOTE_EVENT_LEN_MAX, "%s-part",
+		 r->config.request_event);
 	snprintf(r->part_event, REMOTE_EVENT_LEN_MAX, "%s-part", r->config.response_event);
 	snprintf(r->event_names[EVENT_CANCEL], REMOTE_EVENT_LEN_MAX, "%s", REMOTE_CANCEL_EVENT);
-	snprintf(r->event_names[EVENT_RESPONSE], REMOTE_EVENT_LEN_MAX, "%s", r->config.response_event);
+	snprintf(r->event_names[EVENT_RESPONSE], REMOTE_EVENT_LEN_MAX, "%s",
+		 r->config.response_event);
 }
 
 void remote_event(struct remote *r, struct span channel, struct span event, struct span payload,
@@ -519,8 +531,8 @@ static int make_tables(struct remote *r)
 	return rc < 0 ? rc : outcomes_new(&store, r->config.seed, &r->outcomes);
 }
 
-int remote_new(const struct remote_config *config, struct router *router, const struct remote_ops *ops, void *data,
-	       struct remote **ret_remote)
+int remote_new(const struct remote_config *config, struct router *router,
+	       const struct remote_ops *ops, void *data, struct remote **ret_remote)
 {
 	struct remote *r = calloc(1, sizeof(*r));
 

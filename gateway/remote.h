@@ -39,8 +39,10 @@ struct remote_config {
 	struct room room;
 	bool has_key;				/* of the encrypted channels */
 	struct remote_limits limits;
-	uint64_t start_ms;			/* of the gateway: no request went to this instance before */
-	uint64_t silence_ms;			/* as late as an event can be on a connection that lives */
+	/* Of the gateway: no request went to this instance before. */
+	uint64_t start_ms;
+	/* As late as an event can be on a connection that lives. */
+	uint64_t silence_ms;
 	uint64_t seed[4];			/* secret: see outcome.h */
 };
 
@@ -55,8 +57,8 @@ struct remote_publication {
 };
 
 struct remote_ops {
-	/* False: it cannot be. Else remote_published() or remote_progress_published() follows, later,
-	 * unless the remote side is freed before. */
+	/* False: it cannot be. Else remote_published() or remote_progress_published() follows,
+	 * later, unless the remote side is freed before. */
 	bool (*publish)(void *data, const struct remote_publication *publication);
 	/* Look at remote_next_ms() soon: there is progress to be published, or something waits. */
 	void (*timer)(void *data);
@@ -64,29 +66,30 @@ struct remote_ops {
 
 struct remote_status {
 	uint64_t n_requests, n_responses;
-	uint64_t n_ignored;		/* events not understood, not for us, or that could not be answered */
+	uint64_t n_ignored;		/* events not understood, not for us, or unanswerable */
 	uint64_t n_progress_dropped;	/* not published: newer came, the answer came, or no room */
-	uint64_t n_name_conflicts;	/* answers of another gateway that has our name; 0: none seen */
+	uint64_t n_name_conflicts;	/* answers of another gateway of our name; 0: none seen */
 	char conflict[65];		/* the instance of the last one; "" */
 	uint64_t conflict_ms;		/* when it was seen */
-	uint64_t n_limited;		/* requests beyond a limit: not run, and told if they had an id */
+	uint64_t n_limited;		/* requests beyond a limit: not run, told if they had ids */
 	unsigned int n_running;
 	unsigned int n_assembling;	/* requests that come in parts */
 };
 
-int remote_new(const struct remote_config *config, struct router *router, const struct remote_ops *ops, void *data,
-	       struct remote **ret_remote) MUST_CHECK;
+int remote_new(const struct remote_config *config, struct router *router,
+	       const struct remote_ops *ops, void *data, struct remote **ret_remote) MUST_CHECK;
 /*
  * From the next request on; calls that run go on, whatever their number. 0 or -ENOMEM: all stays
  * as it was.
  */
-int remote_set_limits(struct remote *remote, const struct remote_limits *limits, uint64_t now_ms) MUST_CHECK;
+int remote_set_limits(struct remote *remote, const struct remote_limits *limits,
+		      uint64_t now_ms) MUST_CHECK;
 /* Drops its calls at the router. */
 struct remote *remote_free(struct remote *remote, const struct now *now);
 
 /* An event of the hub, as channel.h gives it. */
-void remote_event(struct remote *remote, struct span channel, struct span event, struct span payload,
-		  const struct now *now);
+void remote_event(struct remote *remote, struct span channel, struct span event,
+		  struct span payload, const struct now *now);
 /* What became of a publication; status: of HTTP as the hub meant it, 0 if none came. */
 void remote_published(void *answer, unsigned int status);
 void remote_progress_published(void *progress_of);

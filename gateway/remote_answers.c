@@ -144,14 +144,16 @@ static void substitute_make(struct substitute *s, enum chapi_ran ran, size_t siz
 		mp_put_uint(&s->details, size);
 	} else if (size) {
 		snprintf(s->message, sizeof(s->message),
-			 "the answer has %zu bytes, more than the %zu that can be sent", size, limit);
+			 "the answer has %zu bytes, more than the %zu that can be sent",
+			 size, limit);
 		mp_put_map(&s->details, 2);
 		mp_put_str(&s->details, "size");
 		mp_put_uint(&s->details, size);
 		mp_put_str(&s->details, "limit");
 		mp_put_uint(&s->details, limit);
 	} else {
-		snprintf(s->message, sizeof(s->message), "the gateway has no memory for the answer");
+		snprintf(s->message, sizeof(s->message),
+			 "the gateway has no memory for the answer");
 	}
 	s->failure.message = span_str(s->message);
 	if (!buf_error(&s->details))
@@ -163,8 +165,8 @@ static void substitute_make(struct substitute *s, enum chapi_ran ran, size_t siz
  * so may be a name of any length. An id is short, and its caller has to know what became of it.
  */
 static bool put_substitute(struct remote *r, const struct remote_call *call,
-			   const struct party_response *response, const struct substitute *substitute,
-			   struct buf *out)
+			   const struct party_response *response,
+			   const struct substitute *substitute, struct buf *out)
 {
 	struct party_response short_response = *response;
 	struct record_request bare = call->request;
@@ -236,7 +238,8 @@ void remote_answer(struct remote *r, struct remote_call *call,
 static void answer_instead(struct remote *r, struct remote_call *call, const struct buf *record)
 {
 	if (call->request.id.len > 0 && call->ran != CHAPI_RAN_NO)
-		outcomes_amend(r->outcomes, buf_span(&call->request.id), call->reply, buf_span(record));
+		outcomes_amend(r->outcomes, buf_span(&call->request.id), call->reply,
+			       buf_span(record));
 	publish(r, call, record);
 }
 
@@ -322,7 +325,11 @@ void remote_refuse_failure(struct remote *r, struct remote_call *call,
 void remote_refuse(struct remote *r, struct remote_call *call, int code, const char *message,
 		   const struct now *now)
 {
-	const struct failure failure = { .code = code, .ran = CHAPI_RAN_NO, .message = span_str(message) };
+	const struct failure failure = {
+		.code = code,
+		.ran = CHAPI_RAN_NO,
+		.message = span_str(message),
+	};
 
 	remote_refuse_failure(r, call, &failure, now);
 }
@@ -363,8 +370,8 @@ void remote_refuse_restarted(struct remote *r, struct remote_call *call, const s
 	refuse_for(r, call, (struct failure){
 		.code = CHAPI_ERR_FAILED_PRECONDITION,
 		.ran = CHAPI_RAN_UNKNOWN,
-		.message = span_str("this gateway has started since the first try and does not know whether "
-				    "that one ran, so this one was not run"),
+		.message = span_str("this gateway has started since the first try and does not "
+				    "know whether that one ran, so this one was not run"),
 	}, "restarted", now);
 }
 
@@ -373,8 +380,8 @@ void remote_refuse_forgotten(struct remote *r, struct remote_call *call, const s
 	const struct failure failure = {
 		.code = CHAPI_ERR_ANSWER_LOST,
 		.ran = CHAPI_RAN_UNKNOWN,
-		.message = span_str("the first try was so long ago that this gateway may have forgotten "
-				    "it, so this one was not run (answer_store_time)"),
+		.message = span_str("the first try was so long ago that this gateway may have "
+				    "forgotten it, so this one was not run (answer_store_time)"),
 	};
 
 	remote_refuse_failure(r, call, &failure, now);

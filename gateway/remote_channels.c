@@ -70,9 +70,11 @@ const char *remote_check_reply(const struct remote *r, const struct remote_call 
 	if (!is_legal(reply))
 		return "reply_to: a channel's name can have letters, digits and _ - = @ , . ;";
 	if (!is_allowed(r, reply))
-		return "reply_to: no channel that this gateway answers on, see its setting reply_channels";
+		return "reply_to: no channel that this gateway answers on, "
+		       "see its setting reply_channels";
 	if (sealed_is_encrypted(call->channel) && !sealed_is_encrypted(reply))
-		return "reply_to: the request came encrypted, so its answer has to go to an encrypted channel";
+		return "reply_to: the request came encrypted, "
+		       "so its answer has to go to an encrypted channel";
 	if (sealed_is_encrypted(reply) && !r->config.has_key)
 		return "reply_to: this gateway has no key for encrypted channels";
 	return NULL;

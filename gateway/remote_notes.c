@@ -17,7 +17,8 @@
 /* ---- cancel ----------------------------------------------------------------------------- */
 
 /* One that is not known has crossed its answer. */
-void remote_cancel(struct remote *r, struct span channel UNUSED, struct span text, const struct now *now)
+void remote_cancel(struct remote *r, struct span channel UNUSED, struct span text,
+		   const struct now *now)
 {
 	CLEANUP(buf_deinit) struct buf id = BUF_NULL;
 	struct remote_call *call = NULL;
@@ -37,7 +38,8 @@ void remote_take_progress(struct remote *r, struct remote_call *call, struct spa
 	struct value_fault fault;
 
 	buf_clear(&call->progress);
-	if (value_to_json(value, MP_VALUE_DEPTH_MAX, &call->progress, &fault) || buf_error(&call->progress)) {
+	if (value_to_json(value, MP_VALUE_DEPTH_MAX, &call->progress, &fault) ||
+	    buf_error(&call->progress)) {
 		buf_deinit(&call->progress);
 		list_del(&call->progressing);
 		r->status.n_progress_dropped++;
@@ -62,7 +64,8 @@ static bool publish(struct remote *r, struct remote_call *call, uint64_t now_ms)
 {
 	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
 
-	record_progress_put(buf_span(&call->request.id), call->n_progress, buf_span(&call->progress), &record);
+	record_progress_put(buf_span(&call->request.id), call->n_progress,
+			    buf_span(&call->progress), &record);
 	if (buf_error(&record) || !room_fits(&r->config.room, call->reply, buf_span(&record)))
 		return false;
 	return r->ops.publish(r->data, &(struct remote_publication){

@@ -79,7 +79,10 @@ static void refuse(struct remote *r, struct span channel, const struct part *par
 static void refuse_plain(struct remote *r, struct span channel, const struct part *part, int code,
 			 const char *why, const struct now *now)
 {
-	refuse(r, channel, part, (struct failure){ .code = code, .message = span_str(why) }, 0, now);
+	refuse(r, channel, part, (struct failure){
+		.code = code,
+		.message = span_str(why),
+	}, 0, now);
 }
 
 static void refuse_size(struct remote *r, struct span channel, const struct part *part, size_t size,
@@ -118,7 +121,8 @@ static void take_part(struct remote *r, struct span channel, struct part *part,
 		break;
 	case ASSEMBLY_E_BAD:
 		refuse_plain(r, channel, part, CHAPI_ERR_INVALID_ARGUMENT,
-			     "the parts make no record: they are not what sha256 and encoding say", now);
+			     "the parts make no record: "
+			     "they are not what sha256 and encoding say", now);
 		break;
 	default:	/* two senders: neither would know whom an answer is for; or no memory */
 		r->status.n_ignored++;

@@ -45,7 +45,8 @@ struct remote_call {
 	struct outcome_key key;		/* if it has an id */
 	struct outcome *outcome;	/* while it runs, if it has an id */
 
-	/* Of the answer: should the hub find it too large or not like reply_to, another one says so. */
+	/* Of the answer: should the hub find it too large or not like reply_to, another one says
+	 * so. */
 	struct party_response said;	/* without what it points to */
 	enum chapi_ran ran;
 	size_t size;
@@ -134,7 +135,8 @@ void remote_refuse_restarted(struct remote *remote, struct remote_call *call,
 			     const struct now *now);
 void remote_refuse_forgotten(struct remote *remote, struct remote_call *call,
 			     const struct now *now);
-/* Does what has to be done for a request whose id is known. False: it is not, so this is a new one. */
+/* Does what has to be done for a request whose id is known. False: it is not, so this is a new
+ * one. */
 bool remote_repeat(struct remote *remote, struct remote_call *call, const struct now *now);
 
 #endif

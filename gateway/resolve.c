@@ -86,7 +86,8 @@ static void look_up(const char *host, int flags, struct resolve_result *ret)
 		why = "it has no address";
 	}
 	if (ret->n == 0)
-		snprintf(ret->error, sizeof(ret->error), "cannot find the address of %s: %s", host, why);
+		snprintf(ret->error, sizeof(ret->error), "cannot find the address of %s: %s",
+			 host, why);
 }
 
 static void job_finish(struct job *job)
@@ -171,7 +172,8 @@ int resolve_new(struct event_base *base, const char *host, resolve_fn fn, void *
 	resolve->data = data;
 	r = job_new(host, &resolve->job);
 	if (r == 0) {
-		resolve->readable = event_new(base, resolve->job->event_fd, EV_READ, on_readable, resolve);
+		resolve->readable = event_new(base, resolve->job->event_fd, EV_READ, on_readable,
+					      resolve);
 		r = resolve->readable && event_add(resolve->readable, NULL) == 0 ? 0 : -ENOMEM;
 	}
 	if (r == 0)

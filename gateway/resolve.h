@@ -25,7 +25,10 @@ struct resolve_result {
 /* result is borrowed for the time of the call, in which resolve_free() is allowed. */
 typedef void (*resolve_fn)(void *data, const struct resolve_result *result);
 
-/* host: a name or an address in digits. fn is called once, later. Then, or before: resolve_free(). */
+/*
+ * host: a name or an address in digits. fn is called once, later. Then, or before:
+ * resolve_free().
+ */
 int resolve_new(struct event_base *base, const char *host, resolve_fn fn, void *data,
 		struct resolve **ret_resolve) MUST_CHECK;
 struct resolve *resolve_free(struct resolve *resolve);	/* abandons it, if it is still under way */

@@ -43,8 +43,8 @@ struct router_edge {
 	 * the channel is encrypted; or -ENOMEM. */
 	int (*publish)(void *data, struct span channel, struct span event, struct span text,
 		       uint64_t id);
-	/* Takes an event back. true: the hub has not had it and never will; false: it is under way, and
-	 * router_published() follows all the same. */
+	/* Takes an event back. true: the hub has not had it and never will; false: it is under
+	 * way, and router_published() follows all the same. */
 	bool (*withdraw)(void *data, uint64_t id);
 	/* Reads the files again. 0: a map of what has changed is appended; else one line in why. */
 	int (*reload)(void *data, struct buf *out, char *why, size_t why_len);
@@ -159,8 +159,8 @@ bool router_is_idempotent(const struct router *router, struct span api);
 void router_published(struct router *router, uint64_t id, int code, enum chapi_ran ran,
 		      const char *error, const struct now *now);
 /* Of a call elsewhere: as struct elsewhere_ops. The router fills in api, call and request_time. */
-void router_elsewhere_answer(struct router *router, void *call, const struct party_response *response,
-			     const struct now *now);
+void router_elsewhere_answer(struct router *router, void *call,
+			     const struct party_response *response, const struct now *now);
 void router_elsewhere_progress(struct router *router, void *call, struct span value);
 /* list: one MessagePack array of {name, self}; or error: why there is none. */
 void router_gateways(struct router *router, uint64_t id, struct span list, const char *error,

@@ -188,7 +188,8 @@ void router_init_label(struct router *router);
 /* The same for a call at another gateway: its name, or a channel of it. */
 enum outcome request_call_elsewhere(struct request *q, const struct asked *asked, struct span to);
 bool outgoing_is_known(const struct party *party, uint64_t token);
-void outgoing_cancel(struct router *router, struct party *party, uint64_t token, const struct now *now);
+void outgoing_cancel(struct router *router, struct party *party, uint64_t token,
+		     const struct now *now);
 /* A party's leaving. */
 void outgoings_drop(struct party *party, const struct now *now);
 /* All of them end with "cancelled". */

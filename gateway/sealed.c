@@ -34,7 +34,8 @@ _Static_assert(crypto_secretbox_KEYBYTES == SEALED_KEY_LEN, "the key of a secret
 
 bool sealed_is_encrypted(struct span channel)
 {
-	return channel.len >= sizeof(PREFIX) - 1 && memcmp(channel.p, PREFIX, sizeof(PREFIX) - 1) == 0;
+	return channel.len >= sizeof(PREFIX) - 1 &&
+	       memcmp(channel.p, PREFIX, sizeof(PREFIX) - 1) == 0;
 }
 
 size_t sealed_len(struct span channel, size_t len)

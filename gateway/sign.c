@@ -49,7 +49,8 @@ int sign_md5_hex(struct span text, char ret[SIGN_MD5_HEX_LEN + 1])
 	uint8_t md[EVP_MAX_MD_SIZE];
 	unsigned int len = 0;
 
-	if (EVP_Digest(text.p, text.len, md, &len, EVP_md5(), NULL) != 1 || len * 2 != SIGN_MD5_HEX_LEN)
+	if (EVP_Digest(text.p, text.len, md, &len, EVP_md5(), NULL) != 1 ||
+	    len * 2 != SIGN_MD5_HEX_LEN)
 		return -ENOTSUP;
 	put_hex(md, len, ret);
 	return 0;
@@ -126,7 +127,8 @@ int sign_channel(const char *key, const char *secret, const char *socket_id, con
 }
 
 /* The parameters, in the order of their names, as both the signature and the target have them. */
-static int put_query(const char *query, struct span body, const char *key, int64_t unix_s, struct buf *out)
+static int put_query(const char *query, struct span body, const char *key, int64_t unix_s,
+		     struct buf *out)
 {
 	char md5[SIGN_MD5_HEX_LEN + 1];
 	int r;
@@ -143,8 +145,9 @@ static int put_query(const char *query, struct span body, const char *key, int64
 	return buf_error(out);
 }
 
-int sign_http(const char *method, const char *signed_path, const char *path, const char *query, struct span body,
-	      const char *key, const char *secret, int64_t unix_s, struct buf *out)
+int sign_http(const char *method, const char *signed_path, const char *path, const char *query,
+	      struct span body, const char *key, const char *secret, int64_t unix_s,
+	      struct buf *out)
 {
 	CLEANUP(buf_deinit) struct buf params = BUF_NULL;
 	CLEANUP(buf_deinit) struct buf text = BUF_NULL;

@@ -30,10 +30,12 @@ int sign_channel(const char *key, const char *secret, const char *socket_id, con
 
 /*
  * The request target: PATH?auth_key=...&auth_signature=... . query: further parameters in
- * the order of their names, raw ("filter_by_prefix=presence-&info=user_count"), or NULL. body: empty: no body_md5.
- * signed_path: what is signed, path: what is requested (they differ with a path prefix only).
+ * the order of their names, raw ("filter_by_prefix=presence-&info=user_count"), or NULL. body:
+ * empty: no body_md5. signed_path: what is signed, path: what is requested (they differ with a
+ * path prefix only).
  */
-int sign_http(const char *method, const char *signed_path, const char *path, const char *query, struct span body,
-	      const char *key, const char *secret, int64_t unix_s, struct buf *out) MUST_CHECK;
+int sign_http(const char *method, const char *signed_path, const char *path, const char *query,
+	      struct span body, const char *key, const char *secret, int64_t unix_s,
+	      struct buf *out) MUST_CHECK;
 
 #endif

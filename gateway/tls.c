@@ -86,13 +86,14 @@ static void describe_time(int error, const char *host, time_t now, char *out, si
 	struct tm tm;
 
 	if (gmtime_r(&now, &tm))
-		strftime(date, sizeof(date), tls_clock_is_absurd(now) ? "%Y" : "%Y-%m-%d %H:%M UTC", &tm);
+		strftime(date, sizeof(date),
+			 tls_clock_is_absurd(now) ? "%Y" : "%Y-%m-%d %H:%M UTC", &tm);
 	if (tls_clock_is_absurd(now))
 		snprintf(out, out_len, "certificate %s; this machine's clock says %s",
 			 early ? "not yet valid" : "expired", date);
 	else
-		snprintf(out, out_len, "the certificate of %s %s; this machine's clock says %s", host,
-			 early ? "is not yet valid" : "has expired", date);
+		snprintf(out, out_len, "the certificate of %s %s; this machine's clock says %s",
+			 host, early ? "is not yet valid" : "has expired", date);
 }
 
 void tls_describe(int error, const char *host, time_t now, char *out, size_t out_len)
@@ -103,6 +104,7 @@ void tls_describe(int error, const char *host, time_t now, char *out, size_t out
 		snprintf(out, out_len, "the certificate is for another name than %s", host);
 	else
 		snprintf(out, out_len,
-			 "the certificate of %s is not trusted (%s); ca_file may name who signed it",
+			 "the certificate of %s is not trusted (%s); "
+			 "ca_file may name who signed it",
 			 host, X509_verify_cert_error_string(error));
 }

@@ -27,12 +27,15 @@ static const struct {
 } rows[] = {
 	{ 300, 399, VERDICT_FINAL,
 	  "the hub sends elsewhere, and redirects are not followed; see http_host and tls" },
-	{ 400, 400, VERDICT_ENTRY, "the hub refused the request, the key may be of another app or cluster" },
-	{ 401, 401, VERDICT_FINAL, "the hub refused the signature, see secret_file and this machine's clock" },
+	{ 400, 400, VERDICT_ENTRY,
+	  "the hub refused the request, the key may be of another app or cluster" },
+	{ 401, 401, VERDICT_FINAL,
+	  "the hub refused the signature, see secret_file and this machine's clock" },
 	/* Of all that comes until somebody does something, or a new day begins. */
 	{ 403, 403, VERDICT_QUOTA, "the app is disabled or over its message quota" },
 	/* Of a batch: some servers know no batches. */
-	{ 404, 405, VERDICT_ENTRY, "the hub knows no such app, see app_id, http_host and path_prefix" },
+	{ 404, 405, VERDICT_ENTRY,
+	  "the hub knows no such app, see app_id, http_host and path_prefix" },
 	{ 407, 407, VERDICT_FINAL, "the proxy wants another user and password" },
 	{ 408, 408, VERDICT_DOUBTFUL, "the hub has waited for the request too long" },
 	{ 413, 413, VERDICT_ENTRY, "the event is too large for the hub, see max_event_bytes" },
@@ -203,8 +206,8 @@ void verdict_of(const struct verdict_answer *answer, struct verdict *ret)
 	read_body(answer->body, &complaint);
 	if (is_success(answer->status) && is_page(answer->body)) {
 		ret->kind = VERDICT_DOUBTFUL;
-		put_words(ret, "a page came instead of the hub's answer; is there a proxy or a login page?",
-			  span_of(NULL, 0));
+		put_words(ret, "a page came instead of the hub's answer; "
+			  "is there a proxy or a login page?", span_of(NULL, 0));
 		return;
 	}
 	if (is_success(answer->status) && !complaint.failed)

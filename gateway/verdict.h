@@ -16,7 +16,8 @@ struct verdict_answer {
 	unsigned int status;		/* 0: none came, see error */
 	struct span body;		/* its first kilobytes */
 	const char *error;		/* NULL, or one line for people */
-	bool unsent;			/* with error: the hub surely has seen nothing of the request */
+	/* With error: the hub surely has seen nothing of the request. */
+	bool unsent;
 	int64_t date;			/* the hub's clock, Unix seconds; 0: it did not say */
 	int64_t unix_s;			/* ours when it came */
 	unsigned int retry_after_s;	/* 0: it did not say */

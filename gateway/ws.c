@@ -93,7 +93,8 @@ static void on_readable(evutil_socket_t fd, short what UNUSED, void *arg)
 	ws->dispatching = false;
 }
 
-int ws_new(struct event_base *base, const struct ws_handler *handler, void *data, struct ws **ret_ws)
+int ws_new(struct event_base *base, const struct ws_handler *handler, void *data,
+	   struct ws **ret_ws)
 {
 	struct ws *ws = calloc(1, sizeof(*ws));
 	int r;
@@ -151,7 +152,8 @@ struct ws *ws_free(struct ws *ws)
 /* Signals are the loop's. The thread holds a reference to the link. */
 static int start_thread(struct ws *ws)
 {
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };	/* never to be blocked */
+	/* Never to be blocked. */
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
 	sigset_t all, before;
 	int r;
 

@@ -24,7 +24,10 @@ struct ws;
 
 #define WS_FRAME_MAX (1024 * 1024)	/* of a whole message; a larger one ends the connection */
 
-/* In place of a close code: never opened, as the certificate is not valid at this machine's time. */
+/*
+ * In place of a close code: never opened, as the certificate is not valid at this machine's
+ * time.
+ */
 #define WS_CODE_TIME 1
 
 struct ws_target {
@@ -43,11 +46,13 @@ struct ws_target {
 struct ws_handler {
 	void (*opened)(void *data);
 	void (*frame)(void *data, struct span text);
-	/* code: of the close frame, 0 if none came, or WS_CODE_TIME; why: one line of the system, or of that frame. */
+	/* code: of the close frame, 0 if none came, or WS_CODE_TIME; why: one line of the system,
+	 * or of that frame. */
 	void (*closed)(void *data, unsigned int code, struct span why);
 };
 
-int ws_new(struct event_base *base, const struct ws_handler *handler, void *data, struct ws **ret_ws) MUST_CHECK;
+int ws_new(struct event_base *base, const struct ws_handler *handler, void *data,
+	   struct ws **ret_ws) MUST_CHECK;
 /* Waits for the thread for a moment only: should it be stuck, it cleans up after itself. */
 struct ws *ws_free(struct ws *ws);
 

@@ -37,7 +37,8 @@
 #include "libchapi-ipc/buf.h"
 
 #define HOST_LEN_MAX 90
-#define FDS_MAX 16		/* else libwebsockets makes tables for as many as the process may open */
+/* Else libwebsockets makes tables for as many as the process may open. */
+#define FDS_MAX 16
 #define TIMEOUT_S 30		/* of each step, a last resort: the limits are the channel's */
 #define PROBE_MS 300
 #define GATHER_KEEP 8192
@@ -183,8 +184,9 @@ static void report_unreachable(struct client *c)
 	unsigned int port = target->proxy_port ? target->proxy_port : target->port;
 	int error = probe(target->address, port);
 
-	report_failure(c, "cannot connect to %s%s port %u: %s", target->proxy_port ? "the proxy " : "",
-		       target->address, port, error ? strerror(error) : "it was refused, but is not now");
+	report_failure(c, "cannot connect to %s%s port %u: %s",
+		       target->proxy_port ? "the proxy " : "", target->address, port,
+		       error ? strerror(error) : "it was refused, but is not now");
 }
 
 static void report_certificate(struct client *c)
@@ -199,7 +201,8 @@ static void report_tls(struct client *c)
 {
 	const char *reason = ERR_reason_error_string(c->tls_error);
 
-	report_failure(c, "TLS with %s failed: %s", c->target->host, reason ? reason : "no reason given");
+	report_failure(c, "TLS with %s failed: %s", c->target->host,
+		       reason ? reason : "no reason given");
 }
 
 static void report_status(struct client *c, unsigned int status)
@@ -223,14 +226,14 @@ static void report_not_opened(struct client *c, unsigned int status, struct span
 	else if (status != 0 && status != 101)
 		report_status(c, status);
 	else if (hint.len > 0)
-		report_failure(c, "no WebSocket with %s: %.*s", c->target->host, (int)MIN(hint.len, 100),
-			       (const char *)hint.p);
+		report_failure(c, "no WebSocket with %s: %.*s", c->target->host,
+			       (int)MIN(hint.len, 100), (const char *)hint.p);
 	else
-		report_failure(c, "%s closed the connection, or took too long, before the WebSocket was open",
-			       c->target->host);
+		report_failure(c, "%s closed the connection, or took too long, "
+			       "before the WebSocket was open", c->target->host);
 }
 
-/* ---- callbacks of the connection at hand: 0, or -1 to end it ------------------------------------ */
+/* ---- callbacks of the connection at hand: 0, or -1 to end it ---------------------------- */
 
 struct call {
 	struct lws *wsi;
@@ -446,7 +449,8 @@ static const struct {
 };
 
 /* Also called with things that are no connection, for reasons that are in no table. */
-static int on_anything(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+static int on_anything(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+		       size_t len)
 {
 	const struct call call = { .wsi = wsi, .user = user, .in = in, .len = len };
 	struct client *c;
@@ -556,7 +560,7 @@ static bool ensure_context(struct client *c, bool tls)
 	return false;
 }
 
-/* ---- what the loop wishes --------------------------------------------------------------------- */
+/* ---- what the loop wishes --------------------------------------------------------------- */
 
 /* False: reported. */
 static bool load_authorities(struct client *c)
@@ -593,7 +597,8 @@ static void set_proxy(struct client *c)
 static void put_host(const struct ws_target *target, char *out, size_t out_len)
 {
 	bool brackets = is_ipv6(target->host);
-	int n = snprintf(out, out_len, "%s%s%s", brackets ? "[" : "", target->host, brackets ? "]" : "");
+	int n = snprintf(out, out_len, "%s%s%s", brackets ? "[" : "", target->host,
+			 brackets ? "]" : "");
 
 	if (target->port != (target->tls ? 443 : 80))
 		snprintf(out + n, out_len - (size_t)n, ":%u", target->port);
@@ -654,7 +659,8 @@ static void connect_to(struct client *c, struct ws_target *target, uint64_t gene
 	if (strlen(target->host) > HOST_LEN_MAX)
 		report_failure(c, "the host name has more than %d characters", HOST_LEN_MAX);
 	else if (!ensure_context(c, target->tls))
-		report_failure(c, "the WebSocket library cannot be started, see the log at level debug");
+		report_failure(c, "the WebSocket library cannot be started, "
+			       "see the log at level debug");
 	else if (!target->tls || load_authorities(c))
 		start_connection(c);
 	if (c->reported)

@@ -125,7 +125,8 @@ struct ws_target *ws_target_copy(const struct ws_target *target)
 	copy->proxy_port = target->proxy_port;
 	if (copy_text(target->address, &copy->address) && copy_text(target->host, &copy->host) &&
 	    copy_text(target->path, &copy->path) && copy_text(target->ca_file, &copy->ca_file) &&
-	    copy_text(target->origin, &copy->origin) && copy_text(target->proxy_auth, &copy->proxy_auth))
+	    copy_text(target->origin, &copy->origin) &&
+	    copy_text(target->proxy_auth, &copy->proxy_auth))
 		return copy;
 	return ws_target_free(copy);
 }

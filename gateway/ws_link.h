@@ -47,7 +47,7 @@ struct ws_link {
 	/* The thread's events. */
 	struct list in;
 	size_t n_in, in_bytes;
-	bool paused;			/* the thread reads nothing, as the loop has not caught up */
+	bool paused;			/* the thread reads nothing: the loop has not caught up */
 	struct lws_context *context;	/* where the thread waits; NULL: on changed */
 };
 
