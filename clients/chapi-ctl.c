@@ -96,15 +96,18 @@ static const struct command commands[] = {
 	{ "wait", "NAME...", "until all NAMEs are there; -t TIME: at most",
 	  "  -t, --timeout TIME  how long to wait: 500ms, 5s, 2m (default: no limit)\n",
 	  OPTIONS(time_options), 1, ANY, ctl_wait },
-	{ "pause", "NAME...", "no new calls to NAME", "", OPTIONS(json_options), 1, ANY, ctl_pause },
-	{ "resume", "NAME...", "calls to NAME again", "", OPTIONS(json_options), 1, ANY, ctl_resume },
+	{ "pause", "NAME...", "no new calls to NAME", "",
+	  OPTIONS(json_options), 1, ANY, ctl_pause },
+	{ "resume", "NAME...", "calls to NAME again", "",
+	  OPTIONS(json_options), 1, ANY, ctl_resume },
 	{ "drain", "NAME...", "no new calls, until none runs; -t TIME: at most",
 	  "  -t, --timeout TIME  how long to wait (default: no limit); it goes on draining\n",
 	  OPTIONS(time_options), 1, ANY, ctl_drain },
 	{ "unregister", "NAME...", "take NAME away from who holds it", "",
 	  OPTIONS(json_options), 1, ANY, ctl_unregister },
 	{ "ping", "", "does the gateway answer, and how fast; -n N: N times",
-	  "  -n, --count N       as often (default: once)\n", OPTIONS(count_options), 0, 0, ctl_ping },
+	  "  -n, --count N       as often (default: once)\n",
+	  OPTIONS(count_options), 0, 0, ctl_ping },
 	{ "metrics", "", "figures for Prometheus; --textfile PATH: into a file",
 	  "      --textfile PATH  write PATH for the node exporter, whole\n",
 	  OPTIONS(metrics_options), 0, 0, ctl_metrics },
@@ -127,7 +130,8 @@ static const struct command commands[] = {
 	  OPTIONS(json_options), 0, 0, ctl_doctor },
 	{ "log-level", "LEVEL", "of the gateway: error, warn, info, debug", "",
 	  OPTIONS(json_options), 1, 1, ctl_log_level },
-	{ "reload", "", "make it read its files again", "", OPTIONS(json_options), 0, 0, ctl_reload },
+	{ "reload", "", "make it read its files again", "",
+	  OPTIONS(json_options), 0, 0, ctl_reload },
 };
 
 static const char head[] =
@@ -172,7 +176,8 @@ static char *make_command_help(const struct command *command)
 		     "%s"
 		     "      --json          the answer as JSON, for programs\n"
 		     "  -s, --socket PATH   the gateway's socket (default: $CHAPI_SOCKET, then\n"
-		     "                      $XDG_RUNTIME_DIR/chapi/gw.sock, then /run/chapi/gw.sock)\n"
+		     "                      $XDG_RUNTIME_DIR/chapi/gw.sock, then "
+		     "/run/chapi/gw.sock)\n"
 		     "  -h, --help          print this\n"
 		     "  -V, --version       print the version\n",
 		     command->name, *command->args ? " " : "", command->args, command->name,

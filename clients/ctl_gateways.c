@@ -18,8 +18,9 @@ static void print_gateways(const json_t *gateways)
 		return;
 	}
 	json_array_foreach(gateways, i, gateway)
-		json_array_append_new(rows, json_pack("[s,s]", ctl_text(gateway, "name"),
-				      json_is_true(json_object_get(gateway, "self")) ? "this one" : ""));
+		json_array_append_new(rows, json_pack(
+			"[s,s]", ctl_text(gateway, "name"),
+			json_is_true(json_object_get(gateway, "self")) ? "this one" : ""));
 	table_print(columns, ARRAY_SIZE(columns), rows);
 }
 

@@ -113,8 +113,10 @@ static void put_hub(FILE *out, const json_t *hub)
 	};
 
 	static const struct metric budget[] = {
-		{ "messages", "chapi_hub_messages_today", "gauge", "Messages of this day of UTC.", 1 },
-		{ "limit", "chapi_hub_messages_limit", "gauge", "The most of a day; 0: no budget.", 1 },
+		{ "messages", "chapi_hub_messages_today", "gauge",
+		  "Messages of this day of UTC.", 1 },
+		{ "limit", "chapi_hub_messages_limit", "gauge",
+		  "The most of a day; 0: no budget.", 1 },
 	};
 
 	if (!json_is_object(hub))

@@ -298,8 +298,8 @@ int chapi_call_json(chapi_conn *conn, const char *api, const char *params,
  * handler that waits may be entered again, for the next request). Any answer of the gateway,
  * an error too, is 0 and a reply to be freed with chapi_reply_free(). If the gateway goes
  * away, or nothing came 2 s (with options->to: 4 s) after the time limit (options->timeout_ms;
- * 0: no limit on our side), the reply is made here (connection_lost, deadline_exceeded). Negative as
- * chapi_call().
+ * 0: no limit on our side), the reply is made here (connection_lost, deadline_exceeded).
+ * Negative as chapi_call().
  */
 int chapi_call_wait(chapi_conn *conn, const char *api, const void *params, size_t len,
 		    const struct chapi_call_options *options, chapi_reply **ret_reply);
@@ -473,8 +473,8 @@ int chapi_answer_json(chapi_request *request, const char *result);
 /*
  * The function failed. code: one of the program's own, shown to the caller in details.code
  * (NULL: none), or "invalid_argument", "busy", "cancelled", "permission_denied",
- * "failed_precondition", which are passed on as they are. message: one line, or NULL. details_json: one JSON value, or NULL.
- * Errors as chapi_answer().
+ * "failed_precondition", which are passed on as they are. message: one line, or NULL.
+ * details_json: one JSON value, or NULL. Errors as chapi_answer().
  */
 int chapi_answer_error(chapi_request *request, const char *code, const char *message,
 		       const char *details_json);

@@ -64,7 +64,7 @@ struct chapi_conn {
 	struct list requests_in_order;
 	struct list gone;		/* requests with the program whose connection is lost */
 	struct list owed;		/* requests whose answer found no room: an error will do */
-	int64_t refused;		/* id of a request that was too large and is to be told so; -1 */
+	int64_t refused;		/* id of a request that was too large, to be told so; -1 */
 	struct list unwanted;		/* names that may be ours and must not: to be given back */
 	struct list monitors;		/* the one that counts is the last */
 	chapi_name_fn name_fn;

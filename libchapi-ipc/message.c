@@ -158,7 +158,8 @@ int message_read_usual(struct span bytes, size_t max, struct message *ret, size_
 	if (len == 0 || !(is_request ? usual_method(&r, ret) : usual_error(&r, ret)))
 		return MESSAGE_E_OTHER;
 	ret->depth = is_request ? 2 : 1;
-	mp_scan_init_values(&scan, MP_MESSAGE_DEPTH_MAX - ret->depth, is_request ? ret->n_params : 1);
+	mp_scan_init_values(&scan, MP_MESSAGE_DEPTH_MAX - ret->depth,
+			    is_request ? ret->n_params : 1);
 	if (mp_scan(&scan, r.p, (size_t)(r.end - r.p), &len) != 0)
 		return MESSAGE_E_OTHER;
 	ret->depth += scan.depth_seen;

@@ -4,9 +4,9 @@
  *
  * A request belongs to the program and outlives the connection. It leads to exactly one
  * answer: if there is no room or memory for the program's, the request stays here (conn->owed)
- * until an error can be sent in its place; one that was too large to be read, conn->refused. When its connection is lost nobody can be answered
- * any more, and it waits in conn->gone for the program to let go of it. Which function is
- * called for a name is names.c.
+ * until an error can be sent in its place; one that was too large to be read, conn->refused.
+ * When its connection is lost nobody can be answered any more, and it waits in conn->gone for
+ * the program to let go of it. Which function is called for a name is names.c.
  */
 #include "libchapi-ipc/chapi-ipc.h"
 

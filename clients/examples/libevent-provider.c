@@ -5,7 +5,8 @@
  * The event is made anew for each turn: what to wait for changes, and after a reconnect the
  * socket is another one, maybe of the same number.
  *
- *     cc -o libevent-provider libevent-provider.c $(pkg-config --cflags --libs chapi-ipc libevent_core)
+ *     cc -o libevent-provider libevent-provider.c \
+ *         $(pkg-config --cflags --libs chapi-ipc libevent_core)
  */
 #include <poll.h>
 #include <stdio.h>
@@ -38,7 +39,8 @@ static void on_ready(evutil_socket_t fd, short what, void *data)
 	struct program *program = data;
 
 	(void)fd, (void)what;
-	chapi_process(program->conn);	/* with reconnect on, only a lack of memory fails, for a time */
+	/* With reconnect on, only a lack of memory fails, for a time. */
+	chapi_process(program->conn);
 	wait_for_it(program);
 }
 

@@ -80,7 +80,8 @@ def events(websocket):
             raise ConnectionError("the hub closed the connection")
         message = json.loads(text)
         data = message.get("data")
-        yield message["event"], message.get("channel"), json.loads(data) if isinstance(data, str) else data
+        yield (message["event"], message.get("channel"),
+               json.loads(data) if isinstance(data, str) else data)
 
 
 def publish(args, event, data):

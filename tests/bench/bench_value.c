@@ -47,10 +47,12 @@ static void make_text(struct buf *text, size_t size)
 	buf_put_byte(text, '[');
 	for (unsigned int i = 0; text->len < size; i++)
 		buf_printf(text,
-			   "%s{\"id\":%u,\"name\":\"sensor-%u\",\"time\":17%08u.%06u,\"value\":%u.%u,"
-			   "\"ok\":%s,\"note\":%s,\"tags\":[\"kitchen\",\"\\u00e9t\\u00e9\",\"a \\\"b\\\"\"]}",
-			   i ? "," : "", i, i % 97, i * 7919u % 100000000u, i * 31u % 1000000u, i % 60,
-			   i % 10, i % 3 ? "true" : "false", i % 5 ? "null" : "\"seen by nobody at all\"");
+			   "%s{\"id\":%u,\"name\":\"sensor-%u\",\"time\":17%08u.%06u,"
+			   "\"value\":%u.%u,\"ok\":%s,\"note\":%s,"
+			   "\"tags\":[\"kitchen\",\"\\u00e9t\\u00e9\",\"a \\\"b\\\"\"]}",
+			   i ? "," : "", i, i % 97, i * 7919u % 100000000u, i * 31u % 1000000u,
+			   i % 60, i % 10, i % 3 ? "true" : "false",
+			   i % 5 ? "null" : "\"seen by nobody at all\"");
 	buf_put_byte(text, ']');
 	if (buf_error(text))
 		die("out of memory");

@@ -32,7 +32,8 @@ class Adapter:
             await self.client.start()
             await self.client.wait_ready(timeout=10)
         else:
-            key = {'app_id': '1', 'key': app_key, 'secret': 'none', 'cluster': 'eu'} if app_key else {}
+            key = ({'app_id': '1', 'key': app_key, 'secret': 'none', 'cluster': 'eu'}
+                   if app_key else {})
             self.server = chapi.AsyncServer(socket=socket, **key)
             await self.server.start(timeout=10)
             self.watch = asyncio.ensure_future(self.watch_names())
@@ -73,7 +74,8 @@ class Adapter:
         timeout = None if timeout_ms is None else timeout_ms / 1000
         if oneway:
             return await self.client.notify(api, params)
-        on_progress = (lambda value: self.report({'as': tag, 'progress': value})) if progress else None
+        on_progress = (lambda value: self.report({'as': tag, 'progress': value})) \
+            if progress else None
         try:
             return await self.client.call(api, params, timeout=timeout, on_progress=on_progress)
         except asyncio.CancelledError:

@@ -27,9 +27,11 @@ def gateway_runs(chosen):
     for case in chosen:
         if case.only != 'library':
             for encoding in case.encodings:
-                encodings = encoding if isinstance(encoding, dict) else dict.fromkeys(case.parties, encoding)
+                encodings = encoding if isinstance(encoding, dict) else \
+                    dict.fromkeys(case.parties, encoding)
                 for cut in case.cuts:
-                    yield run_name(case, '-'.join(sorted(set(encodings.values()))), cut), case, encodings, cut
+                    yield (run_name(case, '-'.join(sorted(set(encodings.values()))), cut),
+                           case, encodings, cut)
 
 
 def run_name(case, party, cut):

@@ -34,10 +34,11 @@ class Case:
 
 
 def cases():
-    return [Case(f[:-5]) for f in sorted(os.listdir(os.path.join(HERE, 'cases'))) if f.endswith('.json')]
+    return [Case(f[:-5]) for f in sorted(os.listdir(os.path.join(HERE, 'cases')))
+            if f.endswith('.json')]
 
 
-# ---- messages that fit -----------------------------------------------------------------------------------
+# ---- messages that fit ---------------------------------------------------------------------------
 
 def misfit(wire, expected, message, is_from_gateway):
     """None if the message is the one that a case expects; else why not. Learns its number."""
@@ -62,7 +63,8 @@ def response_misfit(wire, pattern, message, is_from_gateway):
     if wire.numbers.get(('ours', pattern[1]), pattern[1]) != message[1]:
         return 'the answer to another request'
     loose = error_pattern(pattern[2])
-    return difference(loose, message[2], 'error') or (None if message[2] else difference(pattern[3], message[3], 'result'))
+    return difference(loose, message[2], 'error') or (
+        None if message[2] else difference(pattern[3], message[3], 'result'))
 
 
 def error_pattern(error):
@@ -112,13 +114,14 @@ def asks_for_record(message):
     return message[2] == 'call' and len(message[3]) > 2 and bool((message[3][2] or {}).get('full'))
 
 
-# ---- the adapter of a library ------------------------------------------------------------------------------
+# ---- the adapter of a library --------------------------------------------------------------------
 
 class Adapter:
     """A program that makes a library do what it is told, a line of JSON each, and reports likewise."""
 
     def __init__(self, argv, env=None):
-        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        env=env)
         self.reports = queue.Queue()
         self.kept = []
         threading.Thread(target=self._read, daemon=True).start()
@@ -161,7 +164,7 @@ class Adapter:
         self.process.wait(LIMIT)
 
 
-# ---- playing the gateway ---------------------------------------------------------------------------------
+# ---- playing the gateway -------------------------------------------------------------------------
 
 def report_pattern(report):
     """Of errors the code and what else a case says; the words are anybody's own."""
@@ -195,7 +198,8 @@ class LibraryRun:
 
     def _run(self):
         self._listen()
-        connect = {'do': 'connect', 'as': 'connect', 'socket': self.path, 'role': self.case.parties[self.party]}
+        connect = {'do': 'connect', 'as': 'connect', 'socket': self.path,
+                   'role': self.case.parties[self.party]}
         self.adapter.tell(dict(connect, **({'app_key': 'key'} if self.case.shows_hello else {})))
         self._accept()
         if not self.case.shows_hello:
@@ -218,15 +222,16 @@ class LibraryRun:
     def _accept(self):
         sock, _ = self.listener.accept()
         sock.settimeout(None)
-        self.wire = Wire(sock, 'msgpack', LIMIT, None if self.case.shows_hello else self._answer_hello)
+        self.wire = Wire(sock, 'msgpack', LIMIT,
+                         None if self.case.shows_hello else self._answer_hello)
         self.wire.cut = self.cut
 
     @staticmethod
     def _answer_hello(wire, number):
         from values import encode
         wire.send_bytes(encode([RESPONSE, number, None, {
-            'gateway': 'conformance', 'version': '0', 'protocol': 1, 'name': 'conformance', 'instance': '00', 'uid': 0,
-            'limits': LIMITS}]))
+            'gateway': 'conformance', 'version': '0', 'protocol': 1, 'name': 'conformance',
+            'instance': '00', 'uid': 0, 'limits': LIMITS}]))
 
     def _step(self, step):
         if 'tell' in step:
@@ -234,7 +239,8 @@ class LibraryRun:
             if step['tell']['do'] == 'monitor' and self.adapter.monitors_apart:
                 self._accept()
         if 'from' in step and 'message' in step:
-            self.wire.take(lambda m: misfit(self.wire, step['message'], m, False), json.dumps(step['message']['json']))
+            self.wire.take(lambda m: misfit(self.wire, step['message'], m, False),
+                           json.dumps(step['message']['json']))
         if 'to' in step:
             self.wire.send(step['message'])
         if step.get('do') == 'close':
@@ -251,7 +257,7 @@ class LibraryRun:
             self.adapter.take(report_pattern(report))
 
 
-# ---- playing the clients of a gateway ------------------------------------------------------------------------
+# ---- playing the clients of a gateway ------------------------------------------------------------
 
 class GatewayRun:
     """One case against a real gateway; encodings: of each party."""
@@ -272,7 +278,8 @@ class GatewayRun:
                     self.wires[step['from']].send(step['message'])
                 elif 'to' in step:
                     wire = self.wires[step['to']]
-                    wire.take(lambda m: misfit(wire, step['message'], m, True), json.dumps(step['message']['json']))
+                    wire.take(lambda m: misfit(wire, step['message'], m, True),
+                              json.dumps(step['message']['json']))
             for party, wire in self.wires.items():
                 if wire.inbox:
                     raise Failed('more than was expected for %s: %s' % (party, wire.inbox))

@@ -53,7 +53,8 @@ def _key(key):
     return '$' + key if isinstance(key, str) and key.startswith('$') else str(key)
 
 
-TYPES = {'text': str, 'integer': int, 'number': (int, float), 'map': dict, 'array': list, 'boolean': bool}
+TYPES = {'text': str, 'integer': int, 'number': (int, float), 'map': dict, 'array': list,
+         'boolean': bool}
 
 
 def difference(pattern, value, place=''):
@@ -61,7 +62,8 @@ def difference(pattern, value, place=''):
     if isinstance(pattern, dict) and len(pattern) == 1:
         (key, inner), = pattern.items()
         if key == '$any':
-            fits = isinstance(value, TYPES[inner]) and (inner == 'boolean' or not isinstance(value, bool))
+            fits = isinstance(value, TYPES[inner]) and (
+                inner == 'boolean' or not isinstance(value, bool))
             return None if fits else '%s: %r is no %s' % (place, value, inner)
         if key == '$time' and isinstance(value, dict) and set(value) == {'$time'}:
             same = read_time(inner) == read_time(value['$time'])

@@ -103,7 +103,8 @@ class Wire:
     def send(self, message):
         """A message of a case: its JSON, or the bytes that it gives for MessagePack."""
         if self.encoding == 'json':
-            data = json.dumps(self._renumbered(message['json']), ensure_ascii=False).encode() + b'\n'
+            data = json.dumps(self._renumbered(message['json']),
+                              ensure_ascii=False).encode() + b'\n'
         else:
             data = self._renumbered_bytes(bytes.fromhex(message['msgpack']), message['json'])
         self.send_bytes(data)
@@ -160,7 +161,8 @@ class Wire:
     def _record_bytes(self, number, error, result):
         fields = {k: encode(v) for k, v in dict(RECORD, id='c-1', api=self.full[number]).items()}
         fields.update(error=error, result=result)
-        return msgpack.Packer().pack_map_header(len(fields)) + b''.join(encode(k) + v for k, v in fields.items())
+        return msgpack.Packer().pack_map_header(len(fields)) + b''.join(
+            encode(k) + v for k, v in fields.items())
 
     # -- in
 
@@ -211,5 +213,5 @@ class Wire:
 
 
 # Of an answer that was asked for with the option `full`; see chapi-ipc(7).
-RECORD = {'request_time': 1700000000.5, 'response_time': 1700000000.75, 'queue_ms': 0.0, 'run_ms': 250.0,
-          'gateway': 'conformance', 'instance': '00'}
+RECORD = {'request_time': 1700000000.5, 'response_time': 1700000000.75,
+          'queue_ms': 0.0, 'run_ms': 250.0, 'gateway': 'conformance', 'instance': '00'}

@@ -44,7 +44,8 @@ static int adopt(struct control *control, int fd, bool listens)
 	struct end *end = calloc(1, sizeof(*end));
 	struct lws *wsi;
 
-	wsi = end ? lws_adopt_descriptor_vhost(control->vhost, LWS_ADOPT_RAW_FILE_DESC, file, CONTROL_NAME, NULL) :
+	wsi = end ? lws_adopt_descriptor_vhost(control->vhost, LWS_ADOPT_RAW_FILE_DESC, file,
+					       CONTROL_NAME, NULL) :
 		    NULL;
 	if (!wsi) {
 		if (!end)
@@ -116,8 +117,8 @@ static int take_bytes(struct end *end, int fd)
 	return r;
 }
 
-int control_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user UNUSED, void *in UNUSED,
-		     size_t len UNUSED)
+int control_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user UNUSED,
+		     void *in UNUSED, size_t len UNUSED)
 {
 	struct end *end = lws_get_opaque_user_data(wsi);
 	int fd = lws_get_socket_fd(wsi);
@@ -139,7 +140,8 @@ int control_callback(struct lws *wsi, enum lws_callback_reasons reason, void *us
 static bool is_alive(const struct sockaddr_un *un)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool alive = fd < 0 || connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0 || errno != ECONNREFUSED;
+	bool alive = fd < 0 || connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0 ||
+		     errno != ECONNREFUSED;
 
 	if (fd >= 0)
 		close(fd);

@@ -15,13 +15,16 @@
 struct control;
 struct play;
 
-int control_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+int control_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+		     size_t len);
 #define CONTROL_NAME "control"
 #define CONTROL_PROTOCOL { .name = CONTROL_NAME, .callback = control_callback }
 
-/* 0 or -errno; -EADDRINUSE: somebody listens there. A socket that nobody listens at is replaced. path is
- * borrowed. */
-int control_new(struct lws_vhost *vhost, struct play *play, const char *path, struct control **ret) MUST_CHECK;
-struct control *control_free(struct control *control);	/* after the loop's end; removes the socket */
+/* 0 or -errno; -EADDRINUSE: somebody listens there. A socket that nobody listens at is
+ * replaced. path is borrowed. */
+int control_new(struct lws_vhost *vhost, struct play *play, const char *path,
+		struct control **ret) MUST_CHECK;
+/* After the loop's end; removes the socket. */
+struct control *control_free(struct control *control);
 
 #endif

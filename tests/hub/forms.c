@@ -60,7 +60,8 @@ static const char *put_value(const char *p, const struct forms_values *v, struct
 		const char *name;
 		struct span value;
 	} names[] = {
-		{ "event", v->event }, { "channel", v->channel }, { "socket_id", v->socket_id }, { "data", v->data },
+		{ "event", v->event }, { "channel", v->channel },
+		{ "socket_id", v->socket_id }, { "data", v->data },
 		{ "$", span_str("$") },
 	};
 

@@ -26,7 +26,10 @@ int forms_data_of(struct span message, struct buf *store) MUST_CHECK;
 void forms_expand(const char *text, const struct forms_values *values, struct buf *out);
 
 /* In the order of the words of "data" in a script. */
-enum forms_data { FORMS_STRING, FORMS_OBJECT, FORMS_ARRAY, FORMS_NUMBER, FORMS_NULL, FORMS_ABSENT, FORMS_EMPTY };
+enum forms_data {
+	FORMS_STRING, FORMS_OBJECT, FORMS_ARRAY, FORMS_NUMBER,
+	FORMS_NULL, FORMS_ABSENT, FORMS_EMPTY,
+};
 
 /* The message with its data in another form; a message that is none stays as it is. */
 void forms_change(struct span message, enum forms_data form, struct buf *out);

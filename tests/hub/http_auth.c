@@ -32,7 +32,8 @@ static int check_key(const struct http_request *request, const struct credential
 
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!http_request_param(request, needed[i])) {
-			http_answer_text(answer, 401, "Missing parameter %s: the request is not signed",
+			http_answer_text(answer, 401,
+					 "Missing parameter %s: the request is not signed",
 					 needed[i]);
 			return HTTP_AUTH_E_REFUSED;
 		}
@@ -76,7 +77,8 @@ static int check_time(const struct http_request *request, const struct credentia
 	int64_t unix_s;
 
 	if (!read_seconds(text, &unix_s)) {
-		http_answer_text(answer, 401, "Invalid auth_timestamp: it has to be in Unix seconds");
+		http_answer_text(answer, 401,
+				 "Invalid auth_timestamp: it has to be in Unix seconds");
 		return HTTP_AUTH_E_REFUSED;
 	}
 	if (unix_s >= credentials->unix_s - HTTP_AUTH_WINDOW_S &&
@@ -150,14 +152,14 @@ static int refuse_signature(const struct http_request *request, struct http_answ
 
 	if (r < 0)
 		return r;
-	http_answer_text(answer, 401, "Invalid signature: you should have sent HmacSHA256Hex(\"%.*s\", "
-			 "your_secret_key), but you sent another", (int)MIN(shown.len, 1500),
-			 (const char *)buf_data(&shown));
+	http_answer_text(answer, 401, "Invalid signature: you should have sent "
+			 "HmacSHA256Hex(\"%.*s\", your_secret_key), but you sent another",
+			 (int)MIN(shown.len, 1500), (const char *)buf_data(&shown));
 	return HTTP_AUTH_E_REFUSED;
 }
 
-static int check_signature(const struct http_request *request, const struct credentials *credentials,
-			   struct http_answer *answer)
+static int check_signature(const struct http_request *request,
+			   const struct credentials *credentials, struct http_answer *answer)
 {
 	CLEANUP(cleanup_buf) struct buf text = BUF_NULL;
 	char expected[SIGN_HEX_LEN + 1];

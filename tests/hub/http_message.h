@@ -23,11 +23,13 @@ struct http_request {
 
 enum { HTTP_E_TOO_MANY = 1 };
 
-int http_request_init(struct http_request *request, const char *method, const char *path) MUST_CHECK;
+int http_request_init(struct http_request *request, const char *method,
+		      const char *path) MUST_CHECK;
 void http_request_deinit(struct http_request *request);	/* fine for one that is all zero */
 /* "name=value", decoded. */
 int http_request_add(struct http_request *request, const char *param) MUST_CHECK;
-const char *http_request_param(const struct http_request *request, const char *name);	/* or NULL */
+/* Or NULL. */
+const char *http_request_param(const struct http_request *request, const char *name);
 
 struct http_answer {
 	int status;

@@ -108,7 +108,8 @@ static int end_without_answer(struct session *session)
 	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
 
 	if (session->fault.reset)
-		setsockopt(lws_get_socket_fd(session->wsi), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+		setsockopt(lws_get_socket_fd(session->wsi), SOL_SOCKET, SO_LINGER, &at_once,
+			   sizeof(at_once));
 	return -1;
 }
 
@@ -175,7 +176,8 @@ static bool asks_to_close(struct session *session)
 {
 	char version[16], connection[64];
 	const char *v = session_header(session, WSI_TOKEN_HTTP, version, sizeof(version));
-	const char *c = session_header(session, WSI_TOKEN_CONNECTION, connection, sizeof(connection));
+	const char *c = session_header(session, WSI_TOKEN_CONNECTION, connection,
+				       sizeof(connection));
 
 	if (c && strcasecmp(c, "close") == 0)
 		return true;
@@ -197,7 +199,8 @@ static int answer_request(struct session *session)
 
 	session->request.body = buf_span(&session->in);
 	if (!play_request(session, &answer)) {
-		http_api_handle(session_app(session), &session->request, session_unix_s(session), &answer);
+		http_api_handle(session_app(session), &session->request,
+				session_unix_s(session), &answer);
 		play_answer(session, &answer);
 	}
 	return answer_send(session, &answer);

@@ -43,7 +43,8 @@ struct hub_options {
 
 static const char help[] =
 	"Usage: chapi-hub --app ID:KEY --secret-file FILE [OPTION...]\n"
-	"A hub on loopback: WebSocket and HTTP API as of Pusher Channels, for one app. To try chapi\n"
+	"A hub on loopback: WebSocket and HTTP API as of Pusher Channels, for one app. "
+	"To try chapi\n"
 	"without an account, and to test it. Says \"listening on ADDRESS:PORT\" when it is ready.\n"
 	"\n"
 	"      --app ID:KEY              the app; letters, digits, '_' and '-'\n"
@@ -57,15 +58,19 @@ static const char help[] =
 	"      --http-timeout TIME       for the body of a request; default 30s\n"
 	"      --max-event-bytes N       of an event's data; default 10240\n"
 	"      --script FILE             faults to play, one rule a line: see chapi-hub(1)\n"
-	"      --control PATH            a Unix socket that takes the same lines while the hub runs\n"
+	"      --control PATH            a Unix socket that takes the same lines while the hub "
+	"runs\n"
 	"  -l, --log-level LEVEL         error, warn, info or debug; default info\n"
 	"  -h, --help                    print this\n"
 	"  -V, --version                 print the version\n"
 	"\n"
-	"A TIME is a number with ms, s or m. Signals: TERM and INT stop it; clients are asked to come\n"
+	"A TIME is a number with ms, s or m. Signals: TERM and INT stop it; clients are "
+	"asked to come\n"
 	"back (4200).\n"
-	"Exit status: 0 stopped or printed; 64 wrong usage; 66 a file cannot be read; 69 the address\n"
-	"or the control socket cannot be had; 70 trouble of its own; 74 output failed; 78 the secret, the\n"
+	"Exit status: 0 stopped or printed; 64 wrong usage; 66 a file cannot be read; "
+	"69 the address\n"
+	"or the control socket cannot be had; 70 trouble of its own; 74 output failed; "
+	"78 the secret, the\n"
 	"certificate, its key or the script is of no use.\n";
 
 enum {
@@ -130,12 +135,13 @@ static int take_time(const char *text, uint64_t *ret_ms)
 
 	if (read_number(text, TIME_MAX_MS, &n, &unit))
 		for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-			if (strcmp(unit, units[i].name) == 0 && n > 0 && n * units[i].ms <= TIME_MAX_MS) {
+			if (strcmp(unit, units[i].name) == 0 && n > 0 &&
+			    n * units[i].ms <= TIME_MAX_MS) {
 				*ret_ms = n * units[i].ms;
 				return 0;
 			}
-	return fail(STATUS_USAGE, "\"%s\": a time is a number with ms, s or m, more than nothing and up "
-		    "to a day", text);
+	return fail(STATUS_USAGE, "\"%s\": a time is a number with ms, s or m, more than "
+		    "nothing and up to a day", text);
 }
 
 static int take_log_level(const char *text)
@@ -161,8 +167,8 @@ static int take_app(const char *text, struct hub_options *o)
 	const char *key = text[id_len] ? text + id_len + 1 : "";
 
 	if (!is_name(text, id_len) || !is_name(key, strlen(key)))
-		return fail(STATUS_USAGE, "\"%s\": --app takes ID:KEY, each 1 to %d letters, digits, '_' or "
-			    "'-'", text, NAME_MAX_LEN);
+		return fail(STATUS_USAGE, "\"%s\": --app takes ID:KEY, each 1 to %d letters, "
+			    "digits, '_' or '-'", text, NAME_MAX_LEN);
 	snprintf(o->id, sizeof(o->id), "%.*s", (int)id_len, text);
 	snprintf(o->key, sizeof(o->key), "%s", key);
 	o->settings.app.id = o->id;
@@ -185,8 +191,8 @@ static int take_listen(const char *text, struct hub_options *o)
 			return 0;
 		}
 	}
-	return fail(STATUS_USAGE, "\"%s\": --listen takes ADDRESS:PORT, an IPv4 address in digits and 0 to "
-		    "65535", text);
+	return fail(STATUS_USAGE, "\"%s\": --listen takes ADDRESS:PORT, an IPv4 address in "
+		    "digits and 0 to 65535", text);
 }
 
 static int take_event_bytes(const char *text, struct hub_options *o)
@@ -195,8 +201,9 @@ static int take_event_bytes(const char *text, struct hub_options *o)
 	uint64_t n;
 
 	if (!read_number(text, EVENT_BYTES_MAX, &n, &rest) || *rest || n == 0)
-		return fail(STATUS_USAGE, "\"%s\": --max-event-bytes takes a number from 1 to %d", text,
-			    EVENT_BYTES_MAX);
+		return fail(STATUS_USAGE,
+			    "\"%s\": --max-event-bytes takes a number from 1 to %d",
+			    text, EVENT_BYTES_MAX);
 	o->settings.app.event_max = (size_t)n;
 	return 0;
 }
@@ -258,7 +265,8 @@ static int check_together(const struct hub_options *o)
 	if (!o->settings.tls_cert != !o->settings.tls_key)
 		return fail(STATUS_USAGE, "--tls-cert and --tls-key go together");
 	if (!o->anywhere && strncmp(o->address, "127.", 4) != 0)
-		return fail(STATUS_USAGE, "%s is not on loopback: --listen-anywhere, if that is meant",
+		return fail(STATUS_USAGE,
+			    "%s is not on loopback: --listen-anywhere, if that is meant",
 			    o->address);
 	return 0;
 }
@@ -287,7 +295,8 @@ static int run_server(const struct server_settings *settings)
 	int r = server_new(settings, &server, &fault);
 
 	if (r > 0)
-		return fail(r == SERVER_E_LISTEN ? STATUS_UNAVAILABLE : STATUS_CONFIG, "%s", fault.text);
+		return fail(r == SERVER_E_LISTEN ? STATUS_UNAVAILABLE : STATUS_CONFIG, "%s",
+			    fault.text);
 	if (r < 0)
 		return fail(STATUS_INTERNAL, "%s", strerror(-r));
 	printf("listening on %s:%u\n", settings->address, server_port(server));

@@ -11,7 +11,8 @@
 
 #include "libchapi-ipc/common.h"
 
-#define CHANNEL_NAME_MAX 164	/* bytes; the libraries let 200 through, the service does not promise it */
+/* Bytes; the libraries let 200 through, the service does not promise it. */
+#define CHANNEL_NAME_MAX 164
 #define EVENT_NAME_MAX 200	/* characters */
 #define SOCKET_ID_MAX 64
 

@@ -56,7 +56,8 @@ static struct script_hits match(struct session *session, enum script_when when, 
 
 /* ---- messages to a client ------------------------------------------------------------- */
 
-static void put_fragments(struct session *session, struct span text, enum lws_write_protocol how, size_t len)
+static void put_fragments(struct session *session, struct span text,
+			  enum lws_write_protocol how, size_t len)
 {
 	struct span part;
 	bool last;
@@ -64,8 +65,9 @@ static void put_fragments(struct session *session, struct span text, enum lws_wr
 	for (size_t at = 0; at < text.len; at += len) {
 		part = span_of(text.p + at, MIN(len, text.len - at));
 		last = at + part.len == text.len;
-		ws_side_put(session, part, (enum lws_write_protocol)((at == 0 ? how : LWS_WRITE_CONTINUATION) |
-								     (last ? 0 : LWS_WRITE_NO_FIN)));
+		ws_side_put(session, part,
+			    (enum lws_write_protocol)((at == 0 ? how : LWS_WRITE_CONTINUATION) |
+						      (last ? 0 : LWS_WRITE_NO_FIN)));
 	}
 }
 
@@ -100,8 +102,8 @@ static void on_late(lws_sorted_usec_list_t *timer)
 	late_free(late);
 }
 
-static int make_text(const struct script_hits *hits, const struct forms_values *values, struct span text,
-		     struct buf *out)
+static int make_text(const struct script_hits *hits, const struct forms_values *values,
+		     struct span text, struct buf *out)
 {
 	const struct script_action *replace = script_hits_find(hits, SCRIPT_REPLACE);
 	const struct script_action *data = script_hits_find(hits, SCRIPT_DATA);
@@ -131,7 +133,8 @@ static void put_message(struct session *session, const struct script_hits *hits,
 	late->times = script_hits_find(hits, SCRIPT_DOUBLE) ? 2 : 1;
 	list_add_tail(&session->late, &late->link);
 	if (make_text(hits, values, text, &late->text) == 0 && delay) {
-		lws_sul_schedule(lws_get_context(session->wsi), 0, &late->timer, on_late, delay->number * 1000);
+		lws_sul_schedule(lws_get_context(session->wsi), 0, &late->timer, on_late,
+				 delay->number * 1000);
 		return;
 	}
 	late_put(late);
@@ -140,7 +143,8 @@ static void put_message(struct session *session, const struct script_hits *hits,
 
 /* ---- what is done to a connection ------------------------------------------------------- */
 
-static void do_send(struct session *session, const struct script_action *a, const struct forms_values *values)
+static void do_send(struct session *session, const struct script_action *a,
+		    const struct forms_values *values)
 {
 	CLEANUP(cleanup_buf) struct buf text = BUF_NULL;
 
@@ -168,7 +172,8 @@ static void do_ping(struct session *session, const struct script_action *a UNUSE
 static void do_error(struct session *session, const struct script_action *a,
 		     const struct forms_values *values UNUSED)
 {
-	json_t *data = json_pack("{s:o, s:s}", "code", a->number < 0 ? json_null() : json_integer(a->number),
+	json_t *data = json_pack("{s:o, s:s}", "code",
+				 a->number < 0 ? json_null() : json_integer(a->number),
 				 "message", a->arguments[1]);
 	char *inner = a->n_arguments > 2 ? json_dumps(data, JSON_COMPACT) : NULL;
 	json_t *message = json_pack("{s:s, s:o}", "event", "pusher:error", "data",
@@ -230,7 +235,8 @@ static void do_need_ping(struct session *session, const struct script_action *a,
 	need_ping(session, (uint64_t)a->number);
 }
 
-static void (*const on_socket[SCRIPT_N_ACTS])(struct session *session, const struct script_action *a,
+static void (*const on_socket[SCRIPT_N_ACTS])(struct session *session,
+					      const struct script_action *a,
 					      const struct forms_values *values) = {
 	[SCRIPT_SEND] = do_send,
 	[SCRIPT_SEND_HEX] = do_send_hex,
@@ -276,7 +282,8 @@ static void play_delivery(struct session *session, const struct app_delivery *de
 		.event = span_str(delivery->event),
 		.channel = span_str(delivery->channel),
 		.socket_id = socket_id_of(session),
-		.data = forms_data_of(delivery->text, &data) == 0 ? buf_span(&data) : span_str("null"),
+		.data = forms_data_of(delivery->text, &data) == 0 ?
+			buf_span(&data) : span_str("null"),
 	};
 
 	if (!script_hits_find(hits, SCRIPT_SWALLOW))
@@ -320,14 +327,16 @@ void play_receive(struct session *session, struct span text)
 	CLEANUP(cleanup_buf) struct buf data = BUF_NULL;
 	json_t *message = json_loadb((const char *)text.p, text.len, JSON_ALLOW_NUL, NULL);
 	const char *event = json_string_value(json_object_get(message, "event"));
-	const char *channel = json_string_value(json_object_get(json_object_get(message, "data"), "channel"));
+	const char *channel = json_string_value(json_object_get(json_object_get(message, "data"),
+								"channel"));
 	const struct forms_values values = {
 		.event = span_str(event),
 		.channel = span_str(channel),
 		.socket_id = socket_id_of(session),
 		.data = forms_data_of(text, &data) == 0 ? buf_span(&data) : span_str("null"),
 	};
-	struct script_hits hits = match(session, SCRIPT_RECEIVE, event ? event : "", session->client);
+	struct script_hits hits = match(session, SCRIPT_RECEIVE, event ? event : "",
+					session->client);
 
 	if (script_hits_find(&hits, SCRIPT_IGNORE))
 		app_alive(session->conn, server_now_ms());
@@ -388,7 +397,8 @@ static void make_answer(const struct script_action *a, struct http_answer *answe
 	answer->type = type_of(&answer->body);
 }
 
-static void act_on_answer(struct session *session, const struct script_hits *hits, struct http_answer *answer)
+static void act_on_answer(struct session *session, const struct script_hits *hits,
+			  struct http_answer *answer)
 {
 	const struct script_action *a;
 
@@ -411,7 +421,8 @@ bool play_request(struct session *session, struct http_answer *answer)
 {
 	const struct http_request *request = &session->request;
 	bool is_post = strcmp(request->method, "POST") == 0;
-	struct script_hits hits = match(session, is_post ? SCRIPT_POST : SCRIPT_GET, name_of(request), NULL);
+	struct script_hits hits = match(session, is_post ? SCRIPT_POST : SCRIPT_GET,
+					name_of(request), NULL);
 
 	act_on_answer(session, &hits, answer);
 	return answer->status != 0 || session->fault.cut || session->fault.reset;
@@ -427,7 +438,8 @@ static void remember(struct play *play, const json_t *entry)
 		channel = json_array_get(json_object_get(entry, "channels"), 0);
 	data = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
 	id = json_object_get(data, "id");
-	json_array_append_new(play->published, json_pack("[O?, O?, O?]", channel, json_object_get(entry, "name"), id));
+	json_array_append_new(play->published, json_pack("[O?, O?, O?]", channel,
+							 json_object_get(entry, "name"), id));
 	if (json_array_size(play->published) > PLAY_PUBLISHED_MAX)
 		json_array_remove(play->published, 0);
 	json_decref(data);
@@ -529,8 +541,9 @@ static void put_clients(const struct play *play, struct buf *out)
 
 	list_for_each(session, play->sessions, struct session, in_server)
 		if (session->conn)
-			json_array_append_new(all, json_pack("{s:s, s:s}", "client", session->client,
-							     "socket_id", app_conn_socket_id(session->conn)));
+			json_array_append_new(all, json_pack(
+				"{s:s, s:s}", "client", session->client,
+				"socket_id", app_conn_socket_id(session->conn)));
 	put_json(out, all);
 	json_decref(all);
 }

@@ -90,7 +90,9 @@ static const struct {
 	[SCRIPT_CERTIFICATE] = { "certificate", ON(NOW), 2, 2, ARG_NONE },
 };
 
-static const char *const forms[] = { "string", "object", "array", "number", "null", "absent", "empty" };
+static const char *const forms[] = {
+	"string", "object", "array", "number", "null", "absent", "empty",
+};
 
 static int bad(const char **ret_why, const char *why)
 {
@@ -259,17 +261,20 @@ static int read_first(enum argument kind, const char *text, int64_t *ret, const 
 			return 0;
 		return bad(ret_why, "a time is a number with ms, s, m or h, up to an hour");
 	case ARG_SHIFT:
-		return read_shift(text, ret) ? 0 : bad(ret_why, "the clock takes +TIME, -TIME or 0");
+		return read_shift(text, ret) ? 0 :
+		       bad(ret_why, "the clock takes +TIME, -TIME or 0");
 	case ARG_FORM:
-		return read_form(text, ret) ? 0 : bad(ret_why, "data is string, object, array, number, null, "
-						      "absent or empty");
+		return read_form(text, ret) ? 0 :
+		       bad(ret_why, "data is string, object, array, number, null, "
+			   "absent or empty");
 	case ARG_CODE:
 		*ret = -1;
 		if (strcmp(text, "null") == 0 || read_whole(text, ret))
 			return 0;
 		return bad(ret_why, "the code of an error is a number or null");
 	case ARG_NUMBER:
-		return read_whole(text, ret) ? 0 : bad(ret_why, "the first argument has to be a number");
+		return read_whole(text, ret) ? 0 :
+		       bad(ret_why, "the first argument has to be a number");
 	}
 	return bad(ret_why, "no such argument");
 }
@@ -286,7 +291,8 @@ static int check_action(const struct script_action *a, const char **ret_why)
 	return 0;
 }
 
-static int take_act(struct words *w, enum script_when when, struct script_action *ret, const char **ret_why)
+static int take_act(struct words *w, enum script_when when, struct script_action *ret,
+		    const char **ret_why)
 {
 	const char *name = words_peek(w);
 
@@ -302,7 +308,8 @@ static int take_act(struct words *w, enum script_when when, struct script_action
 	return bad(ret_why, name ? "there is no such action" : "the action is missing");
 }
 
-static int take_action(struct words *w, enum script_when when, struct script_action *ret, const char **ret_why)
+static int take_action(struct words *w, enum script_when when, struct script_action *ret,
+		       const char **ret_why)
 {
 	int r = take_act(w, when, ret, ret_why);
 
@@ -356,7 +363,8 @@ static int take_when(struct words *w, enum script_when *ret, const char **ret_wh
 			w->at++;
 			return 0;
 		}
-	return bad(ret_why, "a rule begins with on, and accept, receive, deliver, post, posted or get");
+	return bad(ret_why,
+		   "a rule begins with on, and accept, receive, deliver, post, posted or get");
 }
 
 static bool begins_count(const char *word)
@@ -412,7 +420,8 @@ static int take_count(struct words *w, struct rule *rule, const char **ret_why)
 		rule->last = UINT64_MAX;
 	} else if (strcmp(rest, "-") == 0) {
 		rule->last = UINT64_MAX;
-	} else if (*rest == '-' && !(read_number(rest + 1, 1000000000, &rule->last, &rest) && !*rest)) {
+	} else if (*rest == '-' &&
+		   !(read_number(rest + 1, 1000000000, &rule->last, &rest) && !*rest)) {
 		return bad_count(ret_why);
 	} else if (*rest) {
 		return bad_count(ret_why);
@@ -472,7 +481,8 @@ static int take_now(struct words *w, struct script_line *ret, const char **ret_w
 	return r != 0 ? r : take_action(w, SCRIPT_NOW, &ret->action, ret_why);
 }
 
-static int take_seed(struct script *script, struct words *w, struct script_line *ret, const char **ret_why)
+static int take_seed(struct script *script, struct words *w, struct script_line *ret,
+		     const char **ret_why)
 {
 	const char *word = words_peek(w);
 	int64_t seed;
@@ -502,11 +512,12 @@ static int take_command(struct words *w, struct script_line *ret, const char **r
 			ret->command = commands[i].command;
 			return words_peek(w) ? bad(ret_why, "this command takes no arguments") : 0;
 		}
-	return bad(ret_why, "a line begins with on, now, seed, forget, rules, published or clients");
+	return bad(ret_why,
+		   "a line begins with on, now, seed, forget, rules, published or clients");
 }
 
-static int take_words(struct script *script, struct words *w, const char *line, struct script_line *ret,
-		      const char **ret_why)
+static int take_words(struct script *script, struct words *w, const char *line,
+		      struct script_line *ret, const char **ret_why)
 {
 	int r;
 
@@ -526,7 +537,8 @@ static int take_words(struct script *script, struct words *w, const char *line, 
 	return r;
 }
 
-int script_take(struct script *script, const char *line, struct script_line *ret, const char **ret_why)
+int script_take(struct script *script, const char *line, struct script_line *ret,
+		const char **ret_why)
 {
 	CLEANUP(words_deinit) struct words w = { .n = 0 };
 	int r;
@@ -584,7 +596,8 @@ void script_match(struct script *script, const struct script_event *event, struc
 
 	ret->n = 0;
 	list_for_each(rule, &script->rules, struct rule, link) {
-		if (!rule_fits(rule, event) || !rule_acts(script, rule) || ret->n == SCRIPT_HITS_MAX)
+		if (!rule_fits(rule, event) || !rule_acts(script, rule) ||
+		    ret->n == SCRIPT_HITS_MAX)
 			continue;
 		rule->n_done++;
 		ret->actions[ret->n++] = &rule->action;

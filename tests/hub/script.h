@@ -30,8 +30,8 @@ enum script_when {
 };
 
 enum script_act {
-	SCRIPT_SWALLOW, SCRIPT_DOUBLE, SCRIPT_DELAY, SCRIPT_REPLACE, SCRIPT_DATA, SCRIPT_FRAGMENT, SCRIPT_BINARY,
-	SCRIPT_IGNORE,
+	SCRIPT_SWALLOW, SCRIPT_DOUBLE, SCRIPT_DELAY, SCRIPT_REPLACE, SCRIPT_DATA,
+	SCRIPT_FRAGMENT, SCRIPT_BINARY, SCRIPT_IGNORE,
 	SCRIPT_SEND, SCRIPT_SEND_HEX, SCRIPT_PING, SCRIPT_ERROR,
 	SCRIPT_CLOSE, SCRIPT_CUT, SCRIPT_RESET, SCRIPT_STOP_READING, SCRIPT_FREEZE, SCRIPT_RESUME,
 	SCRIPT_NEED_PING,
@@ -73,7 +73,8 @@ enum { SCRIPT_E_BAD = 1 };
  * One line, as words or as a JSON array of words. 0, SCRIPT_E_BAD (*ret_why: static text), or
  * -ENOMEM. After 0 the caller ends with script_line_deinit().
  */
-int script_take(struct script *script, const char *line, struct script_line *ret, const char **ret_why) MUST_CHECK;
+int script_take(struct script *script, const char *line, struct script_line *ret,
+		const char **ret_why) MUST_CHECK;
 void script_line_deinit(struct script_line *line);
 
 struct script_event {

@@ -85,13 +85,15 @@ const char *session_url_param(struct session *session, int i, char *buf, size_t 
 {
 	char whole[HEADERS_MAX + 1];
 
-	if (lws_hdr_copy_fragment(session->wsi, whole, sizeof(whole), WSI_TOKEN_HTTP_URI_ARGS, i) < 0)
+	if (lws_hdr_copy_fragment(session->wsi, whole, sizeof(whole),
+				  WSI_TOKEN_HTTP_URI_ARGS, i) < 0)
 		return NULL;
 	snprintf(buf, buf_len, "%s", whole);
 	return buf;
 }
 
-const char *session_header(struct session *session, enum lws_token_indexes token, char *buf, size_t buf_len)
+const char *session_header(struct session *session, enum lws_token_indexes token, char *buf,
+			   size_t buf_len)
 {
 	char whole[HEADERS_MAX + 1];
 
@@ -219,7 +221,8 @@ static const struct {
 	{ LWS_CALLBACK_WSI_DESTROY, on_destroyed },
 };
 
-static int on_session(struct session *session, enum lws_callback_reasons reason, const struct call *call)
+static int on_session(struct session *session, enum lws_callback_reasons reason,
+		      const struct call *call)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(callbacks); i++)
 		if (callbacks[i].reason == reason)
@@ -263,8 +266,8 @@ static void begin_stop(struct server *server)
 	lws_sul_schedule(server->context, 0, &server->stop_timer, on_late, STOP_WAIT_MS * 1000);
 }
 
-static int on_signal(struct lws *wsi, enum lws_callback_reasons reason, void *user UNUSED, void *in UNUSED,
-		     size_t len UNUSED)
+static int on_signal(struct lws *wsi, enum lws_callback_reasons reason, void *user UNUSED,
+		     void *in UNUSED, size_t len UNUSED)
 {
 	struct server *server = lws_context_user(lws_get_context(wsi));
 	struct signalfd_siginfo info;
@@ -320,7 +323,9 @@ static void on_log(int level UNUSED, const char *line)
 /* The errno of an attempt to have the address; 0: it works. */
 static int probe(const struct server_settings *settings)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)settings->port) };
+	struct sockaddr_in in = {
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)settings->port),
+	};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1, error = 0;
 
 	if (fd < 0)
@@ -346,8 +351,9 @@ static int explain_failure(const struct server_settings *settings, struct server
 {
 	if (!settings->tls_cert)
 		return refuse_address(settings, "see the log at level debug", ret_fault);
-	snprintf(ret_fault->text, sizeof(ret_fault->text), "certificate %.100s and key %.100s: of no use, "
-		 "see the log at level debug", settings->tls_cert, settings->tls_key);
+	snprintf(ret_fault->text, sizeof(ret_fault->text),
+		 "certificate %.100s and key %.100s: of no use, see the log at level debug",
+		 settings->tls_cert, settings->tls_key);
 	return SERVER_E_TLS;
 }
 
@@ -409,14 +415,16 @@ static int open_signals(struct server *server)
 	fd.filefd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (fd.filefd < 0)
 		return -errno;
-	if (!lws_adopt_descriptor_vhost(server->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, SIGNALS_NAME, NULL))
+	if (!lws_adopt_descriptor_vhost(server->vhost, LWS_ADOPT_RAW_FILE_DESC, fd,
+					SIGNALS_NAME, NULL))
 		return -ENOMEM;
 	return 0;
 }
 
 static int open_control(struct server *server, struct server_fault *ret_fault)
 {
-	int r = control_new(server->vhost, server->play, server->settings.control, &server->control);
+	int r = control_new(server->vhost, server->play, server->settings.control,
+			    &server->control);
 
 	if (r == 0 || r == -ENOMEM)
 		return r;
@@ -432,8 +440,8 @@ static int open_play(struct server *server, struct server_fault *ret_fault)
 	int r = settings->script ? play_file(server->play, settings->script, &fault) : 0;
 
 	if (r > 0) {
-		snprintf(ret_fault->text, sizeof(ret_fault->text), "script %.150s line %u: %s", settings->script,
-			 fault.line, fault.why);
+		snprintf(ret_fault->text, sizeof(ret_fault->text), "script %.150s line %u: %s",
+			 settings->script, fault.line, fault.why);
 		return SERVER_E_SCRIPT;
 	}
 	return r == 0 && settings->control ? open_control(server, ret_fault) : r;

@@ -70,6 +70,7 @@ int64_t session_unix_s(const struct session *session);
 
 /* A parameter of the URL, decoded, "name=value": the i-th. NULL: there are no more. */
 const char *session_url_param(struct session *session, int i, char *buf, size_t buf_len);
-const char *session_header(struct session *session, enum lws_token_indexes token, char *buf, size_t buf_len);
+const char *session_header(struct session *session, enum lws_token_indexes token, char *buf,
+			   size_t buf_len);
 
 #endif

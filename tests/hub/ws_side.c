@@ -31,7 +31,8 @@ struct outgoing {
 /* At once, without a close frame: there is no room for one. */
 static void cut_off(struct session *session, const char *why)
 {
-	log_warn("websocket", "%s: cut off: %s", session->conn ? app_conn_socket_id(session->conn) : "new", why);
+	log_warn("websocket", "%s: cut off: %s",
+		 session->conn ? app_conn_socket_id(session->conn) : "new", why);
 	session->dead = true;
 	lws_set_timeout(session->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 }
@@ -87,7 +88,8 @@ void ws_side_cut(struct session *session, bool reset)
 	if (session->dead)
 		return;
 	if (reset)
-		setsockopt(lws_get_socket_fd(session->wsi), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+		setsockopt(lws_get_socket_fd(session->wsi), SOL_SOCKET, SO_LINGER, &at_once,
+			   sizeof(at_once));
 	cut_off(session, "the script says so");
 }
 
@@ -189,7 +191,8 @@ int ws_side_hello(struct session *session)
 static void take_message(struct session *session)
 {
 	if (lws_frame_is_binary(session->wsi))
-		app_complain(session->conn, "Invalid message: binary frames are not part of the protocol");
+		app_complain(session->conn,
+			     "Invalid message: binary frames are not part of the protocol");
 	else
 		play_receive(session, buf_span(&session->in));
 	buf_clear(&session->in);

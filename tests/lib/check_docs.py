@@ -178,7 +178,8 @@ def option_problems():
 def field_problems():
     """What is put into answers, events and meta, by the calls that do it."""
     text = read(PAGE)
-    for path in ('inspect', 'methods', 'monitor', 'names', 'request', 'reload', 'doctor', 'hub_status'):
+    for path in ('inspect', 'methods', 'monitor', 'names', 'request', 'reload', 'doctor',
+                 'hub_status'):
         source = 'gateway/%s.c' % path
         keys = found(source, r'(?:put_key_\w+|put_text|put_number|put_keys)?'
                              r'\((?:b|out|&\w+), "(\w+)"|mp_put_str\([^,]+, "(\w+)"\)')
@@ -262,10 +263,12 @@ def program_problems(name, source):
     there = set(re.findall(r'Fl (?:\w , Fl )?(?:\\-|-)([a-z][\w-]+)', page))
     for option in sorted(options - there):
         yield 'option --%s is not in the page' % option
-    statuses = re.findall(r'(?:status: |; ?)(\d+) ', ' '.join(text.partition('Exit status')[2].split()))
+    statuses = re.findall(r'(?:status: |; ?)(\d+) ',
+                          ' '.join(text.partition('Exit status')[2].split()))
     section = re.search(r'^\.Sh EXIT STATUS\n(.*?)(?=^\.Sh |\Z)', page, re.M | re.S)
     for status in statuses:
-        if section and not re.search(r'^\.It .*\b%s\b|(?:^|; )%s: ' % (status, status), section[1], re.M):
+        if section and not re.search(r'^\.It .*\b%s\b|(?:^|; )%s: ' % (status, status),
+                                     section[1], re.M):
             yield 'exit status %s is not in the page' % status
     for command in re.findall(r'^\t\{ "([a-z-]+)", "[^"]*", "', read(source), re.M):
         if not re.search(r'^\.It .*Ic %s\b' % command, page, re.M):
@@ -302,7 +305,8 @@ def function_page_problems():
     """Each page is made from the header, and each function is in one of them."""
     header = read('libchapi-ipc/chapi-ipc.h')
     pages = header_manual.pages(header)
-    yield from header_manual.problems(os.path.join(top, 'libchapi-ipc/chapi-ipc.h'), os.path.join(top, 'doc'))
+    yield from header_manual.problems(os.path.join(top, 'libchapi-ipc/chapi-ipc.h'),
+                                      os.path.join(top, 'doc'))
     names = found('libchapi-ipc/libchapi-ipc.map', r'^\t(chapi_\w+);')
     there = re.findall(r'^\.Fo (chapi_\w+)$', '\n'.join(pages.values()), re.M)
     yield from differences('function', names, there)
@@ -339,11 +343,13 @@ def documents():
 
 def anchors(text):
     """Of headings, as they are made for readers of Markdown."""
-    return {re.sub(r'[^\w -]', '', title.lower()).replace(' ', '-') for title in re.findall(r'^#+ (.*)$', text, re.M)}
+    return {re.sub(r'[^\w -]', '', title.lower()).replace(' ', '-')
+            for title in re.findall(r'^#+ (.*)$', text, re.M)}
 
 
 def path_problems(path, text):
-    for name in re.findall(r'(?<![\w/.$-])((?:doc|gateway|libchapi-ipc|clients|tests)/[\w./-]*\w)', text):
+    for name in re.findall(
+            r'(?<![\w/.$-])((?:doc|gateway|libchapi-ipc|clients|tests)/[\w./-]*\w)', text):
         if not re.search(r'/test-X\.c$', name) and not os.path.exists(os.path.join(top, name)) and \
            not re.match(r'tests/unit/test-\w+$', name):
             yield '%s names %s, which is not there' % (path, name)

@@ -32,7 +32,8 @@ def keys(sample):
         section = re.fullmatch(r'#?\[(\w+)\]', line)
         key = re.fullmatch(r'#(\w+) =(.*)', line)
         if section:
-            out.append(('.El\n' if out else '') + '.Ss Section %s\n.Bl -tag -width Ds\n' % section[1])
+            out.append(('.El\n' if out else '') +
+                       '.Ss Section %s\n.Bl -tag -width Ds\n' % section[1])
         elif key:
             default = ' Default: %s.' % key[2].strip() if key[2].strip() else ''
             out.append('.It Cm %s\n%s' % (key[1], roff(' '.join(words) + default)))
@@ -44,7 +45,8 @@ def keys(sample):
 
 def main():
     program, path, *more = sys.argv[1:]
-    sample = subprocess.run([program, '--print-sample-config'], check=True, capture_output=True, text=True).stdout
+    sample = subprocess.run([program, '--print-sample-config'], check=True,
+                            capture_output=True, text=True).stdout
     with open(path, encoding='utf-8') as f:
         page = f.read()
     begin, end = page.index(BEGIN) + len(BEGIN), page.index(END)

@@ -18,15 +18,19 @@ PAGES = {
     '': [('chapi_strerror', '', 'errors of libchapi-ipc', ['chapi_call 3', 'chapi-ipc 7'])],
     'values': [('chapi_json_to_msgpack', '', 'JSON text to MessagePack bytes and back',
                 ['chapi_call 3', 'chapi-ipc 7'])],
-    'connections': [('chapi_connect', '', 'connect to a chapi gateway, and be driven by an event loop',
+    'connections': [('chapi_connect', '',
+                     'connect to a chapi gateway, and be driven by an event loop',
                      ['chapi_call 3', 'chapi_register 3', 'chapi_set_reconnect 3'])],
-    'connecting again': [('chapi_set_reconnect', '', 'connect to a chapi gateway again when it was lost',
+    'connecting again': [('chapi_set_reconnect', '',
+                          'connect to a chapi gateway again when it was lost',
                           ['chapi_connect 3'])],
     'making calls': [('chapi_call', '', 'call functions through a chapi gateway',
                       ['chapi_connect 3', 'chapi_list 3', 'chapi_strerror 3'])],
     'asking the gateway': [
-        ('chapi_list', '', 'ask a chapi gateway for names, state and figures', ['chapi_call 3', 'chapi_monitor 3']),
-        ('chapi_monitor', 'chapi_event_fn', 'watch what goes through a chapi gateway', ['chapi_list 3'])],
+        ('chapi_list', '', 'ask a chapi gateway for names, state and figures',
+         ['chapi_call 3', 'chapi_monitor 3']),
+        ('chapi_monitor', 'chapi_event_fn', 'watch what goes through a chapi gateway',
+         ['chapi_list 3'])],
     'answering calls': [('chapi_request', '', 'requests to a provider, and their answers',
                          ['chapi_register 3', 'chapi_call 3'])],
     'names': [('chapi_register', '', 'provide functions under names at a chapi gateway',
@@ -45,10 +49,12 @@ EXAMPLES = {
     'chapi_set_reconnect': 'smallest-provider.c',
     'chapi_strerror': 'smallest-caller.c',
 }
-EXAMPLES_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'clients', 'examples')
+EXAMPLES_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                               '..', '..', 'clients', 'examples')
 
 PART = re.compile(r'/\* -{4} (.*?) -+ \*/')
-TOKEN = re.compile(r'/\*.*?\*/[ \t]*\n|\n|(?:[^\n{;]*(?:\n[^\n{;]+)*\{[^}]*\}[^;]*;|[^;{]+;)[^\n]*\n', re.S)
+TOKEN = re.compile(r'/\*.*?\*/[ \t]*\n|\n|'
+                   r'(?:[^\n{;]*(?:\n[^\n{;]+)*\{[^}]*\}[^;]*;|[^;{]+;)[^\n]*\n', re.S)
 
 
 class Entry:
@@ -75,7 +81,8 @@ def name_of(declaration):
 
 def body(header):
     """Between what all headers have: from the first comment about a declaration on."""
-    match = re.search(r'^#define CHAPI_DEFAULT_SOCKET[^\n]*\n(.*?)^#if defined\(__GNUC__\)\n#pragma GCC visibility pop',
+    match = re.search(r'^#define CHAPI_DEFAULT_SOCKET[^\n]*\n(.*?)'
+                      r'^#if defined\(__GNUC__\)\n#pragma GCC visibility pop',
                       header, re.M | re.S)
     if not match:
         raise ValueError('chapi-ipc.h has another form')
@@ -232,37 +239,46 @@ def code_line(line):
 
 def example_lines(page):
     """What the program is for, as its comment says, and the program."""
-    _, comment, program = re.fullmatch(r'(/\*[^\n]*\n)(/\*.*?\*/\n)(.*)',
-                                             read(os.path.join(EXAMPLES_FOLDER, EXAMPLES[page])), re.S).groups()
+    _, comment, program = re.fullmatch(
+        r'(/\*[^\n]*\n)(/\*.*?\*/\n)(.*)',
+        read(os.path.join(EXAMPLES_FOLDER, EXAMPLES[page])), re.S).groups()
     yield '.Sh EXAMPLES'
     about = paragraphs(comment)[0][1].partition('    cc -o')[0]
     yield from text_lines(about)
-    yield from ['.Bd -literal', *(code_line(line) for line in program.strip('\n').splitlines()), '.Ed']
+    yield from ['.Bd -literal',
+                *(code_line(line) for line in program.strip('\n').splitlines()), '.Ed']
 
 
 # ---- pages ---------------------------------------------------------------------------------------
 
 def cut(entries, pages):
     """[(page, entries)]: a page reaches to where the next one begins."""
-    starts = [next(i for i, e in enumerate(entries) if not first or first in e.names()) for _, first, _, _ in pages]
-    return [(page, entries[start:end]) for page, start, end in zip(pages, starts, starts[1:] + [None])]
+    starts = [next(i for i, e in enumerate(entries) if not first or first in e.names())
+              for _, first, _, _ in pages]
+    return [(page, entries[start:end])
+            for page, start, end in zip(pages, starts, starts[1:] + [None])]
 
 
 def page_text(page, entries):
     name, _, about, others = page
-    functions = [name_of(text) for entry in entries for text in entry.declarations if is_function(text)]
+    functions = [name_of(text) for entry in entries for text in entry.declarations
+                 if is_function(text)]
     names = [name] + [other for other in functions if other != name]
     lines = ['.\\" SPDX-License-Identifier: MIT',
-             '.\\" Made from chapi-ipc.h by tests/lib/header_manual.py --write: change that, not this.',
+             '.\\" Made from chapi-ipc.h by tests/lib/header_manual.py --write: '
+             'change that, not this.',
              '.Dd November 28, 2026', '.Dt %s 3' % name.upper(), '.Os', '.Sh NAME']
     lines += ['.Nm %s ,' % other for other in names[:-1]] + ['.Nm ' + names[-1], '.Nd ' + about]
-    lines += ['.Sh SYNOPSIS', '.In chapi-ipc.h', *synopsis(entries), '.Sh DESCRIPTION', *description(entries)]
-    lines += ['.Sh RETURN VALUES', 'Functions that can fail return 0 or a negative', '.Vt enum chapi_err ;',
-              '.Xr chapi_strerror 3', 'has them all.', 'An out-parameter', '.Pq Va ret_*', 'is set on success only.'] \
+    lines += ['.Sh SYNOPSIS', '.In chapi-ipc.h', *synopsis(entries),
+              '.Sh DESCRIPTION', *description(entries)]
+    lines += ['.Sh RETURN VALUES', 'Functions that can fail return 0 or a negative',
+              '.Vt enum chapi_err ;', '.Xr chapi_strerror 3', 'has them all.',
+              'An out-parameter', '.Pq Va ret_*', 'is set on success only.'] \
         if name != 'chapi_strerror' else []
     lines += example_lines(name)
     sections = sorted(others + ['libchapi-ipc 3'], key=lambda text: (text[-1], text.lower()))
-    lines += ['.Sh SEE ALSO'] + ['.Xr %s ,' % other for other in sections[:-1]] + ['.Xr ' + sections[-1]]
+    lines += ['.Sh SEE ALSO'] + ['.Xr %s ,' % other for other in sections[:-1]] + \
+        ['.Xr ' + sections[-1]]
     return '\n'.join(lines) + '\n'
 
 
@@ -285,8 +301,9 @@ def problems(header, folder):
     for name, text in pages(read(header)).items():
         path = os.path.join(folder, name)
         if not os.path.exists(path) or read(path) != text:
-            yield '%s is not what chapi-ipc.h says; run tests/lib/header_manual.py --write %s %s' % (
-                name, 'libchapi-ipc/chapi-ipc.h', 'doc')
+            yield '%s is not what chapi-ipc.h says; ' \
+                'run tests/lib/header_manual.py --write %s %s' % (
+                    name, 'libchapi-ipc/chapi-ipc.h', 'doc')
 
 
 def main():

@@ -19,8 +19,10 @@ from lib.websocket import Closed
 from large import Answers, cut, shrink, text_of, words
 
 TROUBLE = (OSError, Closed, TimeoutError, HttpError, ValueError, KeyError, AssertionError)
-NOT_NOW = ('busy', 'rate_limited', 'unavailable', 'hub_down', 'deadline_exceeded', 'api_not_found')   # with ran: no
-PATIENCE_S = 80         # of a caller, for one outcome: parts of which one is lost are late after 30 s
+# With ran: no.
+NOT_NOW = ('busy', 'rate_limited', 'unavailable', 'hub_down', 'deadline_exceeded',
+           'api_not_found')
+PATIENCE_S = 80         # of a caller, for one outcome: with one part lost it is late after 30 s
 REPEAT_AFTER_S = 1.0
 MEAN_PAUSE_S = 0.2      # between an outcome and the next request: some 30 requests a second in all
 
@@ -57,7 +59,8 @@ class Failing(Workload):
 
     def fits(self, number, response):
         error = response['error']
-        return error and (error['code'], error['ran']) == ('api_error', 'yes') and error['message'] == str(number)
+        return error and (error['code'], error['ran']) == ('api_error', 'yes') and \
+            error['message'] == str(number)
 
 
 class Large(Workload):
@@ -112,7 +115,8 @@ class TwoSenders(Large):
             'n': record['id'], 'text': words(rand)})))
 
 
-WORKLOADS = 12 * (Workload(), Slow(), Failing()) + 3 * (Large(),) + (WrongHash(), Bomb(), TwoSenders())
+WORKLOADS = 12 * (Workload(), Slow(), Failing()) + 3 * (Large(),) + \
+    (WrongHash(), Bomb(), TwoSenders())
 
 
 def kind(response):
@@ -140,9 +144,9 @@ class Caller(threading.Thread):
         self.outcomes = {}          # id: the response that was the first to come
         self.answers = Answers()    # those that come in parts
         self.faults = []
-        self.n = dict.fromkeys(('requests', 'repeats', 'responses', 'again', 'cached', 'not_now', 'connections',
-                                'http_errors', 'large', 'parts', 'two_senders', 'restarted', 'overtaken',
-                                'lost'), 0)
+        self.n = dict.fromkeys(('requests', 'repeats', 'responses', 'again', 'cached', 'not_now',
+                                'connections', 'http_errors', 'large', 'parts', 'two_senders',
+                                'restarted', 'overtaken', 'lost'), 0)
         self.longest_s = 0
 
     # -- the connection
@@ -175,7 +179,8 @@ class Caller(threading.Thread):
             return self.client.events.pop(0)
         ws = self.client.socket
         try:
-            if not ws.buffer and not select.select([ws.socket], [], [], max(0, until - time.monotonic()))[0]:
+            if not ws.buffer and not select.select(
+                    [ws.socket], [], [], max(0, until - time.monotonic()))[0]:
                 return None
             return self.client.receive(5)
         except TROUBLE:
@@ -206,7 +211,8 @@ class Caller(threading.Thread):
             self.outcomes[number] = response
         elif self.is_same(first, response):
             self.n['again'] += 1
-        elif first['instance'] != response['instance'] and 'restarted' in (kind(first), kind(response)):
+        elif first['instance'] != response['instance'] and \
+                'restarted' in (kind(first), kind(response)):
             self.n['overtaken'] += 1    # one of them was on its way when the gateway was killed
         else:
             self.faults.append('two outcomes for %s: %r and %r' % (number, first, response))
@@ -286,7 +292,8 @@ class Caller(threading.Thread):
         elif kind(response) == 'answer_lost' and response['error']['ran'] == 'yes':
             self.n['lost'] += 1         # large answers have taken its place in the store
         elif not workload.fits(number, response):
-            self.faults.append('a strange outcome for %s (%s): %r' % (number, workload.name, response))
+            self.faults.append('a strange outcome for %s (%s): %r' %
+                               (number, workload.name, response))
 
     def rest(self):
         """Meanwhile what comes late is looked at, too."""

@@ -7,8 +7,8 @@ was told before. Others are added to the table.
 import random
 import time
 
-REFUSED = ('{"event":"pusher:subscription_error","channel":"$channel","data":{"type":"AuthError","error":"no",'
-           '"status":401}}')
+REFUSED = ('{"event":"pusher:subscription_error","channel":"$channel",'
+           '"data":{"type":"AuthError","error":"no","status":401}}')
 
 
 def rules(*lines):
@@ -39,28 +39,39 @@ FAULTS = {
     'all are cut off': (rules('now cut', 'now reset'), 1),
     'callers are cut off': (rules('now client test cut', 'now client test close 4200'), 2),
     'closed with a code': (close_with_a_code, 4),
-    'deliveries are lost': (rules('on deliver request 1-3 do swallow', 'on deliver response 1-3 do swallow',
+    'deliveries are lost': (rules('on deliver request 1-3 do swallow',
+                                  'on deliver response 1-3 do swallow',
                                   'on deliver re* 20% do swallow'), 4),
-    'deliveries come twice': (rules('on deliver request 1-9 do double', 'on deliver response 1-9 do double'), 4),
-    'deliveries come late': (rules('on deliver request 30% do delay 700ms', 'on deliver re* 1-4 do delay 1500ms'), 3),
-    'deliveries look odd': (rules('on deliver re* all do fragment 7', 'on deliver re* 30% do binary'), 1),
-    'posts are refused': (rules("on post 1-5 do answer 502 '<h1>Bad gateway</h1>'", 'on post 1-5 do answer 503 busy',
+    'deliveries come twice': (rules('on deliver request 1-9 do double',
+                                    'on deliver response 1-9 do double'), 4),
+    'deliveries come late': (rules('on deliver request 30% do delay 700ms',
+                                   'on deliver re* 1-4 do delay 1500ms'), 3),
+    'deliveries look odd': (rules('on deliver re* all do fragment 7',
+                                  'on deliver re* 30% do binary'), 1),
+    'posts are refused': (rules("on post 1-5 do answer 502 '<h1>Bad gateway</h1>'",
+                                'on post 1-5 do answer 503 busy',
                                 "on post 1-3 do answer 429 '' 'Retry-After: 1'",
                                 "on post batch_events 1-2 do answer 400 'no'",
-                                "on post events 1-3 do answer 200 '{\"error\":\"oops\",\"code\":500}'"), 3),
-    'posts without an answer': (rules('on post 1-4 do reset', 'on posted 1-4 do reset', 'on posted 1-4 do cut',
+                                "on post events 1-3 do answer 200 "
+                                "'{\"error\":\"oops\",\"code\":500}'"), 3),
+    'posts without an answer': (rules('on post 1-4 do reset', 'on posted 1-4 do reset',
+                                      'on posted 1-4 do cut',
                                       'on posted 1-4 do delay 3s'), 4),
     'connections of HTTP end': (rules('on posted all do say-close', 'on posted all do hang-up'), 1),
-    'silence': (rules('now client chapi-gw freeze', 'now freeze', 'now client chapi-gw stop-reading'), 3),
+    'silence': (rules('now client chapi-gw freeze', 'now freeze',
+                      'now client chapi-gw stop-reading'), 3),
     'no pongs': (rules('on receive pusher:ping all do ignore'), 1),
     'the clock is wrong': (rules('now clock +1h', 'now clock -1h'), 1),
-    'words without a meaning': (rules("now error 4200 'Invalid message format'", "now error null 'well' string",
-                                      "now send '{\"event\":'", 'now send-hex 7b22ff', 'now ping'), 2),
+    'words without a meaning': (rules("now error 4200 'Invalid message format'",
+                                      "now error null 'well' string",
+                                      "now send '{\"event\":'", 'now send-hex 7b22ff',
+                                      'now ping'), 2),
     'bad greetings': (rules('on accept 1-2 do close 4100', 'on accept 1-3 do reset',
                             'on deliver pusher:connection_established 1-2 do swallow',
                             'on accept 1-2 do error 4004 quota'), 3),
     'no subscription': (rules('on deliver pusher_internal:subscription_succeeded 1-2 do swallow',
-                              "on deliver pusher_internal:subscription_succeeded 1-2 do replace '%s'" % REFUSED), 2),
+                              "on deliver pusher_internal:subscription_succeeded 1-2 "
+                              "do replace '%s'" % REFUSED), 2),
     'the hub is killed': (hub_is_killed, 1),
     'the hub is restarted': (hub_is_restarted, 1),
 }

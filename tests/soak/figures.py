@@ -46,7 +46,8 @@ class Watch(threading.Thread):
 
     def medians(self, column, since_s, until_s):
         """Of the first and the last third of that time."""
-        values = [s[column] for s in self.samples if since_s <= s[0] < until_s] or [s[column] for s in self.samples]
+        values = [s[column] for s in self.samples if since_s <= s[0] < until_s] or \
+            [s[column] for s in self.samples]
         third = max(1, len(values) // 3)
         return statistics.median(values[:third]), statistics.median(values[-third:])
 

@@ -37,7 +37,8 @@ class Provider(threading.Thread):
         if name == 'soak.fail':
             self.client.answer(request, error={'message': params['n']})
         elif name == 'soak.slow':
-            heapq.heappush(self.later, (time.monotonic() + self.random.uniform(0.05, 1.5), request[1], params))
+            heapq.heappush(self.later, (time.monotonic() + self.random.uniform(0.05, 1.5),
+                                        request[1], params))
         else:
             self.client.answer(request, params)
 

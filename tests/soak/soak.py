@@ -31,12 +31,14 @@ from provider import Provider                                           # noqa: 
 
 N_CALLERS = 8
 STORE_S = 90            # how long answers are kept: longer than a caller's patience
-GROWTH_MAX_KIB = 4096   # between the first and the last third of a life, when the store is full: peaks of 1 MiB
+# Between the first and the last third of a life, when the store is full: peaks of 1 MiB.
+GROWTH_MAX_KIB = 4096
 EARLY_GROWTH_MAX_KIB = 16384    # before: it is being filled
 FDS_SPARE = 4           # kept connections of HTTP: publish_connections
 
-TIMING = {'backoff_least': '50ms', 'backoff_most': '500ms', 'backoff_reset': '2s', 'handshake': '2s',
-          'subscribe': '1s', 'probe': '1s', 'publish_timeout': '2s', 'proof_of_life': '2s'}
+TIMING = {'backoff_least': '50ms', 'backoff_most': '500ms', 'backoff_reset': '2s',
+          'handshake': '2s', 'subscribe': '1s', 'probe': '1s', 'publish_timeout': '2s',
+          'proof_of_life': '2s'}
 
 
 class Soak:
@@ -50,7 +52,8 @@ class Soak:
                                remote={'answer_store_time': '%ds' % STORE_S, 'max_rate': '0'},
                                timing=TIMING).start().wait_up()
         self.provider = Provider(self.gateway, seed)
-        self.callers = [Caller(self.hub, self.channel, '%s-%d' % (seed, n)) for n in range(N_CALLERS)]
+        self.callers = [Caller(self.hub, self.channel, '%s-%d' % (seed, n))
+                        for n in range(N_CALLERS)]
         self.world = World(self.hub, self.gateway, seed)
         self.watch = Watch(self.gateway)
         self.faults = Faults(self.world)
@@ -95,7 +98,8 @@ class Soak:
             self.problems.extend(caller.faults)
         self.check(self.sum('requests') > self.duration_s, 'hardly anything was asked')
         self.check(self.provider.n_connections > 1, 'the gateway was not started again')
-        self.check(not self.provider.twice(), 'ran more than once: %s' % ' '.join(self.provider.twice()[:5]))
+        self.check(not self.provider.twice(),
+                   'ran more than once: %s' % ' '.join(self.provider.twice()[:5]))
 
     def is_warm(self):
         return self.duration_s / 2 > 2 * STORE_S
@@ -128,20 +132,27 @@ class Soak:
         print('responses %d, of them the same again %d, marked as cached %d' % (
             self.sum('responses'), self.sum('again'), self.sum('cached')))
         print('runs %d, of one id more than once %d; longest wait for an outcome %.1f s' % (
-            len(self.provider.runs), len(self.provider.twice()), max(c.longest_s for c in self.callers)))
-        print('large %d, parts of answers %d, two senders %d; answers not kept %d; after the restart: not known %d, overtaken %d' % (
-            self.sum('large'), self.sum('parts'), self.sum('two_senders'), self.sum('lost'),
-            self.sum('restarted'), self.sum('overtaken')))
-        print('callers: connections %d, HTTP errors %d' % (self.sum('connections'), self.sum('http_errors')))
+            len(self.provider.runs), len(self.provider.twice()),
+            max(c.longest_s for c in self.callers)))
+        print('large %d, parts of answers %d, two senders %d; answers not kept %d; '
+              'after the restart: not known %d, overtaken %d' % (
+                  self.sum('large'), self.sum('parts'), self.sum('two_senders'),
+                  self.sum('lost'), self.sum('restarted'), self.sum('overtaken')))
+        print('callers: connections %d, HTTP errors %d' % (
+            self.sum('connections'), self.sum('http_errors')))
         publisher = self.status['publisher']
-        print('gateway: connections %d; published %d, repeated %d, failed %d, requests of HTTP %d; proofs missed %d' % (
-            self.status['connects'], publisher['published'], publisher['repeated'], publisher['failed'],
-            publisher['requests'], self.status['proof_of_life']['missed']))
+        print('gateway: connections %d; published %d, repeated %d, failed %d, '
+              'requests of HTTP %d; proofs missed %d' % (
+                  self.status['connects'], publisher['published'], publisher['repeated'],
+                  publisher['failed'], publisher['requests'],
+                  self.status['proof_of_life']['missed']))
         for life in self.lives():
-            print('gateway: RSS %d KiB in the first third of a life, %d in the last' % self.watch.medians(1, *life))
+            print('gateway: RSS %d KiB in the first third of a life, %d in the last' %
+                  self.watch.medians(1, *life))
         print('gateway: RSS %d KiB at most; descriptors %d, %d, %d at most' % (
             self.watch.most(1), self.fds_before, self.fds_after, self.watch.most(2)))
-        print('faults: ' + ', '.join('%s %d' % item for item in sorted(self.faults.counts.items()) if item[1]))
+        print('faults: ' + ', '.join(
+            '%s %d' % item for item in sorted(self.faults.counts.items()) if item[1]))
 
     def stop(self):
         self.gateway.stop()

@@ -69,7 +69,10 @@ export class Client extends EventEmitter {
 		await this.#link.wait(timeout, signal);
 	}
 
-	/** Ends the connection for good: names are free at once, calls under way get ConnectionLost. */
+	/**
+	 * Ends the connection for good: names are free at once, calls under way get
+	 * ConnectionLost.
+	 */
 	close() {
 		this.#link.stop();
 		this.#monitor?.stream.end();

@@ -12,7 +12,7 @@ const NOTIFICATION = 2;
 
 const QUEUED_MAX = 64 << 20;		// bytes that wait to be sent: beyond, no new request
 const QUEUED_PROGRESS_MAX = 1 << 20;	// beyond, progress gives way
-const OVERSIZE = 16;			// a message of so many times max_message ends the connection
+const OVERSIZE = 16;			// a message so many times max_message ends the connection
 const MAX_MESSAGE = 4 << 20;		// until the gateway has said what it is
 
 /** One line, which a gateway that takes no more connections writes in place of a message. */
@@ -82,9 +82,9 @@ export class Connection {
 	// -- sending
 
 	/**
-	 * Asks; returns {number, answer}, a promise of the result, which rejects with the error answered
-	 * or with ConnectionLost. Throws, when nothing was sent, InvalidArgument, TooLarge, Busy,
-	 * ConnectionLost.
+	 * Asks; returns {number, answer}, a promise of the result, which rejects with the error
+	 * answered or with ConnectionLost. Throws, when nothing was sent, InvalidArgument,
+	 * TooLarge, Busy, ConnectionLost.
 	 */
 	request(method, params, onProgress) {
 		const number = this.#nextNumber();
@@ -112,7 +112,8 @@ export class Connection {
 			throw new InvalidArgument(e.message, { cause: e });
 		}
 		if (bytes.length > OVERSIZE * this.maxMessage)
-			throw new TooLarge(`a request of ${bytes.length} bytes; the gateway takes ${this.maxMessage}`,
+			throw new TooLarge(`a request of ${bytes.length} bytes; ` +
+				`the gateway takes ${this.maxMessage}`,
 				{ details: { size: bytes.length, limit: this.maxMessage } });
 		return bytes;
 	}

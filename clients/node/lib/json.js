@@ -15,7 +15,8 @@ const forJson = {
 			refuse(place, 'a time outside of the years 0 to 9999');
 	},
 	array: items => `[${items.join(',')}]`,
-	object: entries => `{${entries.map(([key, text]) => `${keyToJson(key)}:${text}`).join(',')}}`,
+	object: entries =>
+		`{${entries.map(([key, text]) => `${keyToJson(key)}:${text}`).join(',')}}`,
 };
 
 function keyToJson(key) {

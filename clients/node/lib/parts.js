@@ -90,8 +90,8 @@ export class Assembly {
 	#slices = new Map();
 
 	/**
-	 * The record's text when this was the last part missing, else null. Rejects with an Error for
-	 * parts that contradict each other, or that together make no record.
+	 * The record's text when this was the last part missing, else null. Rejects with an
+	 * Error for parts that contradict each other, or that together make no record.
 	 */
 	async add({ part, parts, sha256, encoding, data }) {
 		if (!Number.isInteger(part) || !Number.isInteger(parts) || part < 0 ||

@@ -36,7 +36,8 @@ function isFinal(e) {
 }
 
 function publishFailure(e) {
-	const why = `the hub does not take the event: ${e?.message ?? e}${e?.body ? ` (${e.body})` : ''}`;
+	const why = `the hub does not take the event: ${e?.message ?? e}` +
+		(e?.body ? ` (${e.body})` : '');
 	if (e?.status === 401)
 		return new Unauthenticated(why, { cause: e });
 	return e?.status === 413 ? new TooLarge(why, { cause: e }) : new HubDown(why, { cause: e });
@@ -67,7 +68,10 @@ class Waiting {
 		this.timers.push(setTimeout(f, ms));
 	}
 
-	/** What was answered meanwhile was not heard; and the gateway may need longer to be back. */
+	/**
+	 * What was answered meanwhile was not heard; and the gateway may need longer to be
+	 * back.
+	 */
 	comeBack() {
 		this.repeat();
 		this.after(BACK_AGAIN, () => this.repeat());
@@ -100,7 +104,8 @@ export class RemoteClient {
 	constructor({ pusher, server, channel, name = 'node', connectTimeout = CONNECT_TIMEOUT }) {
 		if (!server && !/^private-(?!encrypted-)/.test(channel))
 			throw new FailedPrecondition(
-				`without the app's secret, calls go over private channels only, not ${channel}`);
+				"without the app's secret, calls go over private channels only, " +
+				`not ${channel}`);
 		this.#isEncrypted = channel.startsWith('private-encrypted-');
 		this.#pusher = pusher;
 		this.#server = server;
@@ -128,7 +133,10 @@ export class RemoteClient {
 			waiting.reject(new ConnectionLost('the client was closed'));
 	}
 
-	/** Until responses can be heard. Rejects with HubDown, Unauthenticated or FailedPrecondition. */
+	/**
+	 * Until responses can be heard. Rejects with HubDown, Unauthenticated or
+	 * FailedPrecondition.
+	 */
 	async ready({ timeout = this.#connectTimeout } = {}) {
 		if (this.#channel.subscribed)
 			return;
@@ -239,9 +247,9 @@ export class RemoteClient {
 	}
 
 	/**
-	 * again.retry: the instance of the time of the first one; a gateway that was started since must
-	 * not run it. retry_ms: for how long that one is out. Parts come again with the same slices, so
-	 * that those of both times make up for each other.
+	 * again.retry: the instance of the time of the first one; a gateway that was started
+	 * since must not run it. retry_ms: for how long that one is out. Parts come again with
+	 * the same slices, so that those of both times make up for each other.
 	 */
 	async #repeat(record, events, again, end) {
 		const left = Math.ceil(end - Date.now());
@@ -250,7 +258,8 @@ export class RemoteClient {
 		const repeat = events[0][0] === 'request-part' ?
 			events.map(([event, text]) => [event, partAgain(text, again)]) :
 			await this.#requestEvents({ ...record, timeout_ms: left, ...again });
-		this.#publishUntil(end, repeat).catch(() => {});		// the first one may still be answered
+		// The first one may still be answered.
+		this.#publishUntil(end, repeat).catch(() => {});
 	}
 
 	/** Of the gateway that a request goes to; empty if it was not heard of yet. */
@@ -269,7 +278,8 @@ export class RemoteClient {
 		}
 		const size = new TextEncoder().encode(text).length;
 		if (size > RECORD_MAX)
-			throw new TooLarge(`a request of ${size} bytes; at most ${RECORD_MAX} go over a hub`,
+			throw new TooLarge(`a request of ${size} bytes; ` +
+				`at most ${RECORD_MAX} go over a hub`,
 				{ details: { size, limit: RECORD_MAX } });
 		const most = this.#isEncrypted ? SEALED_MAX : EVENT_MAX;
 		if (size <= most && !(this.#sendsValues && isRoundedByOthers(text)))

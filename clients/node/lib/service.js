@@ -102,7 +102,10 @@ export class Service {
 
 	// -- the connection
 
-	/** Registers all names on a new connection. Those that the gateway refuses are tried again. */
+	/**
+	 * Registers all names on a new connection. Those that the gateway refuses are tried
+	 * again.
+	 */
 	async comeUp(connection) {
 		this.#running.set(connection, new Map());
 		clearTimeout(this.#retry);

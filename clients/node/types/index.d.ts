@@ -14,7 +14,10 @@ export interface ConnectOptions {
 	socket?: string;
 	/** A label for people, which monitors show. */
 	name?: string;
-	/** Of the hub's app that is expected: another gateway's is refused with FailedPrecondition. */
+	/**
+	 * Of the hub's app that is expected: another gateway's is refused with
+	 * FailedPrecondition.
+	 */
 	appKey?: string;
 	/** How long a request waits for the connection; 5000 unless given. */
 	connectTimeout?: number;
@@ -25,11 +28,17 @@ export declare function connect(
 	options?: ConnectOptions & { signal?: AbortSignal }): Promise<Client>;
 
 export interface CallOptions {
-	/** How long to wait for the answer, the queue included; left out: the function's own limit. */
+	/**
+	 * How long to wait for the answer, the queue included; left out: the function's own
+	 * limit.
+	 */
 	timeout?: number;
 	/** Aborted: the call is cancelled, and rejects with Cancelled. */
 	signal?: AbortSignal;
-	/** true: to be read from `progress` of what call() returns. A function: called with each value. */
+	/**
+	 * true: to be read from `progress` of what call() returns. A function: called with
+	 * each value.
+	 */
 	progress?: boolean | ((value: any) => void);
 	/** A label for logs, 1 to 64 printable ASCII characters. */
 	id?: string;
@@ -43,7 +52,10 @@ export interface CallOptions {
 
 /** A call under way: a promise of its result. */
 export interface Call<T = any> extends Promise<T> {
-	/** With progress: true, what the function says meanwhile; throws what the call rejects with. */
+	/**
+	 * With progress: true, what the function says meanwhile; throws what the call rejects
+	 * with.
+	 */
 	progress: AsyncIterableIterator<any>;
 }
 
@@ -64,7 +76,10 @@ export interface CallRecord {
 
 /** Second argument of a handler: the call that it serves. */
 export interface ServedCall {
-	/** Aborted when nobody waits any more: cancelled, out of time, or the connection is lost. */
+	/**
+	 * Aborted when nobody waits any more: cancelled, out of time, or the connection is
+	 * lost.
+	 */
 	readonly signal: AbortSignal;
 	/** Tells the caller how far it is. Does nothing for a caller that did not ask. */
 	readonly progress: (value: any) => void;
@@ -133,7 +148,10 @@ export declare class Client extends EventEmitter {
 	/** The path of the socket. */
 	readonly socket: string;
 	readonly isConnected: boolean;
-	/** What the gateway said of itself at the last connect: name, version, instance, limits ... */
+	/**
+	 * What the gateway said of itself at the last connect: name, version, instance,
+	 * limits ...
+	 */
 	readonly gateway: Record<string, any> | null;
 
 	/** Until there is a connection. */

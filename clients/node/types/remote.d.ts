@@ -13,7 +13,8 @@ export interface Subscriber {
 
 /** What is needed of one of pusher. */
 export interface Publisher {
-	trigger(channel: string, event: string, data: any, params?: { socket_id?: string }): Promise<any>;
+	trigger(channel: string, event: string, data: any,
+		params?: { socket_id?: string }): Promise<any>;
 }
 
 export interface RemoteOptions {
@@ -36,7 +37,10 @@ export declare class RemoteClient {
 	ready(options?: { timeout?: number }): Promise<void>;
 	/** 30000 is the timeout of a call that names none. */
 	call<T = any>(api: string, params?: any, options?: Omit<CallOptions, 'oneway'>): Call<T>;
-	/** Leaves the channel; calls under way get ConnectionLost. The client of pusher-js stays. */
+	/**
+	 * Leaves the channel; calls under way get ConnectionLost. The client of pusher-js
+	 * stays.
+	 */
 	close(): void;
 }
 
