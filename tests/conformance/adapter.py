@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""clients/python as the conformance tests want it: does what it is told, a line of JSON each, and reports."""
+"""clients/python as the conformance tests want it: does what it is told, a line of JSON each, and
+reports.
+"""
 import asyncio
 import sys
 

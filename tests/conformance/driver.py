@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Plays the cases: as the gateway to a client library, which an adapter program makes do what a case
-says; or as the clients of a real gateway. README.md says what a case is.
+"""Plays the cases: as the gateway to a client library, which an adapter program makes do what a
+case says; or as the clients of a real gateway. README.md says what a case is.
 """
 import json
 import os
@@ -94,7 +94,9 @@ def params_misfit(pattern, message):
 
 
 def asked_misfit(pattern, message):
-    """A request to the gateway: options that are false or not there are the same, and a library may say more."""
+    """A request to the gateway: options that are false or not there are the same, and a library
+    may say more.
+    """
     at = OPTIONS_AT.get(message[2], 99)
     expected, given = list(pattern[3]), list(message[3])
     for params in (expected, given):
@@ -117,7 +119,9 @@ def asks_for_record(message):
 # ---- the adapter of a library --------------------------------------------------------------------
 
 class Adapter:
-    """A program that makes a library do what it is told, a line of JSON each, and reports likewise."""
+    """A program that makes a library do what it is told, a line of JSON each, and reports
+    likewise.
+    """
 
     def __init__(self, argv, env=None):
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

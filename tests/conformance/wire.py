@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""One end of a connection that speaks the local protocol, for the driver: messages out as the bytes that
-a case says, messages in as values. Numbers of requests are put in place of those that the case has.
+"""One end of a connection that speaks the local protocol, for the driver: messages out as the
+bytes that a case says, messages in as values. Numbers of requests are put in place of those that
+the case has.
 """
 import array
 import fcntl

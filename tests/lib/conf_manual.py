@@ -4,8 +4,8 @@
 
     conf_manual.py CHAPI-GW PAGE [--write]
 
-Compares the part of the page between its two marks with what `chapi-gw --print-sample-config` says, or
-writes it. Status 1: they differ.
+Compares the part of the page between its two marks with what `chapi-gw --print-sample-config`
+says, or writes it. Status 1: they differ.
 """
 import re
 import subprocess

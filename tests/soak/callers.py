@@ -64,7 +64,9 @@ class Failing(Workload):
 
 
 class Large(Workload):
-    """From one event's size to 1 MiB of text, which may be compressible, in parts that come in any order."""
+    """From one event's size to 1 MiB of text, which may be compressible, in parts that come in
+    any order.
+    """
 
     name = 'echo'
 
@@ -106,7 +108,9 @@ class Bomb(Large):
 
 
 class TwoSenders(Large):
-    """Two records under one id: neither sender knows whom an answer is for, so none is waited for."""
+    """Two records under one id: neither sender knows whom an answer is for, so none is waited
+    for.
+    """
 
     has_outcome = False
 

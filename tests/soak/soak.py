@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A gateway, a hub that has a fault each second, a provider, and remote callers that ask until they know.
+"""A gateway, a hub that has a fault each second, a provider, and remote callers that ask until
+they know.
 
     soak.py            in a build folder; top_srcdir and top_builddir as for the integration tests
 
