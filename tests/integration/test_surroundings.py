@@ -88,45 +88,36 @@ def test_name_of_the_hub_is_looked_up_for_each_try(hosts, start_gateway, folder,
         hub.stop()
 
 
-def test_address_that_greets_nobody_is_left_for_the_next(hosts, own_hub, start_gateway, folder,
-                                                         channel):
-    """Behind the first address is a server that accepts connections and closes them again."""
+def up_beside_sick(hosts, hub, start_gateway, folder, channel, script, **pusher):
+    """Up, though the first of the name's two addresses leads to a hub that plays the script."""
     hosts.lead(two=['127.0.0.1', '127.0.0.2'])
-    first, own_hub.host = hosts.addresses('two')
-    own_hub.port = free_port_of([first, own_hub.host])
-    own_hub.start()
+    first, hub.host = hosts.addresses('two')
+    hub.port = free_port_of([first, hub.host])
+    hub.start()
     os.mkdir(folder + '/sick')
-    sick = FaultyHub(folder + '/sick', script='on accept all do close 4200\n')
-    sick.options += ['--listen', '%s:%d' % (first, own_hub.port)]
+    sick = FaultyHub(folder + '/sick', script=script)
+    sick.options += ['--listen', '%s:%d' % (first, hub.port)]
     sick.host = first
     sick.start()
     try:
-        gateway = start_gateway(own_hub, channel, executable=hosts.executable,
-                                pusher={'host': 'two.test'})
-        gateway.wait_up()
+        start_gateway(hub, channel, executable=hosts.executable,
+                      pusher=dict(pusher, host='two.test')).wait_up()
     finally:
         sick.stop()
+
+
+def test_address_that_greets_nobody_is_left_for_the_next(hosts, own_hub, start_gateway, folder,
+                                                         channel):
+    """Behind the first address is a server that accepts connections and closes them again."""
+    up_beside_sick(hosts, own_hub, start_gateway, folder, channel, 'on accept all do close 4200\n')
 
 
 def test_address_that_greets_and_then_is_silent_is_left_for_the_next(hosts, own_hub, start_gateway,
                                                                      folder, channel):
     """Behind the first address is a server that answers no subscribe."""
-    hosts.lead(two=['127.0.0.1', '127.0.0.2'])
-    first, own_hub.host = hosts.addresses('two')
-    own_hub.port = free_port_of([first, own_hub.host])
-    own_hub.start()
-    os.mkdir(folder + '/sick')
-    sick = FaultyHub(folder + '/sick', script='on receive pusher:subscribe all do freeze\n')
-    sick.options += ['--listen', '%s:%d' % (first, own_hub.port)]
-    sick.host = first
-    sick.start()
-    try:
-        gateway = start_gateway(own_hub, channel, executable=hosts.executable,
-                                pusher={'host': 'two.test', 'ping_interval': '200ms',
-                                        'pong_timeout': '300ms'})
-        gateway.wait_up()
-    finally:
-        sick.stop()
+    up_beside_sick(hosts, own_hub, start_gateway, folder, channel,
+                   'on receive pusher:subscribe all do freeze\n',
+                   ping_interval='200ms', pong_timeout='300ms')
 
 
 def test_publishing_needs_no_websocket(faulty_hub, start_gateway, channel):
