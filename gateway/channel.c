@@ -139,7 +139,7 @@ static void on_established(struct channel *c, const struct pusher_frame *frame, 
 	}
 	if (pusher_parse_established(frame->data, &established)) {
 		channel_set_reason(c, "the hub's greeting has no usable socket_id; is it a "
-				      "Pusher server?");
+				   "Pusher server?");
 		channel_give_up(c, RETRY_BACKOFF, now_ms);
 		return;
 	}
@@ -480,9 +480,9 @@ void channel_closed(struct channel *c, unsigned int code, struct span why, uint6
 		set_reason_of_code(c, code, words);
 	else
 		channel_set_reason(c, "%s: %s",
-			   c->opened ? "the connection to the hub was lost"
-				     : "the hub cannot be reached",
-			   words[0] ? words : "no reason was given");
+				   c->opened ? "the connection to the hub was lost"
+					     : "the hub cannot be reached",
+				   words[0] ? words : "no reason was given");
 	begin_wait(c, close_code_retry(code), now_ms);
 }
 
@@ -508,14 +508,14 @@ static void handshake_timed_out(struct channel *c, uint64_t now_ms)
 {
 	if (!c->opened)
 		channel_set_reason(c, "no connection to the hub within %" PRIu64 " ms",
-			   c->config.handshake_ms);
+				   c->config.handshake_ms);
 	else if (c->hub_says[0])
 		channel_set_reason(c, "connected, but not welcomed: %s", c->hub_says);
 	else
 		channel_set_reason(c,
-			   "connected, but the hub did not greet us within %" PRIu64
-			   " ms; is it a Pusher server?",
-			   c->config.handshake_ms);
+				   "connected, but the hub did not greet us within %" PRIu64
+				   " ms; is it a Pusher server?",
+				   c->config.handshake_ms);
 	channel_give_up(c, RETRY_BACKOFF, now_ms);
 }
 
@@ -536,9 +536,9 @@ static void established_tick(struct channel *c, uint64_t now_ms)
 {
 	if (now_ms >= c->pong_until_ms) {
 		channel_set_reason(c,
-			   "the hub did not answer a ping within %" PRIu64
-			   " ms; the network may be gone",
-			   c->config.pong_timeout_ms);
+				   "the hub did not answer a ping within %" PRIu64
+				   " ms; the network may be gone",
+				   c->config.pong_timeout_ms);
 		channel_give_up(c, RETRY_BACKOFF, now_ms);
 		return;
 	}

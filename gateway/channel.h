@@ -54,8 +54,7 @@ struct channel_ops {
 int channel_new(const struct channel_config *config, const struct channel_ops *ops, void *data,
 		struct channel **ret_channel) MUST_CHECK;
 struct channel *channel_free(struct channel *channel);
-/* The times for handshake, subscriptions and waits, of config; a wait that runs goes on as it is.
- */
+/* Times for handshake, subscriptions and waits, of config; a wait that runs goes on as it is. */
 void channel_set_timing(struct channel *channel, const struct channel_config *config);
 
 /*

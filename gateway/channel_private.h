@@ -28,7 +28,7 @@ struct subscription {
 	uint64_t until_ms;	/* asked: for an answer; refused: the next try */
 	uint64_t asked_ms;
 	unsigned int n_refused;	/* on this connection */
-	unsigned int n_silent;	/* an extra one: connections that its silence has ended in a row */
+	unsigned int n_silent;	/* connections in a row that its silence has ended, if extra */
 	bool extra;		/* the connection is up without it */
 };
 
@@ -58,7 +58,7 @@ struct channel {
 	struct subscription *subscriptions;
 	size_t n_subscriptions;
 	size_t n_wanted, n_confirmed;	/* without the extra ones */
-	unsigned int n_silent;	/* connections that silence about those has ended since one was up */
+	unsigned int n_silent;	/* connections in a row that silence about those has ended */
 	uint64_t n_connects, n_ignored;
 };
 

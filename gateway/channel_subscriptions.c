@@ -40,7 +40,7 @@ static bool is_worth_saying(const struct channel *c, const struct subscription *
 }
 
 void subscription_refused(struct channel *c, struct subscription *s, const char *why,
-				 uint64_t now_ms)
+			  uint64_t now_ms)
 {
 	s->state = SUBSCRIPTION_REFUSED;
 	s->until_ms = backoff_later(now_ms, backoff_ms(&c->backoff, s->n_refused));

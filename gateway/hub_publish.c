@@ -159,8 +159,7 @@ static void publication_free(struct publication *p)
 	free(p);
 }
 
-/* Whether it may have been sent on is known to the outbox only: one of its tries may be in doubt.
- */
+/* Whether it may have been sent on only the outbox knows: one of its tries may be in doubt. */
 static void on_published(void *data, const struct outbox_end *end)
 {
 	struct publication *p = data;

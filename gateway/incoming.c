@@ -93,8 +93,8 @@ static void response_in(struct router *router, struct party *from, const struct 
 		router_forget_answer(router);
 	} else if (depth > MP_VALUE_DEPTH_MAX) {
 		router_fail(router, &failure, CHAPI_ERR_BAD_REPLY,
-			      "the result of '%s' is nested deeper than %d levels",
-			      call->api->name, MP_VALUE_DEPTH_MAX);
+			    "the result of '%s' is nested deeper than %d levels",
+			    call->api->name, MP_VALUE_DEPTH_MAX);
 		call_finish(router, call, &failure, span_of(NULL, 0), now);
 	} else {
 		call_finish(router, call, NULL, message->result, now);
@@ -205,8 +205,8 @@ void router_too_large(struct router *router, struct party *from, int type, int64
 	struct failure failure;
 
 	router_fail(router, &failure, CHAPI_ERR_TOO_LARGE,
-		      "the %s has %llu bytes, a message at most %zu (max_message); send it in "
-		      "parts, or raise the limit", what, (unsigned long long)size, most);
+		    "the %s has %llu bytes, a message at most %zu (max_message); send it in "
+		    "parts, or raise the limit", what, (unsigned long long)size, most);
 	failure.ran = type == MESSAGE_RESPONSE ? CHAPI_RAN_YES : CHAPI_RAN_NO;
 	router_put_sizes(router, &failure, size);
 	refuse_message(router, from, type, id, &failure, now);
@@ -220,10 +220,10 @@ void router_unreadable(struct router *router, struct party *from, int type, int6
 
 	if (type == MESSAGE_RESPONSE)
 		router_fail(router, &failure, CHAPI_ERR_BAD_REPLY,
-			      "the answer cannot be read: %s", why);
+			    "the answer cannot be read: %s", why);
 	else
 		router_fail(router, &failure, CHAPI_ERR_INVALID_ARGUMENT,
-			      "the request cannot be read: %s", why);
+			    "the request cannot be read: %s", why);
 	refuse_message(router, from, type, id, &failure, now);
 }
 

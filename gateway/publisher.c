@@ -450,8 +450,7 @@ static void ask_free(struct ask *ask)
 	free(ask);
 }
 
-/* Some servers say an error with status 200, in the body: whoever reads that finds nothing in it.
- */
+/* Some servers say an error in the body of a 200: whoever reads that finds nothing in it. */
 static void on_asked(void *data, const struct http_response *response)
 {
 	struct ask *ask = data;

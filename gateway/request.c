@@ -253,7 +253,7 @@ static void answer_full(struct router *router, struct party *to, uint64_t token,
 	record.result = buf_span(&router->record);
 	if (buf_error(&router->record) != 0) {
 		router_set_failure(&failure, CHAPI_ERR_INTERNAL,
-			    "the gateway has no memory for the record of the call");
+				   "the gateway has no memory for the record of the call");
 		failure.ran = response->failure ? response->failure->ran : CHAPI_RAN_YES;
 		record.failure = &failure;
 	}

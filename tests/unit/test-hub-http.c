@@ -27,8 +27,7 @@
 
 enum { EVENT_MAX = 10240 };
 
-/* ---- subscribers ------------------------------------------------------------------------------
- */
+/* ---- subscribers ------------------------------------------------------------------------- */
 
 struct client {
 	struct app_conn *conn;
@@ -112,8 +111,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* ---- requests ---------------------------------------------------------------------------------
- */
+/* ---- requests ---------------------------------------------------------------------------- */
 
 static void request_init(struct http_request *request, const char *method, const char *path,
 			 const char *query, const char *body)
@@ -184,8 +182,7 @@ static void get(struct place *place, const char *path, const char *query, int st
 	assert_answer(place, status, part);
 }
 
-/* ---- signatures -------------------------------------------------------------------------------
- */
+/* ---- signatures -------------------------------------------------------------------------- */
 
 #define AUTH "auth_key=" KEY "&auth_timestamp=1700000000&auth_version=1.0"
 #define BODY "{\"name\":\"reading\",\"channels\":[\"private-sensor.42\"]," \
@@ -333,8 +330,7 @@ static void test_parameters_have_a_largest_number(void **state UNUSED)
 	http_request_deinit(&request);
 }
 
-/* ---- paths ------------------------------------------------------------------------------------
- */
+/* ---- paths ------------------------------------------------------------------------------- */
 
 static void test_path_of_another_app_or_nobody_is_not_found(void **state)
 {
@@ -355,8 +351,7 @@ static void test_path_of_another_app_or_nobody_is_not_found(void **state)
 	post(place, "/channels", 405, "POST", "{}");
 }
 
-/* ---- events -----------------------------------------------------------------------------------
- */
+/* ---- events ------------------------------------------------------------------------------ */
 
 static void test_event_reaches_its_channel(void **state)
 {
@@ -493,8 +488,7 @@ static void test_name_is_measured_in_characters(void **state)
 	post(place, "/events", 400, "1 to 200 characters", body);
 }
 
-/* ---- batches ----------------------------------------------------------------------------------
- */
+/* ---- batches ----------------------------------------------------------------------------- */
 
 static void put_batch(struct buf *out, int n)
 {
@@ -541,8 +535,7 @@ static void test_batch_with_one_wrong_event_publishes_nothing(void **state)
 	assert_heard(&place->a, "");
 }
 
-/* ---- asking -----------------------------------------------------------------------------------
- */
+/* ---- asking ------------------------------------------------------------------------------ */
 
 static void test_channels_are_listed(void **state)
 {
