@@ -95,9 +95,9 @@ const char *chapi_version(void);
 /*
  * One value from JSON text to MessagePack bytes and back. The result is allocated with
  * malloc() and is the caller's to free(); text has a terminating NUL that *ret_len does not
- * count. pretty: with line breaks and blanks, for people. Errors: NOMEM, JSON, MSGPACK,
- * INEXPRESSIBLE. fault: NULL, or room for one line (up to fault_len bytes, NUL included)
- * that says where and why.
+ * count (of text, ret_len may be NULL). pretty: with line breaks and blanks, for people.
+ * Errors: NOMEM, JSON, MSGPACK, INEXPRESSIBLE. fault: NULL, or room for one line (up to
+ * fault_len bytes, NUL included) that says where and why.
  */
 int chapi_json_to_msgpack(const char *text, size_t len, void **ret_value, size_t *ret_len,
 			  char *fault, size_t fault_len);

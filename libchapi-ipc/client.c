@@ -164,9 +164,7 @@ const void *chapi_reply_details(const chapi_reply *reply, size_t *ret_len)
 
 static int span_to_json(struct span value, bool pretty, char **ret_text)
 {
-	size_t len;
-
-	return chapi_msgpack_to_json(value.p, value.len, pretty, ret_text, &len, NULL, 0);
+	return chapi_msgpack_to_json(value.p, value.len, pretty, ret_text, NULL, NULL, 0);
 }
 
 int chapi_reply_result_json(const chapi_reply *reply, bool pretty, char **ret_text)

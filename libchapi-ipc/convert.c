@@ -66,6 +66,7 @@ int chapi_msgpack_to_json(const void *value, size_t len, bool pretty, char **ret
 		return explain(r, &found, CHAPI_ERR_MSGPACK, fault, fault_len);
 	}
 	*ret_text = (char *)out.p;
-	*ret_len = out.len - 1;
+	if (ret_len)
+		*ret_len = out.len - 1;
 	return 0;
 }

@@ -494,9 +494,7 @@ const void *chapi_request_params(const chapi_request *request, size_t *ret_len)
 
 int chapi_request_params_json(const chapi_request *request, bool pretty, char **ret_text)
 {
-	size_t len;
-
-	return chapi_msgpack_to_json(request->params.p, request->params.len, pretty, ret_text, &len,
+	return chapi_msgpack_to_json(request->params.p, request->params.len, pretty, ret_text, NULL,
 				     NULL, 0);
 }
 

@@ -934,6 +934,9 @@ static void test_values_go_there_and_back(void **state)
 	assert_int_equal(chapi_msgpack_to_json(value, len, true, &back, &back_len, NULL, 0), 0);
 	assert_non_null(strchr(back, '\n'));
 	free(back);
+	assert_int_equal(chapi_msgpack_to_json(value, len, false, &back, NULL, NULL, 0), 0);
+	assert_string_equal(back, text);
+	free(back);
 	free(value);
 	assert_int_equal(chapi_json_to_msgpack("{", 1, &value, &len, fault, sizeof(fault)),
 			 -CHAPI_ERR_JSON);
