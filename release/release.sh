@@ -30,6 +30,9 @@ check_names() {
         die "the first line of NEWS is not \"chapi $version (YEAR-MONTH-DAY)\""
     head -n 1 "$top/debian/changelog" | grep -q "^chapi ($version-" ||
         die "the top of debian/changelog is of another version"
+    grep -q '^Maintainer: .*\.example>$' "$top/debian/control" &&
+        die "debian/control: Maintainer is nobody yet; write who answers for these packages, and how to reach them"
+    return 0
 }
 
 # What dpkg-checkbuilddeps misses, in the unpacked sources.

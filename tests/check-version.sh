@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Does a build know its version? One test of "make check", which speaks TAP. In a tarball's build,
-# as "make distcheck" makes one, it is the tarball's.
+# Does a build know its version, and a release what it lacks? One test of "make check", which
+# speaks TAP. In a tarball's build, as "make distcheck" makes one, the version is the tarball's.
 here=$(cd "$(dirname "$0")" && pwd)
 : "${top_srcdir:=$(cd "$here/.." && pwd)}" "${top_builddir:=$PWD}"
 folder=$(mktemp -d) || exit 1
@@ -58,6 +58,34 @@ described() {
     is "behind a tag" "$(version)" "1.2.4-1-g$(commit_of tree)"
 }
 
+# Why the folder "next" cannot be released: refuses WORDS, of the reason.
+refuses() {
+    why=$(cd "$folder/next" && release/release.sh tarball 1.2.3 out 2>&1)
+    is "no release: $1" "$(printf '%s' "$why" | grep -o -m 1 "$1")" "$1"
+}
+
+# Who makes a release is led to it, step by step; what comes next is the building.
+refusals() {
+    mkdir -p "$folder/next/release" "$folder/next/tests/lib" "$folder/next/debian"
+    cp "$top_srcdir"/release/*.sh "$folder/next/release/"
+    cp "$top_srcdir/tests/lib/setup.sh" "$folder/next/tests/lib/"
+    cd "$folder/next" || exit 1
+    echo 1.2.2 >.tarball-version
+    refuses 'run "make distcheck" first'
+    touch tarball
+    refuses 'configured as 1.2.3, but this is 1.2.2'
+    echo 1.2.3 >.tarball-version
+    echo 'chapi 1.2.3 (not released yet)' >NEWS
+    refuses 'the first line of NEWS'
+    echo 'chapi 1.2.3 (2026-12-24)' >NEWS
+    echo 'chapi (1.2.2-1) unstable; urgency=medium' >debian/changelog
+    refuses 'the top of debian/changelog'
+    echo 'chapi (1.2.3-1) unstable; urgency=medium' >debian/changelog
+    echo 'Maintainer: nobody yet <nobody@chapi.example>' >debian/control
+    refuses 'Maintainer is nobody yet'
+    cd - >/dev/null || exit 1
+}
+
 mkdir "$folder/tree"
 echo 'chapi 1.2.3 (not released yet)' >"$folder/tree/NEWS"
 is "in a folder without history" "$(version)" 1.2.3
@@ -72,6 +100,7 @@ else
 fi
 echo 1.2.2 >"$folder/tree/.tarball-version"
 is "in a tarball" "$(version)" 1.2.2
+refusals
 
 is "chapi-gw has it" "$("$top_builddir/gateway/chapi-gw" --version | sed -n '1s/^chapi-gw //p')" "$(built)"
 if [ -f "$top_srcdir/.tarball-version" ]; then
