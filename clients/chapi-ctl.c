@@ -61,6 +61,7 @@ static const struct cli_option setup_options[] = {
 	{ "legacy", '\0', CLI_FLAG, offsetof(struct ctl, setup.legacy) },
 	{ "user", '\0', CLI_FLAG, offsetof(struct ctl, setup.user) },
 	{ "root", '\0', CLI_TEXT, offsetof(struct ctl, setup.root) },
+	{ "member", '\0', CLI_TEXT, offsetof(struct ctl, setup.member) },
 	{ "no-check", '\0', CLI_FLAG, offsetof(struct ctl, setup.no_check) },
 	{ "start", '\0', CLI_FLAG, offsetof(struct ctl, setup.start) },
 	{ "no-start", '\0', CLI_FLAG, offsetof(struct ctl, setup.no_start) },
@@ -123,6 +124,7 @@ static const struct command commands[] = {
 	  "      --legacy            the older library's channel \"chapi\" too\n"
 	  "      --user              one's own gateway, not the system's\n"
 	  "      --root FOLDER       write below FOLDER, as for an image\n"
+	  "      --member USER       lets USER use the system's gateway (group chapi)\n"
 	  "      --no-check          do not try whether the hub takes it\n"
 	  "      --start, --no-start  the service, without a question\n",
 	  OPTIONS(setup_options), 0, 0, ctl_setup },

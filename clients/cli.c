@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clients/member.h"
 #include "clients/utf8.h"
 #include "clients/wrap.h"
 
@@ -286,7 +287,7 @@ int cli_parse(const struct cli *cli, int argc, char **argv, void *options, int *
 
 int cli_connect(const struct cli_common *common, chapi_conn **ret_conn)
 {
-	char path[512];
+	char path[512], hint[200];
 	int r = chapi_connect(common->socket, ret_conn), saved = errno;
 
 	if (r == 0)
@@ -294,6 +295,11 @@ int cli_connect(const struct cli_common *common, chapi_conn **ret_conn)
 	if (chapi_find_socket(common->socket, path, sizeof(path)) < 0)
 		snprintf(path, sizeof(path), "%s",
 			 common->socket ? common->socket : "$CHAPI_SOCKET");
+	member_hint(path, hint, sizeof(hint));
+	if (r == -CHAPI_ERR_ACCESS && hint[0] != '\0') {
+		cli_error("%s: %s. %s", path, chapi_strerror(r), hint);
+		return chapi_exit_status(r);
+	}
 	errno = saved;
 	return cli_fail(path, r);
 }

@@ -2,19 +2,21 @@
 /*
  * chapi-ctl setup: from an app's credentials to a gateway that runs.
  *
- * What the options do not say is asked, if there is a terminal. Then it is tried, written, and
- * the service is started, in this order: what a hub does not take is not written. The secret
- * comes from a file, standard input or the terminal, never from the command line.
+ * What the options do not say is asked, if there is a terminal. Then it is tried, written, the
+ * service is started, and who called sudo let in, in this order: what a hub does not take is not
+ * written. The secret comes from a file, standard input or the terminal, never from the command
+ * line.
  */
 #include <config.h>	/* _GNU_SOURCE: explicit_bzero */
 
 #include "clients/ctl.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clients/prompt.h"
@@ -226,6 +228,21 @@ static bool is_name(const char *name)
 						  "vwxyz0123456789_.-") == strlen(name);
 }
 
+static int check_member(const struct setup *s)
+{
+	if (!s->member)
+		return 0;
+	if (s->root || s->user)
+		return cli_usage("--member is for the system's gateway, where it runs: neither "
+				 "--root nor --user");
+	if (!getpwnam(s->member))
+		return cli_usage("--member \"%s\": there is no such user", s->member);
+	if (!getgrnam(SETUP_GROUP))
+		return cli_usage("--member: there is no group " SETUP_GROUP " here; is chapi-gw "
+				 "installed?");
+	return 0;
+}
+
 static int check_texts(const struct setup *s)
 {
 	const char *const texts[] = { s->app_id, s->key, s->cluster, s->host, s->name, s->ca_file };
@@ -245,7 +262,7 @@ static int check_texts(const struct setup *s)
 		return cli_usage("--root is for the system's gateway, so no --user");
 	if (s->root && s->start)
 		return cli_usage("--start: what is below --root cannot be started here");
-	return 0;
+	return check_member(s);
 }
 
 static int ask_all(struct asking *a)
@@ -322,52 +339,7 @@ static int try_and_write(const struct ctl *ctl, struct asking *a)
 	return status == 0 ? write_files(ctl, &paths) : status;
 }
 
-/* ---- the service ---- */
-
-/* 0: it ended so. */
-static int run_program(char *const *argv)
-{
-	pid_t pid = fork();
-	int status = 0;
-
-	if (pid == 0) {
-		execvp(argv[0], argv);
-		fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
-		_exit(127);
-	}
-	if (pid < 0)
-		return -1;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -1;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
-}
-
-static int systemctl(const struct setup *setup, const char *verb, const char *unit)
-{
-	const char *argv[5] = { "systemctl" };
-	size_t n = 1;
-
-	if (setup->user)
-		argv[n++] = "--user";
-	argv[n++] = verb;
-	argv[n++] = unit;
-	return run_program((char *const *)argv);
-}
-
-static int start(const struct setup *setup)
-{
-	const char *unit = "chapi-gw.service";
-
-	if (systemctl(setup, "daemon-reload", NULL) == 0 && systemctl(setup, "enable", unit) == 0 &&
-	    systemctl(setup, "restart", unit) == 0) {
-		cli_error("the gateway runs; `chapi-ctl doctor` looks after it");
-		return 0;
-	}
-	cli_error("the service cannot be started; see: systemctl%s status %s",
-		  setup->user ? " --user" : "", unit);
-	return CLI_STATUS_SYSTEM;
-}
+/* ---- the service, and who may use it ---- */
 
 static int start_it(const struct asking *a)
 {
@@ -379,9 +351,29 @@ static int start_it(const struct asking *a)
 	if (!wanted && a->is_possible)
 		r = prompt_yes("Start the service now?", true, &wanted);
 	if (r == 0 && wanted)
-		return start(a->setup);
+		return setup_start(a->setup);
 	cli_error("to start it: systemctl%s enable --now chapi-gw.service",
 		  a->setup->user ? " --user" : "");
+	return 0;
+}
+
+/* Whoever called sudo will want to use what is set up now. */
+static int let_in(const struct asking *a)
+{
+	const char *user = a->setup->member ? a->setup->member : getenv("SUDO_USER");
+	bool wanted = a->setup->member;
+	char question[128];
+	int r = 0;
+
+	if (a->setup->root || a->setup->user || !user || !setup_is_outsider(user))
+		return 0;
+	snprintf(question, sizeof(question), "Let %.64s use it, by the group " SETUP_GROUP "?",
+		 user);
+	if (!wanted && a->is_possible)
+		r = prompt_yes(question, true, &wanted);
+	if (r == 0 && wanted)
+		return setup_add_member(user);
+	cli_error("to let %s use it: sudo usermod -a -G " SETUP_GROUP " %s", user, user);
 	return 0;
 }
 
@@ -396,6 +388,8 @@ int ctl_setup(struct ctl *ctl, char *const *args, int n)
 		status = try_and_write(ctl, &a);
 	if (status == 0)
 		status = start_it(&a);
+	if (status == 0)
+		status = let_in(&a);
 	explicit_bzero(a.secret, sizeof(a.secret));
 	for (size_t i = 0; i < a.n_owned; i++)
 		free(a.owned[i]);

@@ -21,7 +21,7 @@ apt='DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends'
 readme() {
     sed -n '/^```sh packages$/,/^```$/p' "$top/README.md" | sed "1d;\$d" | sed -n "$1p"
 }
-group_line=$(sed -n 's/^`\(sudo usermod [^`]*\)`.*/\1/p' "$top/README.md")
+newgrp=$(sed -n 's/.*`\(newgrp [^`]*\)`.*/\1/p' "$top/README.md")
 
 inside "a user who may become root" '
     useradd -m pi; echo "pi ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/pi; cp packages/*.deb /home/pi/'
@@ -38,16 +38,19 @@ inside "local calls work at once" '
 inside "a hub runs" '
     printf 0123456789abcdef >secret; chmod 600 secret
     systemd-run -q --unit=hub chapi-hub --app 1000:some-key --secret-file /root/secret --listen 127.0.0.1:6001'
+inside "a user who is not in the group is told so" '
+    runuser -l pi -c "chapi-call chapi.ping" 2>refused.log && exit 1; grep "usermod -a -G chapi pi" refused.log'
 with_wait "$(readme 2)" "
     runuser -l pi -c \"type.py 's id=1000' 's key=some-key' secret=0123456789abcdef Cluster= \\
-        Host=127.0.0.1 port=6001 TLS=n Name=pi older=n Start=y -- $(readme 2)\" >setup.log
+        Host=127.0.0.1 port=6001 TLS=n Name=pi older=n Start=y 'Let pi'=y -- $(readme 2)\" >setup.log
     cat setup.log; grep 'the hub takes it' setup.log; not grep 0123456789abcdef setup.log
     until_true \"chapi-ctl status | grep -q '^hub .*up'\"
     test \"\$(stat -c '%a %U' /etc/chapi/secret)\" = '600 root'"
-inside "a user who is not in the group is told so" '
-    runuser -l pi -c "chapi-call chapi.ping" 2>refused.log && exit 1; grep "group" refused.log'
-with_wait "$group_line; $(readme 3)" "
-    runuser -l pi -c '$group_line'
+inside "$newgrp, in a session that began before" "
+    session='setpriv --reuid pi --regid pi --clear-groups sh -c'
+    not \$session 'chapi-call chapi.ping' 2>refused.log; grep '$newgrp' refused.log
+    \$session 'echo chapi-call chapi.ping | $newgrp'"
+with_wait "$(readme 3)" "
     runuser -l pi -c '$(readme 3)' & trap 'kill \$!' EXIT
     chapi-ctl wait hello -t 20s; runuser -l pi -c 'chapi-call hello'
     remote-call.py --host 127.0.0.1 --port 6001 --app 1000:some-key --secret-file secret \\

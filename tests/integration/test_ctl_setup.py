@@ -307,11 +307,12 @@ def test_folder_that_cannot_be_written(setup, root):
 class Terminal:
     """Somebody who reads questions and types answers."""
 
-    def __init__(self, arguments, env):
+    def __init__(self, arguments, env, wrapper=()):
+        argv = [*wrapper, program('chapi-ctl'), 'setup', *arguments]
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             die_with_parent()
-            os.execve(program('chapi-ctl'), ['chapi-ctl', 'setup'] + arguments, env)
+            os.execvpe(argv[0], argv, env)
         self.shown = ''
         self.seen = 0
 

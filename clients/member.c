@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who may use a gateway's socket: see member.h.
+ */
+#include "clients/member.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool member_of(const char *user, const char *group)
+{
+	const struct group *g = getgrnam(group);
+	const struct passwd *pw = getpwnam(user);
+
+	if (!g || !pw)
+		return false;
+	if (pw->pw_gid == g->gr_gid)
+		return true;
+	for (char **name = g->gr_mem; *name; name++)
+		if (strcmp(*name, user) == 0)
+			return true;
+	return false;
+}
+
+/* A mode without rights of the group, or a group of root's, is for nobody to join. */
+void member_hint(const char *path, char *ret, size_t size)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+	const struct group *group;
+	struct stat st;
+
+	ret[0] = '\0';
+	if (!pw || stat(path, &st) < 0 || !(st.st_mode & S_IWGRP) || st.st_gid == 0)
+		return;
+	group = getgrgid(st.st_gid);
+	if (!group)
+		return;
+	if (member_of(pw->pw_name, group->gr_name))
+		snprintf(ret, size, "You are in the group %s from your next login on, or now by: "
+			 "newgrp %s", group->gr_name, group->gr_name);
+	else
+		snprintf(ret, size, "It is for the group %s: sudo usermod -a -G %s %s, and log in "
+			 "again", group->gr_name, group->gr_name, pw->pw_name);
+}
