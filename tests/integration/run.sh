@@ -5,7 +5,8 @@
 # From make: top_srcdir, top_builddir, PYTHON3. By hand: run.sh [PYTEST-ARGUMENT...] in a build
 # folder. CHAPI_TESTS_HUBS="chapi-hub soketi" chooses hubs; SOKETI_DIR is where setup.sh installed
 # soketi and the official clients: the tests then run in its venv, where all is that they can use.
-# CHAPI_TESTS=threads runs those in which the gateway has threads, CHAPI_TESTS=unit none. Without
+# CHAPI_TESTS=threads runs those in which the gateway has threads, CHAPI_TESTS=unit none.
+# CHAPI_TESTS_WORKERS=N runs N tests at a time, where pytest-xdist is installed, else one. Without
 # Python, pytest or msgpack all is skipped, aloud.
 here=$(cd "$(dirname "$0")" && pwd)
 : "${top_srcdir:=$(cd "$here/../.." && pwd)}" "${top_builddir:=$PWD}"
@@ -46,4 +47,8 @@ export PYTHONDONTWRITEBYTECODE PYTHONPATH
 case ${1-} in
     '' | -*) set -- "$@" "$here" ;;    # options only: of all tests
 esac
+# A worker costs an interpreter that reads all tests: worth it for many tests, not for one.
+if [ "${CHAPI_TESTS_WORKERS:-1}" -gt 1 ] && "$python" -c 'import xdist' 2>/dev/null; then
+    set -- "$@" -n "$CHAPI_TESTS_WORKERS" --dist load
+fi
 exec "$python" -m pytest -q -p lib.tap -c "$here/pytest.ini" --rootdir "$here" "$@"

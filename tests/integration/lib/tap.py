@@ -2,7 +2,9 @@
 """pytest's results in the Test Anything Protocol, for automake's driver.
 
 One line a test; the reason of a skip, or of a failure that is expected ("TODO"); on failure what
-pytest and the programs had to say, as comments. Loaded with "-p lib.tap"; takes the place of pytest's own report.
+pytest and the programs had to say, as comments. Loaded with "-p lib.tap"; takes the place of
+pytest's own report. Where tests run beside each other (pytest-xdist), the process that hands them
+out reports, in the order in which they end.
 """
 import os
 import sys
@@ -19,12 +21,22 @@ class TapReport:
     def __init__(self):
         self.number = 0
         self.shown = {}
+        self.planned = False
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session):
-        if session.config.option.collectonly:
-            return
-        print('1..%d' % len(session.items), flush=True)
+        if not session.config.option.collectonly:
+            self.plan(len(session.items))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids):
+        """Each worker has collected all tests."""
+        self.plan(len(ids))
+
+    def plan(self, n_tests):
+        if not self.planned:
+            self.planned = True
+            print('1..%d' % n_tests, flush=True)
 
     def pytest_collectreport(self, report):
         if report.failed:
@@ -32,10 +44,11 @@ class TapReport:
             print('Bail out! %s cannot be read' % report.nodeid, flush=True)
 
     def pytest_runtest_logreport(self, report):
-        """A test's outcome is known with its last phase; the worst one counts."""
+        """A test's outcome is known with its last phase; the worst one counts. One that took its
+        worker with it has no last phase."""
         phases = self.shown.setdefault(report.nodeid, [])
         phases.append(report)
-        if report.when == 'teardown':
+        if report.when not in ('setup', 'call'):
             self.put(self.shown.pop(report.nodeid))
 
     def put(self, phases):
@@ -63,6 +76,8 @@ class TapReport:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
+    if hasattr(config, 'workerinput'):
+        return      # a worker: its reports are sent on
     # pytest asks its own report for the width of the terminal: it stays, and writes to nowhere.
     terminal = config.pluginmanager.getplugin('terminalreporter')
     if terminal is not None:
