@@ -3,8 +3,9 @@
  * libcurl's multi interface driven by libevent.
  *
  * A kept connection that turns out dead is replaced by libcurl by itself, and the request
- * sent once more, as long as not a byte of an answer has come: that can publish twice. So a
- * request that must not be repeated gets a new connection.
+ * sent once more, as long as not a byte of an answer has come: that can publish twice. So the
+ * body of a request that must not be repeated is given to libcurl bit by bit, and it has no way to
+ * get what it has had: then it can only begin again if none of it has been sent.
  *
  * libcurl keeps for a while where a name leads. After a request without an answer that is looked
  * up for each try: the server may have moved.
@@ -51,6 +52,7 @@ struct transfer {
 	void *data;
 	struct buf body;
 	size_t body_max;
+	struct buf once;		/* of a request that is not repeated: what is to be sent */
 	char date[HEADER_LEN];		/* these two as the hub has them */
 	char retry_after[HEADER_LEN];
 	char error[CURL_ERROR_SIZE];
@@ -182,6 +184,7 @@ static void fill_response(struct transfer *t, CURLcode code, struct http_respons
 static void transfer_reset(struct transfer *t)
 {
 	buf_deinit(&t->body);
+	buf_deinit(&t->once);
 	t->date[0] = '\0';
 	t->retry_after[0] = '\0';
 	t->error[0] = '\0';
@@ -328,6 +331,20 @@ static void set_protocols(CURL *easy)
 #endif
 }
 
+/* Called by libcurl: more of the body. It stops at its length, so it asks in vain only when it
+ * begins again. */
+static size_t on_more(char *p, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	size_t len = MIN(size * n, t->once.len);
+
+	if (len == 0)
+		return CURL_READFUNC_ABORT;
+	memcpy(p, buf_data(&t->once), len);
+	buf_consume(&t->once, len);
+	return len;
+}
+
 /* What holds for every request. */
 static void set_options(CURL *easy, struct http *http, struct transfer *t)
 {
@@ -335,6 +352,8 @@ static void set_options(CURL *easy, struct http *http, struct transfer *t)
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_more);
+	curl_easy_setopt(easy, CURLOPT_READDATA, t);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -349,6 +368,7 @@ static void transfer_free(struct transfer *t)
 	if (t->easy)
 		curl_easy_cleanup(t->easy);
 	buf_deinit(&t->body);
+	buf_deinit(&t->once);
 	list_del(&t->link);
 	free(t);
 }
@@ -388,6 +408,17 @@ static bool set_body(CURL *easy, struct span body)
 				body.len ? (const char *)body.p : "") == CURLE_OK;
 }
 
+/* Likewise; see on_more(). */
+static bool set_body_once(struct transfer *t, struct span body)
+{
+	buf_put(&t->once, body.p, body.len);
+	return buf_error(&t->once) == 0 &&
+	       curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, NULL) == CURLE_OK &&
+	       curl_easy_setopt(t->easy, CURLOPT_POST, 1L) == CURLE_OK &&
+	       curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+				(curl_off_t)body.len) == CURLE_OK;
+}
+
 /* An http proxy wants the whole of it in the request's line; through others there is a tunnel. */
 static bool is_relayed(const struct http *http)
 {
@@ -411,12 +442,14 @@ static bool set_url(CURL *easy, const struct http *http, const char *target)
 	       curl_easy_setopt(easy, CURLOPT_URL, (const char *)buf_data(&url)) == CURLE_OK;
 }
 
-static bool set_request(CURL *easy, const struct http *http, const struct http_request *request)
+static bool set_request(struct transfer *t, const struct http *http,
+			const struct http_request *request)
 {
-	return set_url(easy, http, request->target) &&
-	       curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->once ? 1L : 0L) == CURLE_OK &&
-	       (request->get ? curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK
-			     : set_body(easy, request->body));
+	if (!set_url(t->easy, http, request->target))
+		return false;
+	if (request->get)
+		return curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+	return request->once ? set_body_once(t, request->body) : set_body(t->easy, request->body);
 }
 
 int http_send(struct http *http, const struct http_request *request, http_fn fn, void *data)
@@ -431,7 +464,7 @@ int http_send(struct http *http, const struct http_request *request, http_fn fn,
 	curl_easy_setopt(t->easy, CURLOPT_DNS_CACHE_TIMEOUT, http->in_trouble ? 0L : NAMES_KEPT_S);
 	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)http->timeout_ms);
 	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->timeout_ms);
-	if (!set_request(t->easy, http, request) ||
+	if (!set_request(t, http, request) ||
 	    curl_multi_add_handle(http->multi, t->easy) != CURLM_OK) {
 		transfer_free(t);
 		return -ENOMEM;

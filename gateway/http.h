@@ -56,7 +56,7 @@ struct http *http_free(struct http *http);
 struct http_request {
 	const char *target;		/* path and query, encoded already */
 	struct span body;		/* JSON */
-	bool once;			/* never sent twice: on a connection of its own */
+	bool once;			/* never sent twice */
 	bool get;			/* GET, without a body; else POST */
 };
 
