@@ -63,6 +63,7 @@ struct outward {
 	struct buf params;		/* JSON */
 	struct buf api, caller;
 	bool was_sent;			/* the other side may have it */
+	bool is_doubted;		/* of the first try the hub may have taken some, or not */
 	char channel[ELSEWHERE_TO_MAX + 1];
 	char instance[INSTANCE_MAX + 1];	/* known when it was sent first; may be empty */
 };
@@ -249,6 +250,11 @@ static uint64_t out_ms(const struct outward *o, const struct now *now)
 	return by_date_ms > (double)ms ? (uint64_t)fmin(by_date_ms, OUT_MS_MOST) : ms;
 }
 
+static bool is_first(const struct outward *o)
+{
+	return o->phase == PHASE_NEW;
+}
+
 /* id: room for what it borrows. */
 static struct record_ask ask_of(const struct elsewhere *e, const struct outward *o,
 				const struct now *now, char id[RECORD_ID_MAX + 1])
@@ -264,22 +270,22 @@ static struct record_ask ask_of(const struct elsewhere *e, const struct outward 
 		.timeout_ms = o->deadline_ms - now->ms,
 		.progress = o->progress,
 		.raw = o->raw,
-		.is_repeat = o->phase != PHASE_NEW,
+		.is_repeat = !is_first(o),
 		.retry = span_str(o->instance),
 		.retry_ms = out_ms(o, now),
 	};
 }
 
 static bool publish(struct elsewhere *e, const struct outward *o, const char *event,
-		    struct span payload, uint64_t serial)
+		    struct span payload, bool is_repeat)
 {
 	return e->ops.publish(e->data, &(struct elsewhere_publication){
 		.channel = span_str(o->channel),
 		.event = span_str(event),
 		.payload = payload,
 		.deadline_ms = o->deadline_ms,
-		.has_id = true,
-		.serial = serial,
+		.is_repeat = is_repeat,
+		.serial = is_repeat ? 0 : o->serial,
 	});
 }
 
@@ -294,7 +300,7 @@ static bool on_send(void *data, bool is_part, struct span text)
 	struct elsewhere *e = s->elsewhere;
 	const char *event = is_part ? e->request_part_event : e->config.request_event;
 
-	return publish(e, s->outward, event, text, s->outward->serial);
+	return publish(e, s->outward, event, text, !is_first(s->outward));
 }
 
 static int send_events(struct elsewhere *e, const struct outward *o, const struct now *now)
@@ -310,7 +316,7 @@ static int send_events(struct elsewhere *e, const struct outward *o, const struc
 /* Of several events those that found a place are of no use to anybody without the others. */
 static void send(struct elsewhere *e, struct outward *o, const struct now *now)
 {
-	bool is_repeat = o->phase != PHASE_NEW;
+	bool is_repeat = !is_first(o);
 	uint64_t left_ms = o->deadline_ms - now->ms;
 
 	if (!is_repeat)
@@ -489,7 +495,7 @@ bool elsewhere_cancel(struct elsewhere *e, uint64_t serial)
 	put_id(e, o, id);
 	record_cancel_put(span_str(id), &cancel);
 	if (was_sent && o->phase != PHASE_LATE && buf_error(&cancel) == 0)
-		publish(e, o, REMOTE_CANCEL_EVENT, buf_span(&cancel), 0);
+		publish(e, o, REMOTE_CANCEL_EVENT, buf_span(&cancel), true);
 	outward_free(e, o);
 	return was_sent;
 }
@@ -616,17 +622,33 @@ static int code_of_status(unsigned int status)
 	return status >= 400 && status < 500 ? CHAPI_ERR_FAILED_PRECONDITION : CHAPI_ERR_HUB_DOWN;
 }
 
-/* Only of the first try: a repeat that is refused changes nothing. */
+/* Of the first try. Once it is in doubt, what more of it is refused changes nothing. */
 void elsewhere_refused(struct elsewhere *e, uint64_t serial, unsigned int status, const char *error,
 		       const struct now *now)
 {
 	struct outward *o = find(e, serial);
 	char text[300];
 
-	if (!o || o->phase != PHASE_SENT)
+	if (!o || o->phase != PHASE_SENT || o->is_doubted)
 		return;
 	snprintf(text, sizeof(text), "the hub did not take the request: %s", error);
 	fail(e, o, code_of_status(status), CHAPI_RAN_NO, text, now);
+}
+
+/*
+ * The first try must not go out again as it was: the other side could be another instance by now.
+ * So a repeat goes at once, whether or not its answer can come yet; the one at half of the time
+ * follows all the same. Of parts that are doubted together one is enough.
+ */
+void elsewhere_doubted(struct elsewhere *e, uint64_t serial, const struct now *now)
+{
+	struct outward *o = find(e, serial);
+
+	if (!o || o->phase != PHASE_SENT || o->is_doubted || now->ms >= o->deadline_ms)
+		return;
+	o->is_doubted = true;
+	if (send_events(e, o, now) == 0)
+		e->status.n_repeated++;
 }
 
 /* ---- time ------------------------------------------------------------------------------- */

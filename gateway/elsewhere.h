@@ -7,8 +7,8 @@
  * connection is channel.h, records are record_caller.h. chapi-remote(7), "Gateway to gateway".
  *
  * The answers come on a channel of our own, which is subscribed to with the first call. Half of
- * the time without an answer: the same request goes out once more, and the other side runs it
- * once. All of the time: the hub is asked for the other gateway's beacon, so that it can be said
+ * the time without an answer, and when the hub may or may not have taken it: the same request goes
+ * out once more, says that it is a repeat, and the other side runs it once. All of the time: the hub is asked for the other gateway's beacon, so that it can be said
  * whether anybody was there.
  */
 #ifndef CHAPI_ELSEWHERE_H
@@ -35,8 +35,12 @@ struct elsewhere_publication {
 	struct span channel, event;
 	struct span payload;		/* text, the event's data */
 	uint64_t deadline_ms;		/* afterwards it is of no use, and not to be sent */
-	bool has_id;			/* a repeat does no harm */
-	uint64_t serial;		/* for elsewhere_refused(); 0: nobody needs to know */
+	/*
+	 * It does no harm if it comes twice. Else it is a first try, and may be published twice only
+	 * if the hub surely did not take it: in doubt elsewhere_doubted() has to be called.
+	 */
+	bool is_repeat;
+	uint64_t serial;		/* of a first try; 0: nobody needs to know */
 };
 
 /* None of them calls back at once. */
@@ -104,6 +108,8 @@ bool elsewhere_event(struct elsewhere *elsewhere, struct span channel, struct sp
  */
 void elsewhere_refused(struct elsewhere *elsewhere, uint64_t serial, unsigned int status,
 		       const char *error, const struct now *now);
+/* The hub may have taken it or not. */
+void elsewhere_doubted(struct elsewhere *elsewhere, uint64_t serial, const struct now *now);
 void elsewhere_seen(struct elsewhere *elsewhere, uint64_t serial, bool occupied,
 		    const struct now *now);
 

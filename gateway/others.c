@@ -121,7 +121,9 @@ static void on_published(void *data, const struct outbox_end *end)
 	struct now now = read_now();
 
 	ticket_free(ticket);
-	if (end->error && !end->in_doubt)
+	if (end->in_doubt)
+		elsewhere_doubted(others->elsewhere, serial, &now);
+	else if (end->error)
 		elsewhere_refused(others->elsewhere, serial, end->status, end->error, &now);
 }
 
@@ -133,7 +135,8 @@ static bool op_publish(void *data, const struct elsewhere_publication *publicati
 		.channel = publication->channel,
 		.event = publication->event,
 		.payload = publication->payload,
-		.has_id = publication->has_id,
+		.has_id = publication->is_repeat,
+		.is_renewed = !publication->is_repeat,
 		.deadline_ms = publication->deadline_ms,
 		.on_time = true,	/* a repeat relies on it: see retry_ms in chapi-remote(7) */
 	};

@@ -32,7 +32,7 @@ struct entry {
 	struct timer timer;
 	uint64_t deadline_ms;		/* the grace included */
 	unsigned int tries;
-	bool has_id, exclude_own;
+	bool has_id, is_renewed, exclude_own;
 	bool alone;			/* not in a batch any more */
 	bool corrected;			/* was signed again after the clock was found wrong */
 	bool in_doubt;			/* one of its tries may have been taken */
@@ -118,6 +118,7 @@ static struct entry *entry_new(const struct outbox_event *event, outbox_fn fn, v
 	timer_init(&e->timer);
 	entry_copy_texts(e, event);
 	e->has_id = event->has_id;
+	e->is_renewed = event->is_renewed;
 	e->exclude_own = event->exclude_own;
 	e->charged = sizeof(*e) + len;
 	e->fn = fn;
@@ -327,10 +328,10 @@ static void again_or_never(const struct turn_out *t, struct entry *e)
 
 	e->in_doubt = true;
 	if (!e->has_id) {
-		entry_fail(o, e, t->verdict->status,
-			   "%s; it may have been published, and is not sent again "
-			   "as it has no id",
-			   t->verdict->text);
+		entry_fail(o, e, t->verdict->status, "%s; it may have been published, and %s",
+			   t->verdict->text,
+			   e->is_renewed ? "comes again as a repeat" :
+					   "is not sent again as it has no id");
 		return;
 	}
 	e->alone = e->tries > 1;
@@ -595,7 +596,9 @@ static void tell(struct outbox *o, struct entry *e)
 
 	o->status.n_waiting--;
 	o->status.bytes_waiting -= e->charged;
-	if (e->failed) {
+	if (end.in_doubt && e->is_renewed) {
+		o->status.n_repeated++;
+	} else if (e->failed) {
 		o->status.n_failed++;
 		snprintf(o->status.last_error, sizeof(o->status.last_error), "%s", error);
 	} else {

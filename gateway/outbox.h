@@ -5,8 +5,9 @@
  * Pure. Events go in (outbox_add()), requests come out (outbox_take()), their answers go in
  * (outbox_answer()). An event ends once: taken by the hub, or given up with a reason. One
  * that could be published twice is sent again only if it has an id, by which a repeat is
- * known, or if the hub surely has not taken it. HTTP, signatures and the clock are
- * publisher.h; what an answer means is verdict.h.
+ * known, or if the hub surely has not taken it; one in doubt may also go back to its sender, who
+ * makes another of it that says so. HTTP, signatures and the clock are publisher.h; what an
+ * answer means is verdict.h.
  */
 #ifndef CHAPI_OUTBOX_H
 #define CHAPI_OUTBOX_H
@@ -33,6 +34,7 @@ struct outbox_event {
 	struct span payload;		/* the data: text, sent as a JSON string */
 	bool exclude_own;		/* our own connection does not get it */
 	bool has_id;			/* a repeat does no harm */
+	bool is_renewed;		/* without id: in doubt its sender makes another of it */
 	uint64_t deadline_ms;		/* of whoever waits for it */
 	bool on_time;			/* of no use after it: no grace */
 };

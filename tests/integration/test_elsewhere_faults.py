@@ -80,6 +80,37 @@ def test_what_comes_twice_runs_once_and_is_answered_once(two, faulty_hub):
         assert sorted(got) == list(range(10))
 
 
+@pytest.mark.parametrize('params', [7, 'x' * 20000], ids=['whole', 'parts'])
+@pytest.mark.parametrize('doubt', ["answer 502", "reset"])
+def test_request_in_doubt_is_not_run_by_the_gateway_that_comes_next(two, faulty_hub, doubt, params):
+    """The hub took it and did not say so; it ran; the other gateway restarts before it goes out again."""
+    with two[1].connect() as there, two[0].connect() as here:
+        there.ask('register', 'f')
+        faulty_hub.control.do('on posted do ' + doubt, 'on post 2- do answer 503')
+        number = here.request('call', 'f', params, {'to': 'attic', 'timeout_ms': 600000})
+        there.wait_request('f')
+        two[1].kill()
+        two[1].start()
+        with providing(two[1], 'f') as got:
+            two[1].wait_up()
+            faulty_hub.control.do('forget')
+            error = here.wait_response(number)[2]
+            assert (error['code'], error['ran']) == ('failed_precondition', 'unknown')
+            assert error['details'] == {'reason': 'restarted'}
+            assert got == []
+
+
+@pytest.mark.parametrize('doubt', ["answer 502", "reset", "hang-up"])
+def test_request_in_doubt_runs_once_and_is_answered(two, faulty_hub, doubt):
+    """On a connection that was used before, too: libcurl would send it again by itself."""
+    with providing(two[1], 'f') as got, two[0].connect() as here:
+        assert here.call('f', 1, to='attic') == 1
+        faulty_hub.control.do('on posted events 1-2 do ' + doubt)
+        assert here.call('f', 2, to='attic') == 2
+        assert got == [1, 2]
+        assert two[0].ask('status')['hub']['publisher']['failed'] == 0
+
+
 def test_every_call_has_one_outcome_on_a_bad_hub(two, faulty_hub):
     for event in ('request', 'response'):
         faulty_hub.control.do('on deliver %s 20%% do swallow' % event, 'on deliver %s 20%% do double' % event,

@@ -32,6 +32,7 @@ struct world {
 	char channel[200], event[100], payload[2000], asked[200], subscribed[200];
 	/* The last ones each. */
 	uint64_t serial;
+	bool is_repeat;
 	struct buf parts[PARTS_SEEN];	/* the first texts of "request-part" */
 	unsigned int n_parts, most_parts;	/* beyond the most nothing is taken; 0: no limit */
 	int code;			/* of the last answer; 0: a result */
@@ -73,6 +74,8 @@ static bool on_publish(void *data, const struct elsewhere_publication *p)
 		buf_put(&w->parts[w->n_parts++], p->payload.p, p->payload.len);
 	}
 	w->n_published++;
+	assert_int_equal(p->serial != 0, !p->is_repeat);
+	w->is_repeat = p->is_repeat;
 	copy(w->channel, sizeof(w->channel), p->channel);
 	copy(w->event, sizeof(w->event), p->event);
 	copy(w->payload, sizeof(w->payload), p->payload);
@@ -729,6 +732,59 @@ static void test_what_the_hub_refuses_has_not_run(void **state UNUSED)
 	assert_int_equal(w.n_answers, 0);
 }
 
+/* The other side may be another instance when it goes out again. */
+static void test_what_is_in_doubt_comes_again_as_a_repeat_at_once(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	assert_false(w.is_repeat);
+	w.now.ms = START + 100;
+	elsewhere_doubted(w.elsewhere, w.serial, &w.now);
+	assert_int_equal(w.n_published, 2);
+	assert_true(w.is_repeat);
+	assert_non_null(strstr(w.payload, "\"id\":\"" ID "\""));
+	assert_non_null(strstr(w.payload, "\"timeout_ms\":900,"));
+	assert_non_null(strstr(w.payload, "\"retry\":\"\",\"retry_ms\":100}"));
+	elsewhere_doubted(w.elsewhere, w.serial, &w.now);
+	assert_int_equal(w.n_published, 2);
+	tick(&w, START + 500);
+	assert_int_equal(w.n_published, 3);
+	assert_true(w.is_repeat);
+	assert_non_null(strstr(w.payload, "\"retry_ms\":500}"));
+	assert_int_equal(w.n_answers, 0);
+}
+
+static void test_doubt_that_comes_after_the_repeat_or_the_end_changes_nothing(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	tick(&w, START + 500);
+	elsewhere_doubted(w.elsewhere, w.serial, &w.now);
+	assert_int_equal(w.n_published, 2);
+	tick(&w, START + 1000);
+	elsewhere_doubted(w.elsewhere, w.serial, &w.now);
+	assert_true(event(&w, "response", ANSWER("\"result\":1,\"error\":null")));
+	elsewhere_doubted(w.elsewhere, w.serial, &w.now);
+	assert_int_equal(w.n_published, 2);
+}
+
+/* The first try may have been taken, whatever becomes of the rest of it. */
+static void test_refusal_after_a_doubt_does_not_say_that_it_did_not_run(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	elsewhere_doubted(w.elsewhere, w.serial, &w.now);
+	elsewhere_refused(w.elsewhere, w.serial, 400, "no", &w.now);
+	assert_int_equal(w.n_answers, 0);
+	tick(&w, START + 500);
+	tick(&w, START + 1000);
+	tick(&w, START + 3000);
+	assert_failed(&w, CHAPI_ERR_DEADLINE_EXCEEDED, CHAPI_RAN_UNKNOWN);
+}
+
 static void test_full_queue_is_busy(void **state UNUSED)
 {
 	WORLD(w);
@@ -816,6 +872,10 @@ int main(void)
 		cmocka_unit_test(test_encrypted_request_is_answered_on_an_encrypted_channel_only),
 		cmocka_unit_test(test_encrypted_request_waits_for_its_own_channel),
 		cmocka_unit_test(test_what_the_hub_refuses_has_not_run),
+		cmocka_unit_test(test_what_is_in_doubt_comes_again_as_a_repeat_at_once),
+		cmocka_unit_test(
+			test_doubt_that_comes_after_the_repeat_or_the_end_changes_nothing),
+		cmocka_unit_test(test_refusal_after_a_doubt_does_not_say_that_it_did_not_run),
 		cmocka_unit_test(test_full_queue_is_busy),
 		cmocka_unit_test(test_cancel_is_told_to_the_other_side),
 		cmocka_unit_test(test_cancel_of_what_was_not_sent_sends_nothing),

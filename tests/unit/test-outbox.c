@@ -949,6 +949,27 @@ static void test_batch_in_doubt_comes_again_but_for_those_without_id(void **stat
 	assert_empty(&w);
 }
 
+/* It goes back to its sender, and is not lost: another of it follows. */
+static void test_first_try_in_doubt_goes_back_and_does_not_count_as_lost(void **state UNUSED)
+{
+	struct outbox_event event;
+	WORLD(w);
+
+	event = event_of(&w, "a");
+	event.has_id = false;
+	event.is_renewed = true;
+	w.again = 'b';
+	assert_int_equal(add_event(&w, 'a', &event), 0);
+	assert_takes(&w, "a");
+	assert_true(outbox_request_is_once(w.requests[0]));
+	answer(&w, 502, "");
+	assert_ended(&w, "", "a");
+	assert_true(w.in_doubt);
+	assert_int_equal(status_of(&w).n_failed, 0);
+	assert_int_equal(status_of(&w).n_repeated, 1);
+	assert_comes_again(&w, "b");
+}
+
 /* One event that the hub cannot take does not keep the others from it. */
 static void test_event_that_brings_trouble_again_and_again_goes_alone(void **state UNUSED)
 {
@@ -1335,6 +1356,7 @@ int main(void)
 		cmocka_unit_test(test_in_trouble_one_request_is_tried_at_a_time),
 		cmocka_unit_test(test_requests_that_fail_together_count_once),
 		cmocka_unit_test(test_batch_in_doubt_comes_again_but_for_those_without_id),
+		cmocka_unit_test(test_first_try_in_doubt_goes_back_and_does_not_count_as_lost),
 		cmocka_unit_test(test_event_that_brings_trouble_again_and_again_goes_alone),
 		cmocka_unit_test(test_hub_that_is_back_ends_the_wait),
 		cmocka_unit_test(test_batch_refused_with_400_is_sent_again_one_by_one),
