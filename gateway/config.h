@@ -3,8 +3,7 @@
  * The configuration: one table of keys drives the files, the command line's check, the sample
  * file and chapi-gw.conf(5).
  *
- * Reads files and the secret; decides nothing about their use. The table is config_keys.h, the
- * form of a file inifile.h.
+ * Reads files and the secret; decides nothing about their use. The table is config_keys.h.
  */
 #ifndef CHAPI_CONFIG_H
 #define CHAPI_CONFIG_H
