@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What keys have to do with each other: two that exclude each other, one that wants another, and
- * what is allowed but doubtful. What is true of a single value is config_keys.c.
+ * what is allowed but doubtful. What is true of a single value is config_keys.h.
  */
 #include <arpa/inet.h>
 #include <errno.h>

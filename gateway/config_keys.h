@@ -2,8 +2,9 @@
 /*
  * The table of keys: what may stand in the configuration, how a value is read and printed.
  *
- * Everything about a key that is true without looking at the others is here; files, and
- * what keys have to do with each other, are config.c.
+ * Everything about a key that is true without looking at the others is here: the table
+ * (config_keys.c) and the types its values have (config_values.c). Files, and what keys have to
+ * do with each other, are config.h.
  */
 #ifndef CHAPI_CONFIG_KEYS_H
 #define CHAPI_CONFIG_KEYS_H

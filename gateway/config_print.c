@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The configuration as text: as it is, in the form of a file (--print-config), and every key with
- * its help and default (--print-sample-config). How a single value is printed is config_keys.c.
+ * its help and default (--print-sample-config). How a single value is printed is config_values.c.
  */
 #include "gateway/config_keys.h"
 

@@ -34,8 +34,8 @@ int loader_read_secret(struct loader *l)
 	char path[512];
 
 	if (l->config->secret_file)
-		return take_secret(l, loader_place(l, "pusher", "secret_file"), l->config->secret_file,
-				   &l->config->secret);
+		return take_secret(l, loader_place(l, "pusher", "secret_file"),
+				   l->config->secret_file, &l->config->secret);
 	if (!dir || !*dir)
 		return loader_fail_at(l, &l->pusher, "[pusher] lacks secret_file, and there is no "
 				      "service credential pusher-secret");
@@ -62,9 +62,8 @@ static int take_master_key(struct loader *l, const struct place *place, const ch
 	const char *why_not = sealed_why_not();
 
 	if (why_not)
-		return loader_fail_at(l, place,
-				      "a key of encrypted channels is set, and they cannot be had: %s",
-				      why_not);
+		return loader_fail_at(l, place, "a key of encrypted channels is set, and they "
+				      "cannot be had: %s", why_not);
 	if (take_secret(l, place, path, &l->config->master_key) != 0)
 		return -1;
 	return is_master_key(l->config->master_key) ? 0 :

@@ -3,7 +3,7 @@
  * The configuration: files in a folder of the test's own, and what comes of them.
  *
  * Everything that configuration.md promises to people is here with file, line and words:
- * inifile.c and config_keys.c are tested through config_load() as well.
+ * inifile.c and the config_*.c are tested through config_load() as well.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
