@@ -205,11 +205,11 @@ def event_problems():
 
 
 def keyword_problems():
-    names = found('gateway/schema.c', r'\{ "(\w+)", KEYWORD_\w+, ')
+    names = found('gateway/schema_node.c', r'\{ "(\w+)", KEYWORD_\w+, ')
     text = section('DESCRIPTIONS OF VALUES')
     page = re.findall(r'Cm (\w+)', '\n'.join(re.findall(r'^\.It (.*)$', text, re.M)))
     yield from differences('keyword', names, page)
-    (types,) = found('gateway/schema.c', r'#define TYPE_NAMES "([^"]*)"')
+    (types,) = found('gateway/schema_node.c', r'#define TYPE_NAMES "([^"]*)"')
     for name in types.split(', '):
         if '\n.Cm %s' % name not in text:
             yield 'type %s is not in the page' % name
