@@ -267,6 +267,52 @@ def test_name_is_given_back_also_when_nobody_waits_for_that(listener):
     peer.socket.close()
 
 
+def test_after_stop_there_is_an_error_and_no_waiting(server, gateway):
+    server.register('f', lambda: 1)
+    server.stop()
+    for ask in (lambda: server.register('g', lambda: 1), lambda: server.pause('f'),
+                lambda: server.start(timeout=LIMIT), server.run):
+        with pytest.raises(chapi.ConnectionLost, match='stop') as e:
+            ask()
+        assert e.value.ran == 'no'
+    assert list(server.apis()) == ['f']
+
+
+def test_stop_is_told_to_who_waits_for_the_gateway(folder):
+    async def main():
+        server = chapi.AsyncServer(socket=os.path.join(folder, 'nobody.sock'))
+        starting = asyncio.ensure_future(server.start())
+        registering = asyncio.ensure_future(server.register('f', lambda: 1))
+        await asyncio.sleep(0)
+        await server.stop()
+        for waiting in (starting, registering):
+            with pytest.raises(chapi.ConnectionLost, match='stop'):
+                await asyncio.wait_for(waiting, LIMIT)
+        assert server.apis() == {}
+    asyncio.run(main())
+
+
+def test_stop_ends_run(gateway, local):
+    server = chapi.Server(socket=gateway.socket_path)
+    server.register('f', lambda: 1)
+    ran = in_thread(server.run)
+    local.wait_ready('f', timeout=LIMIT)
+    server.stop()
+    assert ran() is None
+
+
+def test_calls_after_stop_are_errors_at_once(gateway):
+    async def main(client):
+        await client.start()
+        await client.stop()
+        with pytest.raises(chapi.ConnectionLost, match='stop') as e:
+            await client.call('chapi.ping')
+        assert e.value.ran == 'no'
+    asyncio.run(main(chapi.AsyncClient(socket=gateway.socket_path, connect_timeout=LIMIT)))
+    asyncio.run(main(chapi.AsyncClient('1', 'key', 'secret', 'http://127.0.0.1:1',
+                                       connect_timeout=LIMIT)))
+
+
 @pytest.mark.parametrize('kind', ['function', 'coroutine'])
 def test_call_cancelled_as_soon_as_it_comes_has_its_answer(folder, kind):
     """Also before the last name is registered, as the first is served by then."""

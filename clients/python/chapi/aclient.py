@@ -74,7 +74,7 @@ class AsyncClient(Pusher):
         self._transport.start()
 
     async def stop(self) -> None:
-        """Ends the connection; calls under way get ConnectionLost."""
+        """Ends the connection, for good; calls under way, and later ones, get ConnectionLost."""
         await self._transport.stop()
         self._handlers.stop()
 

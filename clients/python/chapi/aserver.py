@@ -105,7 +105,7 @@ class AsyncServer(Pusher):
             raise
 
     async def run(self) -> None:
-        """Starts, and serves until it is cancelled. Raises as `start` does."""
+        """Starts, and serves until it is cancelled or `stop` is called. Raises as `start` does."""
         await self.start()
         try:
             await self._link.wait_ended()
@@ -113,7 +113,10 @@ class AsyncServer(Pusher):
             await self.stop()
 
     async def stop(self) -> None:
-        """Ends the connection: all names are free, callers still waiting get ProviderGone."""
+        """Ends the connection: all names are free, callers still waiting get ProviderGone.
+
+        For good: what would ask the gateway afterwards raises ConnectionLost.
+        """
         await self._link.stop()
         await end_task(self._getting_back)
         self._serving.stop()

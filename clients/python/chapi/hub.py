@@ -14,7 +14,8 @@ from typing import Any, Callable, Dict, Optional
 
 from .app import App
 from .crypto import Seal, is_encrypted
-from .errors import Error, FailedPrecondition, HubDown, Unauthenticated
+from .errors import ConnectionLost, Error, FailedPrecondition, HubDown, Unauthenticated
+from .ready import Ready
 from .tasks import end_task
 
 try:
@@ -59,36 +60,34 @@ class Hub:
         self._on_up = on_up
         self._seal = Seal(channel, app.encryption_master_key) if is_encrypted(channel) else None
         self._task: Optional[asyncio.Task[None]] = None
-        self._settled: Optional[asyncio.Event] = None    # set: subscribed, or never will be
-        self._refusal: Optional[Error] = None
+        self._ready = Ready()                            # subscribed
         self._why_not = 'not tried yet'
         self.socket_id: Optional[str] = None             # None: not subscribed
 
     def start(self) -> None:
-        """Begins to connect, in the background. A second call does nothing."""
-        if self._task is None:
-            self._settled = asyncio.Event()
+        """Begins to connect, in the background. A second call does nothing, nor one after `stop`."""
+        if self._task is None and self._ready.refusal is None:
+            self._ready.begin()
             self._task = asyncio.ensure_future(self._keep())
 
     async def stop(self) -> None:
-        """Ends the connection for good."""
+        """Ends the connection for good: whoever waits for one, or will, gets ConnectionLost."""
         await end_task(self._task)
+        self._ready.refuse(ConnectionLost('the connection to the hub was ended by stop(); make '
+                                          'another object for a new one', ran='no'))
 
     async def wait(self, timeout: Optional[float] = None) -> None:
         """Waits until the channel is subscribed; timeout in seconds, None for ever.
 
-        Raises HubDown (ran: no) when that does not come about, and FailedPrecondition or
-        Unauthenticated when the hub refused the app or the channel.
+        Raises HubDown (ran: no) when that does not come about, ConnectionLost (ran: no) after
+        `stop`, and FailedPrecondition or Unauthenticated when the hub refused the app or the
+        channel.
         """
         self.start()
-        assert self._settled is not None
         try:
-            if not self._settled.is_set():
-                await asyncio.wait_for(self._settled.wait(), timeout)
+            await self._ready.wait(timeout)
         except asyncio.TimeoutError:
             raise HubDown('no connection to the hub: %s' % self._why_not) from None
-        if self._refusal is not None:
-            raise self._refusal
 
     # -- connections, one after the other
 
@@ -123,16 +122,13 @@ class Hub:
         self._why_not = text
 
     def _go_down(self) -> None:
-        assert self._settled is not None
         self.socket_id = None
-        self._settled.clear()
+        self._ready.go()
 
     def _refuse(self, error: Error) -> None:
-        assert self._settled is not None
         log.error('%s', error)
         self.socket_id = None
-        self._refusal = error
-        self._settled.set()
+        self._ready.refuse(error)
 
     async def _live(self) -> None:
         """The life of one connection; ends with an exception."""
@@ -154,10 +150,9 @@ class Hub:
             await ws.close()
 
     def _come_up(self, socket_id: str) -> None:
-        assert self._settled is not None
         self.socket_id = socket_id
         self._why_not = 'it went away'
-        self._settled.set()
+        self._ready.come()
         self._on_up()
 
     async def _establish(self, ws: Any) -> Any:

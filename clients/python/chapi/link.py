@@ -9,6 +9,7 @@ from typing import Any, Awaitable, Callable, Dict, Optional
 
 from .errors import ConnectionLost, Error, FailedPrecondition, VersionMismatch
 from .ipc import Connection, NotificationHandler, RequestHandler
+from .ready import Ready
 from .tasks import end_task
 from .version import PROTOCOL, VERSION
 
@@ -31,22 +32,22 @@ class Link:
         self._on_notification = on_notification
         self._on_up = on_up
         self._task: Optional[asyncio.Task[None]] = None
-        # Set: there is a connection, or never will be.
-        self._settled: Optional[asyncio.Event] = None
+        self._ready = Ready()
         self._connection: Optional[Connection] = None
-        self._refusal: Optional[Error] = None
         self._why_not = 'not tried yet'
         self.has_been_up = False         # before the present connection
 
     def start(self) -> None:
-        """Begins to connect, in the background. A second call does nothing."""
-        if self._task is None:
-            self._settled = asyncio.Event()
+        """Begins to connect, in the background. A second call does nothing, nor one after `stop`."""
+        if self._task is None and self._ready.refusal is None:
+            self._ready.begin()
             self._task = asyncio.ensure_future(self._keep())
 
     async def stop(self) -> None:
-        """Ends the connection for good."""
+        """Ends the connection for good: whoever waits for one, or will, gets ConnectionLost."""
         await end_task(self._task)
+        self._ready.refuse(ConnectionLost('the connection to %s was ended by stop(); make another '
+                                          'object for a new one' % self._path, ran='no'))
 
     @property
     def connection(self) -> Optional[Connection]:
@@ -56,29 +57,30 @@ class Link:
     async def wait(self, timeout: Optional[float] = None) -> Connection:
         """Waits for a connection; timeout in seconds, None for ever.
 
-        Raises ConnectionLost (ran: no) when none comes, and what the gateway said when it
-        refused the hello.
+        Raises ConnectionLost (ran: no) when none comes or after `stop`, and what the gateway said
+        when it refused the hello.
         """
         self.start()
-        assert self._settled is not None
         try:
-            if not self._settled.is_set():
-                await asyncio.wait_for(self._settled.wait(), timeout)
+            while self._connection is None:
+                await self._ready.wait(timeout)
         except asyncio.TimeoutError:
             raise ConnectionLost('no gateway at %s: %s' % (self._path, self._why_not),
                                  ran='no') from None
-        if self._refusal is not None:
-            raise self._refusal
-        assert self._connection is not None
         return self._connection
 
     async def wait_ended(self) -> None:
-        """Waits until the gateway refuses us, and raises what it said."""
-        self.start()
+        """Returns after `stop`. When the gateway refuses us, raises what it said.
+
+        For after `wait`.
+        """
         assert self._task is not None
-        await asyncio.shield(self._task)
-        if self._refusal is not None:
-            raise self._refusal
+        await asyncio.wait([self._task])
+        if self._task.cancelled():
+            return
+        self._task.result()         # a mistake of ours is raised too
+        if self._ready.refusal is not None:
+            raise self._ready.refusal
 
     async def _keep(self) -> None:
         delay = BACKOFF_LEAST
@@ -87,7 +89,7 @@ class Link:
                 await self._live()
                 delay = BACKOFF_LEAST
             except (FailedPrecondition, VersionMismatch) as e:
-                self._refuse(e)
+                self._ready.refuse(e)
                 return
             except (OSError, Error) as e:
                 if self._why_not != str(e):
@@ -98,7 +100,6 @@ class Link:
 
     async def _live(self) -> None:
         """The life of one connection; raises what kept it from coming up."""
-        assert self._settled is not None
         connection = await Connection.open(self._path, self._on_request, self._on_notification)
         reading = asyncio.ensure_future(connection.read())
         try:
@@ -106,17 +107,12 @@ class Link:
             await self._on_up(connection)
             self._connection = connection
             self._why_not = 'it went away'
-            self._settled.set()
+            self._ready.come()
             self.has_been_up = True
             await reading
             log.warning('the gateway at %s went away; connecting again', self._path)
         finally:
             self._connection = None
-            self._settled.clear()
+            self._ready.go()
             connection.close()
             await asyncio.wait([reading])
-
-    def _refuse(self, error: Error) -> None:
-        assert self._settled is not None
-        self._refusal = error
-        self._settled.set()

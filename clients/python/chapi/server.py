@@ -47,7 +47,9 @@ class Server(Pusher):
     # -- life
 
     def run(self, worker_num: int = 1) -> None:
-        """Serves until Ctrl-C; blocks. Waits for the gateway if that does not run yet.
+        """Serves until Ctrl-C, or `stop` from another thread; blocks.
+
+        Waits for the gateway if that does not run yet.
 
         Args:
             worker_num: threads for functions.
@@ -81,7 +83,10 @@ class Server(Pusher):
             raise
 
     def stop(self) -> None:
-        """Ends the connection: all names are free, callers still waiting get ProviderGone."""
+        """Ends the connection: all names are free, callers still waiting get ProviderGone.
+
+        For good: what would ask the gateway afterwards raises ConnectionLost.
+        """
         background, self._background = self._background, None
         if background is not None:
             background.run(self._server.stop())
@@ -141,7 +146,7 @@ class Server(Pusher):
         self._do(self._server.pause(name))
 
     def resume(self, name: str) -> None:
-        """Undoes `pause`."""
+        """Undoes `pause` and `drain`."""
         self._do(self._server.resume(name))
 
     def drain(self, name: str, timeout: Optional[float] = None) -> None:
