@@ -267,6 +267,33 @@ def test_name_is_given_back_also_when_nobody_waits_for_that(listener):
     peer.socket.close()
 
 
+@pytest.mark.parametrize('method, undone_by', [('pause', 'resume'), ('resume', 'pause')])
+def test_pause_or_resume_that_nobody_waits_for_is_undone(listener, method, undone_by):
+    """The gateway may do it yet; it takes requests in order."""
+    asked = threading.Event()
+
+    async def main():
+        server = chapi.AsyncServer(socket=listener.getsockname())
+        server.add('f', lambda: 1)
+        async with server:
+            if method == 'resume':
+                await server.pause('f')
+            await cancel_when(asked, getattr(server, method)('f'))
+    served = in_thread(asyncio.run, main())
+    peer = PlayedGateway(listener)
+    peer.accept('hello')
+    peer.accept('register')
+    if method == 'resume':
+        peer.accept('pause')
+    late = peer.receive()
+    assert late[2] == method
+    asked.set()
+    assert peer.receive() == [2, 'cancel', [late[1]]]
+    assert peer.receive()[2:] == [undone_by, ['f']]
+    assert served() is None
+    peer.socket.close()
+
+
 def test_after_stop_there_is_an_error_and_no_waiting(server, gateway):
     server.register('f', lambda: 1)
     server.stop()

@@ -198,16 +198,15 @@ class AsyncServer(Pusher):
         return api.record()
 
     async def pause(self, name: str) -> None:
-        """New calls of the name get Paused, if nobody else serves it, until `resume`."""
-        api = self._find(name)
-        await self._ask('pause', name)
-        api.is_paused = True
+        """New calls of the name get Paused, if nobody else serves it, until `resume`.
+
+        Whatever it raises, and when its task is cancelled, the name takes calls as before.
+        """
+        await self._set_paused(self._find(name), True)
 
     async def resume(self, name: str) -> None:
-        """Undoes `pause`."""
-        api = self._find(name)
-        await self._ask('resume', name)
-        api.is_paused = False
+        """Undoes `pause` and `drain`. Whatever it raises, it has changed nothing."""
+        await self._set_paused(self._find(name), False)
 
     async def drain(self, name: str, timeout: Optional[float] = None) -> None:
         """Takes no new calls of the name, and returns when those that came before have ended.
@@ -224,6 +223,16 @@ class AsyncServer(Pusher):
         """The functions by name: options, and `state`: 'active', 'standby', 'revoked' (taken by
         another process) or 'offline' (the gateway does not know of it now)."""
         return {name: api.record() for name, api in self._apis.items()}
+
+    async def _set_paused(self, api: _Api, is_paused: bool) -> None:
+        try:
+            await self._ask('pause' if is_paused else 'resume', api.name)
+        except asyncio.CancelledError:
+            # The gateway may do it yet: what is asked behind that undoes it.
+            if api.connection is not None:
+                api.connection.tell('pause' if api.is_paused else 'resume', api.name)
+            raise
+        api.is_paused = is_paused
 
     def _function(self, name: str) -> Optional[Callable[..., Any]]:
         return self._apis[name].function if name in self._apis else None
