@@ -8,9 +8,9 @@ import {
 	HubDown,
 	InvalidArgument, TooLarge, Unauthenticated,
 } from './errors.js';
-import { fromJson, isRoundedByOthers, toJson } from './json.js';
-import { Assembly, EVENT_MAX, partAgain, randomId, RECORD_MAX, SEALED_MAX, split }
-	from './parts.js';
+import { fromJson } from './json.js';
+import { Assembly, EVENT_MAX, randomId, SEALED_MAX } from './parts.js';
+import { Request } from './request.js';
 import { Stream } from './stream.js';
 
 const TIMEOUT = 30000;		// milliseconds, of a call that names none
@@ -30,17 +30,26 @@ function refusal(channel, { status, error, type } = {}) {
 		new Unauthenticated(why) : new FailedPrecondition(why);
 }
 
-/** May it have been taken? Then it is published again: the gateway knows its id. */
+/** The hub has said no, and does so again. */
 function isFinal(e) {
-	return e?.status >= 400 && e.status < 500 && e.status !== 429;
+	return e?.status >= 400 && e.status < 500 && e.status !== 408 && e.status !== 429;
 }
 
-function publishFailure(e) {
+/** What the client for Node had to do with: who was never reached has not taken anything. */
+const UNSENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH'];
+
+/** May the hub have taken it all the same? */
+function isDoubtful(e) {
+	return !isFinal(e) && e?.status !== 429 && !UNSENT.includes(e?.error?.code);
+}
+
+function publishFailure(e, ran) {
 	const why = `the hub does not take the event: ${e?.message ?? e}` +
 		(e?.body ? ` (${e.body})` : '');
+	const options = { ran, cause: e };
 	if (e?.status === 401)
-		return new Unauthenticated(why, { cause: e });
-	return e?.status === 413 ? new TooLarge(why, { cause: e }) : new HubDown(why, { cause: e });
+		return new Unauthenticated(why, options);
+	return e?.status === 413 ? new TooLarge(why, options) : new HubDown(why, options);
 }
 
 /** A call that waits for its response. */
@@ -223,43 +232,25 @@ export class RemoteClient {
 
 	/** Sends a request, again at half of its time and after a reconnect; its response. */
 	async #perform(record, waiting) {
-		const events = await this.#requestEvents(record);
-		const end = Date.now() + record.timeout_ms;
+		const request = await Request.make(record, this.#isEncrypted ? SEALED_MAX : EVENT_MAX,
+			this.#sendsValues);
 		const ready = this.ready(
 			{ timeout: Math.min(record.timeout_ms, this.#connectTimeout) });
 		await Promise.race([waiting.answer, ready]);
-		const instance = this.#instanceOf(record.to);
-		const begun = Date.now();
+		request.begin(this.#instanceOf(record.to));
 		try {
 			const late = new Promise((_, reject) =>
 				waiting.after(record.timeout_ms + GRACE, () => reject(
 				new DeadlineExceeded('no answer came over the hub in time'))));
 			late.catch(() => {});
-			await Promise.race([late, waiting.answer, this.#publishUntil(end, events)]);
-			waiting.repeat = () => this.#repeat(record, events, {
-				retry: instance, retry_ms: Math.max(Date.now() - begun, 1),
-			}, end);
+			await Promise.race([late, waiting.answer, this.#send(request, false)]);
+			// The first one may still be answered, whatever becomes of a repeat.
+			waiting.repeat = () => this.#send(request, true).catch(() => {});
 			waiting.after(record.timeout_ms / 2, () => waiting.repeat());
 			return await Promise.race([late, waiting.answer]);
 		} finally {
 			waiting.end();
 		}
-	}
-
-	/**
-	 * again.retry: the instance of the time of the first one; a gateway that was started
-	 * since must not run it. retry_ms: for how long that one is out. Parts come again with
-	 * the same slices, so that those of both times make up for each other.
-	 */
-	async #repeat(record, events, again, end) {
-		const left = Math.ceil(end - Date.now());
-		if (left < 1)
-			return;
-		const repeat = events[0][0] === 'request-part' ?
-			events.map(([event, text]) => [event, partAgain(text, again)]) :
-			await this.#requestEvents({ ...record, timeout_ms: left, ...again });
-		// The first one may still be answered.
-		this.#publishUntil(end, repeat).catch(() => {});
 	}
 
 	/** Of the gateway that a request goes to; empty if it was not heard of yet. */
@@ -268,50 +259,39 @@ export class RemoteClient {
 		return to === undefined ? only : this.#instances.get(to) ?? '';
 	}
 
-	/** The events of a request: [name, JSON text] each. */
-	async #requestEvents(record) {
-		let text;
-		try {
-			text = toJson(record, 'request');
-		} catch (e) {
-			throw new InvalidArgument(e.message.replace('request.', ''), { cause: e });
-		}
-		const size = new TextEncoder().encode(text).length;
-		if (size > RECORD_MAX)
-			throw new TooLarge(`a request of ${size} bytes; ` +
-				`at most ${RECORD_MAX} go over a hub`,
-				{ details: { size, limit: RECORD_MAX } });
-		const most = this.#isEncrypted ? SEALED_MAX : EVENT_MAX;
-		if (size <= most && !(this.#sendsValues && isRoundedByOthers(text)))
-			return [['request', text]];
-		return (await split(record.id, text, most)).map(part => ['request-part', part]);
-	}
-
 	/** The official clients make JSON themselves of what they seal, and of client events. */
 	get #sendsValues() {
 		return this.#isEncrypted || !this.#server;
 	}
 
-	async #publishUntil(end, events) {
-		for (const [event, text] of events)
-			await this.#publish(event, text, end);
-	}
-
-	/** Again while the hub may not have taken it. */
-	async #publish(event, text, end) {
-		if (!this.#server)
-			return this.#triggerClientEvent(event, text);
-		for (;;) {
+	/**
+	 * Until the hub has taken it. After a try in doubt it goes on as a repeat, although it may
+	 * be none: the gateway may have got it, and may be another one by now.
+	 */
+	async #send(request, isRepeat) {
+		let isAgain = isRepeat;
+		for (let i = 0; i < request.n; ) {
 			try {
-				return await this.#triggerByHttp(event, text);
+				await this.#publish(() => isAgain && request.left < 1 ? null
+					: request.event(i, isAgain));
+				i++;
 			} catch (e) {
 				if (e instanceof ChapiError)
 					throw e;
-				if (isFinal(e) || Date.now() + PUBLISH_AGAIN > end)
-					throw publishFailure(e);
+				isAgain ||= isDoubtful(e);
+				if (isFinal(e) || request.left < PUBLISH_AGAIN)
+					throw publishFailure(e, isAgain ? 'unknown' : 'no');
+				await sleep(PUBLISH_AGAIN);
 			}
-			await sleep(PUBLISH_AGAIN);
 		}
+	}
+
+	/** write gives the event, [name, JSON text], or null if it is of no use any more. */
+	async #publish(write) {
+		if (!this.#server)
+			return this.#triggerClientEvent(write);
+		const event = write();
+		return event && this.#triggerByHttp(...event);
 	}
 
 	/** Some servers write a refusal into a 200. */
@@ -336,9 +316,10 @@ export class RemoteClient {
 	}
 
 	/** One after the other, no faster than hubs take them. */
-	#triggerClientEvent(event, text) {
+	#triggerClientEvent(write) {
 		const sent = this.#clientEvents.then(() => {
-			if (!this.#channel.trigger(`client-${event}`, JSON.parse(text)))
+			const event = write();
+			if (event && !this.#channel.trigger(`client-${event[0]}`, JSON.parse(event[1])))
 				throw new HubDown('there is no connection to the hub');
 		});
 		this.#clientEvents = sent.catch(() => {}).then(() => sleep(CLIENT_EVENT_GAP));
@@ -347,7 +328,7 @@ export class RemoteClient {
 
 	/** Its answer says what became of it; if none comes, we say that it was cancelled. */
 	#cancel(id, waiting) {
-		this.#publish('cancel', JSON.stringify({ id }), Date.now()).catch(() => {});
+		this.#publish(() => ['cancel', JSON.stringify({ id })]).catch(() => {});
 		setTimeout(() => waiting.reject(new Cancelled('the call was cancelled')), GRACE);
 	}
 
@@ -369,7 +350,7 @@ export class RemoteClient {
 	}
 
 	#noteInstance({ gateway, instance }) {
-		if (typeof gateway !== 'string' || typeof instance !== 'string')
+		if (typeof gateway !== 'string' || !/^[ -~]{1,64}$/.test(instance))
 			return;
 		this.#instances.set(gateway, instance);
 		if (this.#instances.size > GATEWAYS_MAX)

@@ -14,13 +14,8 @@ PARTS_MAX = 1024
 HEAD = 320                  # bytes of a part for all fields but its slice
 
 
-def split(number: str, text: str, limit: int = EVENT_MAX,
-          again: Optional[Dict[str, Any]] = None) -> List[str]:
-    """The parts, as JSON texts of at most limit bytes, of the record with that id.
-
-    again: it comes again, and this is what each part says of that: retry, and retry_ms if it is
-    known. The slices stay as they were.
-    """
+def split(number: str, text: str, limit: int = EVENT_MAX) -> List[str]:
+    """The parts, as JSON texts of at most limit bytes, of the record with that id."""
     size = (limit - HEAD) // 4 * 4      # of base64
     plain = text.encode()
     packed = zlib.compress(plain)
@@ -29,9 +24,13 @@ def split(number: str, text: str, limit: int = EVENT_MAX,
     slices = [data[i:i + size] for i in range(0, len(data), size)]
     head: Dict[str, Any] = {'id': number, 'parts': len(slices), 'encoding': encoding,
                             'sha256': _digest(plain)}
-    head.update(again or {})
     return [json.dumps(dict(head, part=i, data=s), separators=(',', ':'))
             for i, s in enumerate(slices)]
+
+
+def say_again(text: str, again: Dict[str, Any]) -> str:
+    """The part as that of a repeat, which says so: retry, and retry_ms if it is known."""
+    return json.dumps({**json.loads(text), **again}, separators=(',', ':'))
 
 
 def _digest(plain: bytes) -> str:

@@ -12,13 +12,14 @@ import functools
 import json
 import logging
 import os
+import re
 import time
 import uuid
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Sequence, Set
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from . import parts
-from .app import App
+from .app import BATCH_MAX, App
 from .crypto import is_encrypted, text_max
 from .errors import (ApiNotFound, ConnectionLost, DeadlineExceeded, Error, FailedPrecondition,
                      InvalidArgument, TooLarge)
@@ -36,6 +37,8 @@ BACK_AGAIN = 2.0        # seconds after the repeat that follows a reconnect: one
 POLL = 1.0              # seconds between questions whether a function is there
 ASK_TIMEOUT = 10.0
 GATEWAYS_MAX = 64
+INSTANCE = re.compile('[ -~]{1,64}')
+AGAIN_MAX = 240         # bytes of what a repeat says: an instance with each byte escaped, a number
 RESERVED = ('pusher:', 'pusher_internal:', 'client-')
 log = logging.getLogger('chapi')
 
@@ -64,6 +67,76 @@ class _Since:
 
     def seconds(self) -> float:
         return max(time.monotonic() - self._even, time.time() - self._date)
+
+
+@dataclass
+class _Again:
+    """What a repeat says. Written when it is sent: an older one tells too little of time.
+
+    begun: when the first try went out, None if that is not known. end: of its time, on the even
+    clock, None of one that is the first for us.
+    """
+    instance: str
+    begun: Optional[_Since] = None
+    end: Optional[float] = None
+
+    def fields(self) -> Dict[str, Any]:
+        fields: Dict[str, Any] = {'retry': self.instance}
+        if self.begun is not None:
+            fields['retry_ms'] = _milliseconds(self.begun.seconds())
+        return fields
+
+    def timeout(self) -> Dict[str, int]:
+        """In a record; parts stay as they were."""
+        if self.end is None:
+            return {}
+        if time.monotonic() >= self.end:
+            raise DeadlineExceeded('its time is over', ran='unknown')
+        return {'timeout_ms': _milliseconds(self.end - time.monotonic())}
+
+
+Write = Callable[[], str]   # the text of an event, when it is sent
+
+
+class _Request:
+    """A request as JSON; its params are those of the time when it was made. Raises InvalidArgument
+    or TooLarge.
+    """
+
+    def __init__(self, head: Dict[str, Any], params: Any) -> None:
+        self.number, self.api, self._head = head['id'], head['api'], head
+        try:
+            self._params = to_json(params)
+            size = len(self.text().encode())
+        except (TypeError, ValueError) as e:
+            raise InvalidArgument('params that JSON cannot express: %s' % e) from e
+        if size > parts.RECORD_MAX:
+            raise TooLarge('a request of %d bytes; at most %d go over a hub'
+                           % (size, parts.RECORD_MAX),
+                           details={'size': size, 'limit': parts.RECORD_MAX})
+
+    def text(self, **more: Any) -> str:
+        return '%s,"params":%s}' % (to_json({**self._head, **more})[:-1], self._params)
+
+    def write(self, event_max: int, again: Optional[_Again]) -> Tuple[str, List[Write]]:
+        """The name of its events, and what writes them. Parts stay as they were but for what a
+        repeat says, so that those of both times make up for each other.
+        """
+        text = self.text()
+        if len(text.encode()) + AGAIN_MAX > event_max:
+            pieces = parts.split(self.number, text, event_max)
+            return 'request-part', [functools.partial(_part, p, again) for p in pieces]
+        return 'request', [functools.partial(self._whole, again)]
+
+    def _whole(self, again: Optional[_Again]) -> str:
+        return self.text() if again is None else self.text(**again.timeout(), **again.fields())
+
+
+def _part(text: str, again: Optional[_Again]) -> str:
+    if again is None:
+        return text
+    again.timeout()
+    return parts.say_again(text, again.fields())
 
 
 class RemoteTransport:
@@ -112,10 +185,10 @@ class RemoteTransport:
 
     async def send(self, api: str, params: Any, number: str, timeout: float,
                    to: Optional[str]) -> None:
-        await self._publish_request(self._record(api, params, number, timeout, to))
+        await self._publish_request(self._make(api, params, number, timeout, to))
 
     async def request(self, api: str, params: Dict[str, Any], number: str) -> None:
-        await self._publish_request({**self._record(api, params, number, None, None), 'echo': True})
+        await self._publish_request(self._make(api, params, number, echo=True))
 
     async def ask(self, method: str, **params: Any) -> Any:
         return (await self.perform('chapi.' + method, params, uuid.uuid4().hex, ASK_TIMEOUT, None,
@@ -129,7 +202,7 @@ class RemoteTransport:
             text = data if isinstance(data, str) else to_json(data)
         except (TypeError, ValueError) as e:
             raise InvalidArgument('data that JSON cannot express: %s' % e) from e
-        await self._publish(channel, event, [text], None)
+        await self._publish(channel, event, [lambda: text], None)
 
     async def monitor(self, options: Dict[str, Any]) -> EventMonitor:
         raise FailedPrecondition('only the gateway of this machine can be monitored, '
@@ -139,9 +212,8 @@ class RemoteTransport:
                       on_progress: Optional[Progress], retry: Optional[str] = None) -> Response:
         if number in self._waiting:
             raise InvalidArgument('a call with id %s waits already' % number)
-        record = self._record(api, params, number, timeout, to)
-        if on_progress is not None:
-            record['progress'] = True
+        progress = {} if on_progress is None else {'progress': True}
+        request = self._make(api, params, number, timeout, to, **progress)
         waiting = _Waiting(asyncio.get_running_loop().create_future(), on_progress,
                            parts.Assembly(), asyncio.Event())
         self._waiting[number] = waiting
@@ -149,10 +221,10 @@ class RemoteTransport:
         instance = self._instance(to) if retry is None else retry
         begun = _Since() if retry is None else None
         try:
-            await self._publish_request(record, None if retry is None else {'retry': retry})
+            await self._publish_request(request, None if retry is None else _Again(retry))
             waiting.is_back.clear()
             repeating = asyncio.ensure_future(
-                self._repeat(record, instance, waiting.is_back, timeout, begun))
+                self._repeat(request, instance, waiting.is_back, timeout, begun))
             return await asyncio.wait_for(waiting.answer, timeout + ANSWER_WAIT)
         except asyncio.TimeoutError:
             raise DeadlineExceeded('no answer came over the hub in time') from None
@@ -163,7 +235,7 @@ class RemoteTransport:
             del self._waiting[number]
             await end_task(repeating)
 
-    async def _repeat(self, record: Dict[str, Any], instance: str, is_back: asyncio.Event,
+    async def _repeat(self, request: _Request, instance: str, is_back: asyncio.Event,
                       timeout: float, begun: Optional[_Since]) -> None:
         """Asks again when half of the time is gone, and when the connection is back.
 
@@ -171,7 +243,7 @@ class RemoteTransport:
         instance is that of the first time: a gateway that was started since must not run it.
         begun: when the first try went out, None if that is not known.
         """
-        now = asyncio.get_running_loop().time
+        now = time.monotonic
         half, end = now() + timeout / 2, now() + timeout
         again = half
         while True:
@@ -179,18 +251,14 @@ class RemoteTransport:
             if now() >= end:
                 return
             is_back.clear()
-            retry: Dict[str, Any] = {'retry': instance}
-            if begun is not None:
-                retry['retry_ms'] = _milliseconds(begun.seconds())
-            await self._publish_again(record, retry, _milliseconds(end - now()))
+            await self._publish_again(request, _Again(instance, begun, end))
             again = now() + BACK_AGAIN if was_back else half if half > now() else end
 
-    async def _publish_again(self, record: Dict[str, Any], retry: Dict[str, Any],
-                             timeout_ms: int) -> None:
+    async def _publish_again(self, request: _Request, again: _Again) -> None:
         try:
-            await self._publish_request(record, retry, timeout_ms)
+            await self._publish_request(request, again)
         except Error as e:
-            log.warning('%s could not be asked for again: %s', record['api'], e)
+            log.warning('%s could not be asked for again: %s', request.api, e)
 
     def _instance(self, to: Optional[str]) -> str:
         """Of the gateway that a request went to; empty if it was not heard of yet."""
@@ -204,63 +272,43 @@ class RemoteTransport:
 
     # -- out
 
-    def _record(self, api: str, params: Any, number: str, timeout: Optional[float],
-                to: Optional[str]) -> Dict[str, Any]:
-        record = {'id': number, 'api': api, 'params': params, 'request_time': time.time(),
-                  'caller': self._label}
+    def _make(self, api: str, params: Any, number: str, timeout: Optional[float] = None,
+                 to: Optional[str] = None, **more: Any) -> _Request:
+        head = {'id': number, 'api': api, 'request_time': time.time(),
+                'caller': self._label, **more}
         if timeout is not None:
-            record['timeout_ms'] = _milliseconds(timeout)
+            head['timeout_ms'] = _milliseconds(timeout)
         if to is not None:
-            record['to'] = to
-        return record
+            head['to'] = to
+        return _Request(head, params)
 
-    async def _publish_request(self, record: Dict[str, Any],
-                               retry: Optional[Dict[str, Any]] = None,
-                               timeout_ms: Optional[int] = None) -> None:
-        """retry: it comes again, with timeout_ms left; what it says of that.
-
-        In parts it stays as it was, so that those of both times make up for each other.
-        """
-        text = self._text_of(record)
-        if retry is not None and len(text.encode()) <= self._event_max:
-            again = {**record, **retry}
-            if timeout_ms is not None:
-                again['timeout_ms'] = timeout_ms
-            text, retry = self._text_of(again), None
+    async def _publish_request(self, request: _Request, again: Optional[_Again] = None) -> None:
+        """again: it is a repeat."""
         await self.wait_ready(self._connect_timeout)
-        if len(text.encode()) > self._event_max:
-            await self._send('request-part',
-                             parts.split(record['id'], text, self._event_max, retry))
-        else:
-            await self._send('request', [text])
+        await self._send(*request.write(self._event_max, again))
 
-    @staticmethod
-    def _text_of(record: Dict[str, Any]) -> str:
-        try:
-            text = to_json(record)
-            size = len(text.encode())
-        except (TypeError, ValueError) as e:
-            raise InvalidArgument('params that JSON cannot express: %s' % e) from e
-        if size > parts.RECORD_MAX:
-            raise TooLarge('a request of %d bytes; at most %d go over a hub'
-                           % (size, parts.RECORD_MAX),
-                           details={'size': size, 'limit': parts.RECORD_MAX})
-        return text
-
-    async def _send(self, event: str, data: List[str]) -> None:
+    async def _send(self, event: str, data: List[Write]) -> None:
         """What goes out on our channel does not come back, unless a handler wants to see it."""
         await self._publish(self._hub.channel, event, data,
                             None if self._handlers.of_requests else self._hub.socket_id)
 
-    async def _publish(self, channel: str, event: str, data: List[str],
+    async def _publish(self, channel: str, event: str, data: List[Write],
                        socket_id: Optional[str]) -> None:
         self.start()
         assert self._publishers is not None
         await asyncio.wrap_future(self._publishers.submit(functools.partial(
-            self._hub.app.publish, channel, event, data, socket_id)))
+            self._publish_now, channel, event, data, socket_id)))
+
+    def _publish_now(self, channel: str, event: str, data: List[Write],
+                     socket_id: Optional[str]) -> None:
+        """In a thread, whenever there is one for it."""
+        for i in range(0, len(data), BATCH_MAX):
+            self._hub.app.publish(channel, event, [write() for write in data[i:i + BATCH_MAX]],
+                                  socket_id)
 
     def _cancel(self, number: str) -> None:
-        task = asyncio.ensure_future(self._send('cancel', [to_json({'id': number})]))
+        text = to_json({'id': number})
+        task = asyncio.ensure_future(self._send('cancel', [lambda: text]))
         self._cancels.add(task)
         task.add_done_callback(self._cancel_done)
 
@@ -297,8 +345,8 @@ class RemoteTransport:
             log.warning('a response that cannot be read: %s', e)
 
     def _note_instance(self, record: Any) -> None:
-        if isinstance(record, dict) and isinstance(record.get('instance'), str):
-            self._instances[str(record.get('gateway'))] = record['instance']
+        if isinstance(record, dict) and INSTANCE.fullmatch(str(record.get('instance') or '')):
+            self._instances[str(record.get('gateway'))] = str(record['instance'])
             if len(self._instances) > GATEWAYS_MAX:
                 del self._instances[next(iter(self._instances))]
 

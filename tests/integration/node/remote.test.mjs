@@ -128,9 +128,89 @@ test('parts that come again say so, and are the same but for that', async () => 
 		'unknown');
 	const [parts, again] = [sent.filter(p => !('retry' in p)), sent.filter(p => 'retry' in p)];
 	assert.equal(parts.length, 2);
-	const { retry_ms: ms } = again[0];
-	assert.ok(ms >= 1000, 'for how long the first has been out');
-	assert.deepEqual(again, parts.map(p => ({ ...p, retry: instance, retry_ms: ms })));
+	assert.ok(again.every(p => p.retry_ms >= 1000), 'for how long the first has been out');
+	assert.deepEqual(again, parts.map((p, i) =>
+		({ ...p, retry: instance, retry_ms: again[i].retry_ms })));
+});
+
+/** A client whose hub says what `said` has, first to last, after it took an event (or not). */
+async function doubtfulClient(said, takes) {
+	const sent = [];
+	const spy = {
+		async trigger(to, event, data, options) {
+			sent.push(JSON.parse(data));
+			const failure = said.shift();
+			if (failure === undefined || takes)
+				await server.trigger(to, event, data, options);
+			if (failure !== undefined)
+				throw failure;
+		},
+	};
+	return [await connectRemote({ pusher, server: spy, channel }), sent];
+}
+
+const trouble = (status, code) =>
+	Object.assign(new Error('trouble'), { status, error: code && { code } });
+
+for (const [what, failure] of [['502', trouble(502)], ['no answer', trouble(undefined, 'ECONNRESET')]])
+	test(`in doubt (${what}) a request goes out again as a repeat`, async () => {
+		const [client, sent] = await doubtfulClient([failure], true);
+		const params = { key: `doubt ${what}` };
+		const call = client.call('run', params, { timeout: LIMIT });
+		await waitFor(() => sent.length > 0);
+		params.key = 'of the next call';
+		assert.equal(await call, 1);
+		await waitFor(() => sent.length === 2);
+		const [first, { retry, retry_ms: ms, timeout_ms: left, ...again }] = sent;
+		assert.deepEqual(again, Object.fromEntries(Object.entries(first)
+			.filter(([name]) => name !== 'timeout_ms')));
+		assert.ok(!('retry' in first) && retry === '' && ms >= 1 && left < first.timeout_ms);
+	});
+
+test('parts in doubt say from there on that they come again', async () => {
+	const [client, sent] = await doubtfulClient([undefined, undefined, trouble(502)], true);
+	const { instance } = await client.call('run', { key: 'x' }, { full: true, timeout: LIMIT });
+	sent.length = 0;
+	const bytes = new Uint8Array(crypto.randomBytes(16000));
+	assert.equal(await client.call('run', { key: 'parts', bytes }, { timeout: LIMIT }), 1);
+	assert.deepEqual(sent.map(p => [p.part, p.retry, p.retry_ms >= 1]),
+		[[0, undefined, false], [1, undefined, false], [1, instance, true],
+			[2, instance, true]]);
+});
+
+test('what the hub surely has not taken goes out again as it was', async () => {
+	const [client, sent] = await doubtfulClient(
+		[trouble(429), trouble(undefined, 'ECONNREFUSED')], false);
+	assert.equal(await client.call('run', { key: 'sure' }, { timeout: LIMIT }), 1);
+	assert.equal(sent.length, 3);
+	assert.ok(sent.every(record => !('retry' in record)));
+});
+
+test('what stays in doubt may have run', async () => {
+	const [client] = await doubtfulClient(Array(9).fill(trouble(502)), false);
+	await fails(client.call('run', { key: 'unknown' }, { timeout: 600 }), 'hub_down', 'unknown');
+	const [other] = await doubtfulClient([trouble(403)], false);
+	await fails(other.call('run', { key: 'no' }, { timeout: LIMIT }), 'hub_down', 'no');
+});
+
+test('a repeat tells how long the machine slept, and a clock that is set ends no call', async t => {
+	const now = Date.now, sent = [];
+	const spy = {
+		async trigger(to, event, data, options) {
+			sent.push(JSON.parse(data));
+			if (sent.length === 1) {
+				t.mock.method(Date, 'now', () => now() + 3600000);
+				throw trouble(502);
+			}
+			t.mock.restoreAll();	// a hub looks at the time
+			await server.trigger(to, event, data, options);
+		},
+	};
+	const client = await connectRemote({ pusher, server: spy, channel });
+	await fails(client.call('run', { key: 'sleep' }, { timeout: LIMIT }), 'failed_precondition',
+		'unknown');
+	assert.ok(sent[1].retry_ms >= 3600000 && sent[1].timeout_ms > 1);
+	assert.equal(runs.get('sleep'), undefined);
 });
 
 test('a call that takes too long is asked for again, and ends', async () => {
