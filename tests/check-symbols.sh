@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What the library exports, what its map says and what its header declares are the same names; and
-# so are those that the static library shows when it is installed.
+# so are those of the Debian package's symbols file, and those that the static library shows when it is
+# installed.
 : "${top_srcdir:=$(cd "$(dirname "$0")/.." && pwd)}" "${top_builddir:=$PWD}" "${CC:=cc}"
 library=$top_builddir/libchapi-ipc/.libs/libchapi-ipc.so
 map=$top_srcdir/libchapi-ipc/libchapi-ipc.map
@@ -37,9 +38,12 @@ same() {
     fi
 }
 
-echo 1..6
+sed -n 's/^ \(chapi_[a-z0-9_]*\)@.*/\1/p' "$top_srcdir/debian/libchapi-ipc0.symbols" >"$folder/debian"
+
+echo 1..7
 same header map "the map has what the header declares"
 same map library "the library exports what the map has"
+same map debian "debian/libchapi-ipc0.symbols has them, sorted"
 same map-as-is map "the map is sorted, each name is there once"
 n=$((n + 1))
 if [ "$(wc -l <"$folder/header")" -ge 50 ]; then
