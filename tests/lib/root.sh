@@ -2,7 +2,8 @@
 # Debian systems in folders, for tests: made, entered, started.
 #
 # Sourced with $top (the checkout) set; needs root and debootstrap. Folders are under $base:
-# $CHAPI_FRESH_DIR, or /var/tmp/chapi-fresh. Systems are made anew each time, packages are kept.
+# $CHAPI_FRESH_DIR, or /var/tmp/chapi-fresh. Systems are made anew each time; packages are kept, and
+# for a day what debootstrap makes of them, before anything is done to it.
 # Whatever is mounted is mounted in a namespace of the script's own and goes with it.
 base=${CHAPI_FRESH_DIR:-/var/tmp/chapi-fresh}
 
@@ -45,16 +46,35 @@ hand_over_network() {
     done
 }
 
-# make_root ROOT SUITE [DEBOOTSTRAP-ARGUMENT...]: a minimal system, ready to be run in.
-make_root() {
+# unpack_system ROOT SUITE [DEBOOTSTRAP-ARGUMENT...]: as debootstrap makes it, or has made it for
+# another root today. Who comes meanwhile waits for that.
+unpack_system() {
     root=$1
     suite=$2
     shift 2
-    cache=$base/cache/$suite
-    mkdir -p "$cache/archives/partial" "$cache/debootstrap"
+    kept=$cache/system$(printf '%s' "$*" | tr -c 'a-z0-9' -).tar
+    (
+        flock 9
+        [ -z "$(find "$kept" -mmin -1440 2>/dev/null)" ] || exit 0
+        rm -rf "$root"
+        debootstrap --variant=minbase --cache-dir="$cache/debootstrap" "$@" "$suite" "$root" \
+            >"$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; die "debootstrap failed"; }
+        tar -C "$root" --one-file-system --xattrs --xattrs-include='*' -c -f "$kept.new" . && mv "$kept.new" "$kept"
+    ) 9>"$kept.lock" || exit 1
     rm -rf "$root"
-    debootstrap --variant=minbase --cache-dir="$cache/debootstrap" "$@" "$suite" "$root" >"$root.log" 2>&1 ||
-        { tail -n 20 "$root.log" >&2; die "debootstrap failed"; }
+    mkdir "$root"
+    tar -C "$root" --xattrs --xattrs-include='*' --same-owner -x -p -f "$kept" || die "$kept cannot be unpacked: remove it"
+}
+
+# make_root ROOT SUITE [DEBOOTSTRAP-ARGUMENT...]: a minimal system, ready to be run in.
+make_root() {
+    root=$1
+    cache=$base/cache/$2
+    mkdir -p "$cache/archives/partial" "$cache/debootstrap"
+    : >"$root.log"
+    unpack_system "$@"
+    # A power cut is not what these systems are for.
+    echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io"
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
     mount --make-rslave "$root/dev"
