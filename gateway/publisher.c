@@ -466,8 +466,8 @@ static void on_asked(void *data, const struct http_response *response)
 	ask_free(ask);
 }
 
-static int ask_send(struct publisher *p, struct ask *ask, const struct target *target,
-		    const char *query)
+static int send_query(struct publisher *p, struct ask *ask, const struct target *target,
+		      const char *query)
 {
 	CLEANUP(buf_deinit) struct buf line = BUF_NULL;
 	int r = put_target(p, "GET", target, query, span_of(NULL, 0), &line);
@@ -499,7 +499,7 @@ int publisher_ask(struct publisher *p, const char *what, const char *query, publ
 	*ask = (struct ask){ .publisher = p, .cost = cost_of(query), .fn = fn, .data = data };
 	list_init(&ask->link);
 	list_add_tail(&p->asks, &ask->link);
-	r = ask_send(p, ask, &target, query);
+	r = send_query(p, ask, &target, query);
 	if (r < 0)
 		ask_free(ask);
 	return r;
