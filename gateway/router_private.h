@@ -5,7 +5,7 @@
  *     router.c     life, settings, parties, deadlines, the end
  *     incoming.c   messages in, and calls of the hub side
  *     request.c    what a request may, what it costs, the one answer to it
- *     methods.c    what a process may ask, and what is told about names and the gateway
+ *     methods.c    the table of what a process may ask
  *     builtin.c    the gateway's own functions
  *     names.c      holding names: register, pause, drain, and what follows when holders change
  *     dispatch.c   a call from its request to its provider: rights, queue, hand-over
@@ -13,6 +13,7 @@
  *     finish.c     how calls end: answer, deadline, cancel, a party's leaving
  *     pending.c    requests other than calls that are answered later
  *     monitor.c    who watches, and what is shown
+ *     inspect.c    what is told about names and the gateway
  *
  * Who handles a request does not answer it: it says what the answer is, and request.c gives
  * it, once. Who changes the holders of a name, or ends a call of it, does not look at what
