@@ -529,7 +529,8 @@ int chapi_update(chapi_conn *conn, const char *name, const struct chapi_api_opti
 		 chapi_reply **ret_reply);
 /*
  * No new calls to our part of the name, and calls again. With the right "admin", and not
- * holding the name: to the whole of it.
+ * holding the name: to the whole of it. After -CHAPI_ERR_DEADLINE_EXCEEDED, no answer came, it
+ * may still take effect: the other of the two, asked for behind it, undoes that.
  */
 int chapi_pause(chapi_conn *conn, const char *name, chapi_reply **ret_reply);
 int chapi_resume(chapi_conn *conn, const char *name, chapi_reply **ret_reply);
