@@ -328,6 +328,16 @@ def test_stop_ends_run(gateway, local):
     assert ran() is None
 
 
+def test_stop_ends_run_that_waits_for_the_gateway(folder):
+    async def main():
+        server = chapi.AsyncServer(socket=os.path.join(folder, 'nobody.sock'))
+        running = asyncio.ensure_future(server.run())
+        await asyncio.sleep(0)
+        await server.stop()
+        assert await asyncio.wait_for(running, LIMIT) is None
+    asyncio.run(main())
+
+
 def test_calls_after_stop_are_errors_at_once(gateway):
     async def main(client):
         await client.start()

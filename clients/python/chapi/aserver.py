@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Optional, TypeVar
 
 from . import schema
-from .errors import ApiExists, ApiNotFound, Error
+from .errors import ApiExists, ApiNotFound, ConnectionLost, Error
 from .ipc import Connection, socket_path
 from .link import Link
 from .pusher import Handlers, Pusher
@@ -77,6 +77,7 @@ class AsyncServer(Pusher):
         self._raw_events = RawEvents(self._handlers)
         self._getting_back: Optional[asyncio.Task[None]] = None
         self._is_started = False
+        self._is_stopped = False        # by its user
         self._link = Link(socket_path(socket), name, key, on_request=self._serving.take,
                           on_notification=self._take_notification, on_up=self._come_up)
 
@@ -101,22 +102,30 @@ class AsyncServer(Pusher):
                 if api.error is not None:
                     raise api.error
         except BaseException:
-            await self.stop()
+            await self._end()
             raise
 
     async def run(self) -> None:
         """Starts, and serves until it is cancelled or `stop` is called. Raises as `start` does."""
-        await self.start()
+        was_stopped = self._is_stopped
         try:
+            await self.start()
             await self._link.wait_ended()
+        except ConnectionLost:
+            if was_stopped or not self._is_stopped:
+                raise               # else it was stopped while it started
         finally:
-            await self.stop()
+            await self._end()
 
     async def stop(self) -> None:
         """Ends the connection: all names are free, callers still waiting get ProviderGone.
 
         For good: what would ask the gateway afterwards raises ConnectionLost.
         """
+        self._is_stopped = True
+        await self._end()
+
+    async def _end(self) -> None:
         await self._link.stop()
         await end_task(self._getting_back)
         self._serving.stop()
