@@ -82,7 +82,6 @@ static void forget_connection(struct channel *c)
 	c->socket_id[0] = '\0';
 	c->hub_says[0] = '\0';
 	c->unclear[0] = '\0';
-	c->pong_until_ms = NEVER;
 	c->n_confirmed = 0;
 	for (size_t i = 0; i < c->n_subscriptions; i++) {
 		c->subscriptions[i].state = SUBSCRIPTION_IDLE;
@@ -129,6 +128,22 @@ static int send_frame(struct channel *c, const struct buf *frame)
 
 /* ---- frames ----------------------------------------------------------------------------- */
 
+/* As often as is wanted here, or as the hub expects to hear of us. False: it has no memory for that,
+ * and the connection is given up. */
+static bool keep_alive(struct channel *c, const struct pusher_established *established,
+		       uint64_t now_ms)
+{
+	uint64_t hub_ms = established->activity_timeout_s * UINT64_C(1000);
+	uint64_t every_ms = MAX(MIN(c->config.ping_interval_ms, hub_ms), 1);
+	int r = c->ops.keep_alive(c->data, every_ms, c->config.pong_timeout_ms);
+
+	if (r == 0)
+		return true;
+	channel_set_reason(c, "the connection cannot be watched: %s", strerror(-r));
+	channel_give_up(c, RETRY_BACKOFF, now_ms);
+	return false;
+}
+
 static void on_established(struct channel *c, const struct pusher_frame *frame, uint64_t now_ms)
 {
 	struct pusher_established established;
@@ -143,12 +158,10 @@ static void on_established(struct channel *c, const struct pusher_frame *frame, 
 		channel_give_up(c, RETRY_BACKOFF, now_ms);
 		return;
 	}
+	if (!keep_alive(c, &established, now_ms))
+		return;
 	memcpy(c->socket_id, established.socket_id, sizeof(c->socket_id));
 	c->established_ms = now_ms;
-	c->ping_every_ms =
-		MIN(c->config.ping_interval_ms, established.activity_timeout_s * UINT64_C(1000));
-	c->ping_every_ms = MAX(c->ping_every_ms, 1);
-	c->ping_at_ms = backoff_later(now_ms, c->ping_every_ms);
 	c->reason[0] = '\0';
 	channel_set_state(c, CHANNEL_SUBSCRIBING, "");
 	for (size_t i = 0; i < c->n_subscriptions; i++)
@@ -293,7 +306,7 @@ static void on_ping(struct channel *c, const struct pusher_frame *frame UNUSED,
 		c->n_ignored++;
 }
 
-/* That it came was what mattered: see channel_frame(). */
+/* That it came was what mattered: see keepalive.h. */
 static void on_pong(struct channel *c UNUSED, const struct pusher_frame *frame UNUSED,
 		    uint64_t now_ms UNUSED)
 {
@@ -455,7 +468,6 @@ void channel_frame(struct channel *c, struct span text, uint64_t now_ms)
 
 	if (!is_connected(c))
 		return;
-	c->pong_until_ms = NEVER;	/* whatever it says, the hub lives */
 	if (pusher_parse(text, &frame, &why))
 		c->n_ignored++;
 	else if (pusher_is_protocol_event(frame.event))
@@ -494,7 +506,7 @@ uint64_t channel_next_ms(const struct channel *c)
 		return NEVER;
 	if (!channel_is_established(c))
 		return c->until_ms;
-	next_ms = MIN(c->ping_at_ms, c->pong_until_ms);
+	next_ms = NEVER;
 	for (size_t i = 0; i < c->n_subscriptions; i++) {
 		const struct subscription *s = &c->subscriptions[i];
 
@@ -519,31 +531,19 @@ static void handshake_timed_out(struct channel *c, uint64_t now_ms)
 	channel_give_up(c, RETRY_BACKOFF, now_ms);
 }
 
-/* A ping goes out at its time, whatever else was said: some servers count nothing else as life. */
-static void ping(struct channel *c, uint64_t now_ms)
+void channel_silent(struct channel *c, uint64_t now_ms)
 {
-	CLEANUP(buf_deinit) struct buf frame = BUF_NULL;
-
-	c->ping_at_ms = backoff_later(now_ms, c->ping_every_ms);
-	pusher_put_ping(&frame);
-	if (send_frame(c, &frame))
+	if (!channel_is_established(c))
 		return;
-	if (c->pong_until_ms == NEVER)
-		c->pong_until_ms = backoff_later(now_ms, c->config.pong_timeout_ms);
+	channel_set_reason(c,
+			   "the hub did not answer a ping within %" PRIu64
+			   " ms; the network may be gone",
+			   c->config.pong_timeout_ms);
+	channel_give_up(c, RETRY_BACKOFF, now_ms);
 }
 
 static void established_tick(struct channel *c, uint64_t now_ms)
 {
-	if (now_ms >= c->pong_until_ms) {
-		channel_set_reason(c,
-				   "the hub did not answer a ping within %" PRIu64
-				   " ms; the network may be gone",
-				   c->config.pong_timeout_ms);
-		channel_give_up(c, RETRY_BACKOFF, now_ms);
-		return;
-	}
-	if (now_ms >= c->ping_at_ms)
-		ping(c, now_ms);
 	for (size_t i = 0; i < c->n_subscriptions; i++)
 		subscription_tick(c, &c->subscriptions[i], now_ms);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of the hub connection: when to connect, what a frame means for it, when to ping,
+ * The life of the hub connection: when to connect, what a frame means for it, how often to ping,
  * how long to wait before the next try. A state machine without I/O and without a clock.
  *
- * Events go in (channel_opened(), channel_frame(), channel_closed(), channel_tick()), actions
- * come out through struct channel_ops. It knows Pusher's frames (pusher.h) and signs
- * subscriptions (sign.h); sockets are ws.h's, events for the application go to remote.h.
+ * Events go in (channel_opened(), channel_frame(), channel_silent(), channel_closed(),
+ * channel_tick()), actions come out through struct channel_ops. It knows Pusher's frames
+ * (pusher.h) and signs subscriptions (sign.h); sockets are ws.h's, and so are the pings, once they
+ * are asked for (keepalive.h); events for the application go to remote.h.
  */
 #ifndef CHAPI_CHANNEL_H
 #define CHAPI_CHANNEL_H
@@ -41,6 +42,9 @@ struct channel_ops {
 	/* Give up the connection, whatever it is doing; no further event of it may come in. */
 	void (*disconnect)(void *data);
 	void (*send)(void *data, struct span frame);
+	/* Ping every every_ms from now on, on this connection; channel_silent() follows if nothing
+	 * comes in for answer_ms after one. 0, or a negative errno: not done. */
+	int (*keep_alive)(void *data, uint64_t every_ms, uint64_t answer_ms);
 	/* An event for the application: text as in the frame; payload is the data, decoded if it
 	 * was a string. */
 	void (*event)(void *data, struct span channel, struct span event, struct span payload);
@@ -74,6 +78,8 @@ void channel_renew(struct channel *channel, const char *why, uint64_t now_ms);
 void channel_frame(struct channel *channel, struct span frame, uint64_t now_ms);
 /* code: of the close frame, 0: none came; why: text of the system or of the close frame. */
 void channel_closed(struct channel *channel, unsigned int code, struct span why, uint64_t now_ms);
+/* Nothing has come in since a ping, for as long as its answer may take. */
+void channel_silent(struct channel *channel, uint64_t now_ms);
 uint64_t channel_next_ms(const struct channel *channel);	/* UINT64_MAX: never */
 void channel_tick(struct channel *channel, uint64_t now_ms);
 

@@ -2,7 +2,7 @@
 /*
  * What the files of the channel share.
  *
- *     channel.c                the connection: states, waits, frames, pings
+ *     channel.c                the connection: states, waits, frames
  *     channel_subscriptions.c  its subscriptions: asked for, confirmed, refused, without an answer
  *     channel_status.c         what is told of it
  */
@@ -52,8 +52,6 @@ struct channel {
 	/* of an established connection */
 	char socket_id[65];
 	uint64_t established_ms;
-	uint64_t ping_every_ms, ping_at_ms;
-	uint64_t pong_until_ms;
 
 	struct subscription *subscriptions;
 	size_t n_subscriptions;

@@ -42,9 +42,6 @@ static struct wait wait_of(const struct channel *c)
 	case CHANNEL_SUBSCRIBING:
 		return wait_of_subscriptions(c);
 	case CHANNEL_UP:
-		if (c->pong_until_ms != NEVER)
-			return (struct wait){ "the answer to a ping", "", c->pong_until_ms };
-		break;
 	case CHANNEL_STOPPED:
 		break;
 	}

@@ -26,6 +26,7 @@
 #include "gateway/clockwatch.h"
 #include "gateway/ledger.h"
 #include "gateway/others.h"
+#include "gateway/pusher.h"
 #include "gateway/resolve.h"
 #include "gateway/sign.h"
 #include "gateway/turn.h"
@@ -162,6 +163,14 @@ static void on_frame(void *data, struct span text)
 	hub_arm_timer(hub);
 }
 
+static void on_silent(void *data)
+{
+	struct hub *hub = data;
+
+	channel_silent(hub->channel, hub_now().ms);
+	hub_arm_timer(hub);
+}
+
 static void on_closed(void *data, unsigned int code, struct span why)
 {
 	struct hub *hub = data;
@@ -175,6 +184,7 @@ static void on_closed(void *data, unsigned int code, struct span why)
 static const struct ws_handler ws_handler = {
 	.opened = on_opened,
 	.frame = on_frame,
+	.silent = on_silent,
 	.closed = on_closed,
 };
 
@@ -246,6 +256,22 @@ static void op_send(void *data, struct span frame)
 		log_warn("hub", "a frame cannot be sent: %s", strerror(-r));
 }
 
+static int op_keep_alive(void *data, uint64_t every_ms, uint64_t answer_ms)
+{
+	CLEANUP(buf_deinit) struct buf ping = BUF_NULL;
+	struct hub *hub = data;
+
+	pusher_put_ping(&ping);
+	if (buf_error(&ping) < 0)
+		return buf_error(&ping);
+	return ws_keep_alive(hub->ws, &(struct ws_keep_alive){
+		.ping = buf_span(&ping),
+		.is_pong = pusher_is_pong,
+		.every_ms = every_ms,
+		.answer_ms = answer_ms,
+	});
+}
+
 /* The one place where data of an event is opened. */
 static void op_event(void *data, struct span channel, struct span event, struct span payload)
 {
@@ -313,6 +339,7 @@ static const struct channel_ops channel_ops = {
 	.connect = op_connect,
 	.disconnect = op_disconnect,
 	.send = op_send,
+	.keep_alive = op_keep_alive,
 	.event = op_event,
 	.added = op_added,
 	.state = op_state,

@@ -10,6 +10,7 @@
 #include "gateway/ledger.h"
 #include "gateway/others.h"
 #include "gateway/turn.h"
+#include "gateway/ws.h"
 #include "libchapi-ipc/mp.h"
 
 #define CONFLICT_FRESH_MS 3600000	/* for so long another gateway of our name is trouble */
@@ -197,6 +198,17 @@ static void put_wait(const struct hub *hub, const struct channel_status *status,
 	put_until(out, status->until_ms);
 }
 
+/* Pings are no matter of the channel's: a connection that is up waits for their answers. */
+static void note_ping(const struct hub *hub, struct channel_status *status)
+{
+	uint64_t until_ms = ws_answer_until_ms(hub->ws);
+
+	if (status->state != CHANNEL_UP || until_ms == 0)
+		return;
+	status->waits_for = "the answer to a ping";
+	status->until_ms = until_ms;
+}
+
 void hub_put_status(void *data, struct buf *out)
 {
 	const struct hub *hub = data;
@@ -204,6 +216,7 @@ void hub_put_status(void *data, struct buf *out)
 	bool waits;
 
 	channel_status(hub->channel, &status);
+	note_ping(hub, &status);
 	waits = status.state == CHANNEL_WAITING;
 	mp_put_map(out, waits ? 18 : 17);
 	put_text(out, "state", hub_state_name(status.state));

@@ -14,6 +14,7 @@
 
 #define ACTIVITY_TIMEOUT_MAX_S 86400
 #define CODE_MAX 65535
+#define PONG_LEN_MAX 100
 
 enum { STORE_EVENT, STORE_CHANNEL, STORE_DATA };
 
@@ -118,6 +119,15 @@ int pusher_parse(struct span text, struct pusher_frame *ret, const char **ret_wh
 		return PUSHER_E_BAD;
 	}
 	return 0;
+}
+
+bool pusher_is_pong(struct span text)
+{
+	CLEANUP(pusher_frame_deinit) struct pusher_frame frame = PUSHER_FRAME_NULL;
+	const char *why;
+
+	return text.len <= PONG_LEN_MAX && pusher_parse(text, &frame, &why) == 0 &&
+	       span_is(frame.event, "pusher:pong");
 }
 
 bool pusher_is_protocol_event(struct span event)

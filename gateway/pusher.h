@@ -46,6 +46,8 @@ int pusher_parse(struct span text, struct pusher_frame *ret, const char **ret_wh
 
 /* True for the names that belong to the protocol: "pusher:" and "pusher_internal:". */
 bool pusher_is_protocol_event(struct span event);
+/* One whole text frame: is it the answer to a ping? False for one of unusual length. */
+bool pusher_is_pong(struct span text);
 
 /* data of pusher:connection_established. PUSHER_E_BAD: no usable socket_id in it. */
 struct pusher_established {

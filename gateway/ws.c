@@ -48,6 +48,9 @@ static void pass_on(struct ws *ws, const struct ws_item *item)
 	case WS_ITEM_FRAME:
 		ws->handler->frame(ws->data, text);
 		return;
+	case WS_ITEM_SILENT:
+		ws->handler->silent(ws->data);
+		return;
 	case WS_ITEM_CLOSED:
 		ws->current = 0;
 		ws->handler->closed(ws->data, item->code, text);
@@ -183,6 +186,8 @@ static void wish(struct ws *ws, uint64_t generation, struct ws_target *target)
 	link->target = target;
 	link->wanted = generation;
 	ws_link_clear_out(link);
+	link->pulse = ws_pulse_free(link->pulse);
+	link->answer_until_ms = 0;
 	ws_link_wake_thread(link);
 	pthread_mutex_unlock(&link->lock);
 }
@@ -233,4 +238,33 @@ int ws_send(struct ws *ws, struct span text)
 	if (r < 0)
 		free(item);
 	return r;
+}
+
+int ws_keep_alive(struct ws *ws, const struct ws_keep_alive *how)
+{
+	struct ws_link *link = ws->link;
+	struct ws_pulse *pulse;
+
+	if (ws->current == 0)
+		return 0;
+	pulse = ws_pulse_new(ws->current, how);
+	if (!pulse)
+		return -ENOMEM;
+	pthread_mutex_lock(&link->lock);
+	ws_pulse_free(link->pulse);
+	link->pulse = pulse;
+	ws_link_wake_thread(link);
+	pthread_mutex_unlock(&link->lock);
+	return 0;
+}
+
+uint64_t ws_answer_until_ms(const struct ws *ws)
+{
+	struct ws_link *link = ws->link;
+	uint64_t until_ms;
+
+	pthread_mutex_lock(&link->lock);
+	until_ms = link->answer_until_ms;
+	pthread_mutex_unlock(&link->lock);
+	return until_ms;
 }

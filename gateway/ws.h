@@ -4,7 +4,8 @@
  *
  * libwebsockets runs in a thread of its own (ws_client.h), so that nothing it does, a TLS
  * handshake that hangs least of all, delays the loop. What the frames say is channel.h's,
- * name look-up resolve.h's.
+ * name look-up resolve.h's. Pings and their answers stay in the thread: for them alone the loop
+ * would be woken, and it again, twice for each.
  *
  * There is at most one connection at a time. Once it is given up (ws_close(), another
  * ws_connect()) no event of it comes any more, however late the thread hears of that.
@@ -46,6 +47,8 @@ struct ws_target {
 struct ws_handler {
 	void (*opened)(void *data);
 	void (*frame)(void *data, struct span text);
+	/* See ws_keep_alive(). The connection is still there. */
+	void (*silent)(void *data);
 	/* code: of the close frame, 0 if none came, or WS_CODE_TIME; why: one line of the system,
 	 * or of that frame. */
 	void (*closed)(void *data, unsigned int code, struct span why);
@@ -61,5 +64,23 @@ int ws_connect(struct ws *ws, const struct ws_target *target) MUST_CHECK;
 void ws_close(struct ws *ws);
 /* -ENOBUFS: too much waits to be sent. Nothing is sent without a connection. */
 int ws_send(struct ws *ws, struct span text) MUST_CHECK;
+
+#define WS_PING_MAX 100		/* bytes */
+
+/* The ping is copied. is_pong is called in the thread: is a frame that has come nothing but an
+ * answer to it? Such are kept from the loop. */
+struct ws_keep_alive {
+	struct span ping;
+	bool (*is_pong)(struct span text);
+	uint64_t every_ms, answer_ms;
+};
+
+/*
+ * Sends that ping every every_ms from now on. If nothing comes in for answer_ms after one,
+ * handler->silent is called, once, and they end. 0 or -ENOMEM; nothing without a connection.
+ */
+int ws_keep_alive(struct ws *ws, const struct ws_keep_alive *how) MUST_CHECK;
+/* When that will be, if nothing comes in (monotonic); 0: no answer is waited for. */
+uint64_t ws_answer_until_ms(const struct ws *ws);
 
 #endif

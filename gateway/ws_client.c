@@ -31,8 +31,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "gateway/keepalive.h"
 #include "gateway/log.h"
 #include "gateway/tls.h"
+#include "gateway/turn.h"
 #include "gateway/ws_link.h"
 #include "libchapi-ipc/buf.h"
 
@@ -42,6 +44,7 @@
 #define TIMEOUT_S 30		/* of each step, a last resort: the limits are the channel's */
 #define PROBE_MS 300
 #define GATHER_KEEP 8192
+#define TIMER_MAX_MS (24 * 3600 * 1000)	/* it is set again then */
 /* Where the thread stops reading. What libwebsockets has read already still comes. */
 #define IN_FRAMES_MAX 256
 #define IN_BYTES_MAX (2 * WS_FRAME_MAX)
@@ -64,6 +67,10 @@ struct client {
 	unsigned int close_code;
 	struct buf close_why;
 	struct buf gather;		/* the message that is coming in */
+	bool paused;			/* it is not read: the loop is behind */
+	struct ws_pulse *pulse;		/* NULL: the loop has not asked for pings yet */
+	struct keepalive keepalive;
+	bool ping_is_due;
 };
 
 /* ---- events to the loop ------------------------------------------------------------------ */
@@ -72,11 +79,10 @@ struct client {
 static bool push(struct client *c, struct ws_item *item)
 {
 	struct ws_link *link = c->link;
-	bool paused;
+	bool paused, is_first;
 
 	pthread_mutex_lock(&link->lock);
-	if (list_empty(&link->in))
-		(void)eventfd_write(link->event_fd, 1);
+	is_first = list_empty(&link->in);
 	list_add_tail(&link->in, &item->link);
 	link->n_in++;
 	link->in_bytes += item->len;
@@ -84,10 +90,24 @@ static bool push(struct client *c, struct ws_item *item)
 		link->paused = true;
 	paused = link->paused;
 	pthread_mutex_unlock(&link->lock);
+	if (is_first)	/* not under the lock, which the loop would run into */
+		(void)eventfd_write(link->event_fd, 1);
 	return paused;
 }
 
-/* Without memory the news is lost: the channel's own time limits notice. */
+static struct ws_item *take_news(struct client *c, enum ws_item_kind kind)
+{
+	struct ws_item *item = c->pulse ? c->pulse->news : NULL;
+
+	if (!item)
+		return NULL;
+	c->pulse->news = NULL;
+	item->kind = kind;
+	return item;
+}
+
+/* Without memory its reason is lost; before there are pings, all of it: the channel's time limit
+ * for the handshake notices. */
 static void report_closed(struct client *c, unsigned int code, struct span why)
 {
 	struct ws_item *item;
@@ -96,6 +116,8 @@ static void report_closed(struct client *c, unsigned int code, struct span why)
 		return;
 	c->reported = true;
 	item = ws_item_new(WS_ITEM_CLOSED, c->generation, why);
+	if (!item)
+		item = take_news(c, WS_ITEM_CLOSED);
 	if (!item)
 		return;
 	item->code = code;
@@ -124,6 +146,9 @@ static void forget_connection(struct client *c)
 	c->close_code = 0;
 	buf_deinit(&c->close_why);
 	buf_deinit(&c->gather);
+	c->paused = c->ping_is_due = false;
+	c->pulse = ws_pulse_free(c->pulse);
+	keepalive_init(&c->keepalive);
 }
 
 /* ---- why a connection did not come about ---------------------------------------------------- */
@@ -323,6 +348,82 @@ static int on_open(struct client *c, const struct call *call)
 	return 0;
 }
 
+static uint64_t read_now_ms(void)
+{
+	struct turn turn = { .known = false };
+
+	return turn_now(&turn)->ms;
+}
+
+static void arm_timer(struct client *c, struct lws *wsi)
+{
+	uint64_t next_ms = keepalive_next_ms(&c->keepalive), now_ms = read_now_ms();
+	uint64_t ms = next_ms > now_ms ? next_ms - now_ms : 0;
+
+	lws_set_timer_usecs(wsi, next_ms == KEEPALIVE_NEVER
+					 ? LWS_SET_TIMER_USEC_CANCEL
+					 : (lws_usec_t)MIN(ms, TIMER_MAX_MS) * LWS_US_PER_MS);
+}
+
+/* For the status. */
+static void tell_answer_until(struct client *c)
+{
+	uint64_t until_ms = c->keepalive.answer_until_ms;
+	struct ws_link *link = c->link;
+
+	pthread_mutex_lock(&link->lock);
+	if (link->wanted == c->generation)
+		link->answer_until_ms = until_ms == KEEPALIVE_NEVER ? 0 : until_ms;
+	pthread_mutex_unlock(&link->lock);
+}
+
+/* Whatever it is, the hub lives. */
+static void heard(struct client *c, struct lws *wsi)
+{
+	if (!keepalive_heard(&c->keepalive))
+		return;
+	tell_answer_until(c);
+	arm_timer(c, wsi);
+}
+
+/* An answer that we do not read is no sign of death. */
+static int on_timer(struct client *c, const struct call *call)
+{
+	struct ws_item *news;
+
+	if (c->paused)
+		keepalive_heard(&c->keepalive);
+	switch (keepalive_tick(&c->keepalive, read_now_ms())) {
+	case KEEPALIVE_PING:
+		c->ping_is_due = true;
+		lws_callback_on_writable(call->wsi);
+		break;
+	case KEEPALIVE_DEAD:
+		news = take_news(c, WS_ITEM_SILENT);
+		if (news)
+			push(c, news);
+		break;
+	case KEEPALIVE_NOTHING:
+		break;
+	}
+	tell_answer_until(c);
+	arm_timer(c, call->wsi);
+	return 0;
+}
+
+/* libwebsockets writes over what it is given. */
+static int write_ping(struct client *c, struct lws *wsi)
+{
+	uint8_t room[LWS_PRE + WS_PING_MAX];
+
+	c->ping_is_due = false;
+	memcpy(room + LWS_PRE, c->pulse->ping, c->pulse->len);
+	if (lws_write(wsi, room + LWS_PRE, c->pulse->len, LWS_WRITE_TEXT) < 0)
+		return -1;
+	lws_callback_on_writable(wsi);	/* for what else there is: one frame at a time */
+	return 0;
+}
+
 /* Cut off, as soon as this turn is over; until then whatever still comes is ignored. */
 static int refuse_message(struct client *c, struct lws *wsi, int error)
 {
@@ -336,11 +437,15 @@ static int refuse_message(struct client *c, struct lws *wsi, int error)
 
 static int push_frame(struct client *c, struct lws *wsi, struct span text)
 {
-	struct ws_item *item = ws_item_new(WS_ITEM_FRAME, c->generation, text);
+	struct ws_item *item;
 
+	if (c->pulse && c->pulse->is_pong(text))
+		return 0;
+	item = ws_item_new(WS_ITEM_FRAME, c->generation, text);
 	if (!item)
 		return refuse_message(c, wsi, -ENOMEM);
-	if (push(c, item))
+	c->paused = push(c, item);
+	if (c->paused)
 		lws_rx_flow_control(wsi, 0);
 	return 0;
 }
@@ -349,7 +454,10 @@ static int on_receive(struct client *c, const struct call *call)
 {
 	int r;
 
-	if (c->reported || lws_frame_is_binary(call->wsi))
+	if (c->reported)
+		return 0;
+	heard(c, call->wsi);
+	if (lws_frame_is_binary(call->wsi))
 		return 0;
 	if (c->gather.len == 0 && lws_is_final_fragment(call->wsi))
 		return push_frame(c, call->wsi, span_of(call->in, call->len));
@@ -388,6 +496,8 @@ static int on_writable(struct client *c, const struct call *call)
 
 	if (!c->open)
 		return 0;
+	if (c->ping_is_due)
+		return write_ping(c, call->wsi);
 	item = take_frame(c->link, &more);
 	if (!item)
 		return 0;
@@ -443,6 +553,7 @@ static const struct {
 	{ LWS_CALLBACK_CLIENT_ESTABLISHED, on_open },
 	{ LWS_CALLBACK_CLIENT_RECEIVE, on_receive },
 	{ LWS_CALLBACK_CLIENT_WRITEABLE, on_writable },
+	{ LWS_CALLBACK_TIMER, on_timer },
 	{ LWS_CALLBACK_WS_PEER_INITIATED_CLOSE, on_peer_close },
 	{ LWS_CALLBACK_CLIENT_CLOSED, on_closed },
 	{ LWS_CALLBACK_WSI_DESTROY, on_destroyed },
@@ -697,6 +808,7 @@ static void leave(struct client *c)
 struct wishes {
 	uint64_t wanted;
 	struct ws_target *target;
+	struct ws_pulse *pulse;
 	bool resume, stop, send;
 };
 
@@ -713,14 +825,36 @@ static struct wishes take_wishes(struct client *c)
 	wishes = (struct wishes){
 		.wanted = link->wanted,
 		.target = link->target,
+		.pulse = link->pulse,
 		.resume = link->resume,
 		.stop = link->stop,
 		.send = !list_empty(&link->out),
 	};
 	link->target = NULL;
+	link->pulse = NULL;
 	link->resume = false;
 	pthread_mutex_unlock(&link->lock);
 	return wishes;
+}
+
+/* Takes the pulse over. It may be of a connection that is no more. */
+static void start_pings(struct client *c, struct ws_pulse *pulse)
+{
+	if (!c->open || c->reported || pulse->generation != c->generation) {
+		ws_pulse_free(pulse);
+		return;
+	}
+	ws_pulse_free(c->pulse);
+	c->pulse = pulse;
+	keepalive_start(&c->keepalive, pulse->every_ms, pulse->answer_ms, read_now_ms());
+	arm_timer(c, c->wsi);
+}
+
+static void read_on(struct client *c)
+{
+	c->paused = false;
+	heard(c, c->wsi);	/* it may wait to be read */
+	lws_rx_flow_control(c->wsi, 1);
 }
 
 static void fulfil(struct client *c, const struct wishes *wishes)
@@ -729,10 +863,12 @@ static void fulfil(struct client *c, const struct wishes *wishes)
 		give_up(c);
 	if (wishes->target)
 		connect_to(c, wishes->target, wishes->wanted);
+	if (wishes->pulse)
+		start_pings(c, wishes->pulse);
 	if (!c->open)
 		return;
 	if (wishes->resume)
-		lws_rx_flow_control(c->wsi, 1);
+		read_on(c);
 	if (wishes->send)
 		lws_callback_on_writable(c->wsi);
 }
@@ -754,6 +890,7 @@ void *ws_client_main(void *arg)
 	struct client c = { .link = arg };
 	struct wishes wishes;
 
+	keepalive_init(&c.keepalive);
 	lws_set_log_level(LLL_ERR | LLL_WARN | LLL_NOTICE, on_log);
 	for (;;) {
 		struct lws_context *known = c.context;
@@ -765,6 +902,7 @@ void *ws_client_main(void *arg)
 		serve(&c, known);
 	}
 	ws_target_free(wishes.target);
+	ws_pulse_free(wishes.pulse);
 	leave(&c);
 	ws_link_unref(c.link);
 	return NULL;

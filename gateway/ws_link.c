@@ -4,6 +4,7 @@
  */
 #include "gateway/ws_link.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <libwebsockets.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ void ws_link_unref(struct ws_link *link)
 		return;
 
 	ws_target_free(link->target);
+	ws_pulse_free(link->pulse);
 	ws_items_free(&link->out);
 	ws_items_free(&link->in);
 	pthread_cond_destroy(&link->changed);
@@ -91,6 +93,34 @@ void ws_items_free(struct list *items)
 		list_del(&item->link);
 		free(item);
 	}
+}
+
+struct ws_pulse *ws_pulse_free(struct ws_pulse *pulse)
+{
+	if (!pulse)
+		return NULL;
+	free(pulse->news);
+	free(pulse);
+	return NULL;
+}
+
+struct ws_pulse *ws_pulse_new(uint64_t generation, const struct ws_keep_alive *how)
+{
+	struct ws_pulse *pulse = malloc(sizeof(*pulse));
+
+	if (!pulse)
+		return NULL;
+	assert(how->ping.len <= sizeof(pulse->ping));
+	*pulse = (struct ws_pulse){
+		.generation = generation,
+		.every_ms = how->every_ms,
+		.answer_ms = how->answer_ms,
+		.is_pong = how->is_pong,
+		.news = ws_item_new(WS_ITEM_SILENT, generation, span_of(NULL, 0)),
+		.len = how->ping.len,
+	};
+	memcpy(pulse->ping, how->ping.p, how->ping.len);
+	return pulse->news ? pulse : ws_pulse_free(pulse);
 }
 
 struct ws_target *ws_target_free(struct ws_target *target)

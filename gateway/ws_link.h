@@ -18,7 +18,7 @@
 
 struct lws_context;
 
-enum ws_item_kind { WS_ITEM_OPENED, WS_ITEM_FRAME, WS_ITEM_CLOSED };
+enum ws_item_kind { WS_ITEM_OPENED, WS_ITEM_FRAME, WS_ITEM_SILENT, WS_ITEM_CLOSED };
 
 /* An event, or a frame to be sent (which has room in front, as libwebsockets wants it). */
 struct ws_item {
@@ -30,6 +30,16 @@ struct ws_item {
 	uint8_t *text;		/* behind the struct */
 };
 
+/* How a connection is kept alive. */
+struct ws_pulse {
+	uint64_t generation;
+	uint64_t every_ms, answer_ms;
+	bool (*is_pong)(struct span text);
+	struct ws_item *news;	/* of its silence or end: made before, lest memory be short then */
+	size_t len;
+	uint8_t ping[WS_PING_MAX];
+};
+
 struct ws_link {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;		/* for the thread while it has no context to wait in */
@@ -39,6 +49,7 @@ struct ws_link {
 	/* The loop's wishes; the last one holds. */
 	uint64_t wanted;		/* generation of the one connection wanted; 0: none */
 	struct ws_target *target;	/* of wanted, until the thread has taken it */
+	struct ws_pulse *pulse;		/* of wanted, until the thread has taken it; NULL: none */
 	struct list out;
 	size_t out_bytes;
 	bool resume;			/* read again */
@@ -48,6 +59,7 @@ struct ws_link {
 	struct list in;
 	size_t n_in, in_bytes;
 	bool paused;			/* the thread reads nothing: the loop has not caught up */
+	uint64_t answer_until_ms;	/* of a ping on wanted; 0: none is waited for */
 	struct lws_context *context;	/* where the thread waits; NULL: on changed */
 };
 
@@ -61,6 +73,10 @@ void ws_link_clear_out(struct ws_link *link);
 /* NULL: out of memory. */
 struct ws_item *ws_item_new(enum ws_item_kind kind, uint64_t generation, struct span text);
 void ws_items_free(struct list *items);
+
+/* NULL: out of memory. */
+struct ws_pulse *ws_pulse_new(uint64_t generation, const struct ws_keep_alive *how);
+struct ws_pulse *ws_pulse_free(struct ws_pulse *pulse);
 
 /* A copy that owns its texts. */
 struct ws_target *ws_target_copy(const struct ws_target *target);

@@ -4,9 +4,10 @@
  *
  * The input is lines. '{' begins a frame; a letter is an event of the edge: o opened, c and a
  * number closed with that code, t and a number that many ms of time, s and a number start or
- * stop, r renew. What must hold: connecting and giving up take turns, nothing is sent without a
- * connection, no channel is asked for twice on it unless the hub has said that something is
- * wrong, up means all confirmed, and there is always a next time unless it is stopped.
+ * stop, r renew, q silence after a ping. What must hold: connecting and giving up take turns,
+ * nothing is sent without a connection, no channel is asked for twice on it unless the hub has
+ * said that something is wrong, up means all confirmed, and there is always a next time unless
+ * it is stopped or up.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
@@ -98,6 +99,14 @@ static void op_state(void *data, enum channel_state state, const char *reason)
 		assert(*reason >= ' ' && *reason <= '~');
 }
 
+static int op_keep_alive(void *data, uint64_t every_ms, uint64_t answer_ms)
+{
+	struct edge *e = data;
+
+	assert(e->connected && every_ms > 0 && every_ms <= 30000 && answer_ms == 20000);
+	return 0;
+}
+
 /* None is added here. */
 static void op_added(void *data UNUSED, const char *name UNUSED)
 {
@@ -108,6 +117,7 @@ static const struct channel_ops ops = {
 	.connect = op_connect,
 	.disconnect = op_disconnect,
 	.send = op_send,
+	.keep_alive = op_keep_alive,
 	.event = op_event,
 	.added = op_added,
 	.state = op_state,
@@ -121,7 +131,8 @@ static void check(const struct edge *e)
 	assert(s.state == e->state);
 	assert(s.n_subscribed <= s.n_wanted && s.n_wanted == ARRAY_SIZE(names));
 	assert((s.state == CHANNEL_UP) == (s.socket_id[0] && s.n_subscribed == s.n_wanted));
-	assert((s.state == CHANNEL_STOPPED) == (channel_next_ms(e->channel) == UINT64_MAX));
+	assert(s.state == CHANNEL_STOPPED || s.state == CHANNEL_UP ||
+	       channel_next_ms(e->channel) != UINT64_MAX);
 	assert(s.state == CHANNEL_STOPPED || s.state == CHANNEL_UP || s.until_ms >= e->now_ms);
 	if (s.state == CHANNEL_WAITING || s.state == CHANNEL_STOPPED)
 		assert(!e->connected);
@@ -182,6 +193,8 @@ static void play(struct edge *e, struct span line)
 		channel_stop(e->channel, e->now_ms);
 	else if (line.p[0] == 's')
 		channel_start(e->channel, e->now_ms);
+	else if (line.p[0] == 'q')
+		channel_silent(e->channel, e->now_ms);
 	else if (line.p[0] == 'r')
 		channel_renew(e->channel, "for a test", e->now_ms);
 	else

@@ -2,6 +2,7 @@
 """Hubs that come late, go away and come back, and connections that are cut."""
 import os
 import sys
+import time
 
 import pytest
 
@@ -165,8 +166,34 @@ def test_gateway_pings_a_quiet_hub_and_its_data_is_an_object(fake_hub, start_gat
 
 def test_hub_that_answers_no_ping_is_left(fake_hub, start_gateway, channel):
     fake_hub.is_deaf = True
-    start_gateway(fake_hub, channel, pusher={'ping_interval': '100ms', 'pong_timeout': '200ms'})
+    gateway = start_gateway(fake_hub, channel, pusher={'ping_interval': '100ms', 'pong_timeout': '200ms'})
+    gateway.wait_log('did not answer a ping within 200 ms')
     fake_hub.wait_subscribed(channel, after=1)
+
+
+def test_status_says_until_when_a_ping_may_be_answered(fake_hub, start_gateway, channel):
+    fake_hub.is_deaf = True
+    gateway = start_gateway(fake_hub, channel, pusher={'ping_interval': '100ms', 'pong_timeout': '200s'})
+    with gateway.wait_up().connect() as client:
+        hub = wait_until(lambda: [hub for hub in [client.ask('status')['hub']] if hub['waits_for']], 'a wait')[0]
+        assert (hub['state'], hub['waits_for']) == ('up', 'the answer to a ping')
+        assert 0 < hub['until'] - time.time() <= 201
+        fake_hub.send_raw('{"event":"whatever"}')
+        fake_hub.is_deaf = False
+        wait_until(lambda: client.ask('status')['hub']['waits_for'] == '', 'an answer')
+
+
+def test_pings_and_their_answers_do_not_wake_the_loop(fake_hub, start_gateway, channel):
+    """They are sent and read in the WebSocket's thread: what wakes the loop is something to do."""
+    gateway = start_gateway(fake_hub, channel, pusher={'ping_interval': '100ms', 'pong_timeout': '200s'}).wait_up()
+
+    def pings():
+        return len([e for e in fake_hub.heard if e['event'] == 'pusher:ping'])
+
+    wait_until(lambda: pings() >= 2, 'the first pings')
+    woken, sent = gateway.wake_ups(), pings()
+    wait_until(lambda: pings() >= sent + 10, 'ten pings')
+    assert gateway.wake_ups() - woken < 5
 
 
 def test_hub_that_says_nothing_after_the_handshake_is_left(fake_hub, start_gateway, channel):

@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,6 @@
 	"{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"" PRIVATE "\",\"auth\":\"" AUTH   \
 	"\"}}"
 #define ASK_PUBLIC "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"" PUBLIC "\"}}"
-#define PING "{\"event\":\"pusher:ping\",\"data\":{}}"
 #define PONG "{\"event\":\"pusher:pong\",\"data\":{}}"
 
 static const char *const two_names[] = { PRIVATE, PUBLIC };
@@ -43,6 +43,8 @@ struct world {
 	char reason[400];		/* told with the state */
 	struct buf event;		/* the last: CHANNEL EVENT PAYLOAD */
 	unsigned int n_added;
+	uint64_t ping_every_ms, answer_ms;	/* as it was asked for */
+	int keep_alive;			/* what that returns */
 };
 
 static void on_connect(void *data)
@@ -65,6 +67,15 @@ static void on_send(void *data, struct span frame)
 
 	buf_put(&w->sent, frame.p, frame.len);
 	buf_put_byte(&w->sent, '\n');
+}
+
+static int on_keep_alive(void *data, uint64_t every_ms, uint64_t answer_ms)
+{
+	struct world *w = data;
+
+	w->ping_every_ms = every_ms;
+	w->answer_ms = answer_ms;
+	return w->keep_alive;
 }
 
 static void put_span(struct buf *b, struct span s)
@@ -106,6 +117,7 @@ static const struct channel_ops ops = {
 	.connect = on_connect,
 	.disconnect = on_disconnect,
 	.send = on_send,
+	.keep_alive = on_keep_alive,
 	.event = on_event,
 	.added = on_added,
 	.state = on_state,
@@ -879,8 +891,8 @@ static void test_subscriptions_are_made_anew_for_each_connection(void **state UN
 
 /* ---- pings ------------------------------------------------------------------------------ */
 
-/* The time of the first ping, the greeting having these fields. */
-static uint64_t first_ping(uint64_t ping_interval_ms, const char *fields)
+/* How often pings are asked for, the greeting having these fields. */
+static uint64_t ping_every(uint64_t ping_interval_ms, const char *fields)
 {
 	struct channel_config config = defaults;
 	CLEANUP(world_deinit) struct world w;
@@ -893,105 +905,70 @@ static uint64_t first_ping(uint64_t ping_interval_ms, const char *fields)
 	framef(&w,
 	       "{\"event\":\"pusher:connection_established\",\"data\":{\"socket_id\":\"1.2\"%s}}",
 	       fields);
-	pass_to_next(&w);
-	assert_sent(&w, PING "\n");
-	return w.now - START;
+	assert_state(&w, CHANNEL_UP);
+	assert_int_equal(w.answer_ms, 20000);
+	return w.ping_every_ms;
 }
 
 static void test_ping_at_the_shorter_interval(void **state UNUSED)
 {
-	assert_int_equal(first_ping(30000, ",\"activity_timeout\":120"), 30000);
-	assert_int_equal(first_ping(30000, ",\"activity_timeout\":7"), 7000);
+	assert_int_equal(ping_every(30000, ",\"activity_timeout\":120"), 30000);
+	assert_int_equal(ping_every(30000, ",\"activity_timeout\":7"), 7000);
 }
 
 static void test_ping_without_the_hubs_timeout(void **state UNUSED)
 {
-	assert_int_equal(first_ping(30000, ""), 30000);
-	assert_int_equal(first_ping(300000, ""), 120000);
-	assert_int_equal(first_ping(300000, ",\"activity_timeout\":0"), 120000);
+	assert_int_equal(ping_every(30000, ""), 30000);
+	assert_int_equal(ping_every(300000, ""), 120000);
+	assert_int_equal(ping_every(300000, ",\"activity_timeout\":0"), 120000);
 }
 
-static void test_ping_goes_out_whatever_else_is_said(void **state UNUSED)
+/* Asked for anew on each connection, and not before the hub has greeted us. */
+static void test_ping_on_every_connection(void **state UNUSED)
 {
 	WORLD(w);
 
-	bring_up(&w);
-	for (unsigned int i = 0; i < 299; i++) {
-		pass(&w, 100);
-		frame(&w, "{\"event\":\"request\",\"channel\":\"" PUBLIC "\",\"data\":\"{}\"}");
-	}
-	assert_sent(&w, "");
-	pass(&w, 100);
-	assert_sent(&w, PING "\n");
-}
-
-static void test_ping_answered_goes_on(void **state UNUSED)
-{
-	WORLD(w);
-
-	bring_up(&w);
-	for (unsigned int i = 1; i <= 10; i++) {
-		pass_to_next(&w);
-		assert_int_equal(w.now, START + i * 30000);
-		assert_sent(&w, PING "\n");
-		assert_true(next(&w) == w.now + 20000);
-		frame(&w, PONG);
-		assert_true(next(&w) == w.now + 30000);
-	}
-	assert_state(&w, CHANNEL_UP);
-}
-
-static void test_ping_any_frame_is_life(void **state UNUSED)
-{
-	static const char *const signs[] = {
-		"{\"event\":\"pusher:pong\"}",
-		"{\"event\":\"x\",\"channel\":\"y\"}",
-		"not even JSON",
-		"{\"event\":\"pusher:ping\",\"data\":\"\"}",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(signs); i++) {
-		WORLD(w);
-
+	for (unsigned int i = 0; i < 3; i++) {
+		w.ping_every_ms = 0;
+		start(&w);
+		opened(&w);
+		assert_int_equal(w.ping_every_ms, 0);
 		bring_up(&w);
-		pass(&w, 30000);
-		frame(&w, signs[i]);
-		pass(&w, 20000);
-		assert_state(&w, CHANNEL_UP);
+		assert_int_equal(w.ping_every_ms, 30000);
+		assert_true(next(&w) == NEVER);
+		closed(&w, 0, "");
 	}
 }
 
-static void test_ping_unanswered_ends_the_connection(void **state UNUSED)
+static void test_ping_that_cannot_be_asked_for_ends_the_connection(void **state UNUSED)
+{
+	WORLD(w);
+
+	w.keep_alive = -ENOMEM;
+	establish(&w);
+	assert_waits(&w, 500, 1000);
+	assert_int_equal(w.n_disconnects, 1);
+	assert_sent(&w, "");
+	assert_told(&w, "the connection cannot be watched: Cannot allocate memory");
+	w.keep_alive = 0;
+	pass_to_next(&w);
+	bring_up(&w);
+}
+
+static void test_silence_ends_the_connection(void **state UNUSED)
 {
 	WORLD(w);
 
 	bring_up(&w);
-	pass(&w, 30000);
-	pass(&w, 19999);
-	assert_state(&w, CHANNEL_UP);
-	pass(&w, 1);
+	channel_silent(w.channel, w.now);
 	assert_waits(&w, 500, 1000);
 	assert_int_equal(w.n_disconnects, 1);
 	assert_told(&w, "did not answer a ping within 20000 ms");
+	channel_silent(w.channel, w.now);	/* of the connection that is no more */
 	pass_to_next(&w);
 	assert_state(&w, CHANNEL_CONNECTING);
 	assert_int_equal(w.n_connects, 2);
-}
-
-static void test_ping_more_often_than_the_answer_may_take(void **state UNUSED)
-{
-	struct channel_config config = defaults;
-	CLEANUP(world_deinit) struct world w;
-
-	config.ping_interval_ms = 5000;
-	world_init_config(&w, &config);
-	bring_up(&w);
-	for (unsigned int i = 0; i < 4; i++)
-		pass(&w, 5000);
-	assert_sent(&w, PING "\n" PING "\n" PING "\n" PING "\n");
-	assert_state(&w, CHANNEL_UP);
-	pass(&w, 5000);
-	assert_waits(&w, 500, 1000);
+	assert_int_equal(w.n_disconnects, 1);
 }
 
 static void test_ping_of_the_hub_is_answered(void **state UNUSED)
@@ -1014,16 +991,6 @@ static void test_ping_of_the_hub_before_its_greeting_is_answered(void **state UN
 	frame(&w, "{\"event\":\"pusher:ping\",\"data\":{}}");
 	assert_sent(&w, PONG "\n");
 	assert_state(&w, CHANNEL_CONNECTING);
-}
-
-static void test_ping_after_a_long_sleep_is_one_ping(void **state UNUSED)
-{
-	WORLD(w);
-
-	bring_up(&w);
-	pass(&w, 10000000);
-	assert_sent(&w, PING "\n");
-	assert_true(next(&w) == w.now + 20000);
 }
 
 /* ---- pusher:error ----------------------------------------------------------------------- */
@@ -1432,7 +1399,7 @@ static void test_wait_with_endless_settings_does_not_overflow(void **state UNUSE
 	config.backoff_least_ms = config.backoff_most_ms = NEVER;
 	world_init_config(&w, &config);
 	bring_up(&w);
-	assert_true(next(&w) == w.now + 120000);
+	assert_true(next(&w) == NEVER);
 	closed(&w, 0, "");
 	assert_true(next(&w) > w.now + 1000000000);
 	assert_true(next(&w) < NEVER);
@@ -1594,8 +1561,6 @@ static void test_status_says_what_is_waited_for_and_until_when(void **state UNUS
 	assert_waits_for(&w, "the next try to subscribe to the channel", PUBLIC, next(&w));
 	confirm(&w, PUBLIC);
 	assert_waits_for(&w, "", "", 0);
-	pass(&w, 29900);
-	assert_waits_for(&w, "the answer to a ping", "", w.now + 20000);
 	closed(&w, 0, "");
 	assert_waits_for(&w, "the next try to connect", "", next(&w));
 	channel_stop(w.channel, w.now);
@@ -1823,14 +1788,11 @@ int main(void)
 		cmocka_unit_test(test_subscriptions_are_made_anew_for_each_connection),
 		cmocka_unit_test(test_ping_at_the_shorter_interval),
 		cmocka_unit_test(test_ping_without_the_hubs_timeout),
-		cmocka_unit_test(test_ping_goes_out_whatever_else_is_said),
-		cmocka_unit_test(test_ping_answered_goes_on),
-		cmocka_unit_test(test_ping_any_frame_is_life),
-		cmocka_unit_test(test_ping_unanswered_ends_the_connection),
-		cmocka_unit_test(test_ping_more_often_than_the_answer_may_take),
+		cmocka_unit_test(test_ping_on_every_connection),
+		cmocka_unit_test(test_ping_that_cannot_be_asked_for_ends_the_connection),
+		cmocka_unit_test(test_silence_ends_the_connection),
 		cmocka_unit_test(test_ping_of_the_hub_is_answered),
 		cmocka_unit_test(test_ping_of_the_hub_before_its_greeting_is_answered),
-		cmocka_unit_test(test_ping_after_a_long_sleep_is_one_ping),
 		cmocka_unit_test(test_error_before_the_greeting_acts_as_a_close),
 		cmocka_unit_test(test_error_before_the_greeting_as_string),
 		cmocka_unit_test(test_error_before_the_greeting_over_capacity),

@@ -196,6 +196,25 @@ static void test_frame_deeper_than_allowed_is_bad(void **state UNUSED)
 	buf_deinit(&text);
 }
 
+static bool is_pong(const char *text)
+{
+	return pusher_is_pong(span_str(text));
+}
+
+static void test_pong_is_known_in_any_form(void **state UNUSED)
+{
+	char large[200];
+
+	assert_true(is_pong("{\"event\":\"pusher:pong\",\"data\":{}}"));
+	assert_true(is_pong(" {\"data\" : null, \"event\": \"pusher:\\u0070ong\"}"));
+	assert_false(is_pong("{\"event\":\"pusher:ping\",\"data\":{}}"));
+	assert_false(is_pong("{\"event\":\"x\",\"data\":\"pusher:pong\"}"));
+	assert_false(is_pong("{\"event\":\"pusher:pong\""));
+	assert_false(is_pong(""));
+	snprintf(large, sizeof(large), "{\"event\":\"pusher:pong\",\"data\":\"%0100d\"}", 0);
+	assert_false(is_pong(large));
+}
+
 static void test_protocol_events_are_told_by_their_prefix(void **state UNUSED)
 {
 	assert_true(pusher_is_protocol_event(span_str("pusher:error")));
@@ -425,6 +444,7 @@ int main(void)
 		cmocka_unit_test(test_frame_that_is_no_json_is_bad),
 		cmocka_unit_test(test_frame_with_invalid_utf8_is_bad),
 		cmocka_unit_test(test_frame_deeper_than_allowed_is_bad),
+		cmocka_unit_test(test_pong_is_known_in_any_form),
 		cmocka_unit_test(test_protocol_events_are_told_by_their_prefix),
 		cmocka_unit_test(test_established),
 		cmocka_unit_test(test_established_without_usable_timeout),

@@ -201,6 +201,11 @@ class Daemon:
                     return int(line.split()[1])
         raise AssertionError('no RssAnon in /proc/%d/status' % self.pid)
 
+    def wake_ups(self):
+        """How often its main thread has waited for something so far."""
+        with open('/proc/%d/status' % self.pid) as f:
+            return next(int(line.split()[1]) for line in f if line.startswith('voluntary_ctxt_switches:'))
+
     def is_idle(self):
         """It waits for something to happen."""
         with open('/proc/%d/stat' % self.pid) as f:
