@@ -18,25 +18,27 @@ enum action { ACT_RUN, ACT_CHECK, ACT_PRINT, ACT_PRINT_SAMPLE, ACT_HELP, ACT_VER
 
 static const char help[] =
 	"Usage: chapi-gw [OPTION...]\n"
-	"Serves function calls between local processes, and from a hub (Pusher Channels or a\n"
-	"compatible server) to them.\n"
+	"Serves function calls between local processes, and from a hub (Pusher Channels\n"
+	"or a compatible server) to them.\n"
 	"\n"
-	"  -c, --config FILE          read FILE, not /etc/chapi/chapi-gw.conf; then FILE.d/*.conf\n"
+	"  -c, --config FILE          read FILE, not /etc/chapi/chapi-gw.conf; then\n"
+	"                             FILE.d/*.conf\n"
 	"  -u, --user                 the user's own configuration and socket\n"
 	"  -s, --socket PATH          where local processes connect\n"
 	"  -l, --log-level LEVEL      error, warn, info or debug\n"
-	"      --check-config         say whether the configuration is right, and who may do what\n"
+	"      --check-config         say whether the configuration is right, and who may\n"
+	"                             do what\n"
 	"      --print-config         print the configuration that holds, secrets hidden\n"
 	"      --print-sample-config  print every key with its default and what it is for\n"
 	"  -h, --help                 print this\n"
 	"  -V, --version              print the version\n"
 	"\n"
-	"Signals: TERM and INT stop it, a second one at once; HUP reads the files again, and\n"
-	"connects to the hub now if it waits.\n"
-	"Exit status: 0 stopped or printed; 64 wrong usage; 66 a file cannot be read; 69 the\n"
-	"socket cannot be had; 70 trouble of its own; 74 output failed; 78 the configuration is\n"
-	"wrong.\n"
-	"`chapi-gw --config /dev/null --socket PATH` serves local calls with all defaults.\n";
+	"Signals: TERM and INT stop it, a second one at once; HUP reads the files again,\n"
+	"and connects to the hub now if it waits.\n"
+	"Exit status: 0 stopped or printed; 64 wrong usage; 66 a file cannot be read; 69\n"
+	"the socket cannot be had; 70 trouble of its own; 74 output failed; 78 the\n"
+	"configuration is wrong.\n"
+	"With all defaults, local calls only: chapi-gw --config /dev/null --socket PATH\n";
 
 enum { OPT_CHECK = 256, OPT_PRINT, OPT_PRINT_SAMPLE };
 
