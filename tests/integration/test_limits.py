@@ -112,7 +112,7 @@ def test_connections_are_limited(start_gateway):
 
 
 def is_served(gateway):
-    with gateway.connect() as another:
+    with gateway.connect('json') as another:      # refused before it has said how it speaks
         try:
             return another.call('chapi.echo', 1) == 1
         except (EOFError, OSError):
