@@ -12,8 +12,10 @@ SERIES = {
     'calls in flight': [(64, ['--window', '64']),
                         (1024, ['--window', '64', '--callers', '16']),
                         (10000, ['--window', '625', '--callers', '16']),
-                        (100000, ['--window', '1000', '--callers', '100', '--providers', '16', '--secs', '4'])],
-    'payload, bytes': [(n, ['--window', '16', '--size', str(n)]) for n in (64, 512, 4096, 16384, 65536)],
+                        (100000, ['--window', '1000', '--callers', '100', '--providers', '16',
+                                  '--secs', '4'])],
+    'payload, bytes': [(n, ['--window', '16', '--size', str(n)])
+                       for n in (64, 512, 4096, 16384, 65536)],
 }
 WIDTH, HEIGHT, MARGIN = 400, 260, 50
 TICKS = 4
@@ -30,7 +32,8 @@ def measure(bench):
         curves[name] = [(n, sorted(run['router_us'] for run in runs[n])) for n, _ in points]
         first = bench.median(runs[points[0][0]], 'router_us')
         bench.table('growth: %s' % name, [name, 'CPU us/call', 'of the first'],
-                    [[n, bench.spread(runs[n], 'router_us'), '%.2f' % (bench.median(runs[n], 'router_us') / first)]
+                    [[n, bench.spread(runs[n], 'router_us'),
+                      '%.2f' % (bench.median(runs[n], 'router_us') / first)]
                      for n, _ in points])
     with open(os.path.join(bench.out, 'growth.svg'), 'w') as f:
         f.write(picture(curves))
@@ -60,7 +63,8 @@ def axis(top, y):
     values = [top * i / TICKS for i in range(TICKS + 1)]
     return ''.join('<path d="M%d %.1f H%d" stroke="#ddd"/>'
                    '<text x="%d" y="%.1f" text-anchor="end" fill="#555">%g</text>'
-                   % (MARGIN, y(us), WIDTH - MARGIN + 10, MARGIN - 6, y(us) + 4, us) for us in values)
+                   % (MARGIN, y(us), WIDTH - MARGIN + 10, MARGIN - 6, y(us) + 4, us)
+                   for us in values)
 
 
 def mark(x, y, n, values):
@@ -70,8 +74,8 @@ def mark(x, y, n, values):
             '<circle cx="%.1f" cy="%.1f" r="3" fill="#246"/>'
             '<text x="%.1f" y="%.1f" text-anchor="middle" font-weight="bold">%.3g</text>'
             '<text x="%.1f" y="%d" text-anchor="middle">%s</text>'
-            % (x, y(values[0]), y(values[-1]), x, y(us), x, y(values[-1]) - 6, us, x, HEIGHT - MARGIN + 16,
-               format(n, ',').replace(',', ' ')))
+            % (x, y(values[0]), y(values[-1]), x, y(us), x, y(values[-1]) - 6, us, x,
+               HEIGHT - MARGIN + 16, format(n, ',').replace(',', ' ')))
 
 
 def plot(name, points):
@@ -88,4 +92,5 @@ def plot(name, points):
     line = ' '.join('%.1f,%.1f' % (x(n), y(statistics.median(values))) for n, values in points)
     return ('<text x="%d" y="28" font-size="13">us a call against %s</text>%s'
             '<polyline points="%s" fill="none" stroke="#246" stroke-width="2"/>%s'
-            % (MARGIN, name, axis(top, y), line, ''.join(mark(x(n), y, n, values) for n, values in points)))
+            % (MARGIN, name, axis(top, y), line,
+               ''.join(mark(x(n), y, n, values) for n, values in points)))

@@ -45,4 +45,5 @@ def show(bench, runs):
     """A few moments of it; all of them are in results.json."""
     wanted = [runs[(len(runs) - 1) * i // 8] for i in range(9)]
     bench.table('memory over time (RssAnon): bursts of calls over chapi-hub, pauses of %d s'
-                % PAUSE_S, ['after s', 'calls', 'KB'], [[run['s'], run['calls'], run['kb']] for run in wanted])
+                % PAUSE_S, ['after s', 'calls', 'KB'],
+                [[run['s'], run['calls'], run['kb']] for run in wanted])

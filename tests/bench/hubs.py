@@ -28,8 +28,8 @@ class Process:
     """Once it has said pattern, if any; ends with its block."""
 
     def __init__(self, argv, pattern=None, **options):
-        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                        **options)
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True, **options)
         self.pid = self.process.pid
         if pattern:
             self.wait(pattern)
@@ -60,12 +60,14 @@ def write_secret(folder, app):
 def soketi(folder, port):
     with open(os.path.join(here, 'remote', 'soketi.conf.json')) as f:
         settings = json.load(f)
-    settings.update({'port': port, 'metrics.port': service.free_port(), 'cluster.port': service.free_port()})
+    settings.update({'port': port, 'metrics.port': service.free_port(),
+                     'cluster.port': service.free_port()})
     path = os.path.join(folder, 'soketi.json')
     with open(path, 'w') as f:
         json.dump(settings, f)
     home = os.environ['SOKETI_DIR']
-    return Process(['node', 'node_modules/@soketi/soketi/bin/server.js', 'start', '--config=' + path],
+    return Process(['node', 'node_modules/@soketi/soketi/bin/server.js', 'start',
+                    '--config=' + path],
                    pattern='Server is up and running', cwd=home)
 
 

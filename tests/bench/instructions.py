@@ -43,7 +43,8 @@ def report(good, words, skipped=''):
 
 
 def compiler_of(build):
-    """What configure found: "gcc 12.2.0 -O2 x86_64"; None if the build is one to be tested otherwise."""
+    """What configure found: "gcc 12.2.0 -O2 x86_64"; None if the build is one to be tested
+    otherwise."""
     with open(os.path.join(build, 'config.log'), errors='replace') as f:
         text = f.read()
     compiler = re.search(r'(gcc|clang) version (\d+\.\d+\.\d+)', text)
@@ -91,8 +92,9 @@ def count(build, encoding, rounds, profile=None):
     # Not the libtool wrapper: the gateway links its own parts statically.
     program = os.path.join(build, 'gateway', 'chapi-gw')
     gateway = subprocess.Popen(
-        ['valgrind', '--tool=callgrind', '--callgrind-out-file=' + out, program, '--config', '/dev/null',
-         '--socket', path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        ['valgrind', '--tool=callgrind', '--callgrind-out-file=' + out, program,
+         '--config', '/dev/null', '--socket', path], stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         wait_until(lambda: listens(path) or gateway.poll() is not None, 'the gateway to listen')
         load = Load(path, encoding)
@@ -152,7 +154,8 @@ def main():
         report(True, 'not counted', 'nothing is kept for %s (tests/bench/instructions.py --write)'
                % (compiler or 'such a build'))
     else:
-        figures = {encoding: per_call(args.build, encoding, args.profile and args.profile + '.' + encoding)
+        figures = {encoding: per_call(args.build, encoding,
+                                      args.profile and args.profile + '.' + encoding)
                    for encoding in ('msgpack', 'json')}
         if args.write:
             write(compiler, figures)

@@ -17,14 +17,16 @@ CELLS = ((1, 64, 1000), (64, 64, 3000), (64, 4096, 2000))
 
 
 def cpu_options(app):
-    return [word for name, value in app.items() for word in ('--' + name.replace('_', '-'), str(value))]
+    return [word for name, value in app.items()
+            for word in ('--' + name.replace('_', '-'), str(value))]
 
 
 def servers(bench, app):
     """{label: something with a pid that serves while its block lasts}"""
     options = cpu_options(app)
     found = {
-        'null server': lambda: hubs.Process([bench.program('chapi_load'), '--serve'] + options, 'SUBSCRIBED'),
+        'null server': lambda: hubs.Process([bench.program('chapi_load'), '--serve'] + options,
+                                            'SUBSCRIBED'),
         'chapi-gw': lambda: hubs.Provider(bench, app),
     }
     python = os.path.join(os.environ.get('SOKETI_DIR', ''), 'venv', 'bin', 'python3')
@@ -80,6 +82,7 @@ def show(bench, hub, cell, runs):
     null = bench.median(runs['null server'], 'calls_per_s')
     bench.table('remote, %s: concurrency %d, %d B' % (hub, *cell[:2]),
                 ['server', 'calls/s', 'of null', 'p50 ms', 'CPU s/1000 calls'],
-                [[label, bench.spread(some, 'calls_per_s', 0), '%.2f' % (bench.median(some, 'calls_per_s') / null),
+                [[label, bench.spread(some, 'calls_per_s', 0),
+                  '%.2f' % (bench.median(some, 'calls_per_s') / null),
                   bench.spread(some, 'p50_ms'), bench.spread(some, 'cpu_s_1000', 3)]
                  for label, some in runs.items()])

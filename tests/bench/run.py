@@ -58,7 +58,8 @@ class Bench:
         return os.path.join(self.build, 'tests', 'bench', name)
 
     def gateway(self):
-        return [os.path.join(self.build, 'gateway', 'chapi-gw'), '--config', self.config, '--socket', 's']
+        return [os.path.join(self.build, 'gateway', 'chapi-gw'), '--config', self.config,
+                '--socket', 's']
 
     def peers(self):
         """{label: (generator, address, router's command line)}"""
@@ -69,7 +70,8 @@ class Bench:
             'chapi-gw, library': ('bench_ipc', 's', self.gateway()),
         }
         if shutil.which('dbus-broker') and os.path.exists(self.program('dbus_broker_spawn')):
-            found['dbus-broker'] = ('bench_dbusraw', 'bus', [self.program('dbus_broker_spawn'), 'bus'])
+            found['dbus-broker'] = ('bench_dbusraw', 'bus',
+                                    [self.program('dbus_broker_spawn'), 'bus'])
         if shutil.which('nats-server'):
             port = service.free_port()
             found['nats'] = ('bench_natsraw', '127.0.0.1:%d' % port,
@@ -104,7 +106,8 @@ class Bench:
 
 def spread(runs, field, digits=2):
     values = sorted(run[field] for run in runs)
-    return '%.*f (%.*f-%.*f)' % (digits, statistics.median(values), digits, values[0], digits, values[-1])
+    return '%.*f (%.*f-%.*f)' % (digits, statistics.median(values), digits, values[0], digits,
+                                 values[-1])
 
 
 def median(runs, field):
@@ -154,17 +157,20 @@ def library(bench):
 
 
 def value(bench):
-    done = subprocess.run([bench.program('bench_value')], capture_output=True, text=True, check=True)
+    done = subprocess.run([bench.program('bench_value')], capture_output=True, text=True,
+                          check=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     bench.runs += [dict(line, peer='value') for line in lines]
-    table('values: JSON to MessagePack and back', ['text', 'ours ns/B', 'jansson ns/B', 'times faster',
-                                                   'memory of the text'],
-          [['%d B' % v['size'], '%.1f' % v['ours_ns_byte'], '%.1f' % v['jansson_ns_byte'], '%.1f' % v['ratio'],
-            '%.2f' % v['memory_of_text'] if v['size'] > 50000 else '-'] for v in lines])
+    table('values: JSON to MessagePack and back',
+          ['text', 'ours ns/B', 'jansson ns/B', 'times faster',
+           'memory of the text'],
+          [['%d B' % v['size'], '%.1f' % v['ours_ns_byte'], '%.1f' % v['jansson_ns_byte'],
+            '%.1f' % v['ratio'], '%.2f' % v['memory_of_text'] if v['size'] > 50000 else '-']
+           for v in lines])
 
 
-PARTS = {'local': local, 'json': encodings, 'ipc': library, 'growth': growth.measure, 'value': value,
-         'start': service.start, 'memory': service.memory, 'idle': service.idle,
+PARTS = {'local': local, 'json': encodings, 'ipc': library, 'growth': growth.measure,
+         'value': value, 'start': service.start, 'memory': service.memory, 'idle': service.idle,
          'remote': remote.measure, 'hour': hour.measure}
 WHOLE = [name for name in PARTS if name != 'hour']
 

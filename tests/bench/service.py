@@ -37,7 +37,8 @@ def wake_ups(pid):
     n = 0
     for thread in os.listdir('/proc/%d/task' % pid):
         with open('/proc/%d/task/%s/status' % (pid, thread)) as f:
-            n += next(int(line.split()[1]) for line in f if line.startswith('voluntary_ctxt_switches:'))
+            n += next(int(line.split()[1]) for line in f
+                      if line.startswith('voluntary_ctxt_switches:'))
     return n
 
 
@@ -117,7 +118,8 @@ def start(bench):
 
 
 def floor_kb(bench):
-    with subprocess.Popen([bench.program('bench_floor'), 'memory'], stdout=subprocess.PIPE) as floor:
+    with subprocess.Popen([bench.program('bench_floor'), 'memory'],
+                          stdout=subprocess.PIPE) as floor:
         assert floor.stdout.readline() == b'ready\n'
         kb = rss_anon_kb(floor.pid)
         floor.kill()
@@ -160,4 +162,5 @@ def idle(bench):
         time.sleep(IDLE_S)
         minute = (wake_ups(gateway.pid) - before) * 60 / IDLE_S
     bench.runs.append({'peer': 'idle', 'wake_ups_a_minute': minute})
-    bench.table('idle, connected to a hub', ['', 'a minute'], [['wake-ups of all threads', '%.1f' % minute]])
+    bench.table('idle, connected to a hub', ['', 'a minute'],
+                [['wake-ups of all threads', '%.1f' % minute]])

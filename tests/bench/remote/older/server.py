@@ -25,7 +25,8 @@ parser = argparse.ArgumentParser()
 for name in ('--host', '--port', '--app-id', '--key', '--secret'):
     parser.add_argument(name, required=True)
 args = parser.parse_args()
-server = BenchServer(args.app_id, args.key, args.secret, host=args.host, port=int(args.port), ssl=False)
+server = BenchServer(args.app_id, args.key, args.secret, host=args.host, port=int(args.port),
+                     ssl=False)
 
 
 @server.api('echo')
