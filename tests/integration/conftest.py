@@ -78,13 +78,14 @@ def pytest_runtest_protocol(item):
 
 @pytest.fixture(scope='session', autouse=True)
 def no_secret_in_any_log():
-    """Whatever any program wrote in the whole run: no secret of any of them is in it, and no gateway's log
-    has what functions were called with, or gave."""
+    """Whatever any program wrote in the whole run: no secret of any of them is in it, and no
+    gateway's log has what functions were called with, or gave."""
     yield
     for daemon in Daemon.known_logs:
         for secret in Daemon.known_secrets:
             assert secret not in daemon.log(), '%s wrote a secret into its log' % daemon.name
-        found = daemon.name == 'chapi-gw' and [text for text in Daemon.known_params if text in daemon.log()]
+        found = daemon.name == 'chapi-gw' and [text for text in Daemon.known_params
+                                               if text in daemon.log()]
         assert not found, 'params or results in a log: %s\n%s' % (found, daemon.log())
 
 
@@ -226,7 +227,8 @@ class MasterKey:
 def master_key(folder, hub):
     """Skips where chapi-gw was built without encryption."""
     key = MasterKey(folder)
-    path = write_config(os.path.join(folder, 'try.conf'), {'pusher': dict(hub.settings(), **key.settings())})
+    path = write_config(os.path.join(folder, 'try.conf'),
+                        {'pusher': dict(hub.settings(), **key.settings())})
     if 'without libsodium' in run([program('chapi-gw'), '--config', path, '--check-config']).stderr:
         pytest.skip('built without libsodium')
     return key
@@ -257,10 +259,13 @@ def need():
 
 @pytest.fixture
 def serve(gateway, daemons):
-    """serve(NAME, COMMAND..., options=[...]): chapi-serve until the test ends; back when the name is there."""
+    """serve(NAME, COMMAND..., options=[...]): chapi-serve until the test ends.
+
+    Comes back when the name is there.
+    """
     def start(name, *command, options=(), env=None):
-        return serving.start(daemons, gateway, *options, name, *(('--',) + command if command else ()),
-                             names=[name], env=env)
+        return serving.start(daemons, gateway, *options, name,
+                             *(('--',) + command if command else ()), names=[name], env=env)
     return start
 
 

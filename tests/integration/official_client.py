@@ -21,7 +21,8 @@ def say(step, value):
 
 
 subscribed, responses = queue.Queue(), queue.Queue()
-client = pysher.Pusher(key, secret=secret, custom_host='127.0.0.1', port=int(port), secure=False, daemon=True)
+client = pysher.Pusher(key, secret=secret, custom_host='127.0.0.1', port=int(port),
+                       secure=False, daemon=True)
 
 
 def subscribe(_):
@@ -36,8 +37,10 @@ client.connect()
 channel = subscribed.get(timeout=10)
 say('subscribed', client.connection.socket_id)
 
-server = pusher.Pusher(app_id=app_id, key=key, secret=secret, host='127.0.0.1', port=int(port), ssl=False)
-answer = server.trigger(channel_name, 'request', {'id': 'by-http', 'api': 'chapi.echo', 'params': {'a': 'ü'}})
+server = pusher.Pusher(app_id=app_id, key=key, secret=secret, host='127.0.0.1',
+                       port=int(port), ssl=False)
+answer = server.trigger(channel_name, 'request',
+                        {'id': 'by-http', 'api': 'chapi.echo', 'params': {'a': 'ü'}})
 say('http', [answer, responses.get(timeout=10)['result']])
 
 server.trigger_batch([{'channel': channel_name, 'name': 'request',
@@ -48,7 +51,8 @@ channel.trigger('client-request', {'id': 'by-socket', 'api': 'chapi.echo', 'para
 say('socket', responses.get(timeout=10)['result'])
 
 # As the older library's programs do: no id, and the answer is known by its api.
-server.trigger(channel_name, 'request', {'api': 'chapi.echo', 'params': {'a': 'a'}, 'timestamp': 1541030400.5})
+server.trigger(channel_name, 'request',
+               {'api': 'chapi.echo', 'params': {'a': 'a'}, 'timestamp': 1541030400.5})
 old = responses.get(timeout=10)
 while old['api'] != 'chapi.echo' or 'timestamp' not in old:
     old = responses.get(timeout=10)

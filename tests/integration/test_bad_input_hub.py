@@ -207,14 +207,15 @@ def test_name_that_nobody_has_is_not_found(place):
     assert (error['code'], error['ran']) == ('api_not_found', 'no')
 
 
-@pytest.mark.parametrize('event', ['response', 'news', 'Request', 'request2', 'client-response', 'client-news',
-                                   'requestx'])
+@pytest.mark.parametrize('event', ['response', 'news', 'Request', 'request2',
+                                   'client-response', 'client-news', 'requestx'])
 def test_another_event_is_ignored(place, event):
     place.event({'id': 'x', 'api': 'chapi.echo', 'params': {}}, event=event)
 
 
 def test_event_of_another_channel_is_ignored(place):
-    place.event({'id': 'x', 'api': 'chapi.echo', 'params': {}}, channel='private-chapi-somebody-else')
+    place.event({'id': 'x', 'api': 'chapi.echo', 'params': {}},
+                channel='private-chapi-somebody-else')
     place.event({'id': 'x', 'api': 'chapi.echo', 'params': {}}, channel=place.channel + 'x')
 
 
@@ -253,8 +254,9 @@ def test_ignored_events_are_counted(place):
 
 
 @pytest.mark.parametrize('status, text', [
-    ('400 Bad Request', 'no'), ('200 OK', '{"error":"x","code":413}'), ('200 OK', 'oops'), ('200 OK', ''),
-    ('413 Payload Too Large', '<html>' * 10000), ('301 Moved', ''), ('404 Not Found', '{}'),
+    ('400 Bad Request', 'no'), ('200 OK', '{"error":"x","code":413}'), ('200 OK', 'oops'),
+    ('200 OK', ''), ('413 Payload Too Large', '<html>' * 10000), ('301 Moved', ''),
+    ('404 Not Found', '{}'),
 ], ids=['400', '200 with an error', '200 with junk', '200 empty', '413', '301', '404'])
 def test_bad_answer_of_the_http_api_costs_one_answer(place, status, text):
     place.hub.answers.append((status, text))

@@ -136,7 +136,8 @@ def test_malformed_msgpack_costs_the_connection(gateway, bystanders, data):
         assert error['message']
 
 
-@pytest.mark.parametrize('end', [b'\xdd', b'\xdd\xff\xff\xff\xff', b'\x94\x00\x01\xdb\xff\xff', b'[0,1,"call",["x'],
+@pytest.mark.parametrize('end', [b'\xdd', b'\xdd\xff\xff\xff\xff',
+                                 b'\x94\x00\x01\xdb\xff\xff', b'[0,1,"call",["x'],
                          ids=['head', 'huge count', 'huge text', 'json'])
 def test_connection_that_ends_within_a_message_is_forgotten(gateway, bystanders, end):
     n_fds = gateway.n_fds()
@@ -197,8 +198,8 @@ def test_unknown_method_is_an_invalid_argument(client, bystanders):
 @pytest.mark.parametrize('method, params', [
     ('call', []), ('call', [5, {}]), ('call', [None]), ('call', ['chapi.echo', {}, 'options']),
     ('call', ['chapi.echo', {}, {}, 1]),
-    ('register', []), ('register', [7]), ('register', ['f', 'options']), ('unregister', []), ('unregister', [{}]),
-    ('list', [5]), ('hello', ['me']), ('status', [{}, 1, 2]),
+    ('register', []), ('register', [7]), ('register', ['f', 'options']), ('unregister', []),
+    ('unregister', [{}]), ('list', [5]), ('hello', ['me']), ('status', [{}, 1, 2]),
 ], ids=lambda v: str(v) if isinstance(v, list) else v)
 def test_request_with_wrong_types_is_an_invalid_argument(client, bystanders, method, params):
     if (method, params) in (('status', [{}, 1, 2]), ('call', ['chapi.echo', {}, {}, 1])):
@@ -334,7 +335,8 @@ def test_caller_that_leaves_before_reading_much(connect, bystanders):
 # ---- memory -----------------------------------------------------------------------------------
 
 def _malformed(gateway, connect):
-    for data in (b'\x94\x00\x01\x05\x90', b'[oops]\n', b'GET / HTTP/1.0\r\n\r\n', b'\xdd\xff\xff\xff\xff'):
+    for data in (b'\x94\x00\x01\x05\x90', b'[oops]\n', b'GET / HTTP/1.0\r\n\r\n',
+                 b'\xdd\xff\xff\xff\xff'):
         with gateway.connect() as client:
             client.send_raw(data)
             if data[0] != 0xdd:
@@ -349,8 +351,8 @@ def _oversized(gateway, connect):
 
 def _wrong_requests(gateway, connect):
     client = connect()
-    for method, params in (('frobnicate', [1]), ('register', ['a b']), ('call', ['nobody', {'x': 'y' * 1000}]),
-                           ('call', [5])):
+    for method, params in (('frobnicate', [1]), ('register', ['a b']),
+                           ('call', ['nobody', {'x': 'y' * 1000}]), ('call', [5])):
         assert client.wait_response(client.request(method, *params))[2]
     client.answer(99999, 'x' * 1000)
     client.notify('frobnicate', 'x' * 1000)
@@ -399,7 +401,8 @@ def n_peers(gateway):
 
 
 @pytest.mark.parametrize('what, times', [(_malformed, 100), (_oversized, 4), (_wrong_requests, 100),
-                                         (_dying_provider, 100), (_double_answers, 100), (_leaving_caller, 100)],
+                                         (_dying_provider, 100), (_double_answers, 100),
+                                         (_leaving_caller, 100)],
                          ids=lambda v: v.__name__.strip('_') if callable(v) else '')
 def test_memory_and_connections_are_as_before(gateway, connect, bystanders, what, times):
     peers = n_peers(gateway)
@@ -411,5 +414,6 @@ def test_memory_and_connections_are_as_before(gateway, connect, bystanders, what
         what(gateway, connect)
     wait_until(lambda: n_peers(gateway) == peers, 'connections that were closed to be gone')
     grown = gateway.rss_anon_kb() - before
-    assert grown <= (SANITIZED_TOLERANCE_KB if is_sanitized() else TOLERANCE_KB), 'grown by %d KiB' % grown
+    assert grown <= (SANITIZED_TOLERANCE_KB if is_sanitized() else TOLERANCE_KB), \
+        'grown by %d KiB' % grown
     assert gateway.n_fds() <= n_fds + 1

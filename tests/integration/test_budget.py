@@ -71,7 +71,8 @@ def test_each_message_is_counted(start):
     use_up(remote, 3)
     budget = wait_messages(gateway, 3 * CALL)
     assert budget.pop('day').count('-') == 2
-    assert budget == {'limit': 0, 'messages': 3 * CALL, 'published': 3, 'delivered': 3, 'received': 3, 'low': False}
+    assert budget == {'limit': 0, 'messages': 3 * CALL, 'published': 3, 'delivered': 3,
+                      'received': 3, 'low': False}
     assert not os.path.exists(os.path.join(gateway.folder, 'state'))
 
 
@@ -84,7 +85,8 @@ def test_warnings_reserve_and_restart(start):
     use_up(remote, 1)
     gateway.wait_log("80 % of the day's messages are used: 32 of 40 (daily_messages)")
     use_up(remote, 2)
-    gateway.wait_log("95 % of the day's messages are used: 38 of 40 (daily_messages); progress and proof of life stop")
+    gateway.wait_log("95 % of the day's messages are used: 38 of 40 (daily_messages); "
+                     'progress and proof of life stop')
     use_up(remote, 3)
     assert wait_messages(gateway, 13 * CALL)['low']
     assert gateway.log().count('% of the day') == 2
@@ -107,7 +109,8 @@ def test_progress_stops_and_the_answer_comes(start):
         number = remote.request('lights.on', {}, progress=True)
         request = client.wait_request()
         client.notify('progress', request[1], 50)
-        wait_until(lambda: gateway.ask('status')['hub']['remote']['progress_dropped'] == 1, 'progress to be left out')
+        wait_until(lambda: gateway.ask('status')['hub']['remote']['progress_dropped'] == 1,
+                   'progress to be left out')
         client.answer(request, 'on')
         assert remote.response(number)['result'] == 'on'
     assert not [e for e in remote.client.events if e['event'] == 'progress']
@@ -164,7 +167,8 @@ def test_tools_show_it(start):
     use_up(remote, 1)
     wait_messages(gateway, CALL)
     assert '4 of 40\n' in ctl('status')
-    assert '\nchapi_hub_messages_today 4\n' in ctl('metrics') and '\nchapi_hub_messages_limit 40\n' in ctl('metrics')
+    assert '\nchapi_hub_messages_today 4\n' in ctl('metrics') and \
+        '\nchapi_hub_messages_limit 40\n' in ctl('metrics')
     use_up(remote, 9)
     wait_messages(gateway, 10 * CALL)
     assert '40 of 40; what is left is kept for answers\n' in ctl('status')

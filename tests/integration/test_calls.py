@@ -32,7 +32,8 @@ def test_hello_with_another_apps_key_is_a_failed_precondition(start_gateway, fak
 
 @pytest.mark.parametrize('name, params, fits', [
     ('chapi.ping', {}, lambda r: True),
-    ('chapi.echo', {'a': [1, 2.5, None, True, 'x', {'b': {}}]}, lambda r: r == {'a': [1, 2.5, None, True, 'x', {'b': {}}]}),
+    ('chapi.echo', {'a': [1, 2.5, None, True, 'x', {'b': {}}]},
+     lambda r: r == {'a': [1, 2.5, None, True, 'x', {'b': {}}]}),
     ('chapi.version', {}, lambda r: bool(r)),
     ('chapi.list', {}, lambda r: r == []),
 ], ids=['ping', 'echo', 'version', 'list'])
@@ -46,7 +47,8 @@ def test_call_reaches_the_provider_and_its_answer_goes_back(connect):
     registered = provider.ask('register', 'lights.on')
     assert (registered['name'], registered['state']) == ('lights.on', 'active')
     before = time.time()
-    number = caller.request('call', 'lights.on', {'room': 'küche', 'level': 3}, {'timeout_ms': 5000})
+    number = caller.request('call', 'lights.on', {'room': 'küche', 'level': 3},
+                            {'timeout_ms': 5000})
     request = provider.wait_request()
     params, meta = request[3]
     assert request[2] == 'lights.on'
@@ -64,8 +66,9 @@ def test_call_reaches_the_provider_and_its_answer_goes_back(connect):
 def test_callers_and_providers_of_either_encoding_understand_each_other(connect, caller_encoding):
     provider, caller = connect(), connect(caller_encoding)
     Provider(provider, 'f')
-    value = {'int': [0, -1, 2 ** 63 - 1, -2 ** 63, 2 ** 64 - 1], 'float': [0.1, 1.0, -2.5e300, 5e-324],
-             'text': 'ü\u0000€𝄞"\\\n', 'none': None, 'bool': [True, False], 'empty': [{}, []]}
+    value = {'int': [0, -1, 2 ** 63 - 1, -2 ** 63, 2 ** 64 - 1],
+             'float': [0.1, 1.0, -2.5e300, 5e-324], 'text': 'ü\u0000€𝄞"\\\n', 'none': None,
+             'bool': [True, False], 'empty': [{}, []]}
     number = caller.request('call', 'f', value)
     request = provider.wait_request()
     assert request[3][0] == value
@@ -102,7 +105,8 @@ def test_params_may_be_left_out(connect):
 def test_what_a_caller_writes_into_the_options_does_not_change_its_identity(connect):
     provider, caller = connect(), connect()
     Provider(provider, 'f')
-    caller.request('call', 'f', {}, {'origin': 'remote', 'caller': 'uid:0', 'unknown': [1], 'id': 'my-label'})
+    caller.request('call', 'f', {},
+                   {'origin': 'remote', 'caller': 'uid:0', 'unknown': [1], 'id': 'my-label'})
     meta = provider.wait_request()[3][1]
     assert (meta['origin'], meta['caller']) == ('local', 'uid:%d' % os.getuid())
     assert meta['call'] == 'my-label'
@@ -111,7 +115,8 @@ def test_what_a_caller_writes_into_the_options_does_not_change_its_identity(conn
 def test_answers_find_their_callers_in_any_order(connect):
     provider, one, two = connect(), connect(), connect()
     Provider(provider, 'f')
-    numbers = [(c, c.request('call', 'f', {'n': n})) for n, c in enumerate([one, two, one, two, one])]
+    numbers = [(c, c.request('call', 'f', {'n': n}))
+               for n, c in enumerate([one, two, one, two, one])]
     requests = sorted((provider.wait_request() for _ in numbers), key=lambda r: -r[3][0]['n'])
     for request in requests:
         provider.answer(request, request[3][0]['n'])
@@ -243,7 +248,8 @@ def test_unknown_register_policy_is_refused(client):
 @pytest.mark.parametrize('error, message, code', [
     ('it broke', 'it broke', None),
     ({'message': 'it broke'}, 'it broke', None),
-    ({'code': 'jammed', 'message': 'door is jammed', 'details': {'angle': 7}}, 'door is jammed', 'jammed'),
+    ({'code': 'jammed', 'message': 'door is jammed', 'details': {'angle': 7}},
+     'door is jammed', 'jammed'),
 ], ids=['text', 'map', 'code'])
 def test_error_of_the_function_is_an_api_error(connect, error, message, code):
     provider, caller = connect(), connect()
@@ -258,8 +264,9 @@ def test_error_of_the_function_is_an_api_error(connect, error, message, code):
         assert 7 in e.value.details.values() or e.value.details.get('details') == {'angle': 7}
 
 
-@pytest.mark.parametrize('code, ran', [('invalid_argument', 'no'), ('busy', 'no'), ('permission_denied', 'no'),
-                                       ('cancelled', 'unknown')])
+@pytest.mark.parametrize('code, ran',
+                         [('invalid_argument', 'no'), ('busy', 'no'), ('permission_denied', 'no'),
+                          ('cancelled', 'unknown')])
 def test_some_codes_of_a_provider_are_passed_on(connect, code, ran):
     provider, caller = connect(), connect()
     Provider(provider, 'f')
@@ -270,7 +277,8 @@ def test_some_codes_of_a_provider_are_passed_on(connect, code, ran):
     assert (e.value.code, e.value.ran, e.value.message) == (code, ran, 'm')
 
 
-@pytest.mark.parametrize('code', ['api_not_found', 'internal', 'provider_gone', 'deadline_exceeded'])
+@pytest.mark.parametrize('code',
+                         ['api_not_found', 'internal', 'provider_gone', 'deadline_exceeded'])
 def test_a_provider_cannot_speak_for_the_gateway(connect, code):
     provider, caller = connect(), connect()
     Provider(provider, 'f')
@@ -311,7 +319,8 @@ def test_full_gives_the_record_of_the_call(connect):
     number = caller.request('call', 'f', {}, {'full': True, 'id': 'label'})
     provider.answer(provider.wait_request(), [1])
     record = caller.result(number)
-    assert (record['id'], record['api'], record['result'], record['error']) == ('label', 'f', [1], None)
+    assert (record['id'], record['api'], record['result'], record['error']) == \
+        ('label', 'f', [1], None)
     assert before - 1 < record['request_time'] <= record['response_time'] < time.time() + 1
     assert record['run_ms'] >= 0 and record['queue_ms'] >= 0
     assert record['gateway'] == 'gw-of-the-tests'
@@ -321,7 +330,8 @@ def test_full_gives_the_record_of_the_call(connect):
 def test_full_has_the_error_in_the_record(client):
     record = client.call('nobody', {}, full=True)
     assert record['result'] is None
-    assert (record['error']['code'], record['error']['ran'], record['api']) == ('api_not_found', 'no', 'nobody')
+    assert (record['error']['code'], record['error']['ran'], record['api']) == \
+        ('api_not_found', 'no', 'nobody')
 
 
 def test_status_tells_what_is_there(connect):

@@ -77,7 +77,8 @@ def test_what_is_not_understood_is_logged_now_and_then(hub, names, gateway):
     ('chapi private-encrypted-x', 'channel private-encrypted-x is encrypted'),
 ])
 def test_channel_that_cannot_be_is_a_fault_of_the_configuration(hub, folder, channel, why):
-    path = write_config(os.path.join(folder, 'bad.conf'), {'pusher': hub.settings(), 'remote': {'channel': channel}})
+    path = write_config(os.path.join(folder, 'bad.conf'),
+                        {'pusher': hub.settings(), 'remote': {'channel': channel}})
     result = run([program('chapi-gw'), '--config', path, '--check-config'])
     assert result.returncode == 78
     assert why in result.stderr and path + ':' in result.stderr

@@ -41,7 +41,8 @@ def failing(gateway):
         clients.append(gateway.connect())
         Provider(clients[-1], 'f')
         thread = threading.Thread(
-            target=lambda: clients[-1].answer(clients[-1].wait_request(), result, error), daemon=True)
+            target=lambda: clients[-1].answer(clients[-1].wait_request(), result, error),
+            daemon=True)
         thread.start()
     yield start
     for client in clients:
@@ -111,9 +112,9 @@ def test_missing_file_is_no_input(chapi_call, folder):
 
 
 @pytest.mark.parametrize('arguments', [
-    [], ['chapi.echo', 'no-sign'], ['chapi.echo', '=x'], ['--frobnicate'], ['-t'], ['-t', 'soon', 'chapi.echo'],
-    ['-t', '0', 'chapi.echo'], ['-t', '-1s', 'chapi.echo'], ['chapi.echo', 'a=1', '-d', '{}'],
-    ['chapi.echo', 'a=1', 'a=2'],
+    [], ['chapi.echo', 'no-sign'], ['chapi.echo', '=x'], ['--frobnicate'], ['-t'],
+    ['-t', 'soon', 'chapi.echo'], ['-t', '0', 'chapi.echo'], ['-t', '-1s', 'chapi.echo'],
+    ['chapi.echo', 'a=1', '-d', '{}'], ['chapi.echo', 'a=1', 'a=2'],
 ], ids=lambda a: ' '.join(a) or 'nothing')
 def test_wrong_usage_is_said(chapi_call, arguments):
     result = chapi_call(*arguments)
@@ -121,7 +122,8 @@ def test_wrong_usage_is_said(chapi_call, arguments):
     assert result.stderr
 
 
-@pytest.mark.parametrize('arguments', [['a:=oops'], ['a:='], ['a:={} x'], ['-d', '{']], ids=lambda a: ' '.join(a))
+@pytest.mark.parametrize('arguments', [['a:=oops'], ['a:='], ['a:={} x'], ['-d', '{']],
+                         ids=lambda a: ' '.join(a))
 def test_what_is_no_json_is_said(chapi_call, arguments):
     result = chapi_call('chapi.echo', *arguments)
     assert result.returncode in (EX_USAGE, EX_DATAERR) and result.stdout == ''
@@ -137,7 +139,8 @@ def test_result_alone_goes_to_standard_output(chapi_call):
 
 def test_result_is_pretty_on_a_terminal(gateway, need):
     need('script')
-    result = run(['script', '-qec', '%s chapi.echo a:=[1,2] b=x' % program('chapi-call'), '/dev/null'],
+    result = run(['script', '-qec', '%s chapi.echo a:=[1,2] b=x' % program('chapi-call'),
+                  '/dev/null'],
                  env=environment(CHAPI_SOCKET=gateway.socket_path, TERM='dumb'))
     text = result.stdout.replace('\r', '')
     assert text.count('\n') > 2
@@ -162,7 +165,8 @@ def test_message_with_control_characters_does_not_reach_the_terminal(chapi_call,
 def test_json_prints_the_whole_record(chapi_call):
     result = chapi_call('--json', 'chapi.echo', 'a=1')
     record = json.loads(result.stdout)
-    assert (result.returncode, record['api'], record['result'], record['error']) == (0, 'chapi.echo', {'a': '1'}, None)
+    assert (result.returncode, record['api'], record['result'], record['error']) == \
+        (0, 'chapi.echo', {'a': '1'}, None)
     assert {'request_time', 'response_time', 'gateway', 'instance'} <= set(record)
 
 
@@ -170,7 +174,8 @@ def test_json_prints_the_record_of_a_failure_too(chapi_call):
     result = chapi_call('--json', 'nobody')
     record = json.loads(result.stdout)
     assert result.returncode == EX_NOUSER
-    assert (record['api'], record['result'], record['error']['code']) == ('nobody', None, 'api_not_found')
+    assert (record['api'], record['result'], record['error']['code']) == \
+        ('nobody', None, 'api_not_found')
 
 
 # ---- statuses ---------------------------------------------------------------------------------
@@ -179,7 +184,8 @@ def test_json_prints_the_record_of_a_failure_too(chapi_call):
     ('it broke', 1), ({'code': 'own'}, 1), ({'code': 'invalid_argument', 'message': 'm'}, 65),
     ({'code': 'busy', 'message': 'm'}, 75), ({'code': 'permission_denied', 'message': 'm'}, 77),
     ({'code': 'cancelled', 'message': 'm'}, 130), (5, 70),
-], ids=['text', 'own code', 'invalid_argument', 'busy', 'permission_denied', 'cancelled', 'bad_reply'])
+], ids=['text', 'own code', 'invalid_argument', 'busy', 'permission_denied', 'cancelled',
+        'bad_reply'])
 def test_status_tells_the_kind_of_the_error(chapi_call, failing, error, status):
     failing(error)
     assert chapi_call('f').returncode == status
@@ -194,7 +200,8 @@ def test_status_of_a_name_that_nobody_has(chapi_call):
 def test_status_of_a_provider_that_dies(chapi_call, gateway):
     provider = gateway.connect()
     Provider(provider, 'f')
-    threading.Thread(target=lambda: (provider.wait_request(), provider.close()), daemon=True).start()
+    threading.Thread(target=lambda: (provider.wait_request(), provider.close()),
+                     daemon=True).start()
     assert chapi_call('f').returncode == 70
 
 
@@ -258,7 +265,8 @@ def test_socket_given_wins_over_the_environment(gateway, folder):
 def test_socket_of_the_users_own_gateway_is_found(gateway, folder):
     os.makedirs(folder + '/run/chapi')
     os.symlink(gateway.socket_path, folder + '/run/chapi/gw.sock')
-    result = run([program('chapi-call'), 'chapi.echo'], env=environment(XDG_RUNTIME_DIR=folder + '/run'))
+    result = run([program('chapi-call'), 'chapi.echo'],
+                 env=environment(XDG_RUNTIME_DIR=folder + '/run'))
     assert result.returncode == 0, result.stderr
 
 

@@ -18,9 +18,10 @@ def test_params_come_as_json_on_standard_input(serve, client):
 
 
 @pytest.mark.parametrize('output, result', [
-    ('{"a":1}', {'a': 1}), ('[1,2]\n', [1, 2]), ('5', 5), ('"x"', 'x'), ('null', None), ('true\n', True),
-    ('plain text', 'plain text'), ('{"a":', '{"a":'), ('1 2', '1 2'),
-], ids=['object', 'array with newline', 'number', 'string', 'null', 'true', 'text', 'half', 'two numbers'])
+    ('{"a":1}', {'a': 1}), ('[1,2]\n', [1, 2]), ('5', 5), ('"x"', 'x'), ('null', None),
+    ('true\n', True), ('plain text', 'plain text'), ('{"a":', '{"a":'), ('1 2', '1 2'),
+], ids=['object', 'array with newline', 'number', 'string', 'null', 'true', 'text', 'half',
+        'two numbers'])
 def test_output_is_json_or_text(serve, client, output, result):
     serve('f', 'printf', '%s', output)
     assert client.call('f') == result
@@ -52,7 +53,8 @@ def test_exit_status_is_an_api_error_with_status_and_stderr(serve, client):
 
 
 def test_end_of_much_stderr_is_kept(serve, client):
-    serve('f', *shell('i=0; while [ $i -lt 20000 ]; do echo "line $i" >&2; i=$((i+1)); done; exit 1'))
+    serve('f',
+          *shell('i=0; while [ $i -lt 20000 ]; do echo "line $i" >&2; i=$((i+1)); done; exit 1'))
     error = failure(client, 'f')
     texts = [v for v in values(error.details) if isinstance(v, str)]
     assert any('line 19999' in t for t in texts)
@@ -77,7 +79,8 @@ def test_command_killed_by_a_signal_is_an_api_error(serve, client):
     serve('f', *shell('kill -9 $$'))
     error = failure(client, 'f')
     assert (error.code, error.ran) == ('api_error', 'yes')
-    assert any('9' in str(v) or 'KILL' in str(v).upper() for v in values(error.details) + [error.message])
+    assert any('9' in str(v) or 'KILL' in str(v).upper()
+               for v in values(error.details) + [error.message])
 
 
 def test_command_that_does_not_read_its_input(serve, client):
@@ -104,7 +107,8 @@ def test_output_over_the_limit_is_too_large(serve, client):
 def test_command_that_cannot_be_started_is_said(gateway, client):
     """At the start already."""
     for command in ('/nowhere/command', 'no-such-command', '/etc/passwd'):
-        result = run([program('chapi-serve'), 'f', '--', command], env=environment(CHAPI_SOCKET=gateway.socket_path))
+        result = run([program('chapi-serve'), 'f', '--', command],
+                     env=environment(CHAPI_SOCKET=gateway.socket_path))
         assert (result.returncode, result.stdout) == (66, '')
         assert command in result.stderr and client.ask('list', 'f') == []
 
@@ -169,7 +173,8 @@ def test_server_ends_when_it_is_told_to(serve, gateway, number):
 def test_taken_name_is_said(gateway, connect):
     with gateway.connect() as holder:
         holder.ask('register', 'f')
-        result = run([program('chapi-serve'), 'f', '--', 'cat'], env=environment(CHAPI_SOCKET=gateway.socket_path))
+        result = run([program('chapi-serve'), 'f', '--', 'cat'],
+                     env=environment(CHAPI_SOCKET=gateway.socket_path))
     assert result.returncode == 73
     assert 'f' in result.stderr
 

@@ -21,7 +21,8 @@ def bash(words):
 
 
 def fish(words):
-    return ['fish', '--no-config', '-c', 'source %s/chapi.fish; complete -C "%s"' % (FOLDER, ' '.join(words))]
+    return ['fish', '--no-config',
+            '-c', 'source %s/chapi.fish; complete -C "%s"' % (FOLDER, ' '.join(words))]
 
 
 SHELLS = {'bash': bash, 'fish': fish}
@@ -68,7 +69,8 @@ def test_commands_and_options(offers):
     assert {'--data', '--timeout'} <= offers('chapi-call', '--')
 
 
-@pytest.mark.parametrize('shell, file', [('bash', 'chapi.bash'), ('zsh', '_chapi'), ('fish', 'chapi.fish')])
+@pytest.mark.parametrize('shell, file',
+                         [('bash', 'chapi.bash'), ('zsh', '_chapi'), ('fish', 'chapi.fish')])
 def test_files_are_right_in_form(need, shell, file):
     need(shell)
     result = run([shell, '-n', os.path.join(FOLDER, file)])

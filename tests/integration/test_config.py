@@ -30,7 +30,8 @@ def check(folder):
     """check(TEXT): --check-config on it."""
     def check(text, *more, env=None):
         path = write(os.path.join(folder, 'gw.conf'), text)
-        result = run([program('chapi-gw'), '--check-config', '--config', path] + list(more), env=env)
+        result = run([program('chapi-gw'), '--check-config', '--config', path] + list(more),
+                     env=env)
         assert SECRET not in result.stdout + result.stderr
         return result
     return check
@@ -39,7 +40,8 @@ def check(folder):
 @pytest.fixture
 def pusher(secret_file):
     """A good section [pusher] of six lines."""
-    return '[pusher]\napp_id = 1001\nkey = some-key\nsecret_file = %s\nhost = 127.0.0.1\nport = 6001\n' % secret_file
+    return ('[pusher]\napp_id = 1001\nkey = some-key\nsecret_file = %s\n'
+            'host = 127.0.0.1\nport = 6001\n' % secret_file)
 
 
 def refused(result, folder, line, *words):
@@ -54,7 +56,8 @@ def refused(result, folder, line, *words):
 
 
 def test_good_configuration_passes(check, pusher):
-    result = check(pusher + '[gateway]\nname = pi-kitchen\n[remote]\nchannel = private-chapi-pi-kitchen chapi\n')
+    result = check(pusher + '[gateway]\nname = pi-kitchen\n'
+                   '[remote]\nchannel = private-chapi-pi-kitchen chapi\n')
     assert (result.returncode, result.stderr) == (0, '')
 
 
@@ -62,7 +65,8 @@ def test_empty_configuration_passes(check):
     assert check('').returncode == 0
 
 
-@pytest.mark.parametrize('comment', ['# c', '; c', '', '#key = x', '   '], ids=['hash', 'semicolon', 'empty', 'key', 'blank'])
+@pytest.mark.parametrize('comment', ['# c', '; c', '', '#key = x', '   '],
+                         ids=['hash', 'semicolon', 'empty', 'key', 'blank'])
 def test_comments_stand_on_their_own_lines(check, comment):
     assert check('%s\n[gateway]\n%s\nname = x\n' % (comment, comment)).returncode == 0
 
@@ -120,7 +124,8 @@ def test_what_is_wrong_with_the_hub_is_said(check, pusher, folder, old, new, lin
 
 def test_wrong_configuration_does_not_start(folder):
     path = write(os.path.join(folder, 'gw.conf'), '[gateway]\nname = x\nnmae = y\n')
-    result = run([program('chapi-gw'), '--config', path, '--socket', os.path.join(folder, 'gw.sock')])
+    result = run([program('chapi-gw'), '--config', path,
+                  '--socket', os.path.join(folder, 'gw.sock')])
     refused(result, folder, 3, 'nmae')
     assert not os.path.exists(os.path.join(folder, 'gw.sock'))
 
@@ -157,7 +162,8 @@ def test_rules_are_printed_right_by_right_and_defaults_where_there_are_none(chec
     assert 'admin     user:12345: *' in text
 
 
-@pytest.mark.parametrize('rule', ['call = root *', 'call = user: *', 'call = user:root', 'call = * a b'])
+@pytest.mark.parametrize('rule',
+                         ['call = root *', 'call = user: *', 'call = user:root', 'call = * a b'])
 def test_rules_of_another_form_are_refused(check, folder, rule):
     refused(check('[policy]\n%s\n' % rule), folder, 2, 'a rule is SUBJECT PATTERN')
 
@@ -198,7 +204,8 @@ def test_unreadable_secret_file_is_said_to_an_ordinary_user(folder, need, pusher
     os.chmod(secret_file, 0o000 if os.geteuid() else 0o600)
     path = write(os.path.join(folder, 'gw.conf'), pusher)
     executable = shutil.copy(program('chapi-gw'), folder)
-    refused(run(as_ordinary_user([executable, '--check-config', '--config', path])), folder, 4, secret_file)
+    refused(run(as_ordinary_user([executable, '--check-config', '--config', path])), folder,
+            4, secret_file)
 
 
 def test_ordinary_user_reads_a_secret_of_his_own(folder, need, pusher, secret_file):
@@ -215,7 +222,8 @@ def test_secret_may_be_a_service_credential(check, pusher, folder, secret_file):
     os.mkdir(os.path.join(folder, 'credentials'), 0o700)
     shutil.move(secret_file, os.path.join(folder, 'credentials', 'pusher-secret'))
     text = pusher.replace('secret_file = %s\n' % secret_file, '')
-    assert check(text, env=environment(CREDENTIALS_DIRECTORY=os.path.join(folder, 'credentials'))).returncode == 0
+    env = environment(CREDENTIALS_DIRECTORY=os.path.join(folder, 'credentials'))
+    assert check(text, env=env).returncode == 0
     refused(check(text), folder, None, 'secret_file')
 
 
@@ -245,13 +253,15 @@ def printed(path, *more):
 
 
 def test_later_files_win_in_order_of_name_and_the_command_line_over_all(folder):
-    path = write(os.path.join(folder, 'gw.conf'), '[gateway]\nname = first\nsocket = /tmp/a.sock\nlog_level = error\n')
+    path = write(os.path.join(folder, 'gw.conf'),
+                 '[gateway]\nname = first\nsocket = /tmp/a.sock\nlog_level = error\n')
     os.mkdir(path + '.d')
     write(path + '.d/20-b.conf', '[gateway]\nname = third\n')
     write(path + '.d/10-a.conf', '[gateway]\nname = second\nsocket = /tmp/b.sock\n')
     write(path + '.d/30-c.conf~', '[gateway]\nname = no\n')
     values = printed(path, '--log-level', 'debug')
-    assert (values['name'], values['socket'], values['log_level']) == ('third', '/tmp/b.sock', 'debug')
+    assert (values['name'], values['socket'], values['log_level']) == \
+        ('third', '/tmp/b.sock', 'debug')
     assert printed(path, '--socket', '/tmp/c.sock')['socket'] == '/tmp/c.sock'
 
 
@@ -265,7 +275,8 @@ def test_fault_in_a_further_file_names_that_file(folder):
 
 
 def test_printed_configuration_can_be_read_again(folder):
-    path = write(os.path.join(folder, 'gw.conf'), '[gateway]\nname = x\nmax_message = 2M\nstop_timeout = 1500ms\n')
+    path = write(os.path.join(folder, 'gw.conf'),
+                 '[gateway]\nname = x\nmax_message = 2M\nstop_timeout = 1500ms\n')
     first = run([program('chapi-gw'), '--print-config', '--config', path])
     again = run([program('chapi-gw'), '--print-config', '--config',
                  write(os.path.join(folder, 'again.conf'), first.stdout)])
@@ -310,8 +321,9 @@ def test_help_and_version_go_to_standard_output():
         assert word in result.stdout
 
 
-@pytest.mark.parametrize('arguments', [['--frobnicate'], ['--config'], ['--secret', 'x'], ['surplus'],
-                                       ['--log-level', 'chatty', '--config', '/dev/null']], ids=lambda a: a[0])
+@pytest.mark.parametrize('arguments',
+                         [['--frobnicate'], ['--config'], ['--secret', 'x'], ['surplus'],
+                          ['--log-level', 'chatty', '--config', '/dev/null']], ids=lambda a: a[0])
 def test_wrong_usage_is_said(arguments):
     result = run([program('chapi-gw')] + arguments)
     assert result.returncode == EX_USAGE
@@ -319,6 +331,6 @@ def test_wrong_usage_is_said(arguments):
 
 
 def test_the_manual_has_the_keys_of_the_table():
-    done = run([sys.executable, os.path.join(top_srcdir, 'tests/lib/conf_manual.py'), program('chapi-gw'),
-                os.path.join(top_srcdir, 'doc/chapi-gw.conf.5')])
+    done = run([sys.executable, os.path.join(top_srcdir, 'tests/lib/conf_manual.py'),
+                program('chapi-gw'), os.path.join(top_srcdir, 'doc/chapi-gw.conf.5')])
     assert done.returncode == 0, done.stderr

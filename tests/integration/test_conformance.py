@@ -42,7 +42,8 @@ def in_python():
 
 @pytest.fixture(scope='module')
 def in_node(project):                   # noqa: F811
-    library = Library([shutil.which('node'), os.path.join(project, 'tests/adapter.mjs')], environment())
+    library = Library([shutil.which('node'), os.path.join(project, 'tests/adapter.mjs')],
+                      environment())
     yield library
     library.stop()
 

@@ -26,13 +26,15 @@ def document(name):
 
 def blocks(name, title):
     """What stands indented in a section, by block: lists of lines."""
-    (section,) = re.findall(r'^## %s\n(.*?)(?=^## |\Z)' % re.escape(title), document(name), re.M | re.S)
+    (section,) = re.findall(r'^## %s\n(.*?)(?=^## |\Z)' % re.escape(title), document(name),
+                            re.M | re.S)
     return [[line[4:] for line in block.splitlines()]
             for block in re.findall(r'(?:^    .*\n)+', section, re.M)]
 
 
 def block_with(text):
-    (found,) = [block for block in blocks('hacking', 'Look at the traffic') if any(text in line for line in block)]
+    (found,) = [block for block in blocks('hacking', 'Look at the traffic')
+                if any(text in line for line in block)]
     return found
 
 
@@ -51,9 +53,11 @@ def surroundings(folder):
 def test_a_spy_between_a_client_and_the_gateway(gateway, daemons, folder, surroundings, need):
     need('socat')
     spy = os.path.join(folder, 'spy.sock')
-    listen, call = [line.replace('/run/chapi/gw.sock', gateway.socket_path).replace('/tmp/spy.sock', spy)
+    listen, call = [line.replace('/run/chapi/gw.sock',
+                                 gateway.socket_path).replace('/tmp/spy.sock', spy)
                     for line in block_with('socat -v')]
-    daemon = daemons.start(Daemon('socat', listen.removesuffix(' &').split(), env=surroundings(), status=None))
+    daemon = daemons.start(Daemon('socat', listen.removesuffix(' &').split(),
+                                  env=surroundings(), status=None))
     wait_until(lambda: os.path.exists(spy), 'socat to listen')
     assert run(call.split(), env=surroundings()).returncode == 0
     daemon.wait_log('chapi.ping')
@@ -63,7 +67,8 @@ def test_lines_typed_into_a_connection(gateway, surroundings, need):
     """Readline itself wants a terminal."""
     need('socat')
     command, *lines = block_with('socat READLINE')
-    argv = command.replace('READLINE', '-').replace('/run/chapi/gw.sock', gateway.socket_path).split()
+    argv = command.replace('READLINE', '-').replace('/run/chapi/gw.sock',
+                                                    gateway.socket_path).split()
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
                           env=surroundings(), preexec_fn=die_with_parent) as socat:
         for number, line in enumerate(lines, 1):
@@ -87,8 +92,9 @@ def test_a_hub_of_ones_own(daemons, folder, surroundings):
     assert run(['sh', '-c', secret], cwd=folder).returncode == 0
     daemons.start(Daemon('chapi-hub', hub_line.removesuffix(' &').split(), cwd=folder,
                          env=surroundings(), secrets=['0123456789abcdef']))
-    gateway = daemons.start(Daemon('chapi-gw', gateway_line.split() + ['--socket', socket_path], cwd=folder,
-                                   env=surroundings(), secrets=['0123456789abcdef']))
+    gateway = daemons.start(Daemon('chapi-gw',
+                                   gateway_line.split() + ['--socket', socket_path],
+                                   cwd=folder, env=surroundings(), secrets=['0123456789abcdef']))
     wait_until(lambda: os.path.exists(socket_path), 'the gateway to listen')
 
     def is_up():
@@ -104,7 +110,8 @@ def commands():
     """Of the gateway and its tools: in `...`, and alone in an indented line."""
     for name in DOCUMENTS:
         text = document(name)
-        for command in re.findall(r'`(chapi-\w+ [^`]+)`', text) + re.findall(r'^    (chapi-ctl .*)$', text, re.M):
+        for command in (re.findall(r'`(chapi-\w+ [^`]+)`', text) +
+                        re.findall(r'^    (chapi-ctl .*)$', text, re.M)):
             yield command
 
 

@@ -26,13 +26,14 @@ def two(daemons, folder, hub, names):
     gateways = []
     for i, name in enumerate(names):
         os.mkdir(os.path.join(folder, str(i)))
-        gateways.append(daemons.start(Gateway(os.path.join(folder, str(i)), hub, gateway={'name': name})))
+        gateways.append(daemons.start(Gateway(os.path.join(folder, str(i)), hub,
+                                              gateway={'name': name})))
     return [g.wait_up() for g in gateways]
 
 
 def ctl(gateway, *arguments):
-    return subprocess.run([program('chapi-ctl'), '-s', gateway.socket_path, *arguments], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, timeout=60)
+    return subprocess.run([program('chapi-ctl'), '-s', gateway.socket_path, *arguments],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
 
 
 # ---- beacons ----------------------------------------------------------------------------------
@@ -48,7 +49,8 @@ def test_gateways_see_each_other(two, names):
     assert lines[0].split() == ['NAME']
     assert [line.split() for line in lines if names[0] in line] == [[names[0], 'this', 'one']]
     assert [line.split() for line in lines if names[1] in line] == [[names[1]]]
-    assert [g for g in json.loads(ctl(two[0], 'gateways', '--json').stdout) if g['name'] in names] == expected
+    assert [g for g in json.loads(ctl(two[0], 'gateways',
+                                      '--json').stdout) if g['name'] in names] == expected
 
 
 def test_gateway_that_has_left_is_not_seen(two, names):
@@ -77,7 +79,8 @@ def test_hub_that_cannot_be_asked_is_told(own_hub, start_gateway, channel):
 def test_call_reaches_the_other_gateway(two, names):
     with two[1].connect() as there, two[0].connect() as here:
         there.ask('register', 'lights.on')
-        number = here.request('call', 'lights.on', {'room': 'küche', 'data': b'\0'}, {'to': names[1]})
+        number = here.request('call', 'lights.on', {'room': 'küche', 'data': b'\0'},
+                              {'to': names[1]})
         request = there.wait_request()
         params, meta = request[3]
         assert params == {'room': 'küche', 'data': b'\0'}
@@ -91,7 +94,8 @@ def test_error_comes_back_as_it_is(two, names):
     with two[1].connect() as there, two[0].connect() as here:
         there.ask('register', 'f')
         number = here.request('call', 'f', 1, {'to': names[1]})
-        there.answer(there.wait_request(), None, {'code': 'bulb_broken', 'message': 'broken', 'details': {'n': 3}})
+        there.answer(there.wait_request(), None,
+                     {'code': 'bulb_broken', 'message': 'broken', 'details': {'n': 3}})
         error = here.wait_response(number)[2]
         assert (error['code'], error['ran'], error['message']) == ('api_error', 'yes', 'broken')
         assert error['details']['code'] == 'bulb_broken'
@@ -102,7 +106,8 @@ def test_error_comes_back_as_it_is(two, names):
 def test_record_is_of_the_gateway_that_answered(two, names):
     with two[0].connect() as here:
         record = here.call('chapi.echo', [1, 2.5], to=names[1], full=True, id='my label')
-        assert (record['id'], record['api'], record['result'], record['error']) == ('my label', 'chapi.echo', [1, 2.5], None)
+        assert (record['id'], record['api'], record['result'], record['error']) == \
+            ('my label', 'chapi.echo', [1, 2.5], None)
         assert record['gateway'] == names[1]
         assert record['instance'] == two[1].ask('hello')['instance']
 
@@ -114,7 +119,8 @@ def test_record_is_of_the_gateway_that_answered(two, names):
 def test_command_elsewhere_is_as_here(daemons, two, names, script, status, out, err):
     """chapi-call -x: what the command wrote, byte for byte, also over the hub."""
     serving.start(daemons, two[1], 'command', '--', *serving.shell(script), names=['command'])
-    result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path, '-x', '--to', names[1], 'command'],
+    result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path, '-x',
+                             '--to', names[1], 'command'],
                             stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
     assert (result.returncode, result.stdout, result.stderr) == (status, out, err)
 
@@ -124,8 +130,9 @@ def test_long_output_of_a_command_elsewhere(daemons, two, names, size, status):
     """Of one that fails: all of it, in parts; what no hub carries is our failure, and said."""
     serving.start(daemons, two[1], '--max-output', '4M', 'command', '--', *serving.shell(
         r'head -c %d /dev/zero | tr "\0" "\377"; exit 3' % size), names=['command'])
-    result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path, '-x', '--to', names[1],
-                             'command'], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path, '-x',
+                             '--to', names[1], 'command'], stdin=subprocess.DEVNULL,
+                            capture_output=True, timeout=60)
     assert (result.returncode, result.stdout) == (status, b'\377' * size if status == 3 else b'')
     assert result.stderr == b'' if status == 3 else b'too_large; it ran' in result.stderr
 
@@ -207,7 +214,8 @@ def test_encrypted_channel_of_a_gateway_is_called_encrypted(daemons, folder, hub
     for name, listens in zip(names, (None, channel)):
         os.mkdir(os.path.join(folder, name))
         gateways.append(daemons.start(Gateway(os.path.join(folder, name), hub, listens,
-                                              gateway={'name': name}, pusher=master_key.settings())))
+                                              gateway={'name': name},
+                                              pusher=master_key.settings())))
     here, there = [g.wait_up().connect() for g in gateways]
     with here, there, PusherClient(hub) as spy:
         spy.establish()
@@ -274,7 +282,8 @@ def test_one_way_call_is_handed_over(two, names):
 
 def test_nobody_there_is_gateway_not_found(two, names):
     with two[0].connect() as here:
-        error = here.wait_response(here.request('call', 'f', {}, {'to': 'nobody-' + names[1], 'timeout_ms': 400}))[2]
+        error = here.wait_response(here.request('call', 'f', {},
+                                                {'to': 'nobody-' + names[1], 'timeout_ms': 400}))[2]
         assert (error['code'], error['ran']) == ('gateway_not_found', 'no')
     assert two[0].ask('status')['hub']['elsewhere']['repeated'] == 1
 
@@ -284,7 +293,8 @@ def test_no_answer_from_one_that_is_there_is_a_deadline(hub, names, channel, dae
     gateway = daemons.start(Gateway(folder, hub, channel, gateway={'name': names[0]})).wait_up()
     wait_until(lambda: seen(gateway, names), 'the beacon to be there')
     with gateway.connect() as here:
-        numbers = [here.request('call', 'f', {}, {'to': to, 'timeout_ms': 100}) for to in (names[0], 'private-other')]
+        numbers = [here.request('call', 'f', {}, {'to': to, 'timeout_ms': 100})
+                   for to in (names[0], 'private-other')]
         for number in numbers:
             error = here.wait_response(number)[2]
             assert (error['code'], error['ran']) == ('deadline_exceeded', 'unknown')
@@ -328,20 +338,24 @@ def test_gateway_without_a_hub_calls_nobody(gateway):
 
 def test_right_outgoing_decides_by_gateway_and_name(hub, channel, start_gateway):
     gateway = start_gateway(hub, channel, policy={'outgoing': '* gw-of-the-tests/chapi.e*'},
-                            remote={'channel': channel + ' private-chapi-gw-of-the-tests'}).wait_up()
+                            remote={'channel': channel +
+                                    ' private-chapi-gw-of-the-tests'}).wait_up()
     with gateway.connect() as here:
         assert here.call('chapi.echo', 1, to='gw-of-the-tests') == 1
-        for to, name in (('gw-of-the-tests', 'chapi.ping'), ('attic', 'chapi.echo'), ('private-chapi-attic', 'chapi.echo')):
+        for to, name in (('gw-of-the-tests', 'chapi.ping'), ('attic', 'chapi.echo'),
+                         ('private-chapi-attic', 'chapi.echo')):
             error = here.wait_response(here.request('call', name, {}, {'to': to}))[2]
             assert (error['code'], error['ran']) == ('permission_denied', 'no')
 
 
 def test_chapi_call_to_another_gateway(two, names):
-    result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path, '--to', names[1], 'chapi.echo', 'a:=1'],
+    result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path,
+                             '--to', names[1], 'chapi.echo', 'a:=1'],
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
     assert (result.returncode, json.loads(result.stdout)) == (0, {'a': 1})
-    result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path, '--to', 'nobody-' + names[1], '-t', '300ms',
-                             'chapi.ping'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path,
+                             '--to', 'nobody-' + names[1], '-t', '300ms', 'chapi.ping'],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
     assert result.returncode == 68, result.stderr
 
 
@@ -349,8 +363,10 @@ def test_chapi_call_waits_for_what_its_gateway_says_of_the_other(two, names):
     """Which waits itself, for an answer that is on its way."""
     two[1].send_signal(signal.SIGSTOP)
     try:
-        result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path, '--to', names[1], '-t', '100ms', 'f'],
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+        result = subprocess.run([program('chapi-call'), '-s', two[0].socket_path,
+                                 '--to', names[1], '-t', '100ms', 'f'],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                timeout=60)
     finally:
         two[1].send_signal(signal.SIGCONT)
     assert result.returncode == 124 and '(deadline_exceeded; it may have run)' in result.stderr
@@ -364,7 +380,8 @@ def test_chapi_call_tries_again_what_is_idempotent_at_another_gateway(two, names
     with first, second:
         first.ask('register', 'f', options)
         second.ask('register', 'f', dict(options, policy='standby'))
-        process = subprocess.Popen([program('chapi-call'), '-s', two[0].socket_path, '--to', names[1], '--retry', '3', 'f'],
+        process = subprocess.Popen([program('chapi-call'), '-s', two[0].socket_path,
+                                    '--to', names[1], '--retry', '3', 'f'],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         first.wait_request()
         first.close()

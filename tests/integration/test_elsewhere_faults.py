@@ -55,7 +55,8 @@ def test_request_that_is_lost_comes_again_and_runs_once(two, faulty_hub):
     timeout_ms = 600
     there_at = time.monotonic() + (timeout_ms + SILENCE_MS) / 1000
     with providing(two[1], 'f') as got, two[0].connect() as here:
-        wait_until(lambda: time.monotonic() >= there_at, 'the other gateway to be there for the time of a call')
+        wait_until(lambda: time.monotonic() >= there_at,
+                   'the other gateway to be there for the time of a call')
         faulty_hub.control.do('on deliver request do swallow')
         assert here.call('f', 7, to='attic', timeout_ms=timeout_ms) == 7
         assert faulty_hub.control.done() == [1]
@@ -83,7 +84,8 @@ def test_what_comes_twice_runs_once_and_is_answered_once(two, faulty_hub):
 @pytest.mark.parametrize('params', [7, 'x' * 20000], ids=['whole', 'parts'])
 @pytest.mark.parametrize('doubt', ["answer 502", "reset"])
 def test_request_in_doubt_is_not_run_by_the_gateway_that_comes_next(two, faulty_hub, doubt, params):
-    """The hub took it and did not say so; it ran; the other gateway restarts before it goes out again."""
+    """The hub took it and did not say so; it ran; the other gateway restarts before it goes
+    out again."""
     with two[1].connect() as there, two[0].connect() as here:
         there.ask('register', 'f')
         faulty_hub.control.do('on posted do ' + doubt, 'on post 2- do answer 503')
@@ -113,10 +115,12 @@ def test_request_in_doubt_runs_once_and_is_answered(two, faulty_hub, doubt):
 
 def test_every_call_has_one_outcome_on_a_bad_hub(two, faulty_hub):
     for event in ('request', 'response'):
-        faulty_hub.control.do('on deliver %s 20%% do swallow' % event, 'on deliver %s 20%% do double' % event,
+        faulty_hub.control.do('on deliver %s 20%% do swallow' % event,
+                              'on deliver %s 20%% do double' % event,
                               'on deliver %s 20%% do delay 30ms' % event)
     with providing(two[1], 'f') as got, two[0].connect() as here:
-        numbers = [here.request('call', 'f', n, {'to': 'attic', 'timeout_ms': 1000}) for n in range(40)]
+        numbers = [here.request('call', 'f', n, {'to': 'attic', 'timeout_ms': 1000})
+                   for n in range(40)]
         outcomes = [here.wait_response(number)[2:] for number in numbers]
         assert here.quiet(), 'no second answer'
         assert len(got) == len(set(got)), 'nothing ran twice'
@@ -148,6 +152,7 @@ def test_restart_of_the_other_gateway_does_not_run_it_again(two, known):
             error = here.wait_response(number)[2]
             assert error['ran'] == 'unknown'
             if in_time:
-                assert (error['code'], error['details']['reason']) == ('failed_precondition', 'restarted')
+                assert (error['code'], error['details']['reason']) == \
+                    ('failed_precondition', 'restarted')
             assert here.call('f', 8, to='attic') == 8
             assert got == [8]

@@ -29,7 +29,8 @@ def test_messages_may_come_byte_by_byte(client):
 
 
 def test_many_messages_may_come_at_once(client):
-    client.send_raw(b''.join(client.encode([0, n, 'call', ['chapi.echo', n]]) for n in range(1, 51)))
+    client.send_raw(b''.join(client.encode([0, n, 'call', ['chapi.echo', n]])
+                             for n in range(1, 51)))
     assert [client.result(n) for n in range(1, 51)] == list(range(1, 51))
 
 
@@ -46,14 +47,16 @@ def test_large_values_go_through(client):
     assert client.call('chapi.echo', value) == value
 
 
-@pytest.mark.parametrize('head', [b'\x94', b'\xdc\x00\x04', b'\xdd\x00\x00\x00\x04'], ids=['fix', '16', '32'])
+@pytest.mark.parametrize('head', [b'\x94', b'\xdc\x00\x04', b'\xdd\x00\x00\x00\x04'],
+                         ids=['fix', '16', '32'])
 @pytest.mark.parametrize('number', [b'\x05', b'\xcc\x05', b'\xcd\x00\x05', b'\xce\x00\x00\x00\x05',
                                     b'\xcf' + b'\x00' * 7 + b'\x05', b'\xd0\x05', b'\xd1\x00\x05',
                                     b'\xd2\x00\x00\x00\x05', b'\xd3' + b'\x00' * 7 + b'\x05'],
                          ids=['fix', 'u8', 'u16', 'u32', 'u64', 'i8', 'i16', 'i32', 'i64'])
 def test_every_width_of_msgpack_is_accepted(gateway, head, number):
     with gateway.connect(MSGPACK) as client:
-        client.send_raw(head + b'\xcc\x00' + number + msgpack.packb('call') + msgpack.packb(['chapi.echo', 1]))
+        client.send_raw(head + b'\xcc\x00' + number + msgpack.packb('call') +
+                        msgpack.packb(['chapi.echo', 1]))
         assert client.wait_message() == [1, 5, None, 1]
 
 
@@ -66,7 +69,8 @@ def test_highest_number_of_a_request_comes_back(client):
                          ids=['bracket', 'blank', 'tab', 'cr', 'lf', 'mixed'])
 def test_json_begins_with_a_bracket_or_blanks(gateway, first):
     with gateway.connect(JSON) as client:
-        assert json_answer(client, first + b'[0,1,"call",["chapi.echo",{"a":1}]]\n') == [1, 1, None, {'a': 1}]
+        assert json_answer(client, first + b'[0,1,"call",["chapi.echo",{"a":1}]]\n') == \
+            [1, 1, None, {'a': 1}]
 
 
 def test_json_lines_may_end_with_cr_and_be_empty(gateway):
@@ -91,7 +95,8 @@ def test_a_connection_keeps_its_encoding(gateway):
         assert client.call('chapi.echo', 1) == 1
 
 
-@pytest.mark.parametrize('first', [b'GET / HTTP/1.1\r\n\r\n', b'\x00', b'{"a":1}\n', b'\x81\xa1a\x01', b'\xc0', b'help\n'],
+@pytest.mark.parametrize('first', [b'GET / HTTP/1.1\r\n\r\n', b'\x00', b'{"a":1}\n',
+                                   b'\x81\xa1a\x01', b'\xc0', b'help\n'],
                          ids=['http', 'nul', 'object', 'map', 'nil', 'word'])
 def test_anything_else_is_told_what_is_understood(gateway, first):
     with gateway.connect(JSON) as client, gateway.connect() as other:
@@ -107,17 +112,20 @@ def test_anything_else_is_told_what_is_understood(gateway, first):
 
 # What a JSON client writes, and what a MessagePack client reads; and back the same text.
 SAME = [
-    ('null', b'\xc0'), ('true', b'\xc3'), ('false', b'\xc2'), ('0', b'\x00'), ('127', b'\x7f'), ('-1', b'\xff'),
-    ('255', b'\xcc\xff'), ('65535', b'\xcd\xff\xff'), ('-32', b'\xe0'), ('-128', b'\xd0\x80'),
-    ('9223372036854775807', b'\xcf\x7f' + b'\xff' * 7), ('18446744073709551615', b'\xcf' + b'\xff' * 8),
+    ('null', b'\xc0'), ('true', b'\xc3'), ('false', b'\xc2'), ('0', b'\x00'),
+    ('127', b'\x7f'), ('-1', b'\xff'), ('255', b'\xcc\xff'), ('65535', b'\xcd\xff\xff'),
+    ('-32', b'\xe0'), ('-128', b'\xd0\x80'), ('9223372036854775807', b'\xcf\x7f' + b'\xff' * 7),
+    ('18446744073709551615', b'\xcf' + b'\xff' * 8),
     ('-9223372036854775808', b'\xd3\x80' + b'\x00' * 7),
     ('0.1', b'\xcb' + struct.pack('>d', 0.1)), ('1.0', b'\xcb' + struct.pack('>d', 1.0)),
-    ('1e300', b'\xcb' + struct.pack('>d', 1e300)), ('5e-324', b'\xcb' + struct.pack('>d', 5e-324)),
-    ('""', b'\xa0'), ('"ü"', b'\xa2\xc3\xbc'), ('"a\\u0000b"', b'\xa3a\x00b'), ('[]', b'\x90'), ('{}', b'\x80'),
-    ('{"a":[1,{"b":null}]}', b'\x81\xa1a\x92\x01\x81\xa1b\xc0'),
+    ('1e300', b'\xcb' + struct.pack('>d', 1e300)),
+    ('5e-324', b'\xcb' + struct.pack('>d', 5e-324)), ('""', b'\xa0'),
+    ('"ü"', b'\xa2\xc3\xbc'), ('"a\\u0000b"', b'\xa3a\x00b'), ('[]', b'\x90'),
+    ('{}', b'\x80'), ('{"a":[1,{"b":null}]}', b'\x81\xa1a\x92\x01\x81\xa1b\xc0'),
     ('{"$bin":"AAEC"}', b'\xc4\x03\x00\x01\x02'), ('{"$bin":""}', b'\xc4\x00'),
     ('{"$time":"2023-11-14T22:13:20Z"}', b'\xd6\xff' + struct.pack('>I', 1700000000)),
-    ('{"$$a":1}', b'\x81\xa2$a\x01'), ('{"$$bin":"AA=="}', b'\x81\xa4$bin\xa4AA=='), ('{"$$$a":1}', b'\x81\xa3$$a\x01'),
+    ('{"$$a":1}', b'\x81\xa2$a\x01'), ('{"$$bin":"AA=="}', b'\x81\xa4$bin\xa4AA=='),
+    ('{"$$$a":1}', b'\x81\xa3$$a\x01'),
 ]
 TEXTS = [text for text, _ in SAME]
 
@@ -234,8 +242,10 @@ def test_answer_that_json_cannot_express_is_a_bad_reply(both, value):
 def test_bytes_between_msgpack_connections_are_not_touched(gateway):
     with gateway.connect(MSGPACK) as caller, gateway.connect(MSGPACK) as provider:
         Provider(provider, 'f')
-        odd = b'\x82\xcf' + b'\x00' * 7 + b'\x05\xd9\x01\xff\x90\xcb' + struct.pack('>d', float('nan'))
-        caller.send_raw(b'\x94\x00\x01' + msgpack.packb('call') + b'\x92' + msgpack.packb('f') + odd)
+        odd = (b'\x82\xcf' + b'\x00' * 7 + b'\x05\xd9\x01\xff\x90\xcb' +
+               struct.pack('>d', float('nan')))
+        caller.send_raw(b'\x94\x00\x01' + msgpack.packb('call') + b'\x92' +
+                        msgpack.packb('f') + odd)
         number, params = raw_request(provider)
         assert params == odd
         raw_answer(provider, number, odd)
@@ -267,7 +277,8 @@ def test_deeper_value_is_refused(connect, encoding):
     provider, caller = connect(), connect()
     Provider(provider, 'f')
     number = caller.request('call', 'f', nested(25))
-    answered, code = {'msgpack': (None, 'bad_message'), 'json': (number, 'invalid_argument')}[encoding]
+    answered, code = {'msgpack': (None, 'bad_message'),
+                      'json': (number, 'invalid_argument')}[encoding]
     error = caller.wait_response(answered)[2]
     assert (error['code'], error['ran']) == (code, 'no')
     assert provider.quiet()
@@ -301,8 +312,9 @@ def test_what_is_no_json_costs_that_line_only(both, text):
     assert other.call('chapi.echo', 1) == 1
 
 
-@pytest.mark.parametrize('text', ['{"$bin":"!"}', '{"$bin":7}', '{"$bin":"AA==","x":1}', '{"$time":"yesterday"}',
-                                  '{"$unknown":1}', '"\\ud800"', '{"a":1,"a":2}'])
+@pytest.mark.parametrize('text', ['{"$bin":"!"}', '{"$bin":7}', '{"$bin":"AA==","x":1}',
+                                  '{"$time":"yesterday"}', '{"$unknown":1}', '"\\ud800"',
+                                  '{"a":1,"a":2}'])
 def test_json_without_a_meaning_costs_that_call_only(both, text):
     caller, other = both
     caller.send_raw(b'[0,1,"call",["chapi.echo",%s]]\n' % text.encode())

@@ -16,7 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def node_client(deps):
-    if shutil.which('node') is None or not os.path.isdir(os.path.join(deps, 'node_modules/pusher-js')):
+    pusher_js = os.path.join(deps, 'node_modules/pusher-js')
+    if shutil.which('node') is None or not os.path.isdir(pusher_js):
         pytest.skip('node or pusher-js is missing')
     return [shutil.which('node'), os.path.join(HERE, 'node/encrypted.js')]
 
@@ -51,11 +52,12 @@ def gateway(start_gateway, hub, channel, master_key):
 
 @pytest.fixture
 def official(deps, hub, channel, master_key):
-    """official(*records, language='python'): {step: value} of an official client that has the key."""
+    """official(*records, language='python'): {step: value} of an official client with the key."""
     def start(*records, language='python'):
         argv = COMMANDS[language](deps)
-        result = run([*argv, str(hub.port), hub.app_id, hub.key, hub.secret_file, channel, master_key.text,
-                      *[json.dumps(r) for r in records]], cwd=deps, limit=30, env=environment(PYTHONPATH=None))
+        result = run([*argv, str(hub.port), hub.app_id, hub.key, hub.secret_file, channel,
+                      master_key.text, *[json.dumps(r) for r in records]], cwd=deps, limit=30,
+                     env=environment(PYTHONPATH=None))
         assert result.returncode == 0, result.stdout + result.stderr
         return dict(json.loads(line) for line in result.stdout.splitlines())
     return start
@@ -99,7 +101,8 @@ def test_trap_09_official_client_for_python_calls(official, gateway, watcher):
         assert box(watcher.wait_event('response')) != first
 
 
-def test_client_events_and_what_is_not_encrypted_are_ignored_and_counted(hub, channel, gateway, watcher):
+def test_client_events_and_what_is_not_encrypted_are_ignored_and_counted(
+        hub, channel, gateway, watcher):
     record = {'id': 'i', 'api': 'chapi.echo', 'params': 1}
     for name in ('client-request', 'client-request-part', 'client-cancel'):
         watcher.send(name, record, channel)
@@ -110,9 +113,11 @@ def test_client_events_and_what_is_not_encrypted_are_ignored_and_counted(hub, ch
     HttpApi(hub).trigger(channel, 'news', 'x')
     with gateway.connect() as client:
 
-        wait_until(lambda: client.ask('status')['hub']['remote']['unreadable'] >= 3, 'the events to be counted')
+        wait_until(lambda: client.ask('status')['hub']['remote']['unreadable'] >= 3,
+                   'the events to be counted')
         status = client.ask('status')['hub']
-    assert (status['remote']['requests'], status['remote']['responses'], status['state']) == (0, 0, 'up')
+    assert (status['remote']['requests'], status['remote']['responses'], status['state']) == \
+        (0, 0, 'up')
     assert not [e for e in watcher.events if e['event'] == 'response']
 
 
@@ -126,7 +131,8 @@ def test_local_event_on_an_encrypted_channel_without_a_key_is_refused(hub, chann
     with start_gateway(hub, 'private-chapi-' + os.urandom(4).hex()).wait_up().connect() as client:
         number = client.request('publish', channel, 'news', 1)
         error = client.wait_response(number)[2]
-        assert error['code'] == 'failed_precondition' and 'encryption_master_key_file' in error['message']
+        assert error['code'] == 'failed_precondition' and \
+            'encryption_master_key_file' in error['message']
 
 
 def test_encrypted_request_is_not_answered_in_clear(official, hub, gateway, watcher):
@@ -147,7 +153,9 @@ def test_encrypted_request_is_not_answered_in_clear(official, hub, gateway, watc
 
 
 def test_proof_of_life_on_an_encrypted_channel(hub, channel, start_gateway, master_key):
-    gateway = start_gateway(hub, channel, pusher=master_key.settings(), timing={'proof_of_life': '50ms'}).wait_up()
+    gateway = start_gateway(hub, channel, pusher=master_key.settings(),
+                            timing={'proof_of_life': '50ms'}).wait_up()
 
     with gateway.connect() as client:
-        wait_until(lambda: client.ask('status')['hub']['proof_of_life']['seen'] >= 2, 'the proof to come back')
+        wait_until(lambda: client.ask('status')['hub']['proof_of_life']['seen'] >= 2,
+                   'the proof to come back')

@@ -15,11 +15,12 @@ from lib.limits import LIMIT, wait_until
 from lib.process import die_with_parent, environment, program
 
 TABLE = {
-    'api_error': 1, 'invalid_argument': 65, 'api_not_found': 67, 'api_exists': 73, 'permission_denied': 77,
-    'unauthenticated': 77, 'failed_precondition': 78, 'busy': 75, 'rate_limited': 75, 'paused': 69, 'hub_down': 69,
-    'gateway_not_found': 68, 'too_large': 65, 'deadline_exceeded': 124, 'cancelled': 130, 'provider_gone': 70,
-    'answer_lost': 74, 'bad_reply': 70, 'bad_message': 76, 'version_mismatch': 76, 'internal': 70,
-    'connection_lost': 74,
+    'api_error': 1, 'invalid_argument': 65, 'api_not_found': 67, 'api_exists': 73,
+    'permission_denied': 77, 'unauthenticated': 77, 'failed_precondition': 78, 'busy': 75,
+    'rate_limited': 75, 'paused': 69, 'hub_down': 69, 'gateway_not_found': 68,
+    'too_large': 65, 'deadline_exceeded': 124, 'cancelled': 130, 'provider_gone': 70,
+    'answer_lost': 74, 'bad_reply': 70, 'bad_message': 76, 'version_mismatch': 76,
+    'internal': 70, 'connection_lost': 74,
 }
 
 
@@ -28,7 +29,8 @@ class Asking:
 
     def __init__(self, gateway, *arguments):
         self.process = subprocess.Popen(
-            [program('chapi-call'), '--json', *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            [program('chapi-call'), '--json', *arguments], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
             env=environment(CHAPI_SOCKET=gateway.socket_path), preexec_fn=die_with_parent)
 
     def fails(self, code, ran):
@@ -36,7 +38,8 @@ class Asking:
         out, err = self.process.communicate(timeout=LIMIT)
         error = json.loads(out)['error'] if out else None
         assert error is not None, err
-        assert (error['code'], error['ran'], self.process.returncode) == (code, ran, TABLE[code]), error
+        assert (error['code'], error['ran'], self.process.returncode) == \
+            (code, ran, TABLE[code]), error
         return error
 
 
@@ -58,7 +61,8 @@ def provider(gateway):
 @pytest.mark.parametrize('error, code, ran', [
     ('it broke', 'api_error', 'yes'), ({'code': 'own', 'message': 'm'}, 'api_error', 'yes'),
     ({'code': 'invalid_argument'}, 'invalid_argument', 'no'), ({'code': 'busy'}, 'busy', 'no'),
-    ({'code': 'cancelled'}, 'cancelled', 'unknown'), ({'code': 'permission_denied'}, 'permission_denied', 'no'),
+    ({'code': 'cancelled'}, 'cancelled', 'unknown'),
+    ({'code': 'permission_denied'}, 'permission_denied', 'no'),
     ({'code': 'internal'}, 'api_error', 'yes'), (5, 'bad_reply', 'yes')], ids=str)
 def test_what_a_provider_says(ask, provider, error, code, ran):
     call = ask('f')
@@ -173,9 +177,9 @@ def test_end_of_the_gateway(ask, provider, gateway):
 # ---- what another gateway says ------------------------------------------------------------------
 
 @pytest.mark.parametrize('code, ran', [
-    ('unauthenticated', 'no'), ('rate_limited', 'no'), ('answer_lost', 'yes'), ('answer_lost', 'no'),
-    ('answer_lost', 'unknown'), ('version_mismatch', 'no'), ('bad_message', 'no'), ('internal', 'unknown'),
-    ('failed_precondition', 'unknown')])
+    ('unauthenticated', 'no'), ('rate_limited', 'no'), ('answer_lost', 'yes'),
+    ('answer_lost', 'no'), ('answer_lost', 'unknown'), ('version_mismatch', 'no'),
+    ('bad_message', 'no'), ('internal', 'unknown'), ('failed_precondition', 'unknown')])
 def test_what_another_gateway_says(fake_hub, start_gateway, channel, code, ran):
     gateway = start_gateway(fake_hub, channel).wait_up()
     call = Asking(gateway, '--to', 'attic', 'f')

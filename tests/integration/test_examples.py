@@ -29,7 +29,8 @@ def is_there(gateway, name):
 
 
 def call(gateway, *arguments):
-    return run([program('smallest-caller')] + list(arguments), env=environment(CHAPI_SOCKET=gateway.socket_path))
+    return run([program('smallest-caller')] + list(arguments),
+               env=environment(CHAPI_SOCKET=gateway.socket_path))
 
 
 def test_smallest_provider_and_caller_find_each_other(example, gateway):
@@ -53,7 +54,8 @@ def test_smallest_caller_says_what_is_wrong(gateway, arguments, status, words):
 
 
 def test_smallest_caller_without_a_gateway(folder):
-    done = run([program('smallest-caller'), 'hello'], env=environment(CHAPI_SOCKET=folder + '/none.sock'))
+    done = run([program('smallest-caller'), 'hello'],
+               env=environment(CHAPI_SOCKET=folder + '/none.sock'))
     assert done.returncode == 69
 
 
@@ -78,8 +80,10 @@ def test_provider_in_a_libevent_loop_answers_many(example, client):
 
 
 def test_provider_in_a_poll_loop_reads_its_input_too(gateway, client):
-    with subprocess.Popen([program('poll-provider')], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          env=environment(CHAPI_SOCKET=gateway.socket_path), preexec_fn=die_with_parent) as process:
+    with subprocess.Popen([program('poll-provider')], stdin=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True,
+                          env=environment(CHAPI_SOCKET=gateway.socket_path),
+                          preexec_fn=die_with_parent) as process:
         assert process.stderr.readline() == 'ready\n'
         assert client.call('count') == 0
         process.stdin.write('one\ntwo\n')
@@ -90,8 +94,10 @@ def test_provider_in_a_poll_loop_reads_its_input_too(gateway, client):
 
 
 def test_poll_provider_ends_with_its_gateway(gateway):
-    with subprocess.Popen([program('poll-provider')], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          env=environment(CHAPI_SOCKET=gateway.socket_path), preexec_fn=die_with_parent) as process:
+    with subprocess.Popen([program('poll-provider')], stdin=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True,
+                          env=environment(CHAPI_SOCKET=gateway.socket_path),
+                          preexec_fn=die_with_parent) as process:
         assert process.stderr.readline() == 'ready\n'
         gateway.stop()
         assert process.wait(LIMIT) == 74
@@ -127,7 +133,8 @@ def test_list_names_shows_what_fits(gateway):
     with gateway.connect() as client:
         Provider(client, 'lights.set')
         Provider(client, 'door')
-        done = run([program('list-names'), 'lights.*'], env=environment(CHAPI_SOCKET=gateway.socket_path))
+        done = run([program('list-names'), 'lights.*'],
+                   env=environment(CHAPI_SOCKET=gateway.socket_path))
     assert (done.returncode, done.stderr) == (0, '')
     assert [api['name'] for api in json.loads(done.stdout)] == ['lights.set']
 
@@ -140,7 +147,9 @@ def test_watch_calls_shows_request_and_response(example, gateway):
 
 
 def test_to_msgpack_writes_the_bytes_or_says_where_it_is_wrong():
-    done = subprocess.run([program('to-msgpack'), '{"level": 3}'], capture_output=True, timeout=LIMIT)
+    done = subprocess.run([program('to-msgpack'), '{"level": 3}'], capture_output=True,
+                          timeout=LIMIT)
     assert (done.returncode, done.stdout) == (0, b'\x81\xa5level\x03')
-    done = subprocess.run([program('to-msgpack'), '{"level": }'], capture_output=True, timeout=LIMIT)
+    done = subprocess.run([program('to-msgpack'), '{"level": }'], capture_output=True,
+                          timeout=LIMIT)
     assert (done.returncode, done.stdout) == (65, b'') and b'10' in done.stderr

@@ -4,10 +4,12 @@ import json
 
 import pytest
 
-from lib.pusher_client import HttpError, PusherClient, Remote, channel_auth, hmac_hex, payload, signed_target
+from lib.pusher_client import (HttpError, PusherClient, Remote, channel_auth, hmac_hex, payload,
+                               signed_target)
 from lib.websocket import TEXT, Closed
 
-KEY, SECRET, SOCKET_ID, NOW = 'aaaabbbbccccddddeeee', '11112222333344445555', '1234.5678', 1700000000
+KEY, SECRET = 'aaaabbbbccccddddeeee', '11112222333344445555'
+SOCKET_ID, NOW = '1234.5678', 1700000000
 
 
 @pytest.mark.parametrize('channel, data, signature', [
@@ -16,7 +18,8 @@ KEY, SECRET, SOCKET_ID, NOW = 'aaaabbbbccccddddeeee', '11112222333344445555', '1
      '2f691f7076883f9cb78e442cf2b6a9747f8949cf973f21f93d066e7b912c3091'),
     ('presence-room_1', '{"user_id":"gw-2","user_info":{"name":"Zürich ✓"}}',
      '8a90f919e4a86a0db172f534a671419129de70905ccf0e597521b2ce545e7a7d'),
-    ('private-encrypted-vault_7', None, '61de26d4bb7a4db45283e80ad2fe9427f23d5a8935e720ab68ea7e5924f2dc46'),
+    ('private-encrypted-vault_7', None,
+     '61de26d4bb7a4db45283e80ad2fe9427f23d5a8935e720ab68ea7e5924f2dc46'),
 ], ids=['private', 'presence', 'presence-utf8', 'encrypted'])
 def test_channel_signature_is_that_of_official_libraries(channel, data, signature):
     assert channel_auth(KEY, SECRET, SOCKET_ID, channel, data) == KEY + ':' + signature
@@ -42,7 +45,8 @@ def test_http_signature_is_that_of_official_libraries(method, path, query, body,
 
 def test_hmac_of_a_webhook_is_that_of_official_libraries():
     body = '{"time_ms":1700000000123,"events":[{"name":"channel_occupied","channel":"ch-a"}]}'
-    assert hmac_hex(SECRET, body) == '24a47d285fc972d7488cae7e7ea9a18283201caec65ab9b21d530be5ed69cfa9'
+    assert hmac_hex(SECRET, body) == \
+        '24a47d285fc972d7488cae7e7ea9a18283201caec65ab9b21d530be5ed69cfa9'
 
 
 def test_fake_hub_checks_subscriptions_and_keeps_what_is_published(fake_hub):

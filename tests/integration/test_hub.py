@@ -37,11 +37,13 @@ def secret_file(folder):
 
 @pytest.fixture
 def start_hub(daemons, secret_file):
-    """start_hub(OPTION...): any free port, which is in its .port; and what clients need of a hub."""
+    """start_hub(OPTION...): at any free port, its .port; and what clients need of a hub."""
     def start(*options):
         daemon = daemons.start(Daemon('chapi-hub', [
-            program('chapi-hub'), '--listen', '127.0.0.1:0', '--app', '1:k', '--secret-file', secret_file, *options]))
-        daemon.host, daemon.key, daemon.secret, daemon.app_id, daemon.tls = '127.0.0.1', 'k', 'hush', '1', None
+            program('chapi-hub'), '--listen', '127.0.0.1:0', '--app', '1:k',
+            '--secret-file', secret_file, *options]))
+        daemon.host, daemon.tls = '127.0.0.1', None
+        daemon.key, daemon.secret, daemon.app_id = 'k', 'hush', '1'
         daemon.port = int(daemon.wait_log('listening on 127.0.0.1:').rsplit(':', 1)[1])
         return daemon
     return start
@@ -59,15 +61,18 @@ def test_help_and_version_go_to_standard_output():
 
 
 @pytest.mark.parametrize('options', [
-    ['--frobnicate'], ['surplus'], ['--listen'], ['--listen', 'localhost:6001'], ['--listen', '127.0.0.1'],
-    ['--listen', '127.0.0.1:65536'], ['--listen', '127.0.0.1:x'], ['--listen', '127.0.0.1:'], ['--listen', '0.0.0.0:0'],
-    ['--listen', '192.0.2.1:0'], ['--app', 'x'], ['--app', ':k'], ['--app', '1:'], ['--app', '1:k:x'], ['--app', 'a/b:k'],
-    ['--tls-cert', '/dev/null'], ['--tls-key', '/dev/null'], ['--pong-timeout', '5'], ['--pong-timeout', '0s'],
-    ['--activity-timeout', '-1s'], ['--http-timeout', '2d'], ['--activity-timeout', '99999m'],
-    ['--max-event-bytes', '0'], ['--max-event-bytes', '1M'], ['--log-level', 'loud'],
+    ['--frobnicate'], ['surplus'], ['--listen'], ['--listen', 'localhost:6001'],
+    ['--listen', '127.0.0.1'], ['--listen', '127.0.0.1:65536'], ['--listen', '127.0.0.1:x'],
+    ['--listen', '127.0.0.1:'], ['--listen', '0.0.0.0:0'], ['--listen', '192.0.2.1:0'],
+    ['--app', 'x'], ['--app', ':k'], ['--app', '1:'], ['--app', '1:k:x'], ['--app', 'a/b:k'],
+    ['--tls-cert', '/dev/null'], ['--tls-key', '/dev/null'], ['--pong-timeout', '5'],
+    ['--pong-timeout', '0s'], ['--activity-timeout', '-1s'], ['--http-timeout', '2d'],
+    ['--activity-timeout', '99999m'], ['--max-event-bytes', '0'], ['--max-event-bytes', '1M'],
+    ['--log-level', 'loud'],
 ], ids=' '.join)
 def test_wrong_usage_is_said(secret_file, options):
-    result = run([program('chapi-hub'), '--listen', '127.0.0.1:0', '--app', '1:k', '--secret-file', secret_file, *options])
+    result = run([program('chapi-hub'), '--listen', '127.0.0.1:0', '--app', '1:k',
+                  '--secret-file', secret_file, *options])
     assert (result.returncode, result.stdout) == (EX_USAGE, '')
     assert '--help' in result.stderr
 
@@ -81,24 +86,28 @@ def test_app_and_secret_are_needed(secret_file, missing):
 
 
 def test_beyond_loopback_it_listens_only_when_told_so(daemons, secret_file):
-    hub = daemons.start(Daemon('chapi-hub', [program('chapi-hub'), '--listen', '0.0.0.0:0', '--listen-anywhere',
-                                             '--app', '1:k', '--secret-file', secret_file]))
+    hub = daemons.start(Daemon('chapi-hub',
+                               [program('chapi-hub'), '--listen', '0.0.0.0:0', '--listen-anywhere',
+                                '--app', '1:k', '--secret-file', secret_file]))
     port = int(hub.wait_log('listening on 0.0.0.0:').rsplit(':', 1)[1])
     socket.create_connection(('127.0.0.1', port)).close()
 
 
 def start_in_vain(secret_file, *options):
-    return run([program('chapi-hub'), '--listen', '127.0.0.1:0', '--app', '1:k', '--secret-file', secret_file, *options])
+    return run([program('chapi-hub'), '--listen', '127.0.0.1:0', '--app', '1:k',
+                '--secret-file', secret_file, *options])
 
 
 @pytest.mark.parametrize('mode', [0o644, 0o604, 0o602], ids=oct)
 def test_secret_file_that_others_may_read_is_refused(secret_file, mode):
     os.chmod(secret_file, mode)
     result = start_in_vain(secret_file)
-    assert result.returncode == EX_CONFIG and secret_file in result.stderr and 'chmod' in result.stderr
+    assert result.returncode == EX_CONFIG and secret_file in result.stderr and \
+        'chmod' in result.stderr
 
 
-@pytest.mark.parametrize('text', ['', '\n', 'two words', 'two\nlines', 'x' * 513, 'x' * 5000], ids=lambda t: ascii(t[:10]))
+@pytest.mark.parametrize('text', ['', '\n', 'two words', 'two\nlines', 'x' * 513, 'x' * 5000],
+                         ids=lambda t: ascii(t[:10]))
 def test_what_is_no_secret_is_refused(secret_file, text):
     with open(secret_file, 'w') as f:
         f.write(text)
@@ -109,7 +118,8 @@ def test_what_is_no_secret_is_refused(secret_file, text):
 def test_files_that_cannot_be_read_are_no_input(folder, secret_file, authority):
     certificate, key, _ = authority.issue('hub', 'DNS:localhost')
     nowhere = folder + '/nowhere'
-    for result in (start_in_vain(nowhere), start_in_vain(secret_file, '--tls-cert', nowhere, '--tls-key', key),
+    for result in (start_in_vain(nowhere),
+                   start_in_vain(secret_file, '--tls-cert', nowhere, '--tls-key', key),
                    start_in_vain(secret_file, '--tls-cert', certificate, '--tls-key', nowhere)):
         assert result.returncode == EX_NOINPUT and nowhere in result.stderr
 
@@ -137,7 +147,8 @@ def test_hub_runs_as_an_ordinary_user(daemons, folder, secret_file, need):
     need('setpriv')
     os.chown(secret_file, 65534 if os.geteuid() == 0 else -1, -1)
     hub = daemons.start(Daemon('chapi-hub', as_ordinary_user([
-        program('chapi-hub'), '--listen', '127.0.0.1:0', '--app', '1:k', '--secret-file', secret_file])))
+        program('chapi-hub'), '--listen', '127.0.0.1:0', '--app', '1:k',
+        '--secret-file', secret_file])))
     assert stat.S_IMODE(os.stat(secret_file).st_mode) == 0o600
     hub.wait_log('listening on')
 
@@ -177,7 +188,8 @@ class Http:
         first, headers, rest = read_head(With(self.socket, self.rest))
         while len(rest) < int(headers['content-length']):
             rest += self.socket.recv(65536)
-        body, self.rest = rest[:int(headers['content-length'])], rest[int(headers['content-length']):]
+        length = int(headers['content-length'])
+        body, self.rest = rest[:length], rest[length:]
         return int(first.split()[1]), headers, body.decode()
 
     def is_over(self):
@@ -248,7 +260,8 @@ def test_connection_is_closed_when_the_client_wants_so(chapi_hub):
 
 
 def test_large_body_reaches_its_answer(chapi_hub):
-    body = json.dumps({'batch': [{'name': 'e', 'channel': 'one', 'data': 'x' * 10240}] * 10}).encode()
+    body = json.dumps({'batch': [{'name': 'e', 'channel': 'one',
+                                  'data': 'x' * 10240}] * 10}).encode()
     with Http(chapi_hub) as http:
         http.send(http.post(body, path='batch_events').encode() + body)
         assert http.answer()[0] == 200
@@ -281,8 +294,9 @@ def test_request_that_is_not_served_is_answered(chapi_hub, request_text, status)
         assert http.answer()[0] == 200
 
 
-@pytest.mark.parametrize('junk', [b'\x16\x03\x01\x02\x00\x01\x00', b'\x00' * 100, b'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n',
-                                  b'hello\r\n\r\n', b'GET / HTTP/1.1\r\nX: ' + b'x' * 10000 + b'\r\n\r\n'],
+@pytest.mark.parametrize('junk', [b'\x16\x03\x01\x02\x00\x01\x00', b'\x00' * 100,
+                                  b'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n', b'hello\r\n\r\n',
+                                  b'GET / HTTP/1.1\r\nX: ' + b'x' * 10000 + b'\r\n\r\n'],
                          ids=lambda j: ascii(j[:8]))
 def test_what_is_no_request_ends_its_connection(chapi_hub, junk):
     with Http(chapi_hub) as http, Http(chapi_hub) as other:
@@ -317,7 +331,8 @@ def test_semicolon_in_a_parameter_is_part_of_it(chapi_hub):
         client.establish()
         client.subscribe('a;b')
         path = '/apps/%s/channels' % chapi_hub.app_id
-        target = signed_target('GET', path, chapi_hub.key, chapi_hub.secret, query={'filter_by_prefix': 'a;b'})
+        target = signed_target('GET', path, chapi_hub.key, chapi_hub.secret,
+                               query={'filter_by_prefix': 'a;b'})
         assert HttpApi(chapi_hub).raw('GET', target) == (200, '{"channels":{"a;b":{}}}')
 
 
@@ -345,13 +360,15 @@ def test_connection_may_be_upgraded_after_a_request(chapi_hub):
                   'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n' % chapi_hub.key)
         first, _, rest = read_head(http.socket)
         assert ' 101 ' in first
-        assert json.loads(WebSocket(http.socket, rest).receive()[1])['event'] == 'pusher:connection_established'
+        assert json.loads(WebSocket(http.socket, rest).receive()[1])['event'] == \
+            'pusher:connection_established'
 
 
 def test_message_may_come_in_fragments(chapi_hub):
     with PusherClient(chapi_hub) as client:
         client.establish()
-        for i, part in enumerate([b'{"event":', b'"pusher:ping"', b',"data":"' + b'x' * 70000, b'"}']):
+        for i, part in enumerate([b'{"event":', b'"pusher:ping"', b',"data":"' + b'x' * 70000,
+                                  b'"}']):
             client.socket.send_frame(0 if i else TEXT, part, fin=i == 3)
         client.wait_event('pusher:pong')
 
@@ -415,7 +432,8 @@ def test_wrong_signature_is_an_error_only(chapi_hub, channel):
     with PusherClient(chapi_hub) as client:
         client.establish()
         client.send('pusher:subscribe', {
-            'channel': channel, 'auth': channel_auth(chapi_hub.key, 'another', client.socket_id, channel)})
+            'channel': channel,
+            'auth': channel_auth(chapi_hub.key, 'another', client.socket_id, channel)})
         error = client.wait_event('pusher:error')['data']
         assert error['code'] is None and channel in error['message']
         client.subscribe(channel)

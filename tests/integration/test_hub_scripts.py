@@ -44,7 +44,8 @@ def subscribed(client):
 
 def raw_post(hub, api, body=None):
     body = body or json.dumps({'name': 'e', 'channels': [CHANNEL], 'data': '{"id":"n"}'}).encode()
-    return api.raw('POST', signed_target('POST', '/apps/%s/events' % hub.app_id, hub.key, hub.secret, body), body)
+    return api.raw('POST', signed_target('POST', '/apps/%s/events' % hub.app_id, hub.key,
+                                         hub.secret, body), body)
 
 
 def ids(client, n):
@@ -84,15 +85,16 @@ def test_rule_file_is_read_at_the_start(folder):
         hub.stop()
 
 
-@pytest.mark.parametrize('text, status, words', [('on post do cut\non x', 78, 'line 2'), (None, 66, 'No such file')],
+@pytest.mark.parametrize('text, status, words',
+                         [('on post do cut\non x', 78, 'line 2'), (None, 66, 'No such file')],
                          ids=['wrong', 'missing'])
 def test_bad_rule_file_is_told(folder, faulty_hub, text, status, words):
     path = folder + '/bad'
     if text is not None:
         with open(path, 'w') as f:
             f.write(text)
-    done = run([program('chapi-hub'), '--app', '1:k', '--secret-file', faulty_hub.secret_file, '--listen',
-                '127.0.0.1:0', '--script', path])
+    done = run([program('chapi-hub'), '--app', '1:k', '--secret-file', faulty_hub.secret_file,
+                '--listen', '127.0.0.1:0', '--script', path])
     assert done.returncode == status and words in done.stderr, done
 
 
@@ -107,7 +109,8 @@ def test_second_subscribe_is_followed_by_close_4200(faulty_hub, control, client)
     assert (e.value.code, e.value.reason) == (4200, 'come back')
 
 
-@pytest.mark.parametrize('action, code', [('close', 0), ('cut', 0), ('reset', 0), ('close 4100', 4100)])
+@pytest.mark.parametrize('action, code',
+                         [('close', 0), ('cut', 0), ('reset', 0), ('close 4100', 4100)])
 def test_connection_ends_now(control, client, action, code):
     control.do('now client test ' + action)
     with pytest.raises(Closed) as e:
@@ -122,7 +125,8 @@ def test_only_some_clients(control, client):
 
 
 def test_delivery_is_swallowed_doubled_delayed(control, subscribed, api):
-    control.do('on deliver e 1 do swallow', 'on deliver e 2 do double', 'on deliver e 3 do delay 700ms')
+    control.do('on deliver e 1 do swallow', 'on deliver e 2 do double',
+               'on deliver e 3 do delay 700ms')
     for n in (1, 2, 3, 4):
         began = time.monotonic()
         api.trigger(CHANNEL, 'e', {'id': n})
@@ -133,8 +137,8 @@ def test_delivery_is_swallowed_doubled_delayed(control, subscribed, api):
 
 
 @pytest.mark.parametrize('form, expected', [
-    ('string', '{"id": 1}'), ('object', {'id': 1}), ('array', [{'id': 1}]), ('number', 1), ('null', None),
-    ('absent', 'absent'), ('empty', '')])
+    ('string', '{"id": 1}'), ('object', {'id': 1}), ('array', [{'id': 1}]), ('number', 1),
+    ('null', None), ('absent', 'absent'), ('empty', '')])
 def test_data_has_an_odd_form(control, subscribed, api, form, expected):
     control.do('on deliver e do data ' + form)
     api.trigger(CHANNEL, 'e', {'id': 1})
@@ -143,7 +147,8 @@ def test_data_has_an_odd_form(control, subscribed, api, form, expected):
 
 def test_message_is_replaced_and_others_are_sent(control, subscribed, api):
     control.do('on deliver e do replace \'{"event":"f","channel":"$channel","data":$data,"more":"$fill(300000)"}\'',
-               'on deliver e do send \'{"event":"g","data":"$socket_id"}\'', 'on deliver e do error null what string')
+               'on deliver e do send \'{"event":"g","data":"$socket_id"}\'',
+               'on deliver e do error null what string')
     api.trigger(CHANNEL, 'e', 'text')
     event = subscribed.wait_event('f')
     assert (event['channel'], event['data'], len(event['more'])) == (CHANNEL, 'text', 300000)
@@ -262,11 +267,13 @@ def test_answer_after_the_deed(control, subscribed, api, faulty_hub):
     assert raw_post(faulty_hub, api)[0] == 200
     assert time.monotonic() - began >= 0.3
     assert ids(subscribed, 2) == ['n', 'n']
-    target = signed_target('GET', '/apps/%s/channels' % faulty_hub.app_id, faulty_hub.key, faulty_hub.secret)
+    target = signed_target('GET', '/apps/%s/channels' % faulty_hub.app_id, faulty_hub.key,
+                           faulty_hub.secret)
     assert api.raw('GET', target) == (404, 'no')
 
 
-@pytest.mark.parametrize('action, header', [('say-close', b'Connection: close'), ('hang-up', b'Connection: keep-alive')])
+@pytest.mark.parametrize('action, header', [('say-close', b'Connection: close'),
+                                            ('hang-up', b'Connection: keep-alive')])
 def test_connection_ends_after_the_answer(control, faulty_hub, action, header):
     control.do('on get do answer 200', 'on get do ' + action)
     with socket.create_connection((faulty_hub.host, faulty_hub.port), 5) as s:
@@ -317,7 +324,8 @@ def test_certificate_needs_tls(control):
 def test_delayed_answer_of_a_client_that_left(control, api, faulty_hub):
     control.do('on post do delay 200ms', 'on deliver e do delay 200ms')
     body = b'{}'
-    target = signed_target('POST', '/apps/%s/events' % faulty_hub.app_id, faulty_hub.key, faulty_hub.secret, body)
+    target = signed_target('POST', '/apps/%s/events' % faulty_hub.app_id, faulty_hub.key,
+                           faulty_hub.secret, body)
     with socket.create_connection((faulty_hub.host, faulty_hub.port), 5) as s:
         s.sendall(('POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}' % target).encode())
         wait_until(lambda: control.done()[0], 'the request')

@@ -100,12 +100,14 @@ def test_parts_come_in_any_order_twice_and_mixed(remote, remote_gateway):
 
 
 def test_random_sizes_up_to_the_limit_in_random_order(start_gateway, hub, channel, remote):
-    """1 MiB but for what an answer has more than its request, and two others that are mixed with it."""
+    """1 MiB but for what an answer has more than its request,
+    and two others that are mixed with it."""
     start_gateway(hub, channel, remote={'max_rate': 0}).wait_up()
     sizes = {'most': (1 << 20) - 500, 'some': random.randrange(EVENT_MAX, 200000),
              'few': random.randrange(1, EVENT_MAX - 500)}
     values = {number: noise(size) for number, size in sizes.items()}
-    parts = [part for number, value in values.items() for part in cut(number, request(number, value))]
+    parts = [part for number, value in values.items()
+             for part in cut(number, request(number, value))]
     random.shuffle(parts)
     send_parts(remote, parts)
     assert collect(remote, 'most')[1]['result'] == values['most'], sizes
@@ -170,7 +172,8 @@ def test_wrong_hash_is_refused(remote, remote_gateway):
 def test_bomb_is_refused(remote, remote_gateway):
     text = b'"' + b'a' * (64 << 20) + b'"'
     data = zlib.compress(text)
-    part = {'id': 'bomb', 'encoding': 'zlib', 'sha256': base64.b64encode(hashlib.sha256(text).digest()).decode()}
+    part = {'id': 'bomb', 'encoding': 'zlib',
+            'sha256': base64.b64encode(hashlib.sha256(text).digest()).decode()}
     pieces = [data[i:i + 7000] for i in range(0, len(data), 7000)]
     send_parts(remote, [dict(part, part=i, parts=len(pieces), data=base64.b64encode(p).decode())
                         for i, p in enumerate(pieces)])
@@ -194,7 +197,8 @@ def test_answer_beyond_max_record_is_too_large_with_both_sizes(hub, channel, sta
         number = remote.request('f', {})
         provider.serve_one(lambda params: 'x' * 30000)
         error = remote.response(number)['error']
-        assert (error['code'], error['ran'], error['details']['limit']) == ('too_large', 'yes', 20480)
+        assert (error['code'], error['ran'], error['details']['limit']) == \
+            ('too_large', 'yes', 20480)
         assert 30000 < error['details']['size'] < 31000
 
 
@@ -204,7 +208,8 @@ def test_request_without_id_gets_too_large(remote, remote_gateway):
         remote.send({'api': 'f', 'params': {}})
         provider.serve_one(lambda params: 'x' * 20000)
         error = remote.wait_response(lambda r: r['api'] == 'f')['error']
-        assert (error['code'], error['ran'], error['details']['limit']) == ('too_large', 'yes', EVENT_MAX)
+        assert (error['code'], error['ran'], error['details']['limit']) == \
+            ('too_large', 'yes', EVENT_MAX)
         remote.call('chapi.ping')
         assert not [e for e in remote.client.events if e['event'] == 'response-part']
 
@@ -216,8 +221,9 @@ def test_parts_that_make_no_request_are_refused(remote, remote_gateway):
         assert (error['code'], error['ran']) == ('invalid_argument', 'no')
 
 
-@pytest.mark.parametrize('change', [{'parts': 0}, {'part': -1}, {'part': 7}, {'id': ''}, {'data': '*'}, {'data': None},
-                                    {'sha256': 'x'}, {'encoding': 'gzip'}, {'to': 'another-gateway'}])
+@pytest.mark.parametrize('change', [{'parts': 0}, {'part': -1}, {'part': 7}, {'id': ''},
+                                    {'data': '*'}, {'data': None}, {'sha256': 'x'},
+                                    {'encoding': 'gzip'}, {'to': 'another-gateway'}])
 def test_what_is_no_part_is_ignored_and_counted(remote, remote_gateway, change):
     before = remote_gateway.ask('status')['hub']['remote']['ignored']
     send_parts(remote, cut('bad', request('bad', 1), **change))
@@ -231,7 +237,8 @@ def test_too_many_at_once_are_busy(remote, remote_gateway):
         send_parts(remote, cut('w%d' % i, request('w', noise(10000)))[:1])
     send_parts(remote, cut('last', request('last', noise(10000)))[:1])
     error = remote.response('last')['error']
-    assert (error['code'], error['ran'], error['details']) == ('busy', 'no', {'retry_after_ms': 1000})
+    assert (error['code'], error['ran'], error['details']) == \
+        ('busy', 'no', {'retry_after_ms': 1000})
     assert remote_gateway.ask('status')['hub']['remote']['assembling'] == 16
 
 

@@ -22,7 +22,8 @@ def test_parts_that_are_lost_doubled_and_late_make_one_outcome(faulty_hub, chann
     with gateway.connect() as local, Remote(faulty_hub, channel) as remote:
         provider = Provider(local, 'f')
         for event in ('request-part', 'response-part'):
-            control.do('on deliver %s 20%% do swallow' % event, 'on deliver %s 20%% do double' % event,
+            control.do('on deliver %s 20%% do swallow' % event,
+                       'on deliver %s 20%% do double' % event,
                        'on deliver %s 20%% do delay 30ms' % event)
         value = noise(30000)
         parts = cut('lossy', {'id': 'lossy', 'api': 'f', 'params': value})
@@ -42,7 +43,8 @@ def test_parts_that_are_lost_doubled_and_late_make_one_outcome(faulty_hub, chann
         assert local.quiet() and n_runs == 1
 
 
-def test_answer_that_the_hub_refuses_for_reply_to_is_an_error_here(faulty_hub, channel, start_gateway):
+def test_answer_that_the_hub_refuses_for_reply_to_is_an_error_here(
+        faulty_hub, channel, start_gateway):
     start_gateway(faulty_hub, channel).wait_up()
     with Remote(faulty_hub, channel) as remote:
         faulty_hub.control.do('on post events do answer 400')
@@ -52,7 +54,8 @@ def test_answer_that_the_hub_refuses_for_reply_to_is_an_error_here(faulty_hub, c
         assert error['details'] == {'reason': 'reply_refused'}
 
 
-def test_part_that_the_hub_finds_too_large_makes_the_answer_too_large(faulty_hub, channel, start_gateway):
+def test_part_that_the_hub_finds_too_large_makes_the_answer_too_large(
+        faulty_hub, channel, start_gateway):
     gateway = start_gateway(faulty_hub, channel, timing={'batch': '1'}).wait_up()
     with gateway.connect() as local, Remote(faulty_hub, channel) as remote:
         provider = Provider(local, 'f')

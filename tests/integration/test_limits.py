@@ -47,7 +47,8 @@ def heavy_calls(provider):
 @pytest.mark.parametrize('heavy', [heavy_lists, heavy_calls])
 def test_hard_work_for_one_does_not_keep_another_waiting(gateway, heavy, encoding):
     """What is asked for is the count of requests that were handled before that of the other."""
-    with gateway.connect() as provider, gateway.connect(encoding) as hard, gateway.connect() as other:
+    with gateway.connect() as provider, gateway.connect(encoding) as hard, \
+            gateway.connect() as other:
         method, *params = heavy(provider)
         before = other.ask('status')['counters']['requests']
         gateway.send_signal(signal.SIGSTOP)
@@ -226,14 +227,16 @@ def test_a_provider_that_does_not_read_queues_then_busy(start_gateway):
         for _ in accepted:
             request = provider.wait_request()
             provider.answer(request, request[3][0]['n'])
-        assert sorted(caller.result(n) for n in accepted) == sorted(numbers.index(n) for n in accepted)
+        assert sorted(caller.result(n) for n in accepted) == \
+            sorted(numbers.index(n) for n in accepted)
 
 
 def test_a_caller_that_does_not_read_is_not_read_from_and_cut_off(start_gateway):
     gateway = start_gateway(gateway={'max_message': '64K'},
                             limits={'output_per_peer': '128K', 'stalled_after': '1s'})
     with gateway.connect() as slow, gateway.connect() as other:
-        data = b''.join(slow.encode([0, n, 'call', ['chapi.echo', 'x' * 30000]]) for n in range(1000))
+        data = b''.join(slow.encode([0, n, 'call', ['chapi.echo', 'x' * 30000]])
+                        for n in range(1000))
         slow.socket.setblocking(False)
         sent = 0
         while sent < len(data) and select.select([], [slow.socket], [], 0.5)[1]:
@@ -258,7 +261,8 @@ def test_5000_idle_connections(start_gateway):
             before = gateway.rss_anon_kb()
             for _ in range(n):
                 clients.append(gateway.connect())
-            wait_until(lambda: first.ask('status')['peers'] == n + 1, 'all connections to be there', 30)
+            wait_until(lambda: first.ask('status')['peers'] == n + 1,
+                       'all connections to be there', 30)
             assert clients[n // 2].call('chapi.echo', 1) == 1
             per_peer_kb = (gateway.rss_anon_kb() - before) / n
             assert per_peer_kb < 8, '%.1f KB for each' % per_peer_kb
@@ -276,7 +280,8 @@ def test_64_times_64_kilobytes_at_once(gateway, provider_encoding):
     with gateway.connect(provider_encoding) as provider, gateway.connect() as caller:
         Provider(provider, 'f')
         bodies = [os.urandom(32 * 1024).hex() for _ in range(64)]
-        numbers = [caller.request('call', 'f', {'n': n, 'body': body}) for n, body in enumerate(bodies)]
+        numbers = [caller.request('call', 'f', {'n': n, 'body': body})
+                   for n, body in enumerate(bodies)]
         requests = [provider.wait_request() for _ in numbers]
         for request in reversed(requests):
             provider.answer(request, request[3][0])
@@ -325,7 +330,8 @@ GROWS = '\x01' * 1600000    # six times as long in JSON, more than a connection'
 
 
 def test_a_request_that_never_fits_is_refused_and_nobody_else_waits(gateway):
-    with gateway.connect('json') as provider, gateway.connect() as caller, gateway.connect() as other:
+    with gateway.connect('json') as provider, gateway.connect() as caller, \
+            gateway.connect() as other:
         Provider(provider, 'f')
         numbers = [caller.request('call', 'f', 'x' * 300000) for _ in range(5)]
         large = caller.request('call', 'f', {'p': GROWS})
@@ -348,7 +354,8 @@ def test_an_answer_that_never_fits_is_too_large(gateway):
         with pytest.raises(RpcError) as e:
             caller.result(number)
         assert (e.value.code, e.value.ran) == ('too_large', 'yes')
-        assert e.value.details == {'size': 6 * len(GROWS) + 2, 'waiting': 0, 'output_per_peer': 8 << 20}
+        assert e.value.details == {'size': 6 * len(GROWS) + 2, 'waiting': 0,
+                                   'output_per_peer': 8 << 20}
         assert caller.call('chapi.echo', 1) == 1
 
 
@@ -356,7 +363,8 @@ def test_an_error_that_never_fits_is_too_large(gateway):
     with gateway.connect() as provider, gateway.connect('json') as caller:
         Provider(provider, 'f')
         number = caller.request('call', 'f')
-        provider.answer(provider.wait_request(), None, {'code': 'jammed', 'details': {'why': GROWS}})
+        provider.answer(provider.wait_request(), None,
+                        {'code': 'jammed', 'details': {'why': GROWS}})
         with pytest.raises(RpcError) as e:
             caller.result(number)
         assert (e.value.code, e.value.ran) == ('too_large', 'yes')
@@ -384,7 +392,7 @@ def test_answers_for_which_there_is_no_room_are_too_large(start_gateway, encodin
         assert caller.call('chapi.echo', 1) == 1
 
 
-# ---- half-closed connections ----------------------------------------------------------------------
+# ---- half-closed connections ------------------------------------------------------------------
 
 def test_a_half_closed_monitor_sees_events(gateway, encoding):
     with gateway.connect(encoding) as watcher, gateway.connect() as caller:

@@ -117,7 +117,8 @@ def test_mode_does_not_hang_on_the_umask(daemons, folder, path):
 def test_ordinary_user_comes_in_when_the_mode_lets_him(start_gateway, need, path, mode, allowed):
     need('socat', 'setpriv')
     start_gateway(gateway={'socket_mode': mode})
-    result = run(as_ordinary_user(['socat', '-t5', '-', 'UNIX-CONNECT:' + path]), stdin='[0,1,"hello",[]]\n')
+    result = run(as_ordinary_user(['socat', '-t5', '-', 'UNIX-CONNECT:' + path]),
+                 stdin='[0,1,"hello",[]]\n')
     if allowed:
         assert '"uid":%d' % ORDINARY_UID in result.stdout
     else:
@@ -150,7 +151,8 @@ def test_gateway_runs_as_an_ordinary_user(daemons, folder, need):
     executable = shutil.copy(program('chapi-gw'), folder)    # the build may be where others cannot go
     gateway = Gateway(folder, env=environment(HOME=home))
     gateway.socket_path = os.path.join(home, 'gw.sock')
-    gateway.argv = as_ordinary_user([executable, '--config', '/dev/null', '--socket', gateway.socket_path])
+    gateway.argv = as_ordinary_user([executable, '--config', '/dev/null',
+                                     '--socket', gateway.socket_path])
     with daemons.start(gateway).connect() as client:
         expected = ORDINARY_UID if os.geteuid() == 0 else os.getuid()
         assert os.stat(gateway.socket_path).st_uid == expected

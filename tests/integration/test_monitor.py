@@ -11,7 +11,8 @@ NOBODY = {'monitor': 'user:daemon *', 'admin': 'user:daemon *'}
 
 
 def events(client, kind, n=1):
-    return [client.take(lambda m: m[0] == 2 and m[1] == 'event' and m[2][0]['kind'] == kind, kind)[2][0]
+    return [client.take(lambda m: m[0] == 2 and m[1] == 'event' and m[2][0]['kind'] == kind,
+                        kind)[2][0]
             for _ in range(n)]
 
 
@@ -26,7 +27,8 @@ def test_a_monitor_sees_calls_and_names(connect):
     caller.result(number)
     request, response = events(watcher, 'request')[0], events(watcher, 'response')[0]
     assert (request['api'], request['id'], request['params']) == ('f', 'x1', {'a': 1})
-    assert (response['api'], response['id'], response['result'], response['error']) == ('f', 'x1', {'b': 2}, None)
+    assert (response['api'], response['id'], response['result'], response['error']) == \
+        ('f', 'x1', {'b': 2}, None)
     assert request['caller'] == 'uid:%d' % os.getuid() and request['origin'] == 'local'
     provider.close()
     assert events(watcher, 'api')[0]['action'] == 'unregistered'

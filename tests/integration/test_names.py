@@ -178,7 +178,8 @@ def test_drain_waits_for_the_last_call_and_runs_the_queue(connect):
     assert provider.result(drain) is None
 
 
-@pytest.mark.parametrize('pauser, drainer', [(0, 1), (1, 0)], ids=['provider pauses', 'administrator pauses'])
+@pytest.mark.parametrize('pauser, drainer', [(0, 1), (1, 0)],
+                         ids=['provider pauses', 'administrator pauses'])
 def test_a_drain_runs_what_somebody_else_has_paused(connect, pauser, drainer):
     provider, caller = connect(), connect()
     both = [provider, connect()]    # the second holds nothing: an administrator
@@ -258,12 +259,13 @@ def test_update_changes_options_and_keeps_the_others(connect):
 def test_describe_tells_all(connect):
     schema = {'type': 'object', 'required': ['n'], 'properties': {'n': {'type': 'integer'}}}
     provider, caller = connect(), connect()
-    provider.ask('register', 'f', {'summary': 's', 'description': 'd', 'version': '2', 'tags': ['a', 'b'],
-                                   'params': schema, 'idempotent': True})
+    provider.ask('register', 'f',
+                 {'summary': 's', 'description': 'd', 'version': '2', 'tags': ['a', 'b'],
+                  'params': schema, 'idempotent': True})
     described = caller.ask('describe', 'f')
-    for key, value in {'name': 'f', 'summary': 's', 'description': 'd', 'version': '2', 'tags': ['a', 'b'],
-                       'params': schema, 'result': None, 'idempotent': True, 'running': 0, 'calls': 0,
-                       'state': 'active'}.items():
+    for key, value in {'name': 'f', 'summary': 's', 'description': 'd', 'version': '2',
+                       'tags': ['a', 'b'], 'params': schema, 'result': None,
+                       'idempotent': True, 'running': 0, 'calls': 0, 'state': 'active'}.items():
         assert described[key] == value, key
     assert [h['state'] for h in described['holders']] == ['active']
     assert caller.call('chapi.describe', {'name': 'f'}) == described

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Gateway and hub on hosts of their own: cables that are cut, packets that are lost, answers that take their time."""
+"""Gateway and hub on hosts of their own: cables that are cut, packets that are lost,
+answers that take their time."""
 import os
 import sys
 import time
@@ -17,7 +18,8 @@ sys.path.insert(0, os.path.join(top_srcdir, 'tests/soak'))
 from callers import Caller, Workload            # noqa: E402
 from provider import Provider as SoakProvider   # noqa: E402
 
-QUICK = {'handshake': '2s', 'publish_timeout': '1s', 'backoff_least': '20ms', 'backoff_most': '200ms'}
+QUICK = {'handshake': '2s', 'publish_timeout': '1s', 'backoff_least': '20ms',
+         'backoff_most': '200ms'}
 
 
 @pytest.fixture
@@ -48,7 +50,8 @@ def start(net, far_hub, start_gateway, channel):
     def start(**pusher):
         with net.gateway:
             gateway = start_gateway(far_hub, channel, timing=QUICK,
-                                    pusher=dict({'ping_interval': '200ms', 'pong_timeout': '400ms'}, **pusher))
+                                    pusher=dict({'ping_interval': '200ms',
+                                                 'pong_timeout': '400ms'}, **pusher))
         return gateway.wait_up(30)
     return start
 
@@ -68,7 +71,8 @@ def test_cable_that_is_cut_is_noticed_and_what_waits_goes_out_later(net, far_hub
         gateway.wait_not_up()
         client.answer(request, 'late')
         client.call('chapi.ping')
-        wait_until(lambda: gateway.ask('status')['hub']['publisher']['waiting'] == 1, 'the answer to wait')
+        wait_until(lambda: gateway.ask('status')['hub']['publisher']['waiting'] == 1,
+                   'the answer to wait')
         net.mend()
         gateway.wait_up(30)
         assert remote.response(number, 30)['result'] == 'late'

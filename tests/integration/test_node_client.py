@@ -25,7 +25,7 @@ def test_types(project):
     node(project, os.path.join(project, 'node_modules/typescript/bin/tsc'), '--project', '.')
 
 
-# ---- the package and its README ---------------------------------------------------------------------
+# ---- the package and its README ---------------------------------------------------------------
 
 def test_version_is_the_same_everywhere():
     with open(os.path.join(PACKAGE, 'package.json')) as f:
@@ -69,19 +69,21 @@ def test_provider_caller_and_errors_of_the_readme(project, daemons, gateway, blo
 def test_examples(project, daemons, gateway):
     examples = os.path.join(project, 'node_modules/chapi/examples')
     env = environment(CHAPI_SOCKET=gateway.socket_path)
-    daemons.start(Daemon('provider.mjs', [shutil.which('node'), examples + '/provider.mjs'], env=env, status=None))
+    daemons.start(Daemon('provider.mjs', [shutil.which('node'), examples + '/provider.mjs'],
+                         env=env, status=None))
     said = node(project, examples + '/caller.mjs', CHAPI_SOCKET=gateway.socket_path).splitlines()
     assert said[0].startswith('load: [') and said[-4:] == ['at 1', 'at 2', 'at 3', 'counted to 3']
 
 
-# ---- over the hubs --------------------------------------------------------------------------------------
+# ---- over the hubs ----------------------------------------------------------------------------
 
 def hub_arguments(hub, channel):
     return [str(hub.port), hub.app_id, hub.key, hub.secret_file, channel]
 
 
 def test_remote_client(project, remote_gateway, hub, channel):
-    node(project, 'remote.test.mjs', *hub_arguments(hub, channel), CHAPI_SOCKET=remote_gateway.socket_path)
+    node(project, 'remote.test.mjs', *hub_arguments(hub, channel),
+         CHAPI_SOCKET=remote_gateway.socket_path)
 
 
 def test_remote_call_on_an_encrypted_channel(project, start_gateway, hub, master_key):
@@ -105,7 +107,8 @@ def test_remote_call_on_an_encrypted_channel(project, start_gateway, hub, master
 
 
 def websocket_option():
-    """Node 20 has a WebSocket that it gives away when asked only; later ones have it, earlier ones not."""
+    """Node 20 has a WebSocket that it gives away when asked only; later ones have it,
+    earlier ones not."""
     option = '--experimental-websocket'
     known = run([shutil.which('node'), option, '-e', '0'], env=environment())
     return option if known.returncode == 0 else None
@@ -132,7 +135,8 @@ def test_remote_call_over_a_hub_that_restarts(project, daemons, start_gateway, o
     own_hub.start()
     gateway = start_gateway(own_hub, channel).wait_up()
     program = daemons.start(Daemon(
-        'outage.mjs', [shutil.which('node'), os.path.join(project, 'tests/outage.mjs'), *hub_arguments(own_hub, channel)],
+        'outage.mjs', [shutil.which('node'), os.path.join(project, 'tests/outage.mjs'),
+                       *hub_arguments(own_hub, channel)],
         env=environment(CHAPI_SOCKET=gateway.socket_path, CHAPI_TESTS_LIMIT=str(LIMIT))))
     program.wait_log('running')
     own_hub.stop()

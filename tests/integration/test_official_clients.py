@@ -25,8 +25,8 @@ def deps():
 
 def steps(argv, hub, channel, cwd):
     """{step: value}; both clients take the same arguments."""
-    result = run([*argv, str(hub.port), hub.app_id, hub.key, hub.secret_file, channel], cwd=cwd, limit=30,
-                 env=environment(PYTHONPATH=None))
+    result = run([*argv, str(hub.port), hub.app_id, hub.key, hub.secret_file, channel],
+                 cwd=cwd, limit=30, env=environment(PYTHONPATH=None))
     said = dict(json.loads(line) for line in result.stdout.splitlines())
     assert result.returncode == 0 and 'end' in said, result.stdout + result.stderr
     return said

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Requests that come again over a hub: a function runs once, and its caller learns what became of it."""
+"""Requests that come again over a hub: a function runs once, and its caller learns what
+became of it."""
 import pytest
 
 from lib.gateway import Provider

@@ -70,16 +70,20 @@ def gateway(fake_hub, start_gateway, channel):
 
 
 @pytest.mark.parametrize('trouble', [
-    ('502 Bad Gateway', '<html>' + 'x' * (1 << 20)), ('503 Service Unavailable', 'busy'), ('429 Too Many Requests', ''),
-    ('200 OK', '{"error":"oops","code":500}'), ('200 OK', '<html>Log in first</html>'), reset, close, silent,
-], ids=['502 and a page of 1 MB', '503', '429', '200 with code 500', '200 with a page', 'reset', 'close', 'silence'])
+    ('502 Bad Gateway', '<html>' + 'x' * (1 << 20)), ('503 Service Unavailable', 'busy'),
+    ('429 Too Many Requests', ''), ('200 OK', '{"error":"oops","code":500}'),
+    ('200 OK', '<html>Log in first</html>'), reset, close, silent,
+], ids=['502 and a page of 1 MB', '503', '429', '200 with code 500', '200 with a page',
+        'reset', 'close', 'silence'])
 def test_answer_with_id_is_published_again_after_trouble(fake_hub, gateway, channel, trouble):
     fake_hub.answers += [trouble] * 3
     ask(fake_hub, channel, 'x')
     assert fake_hub.wait_response('x')['result'] == {'n': 'x'}
     assert ids(fake_hub) == ['x'] * 4
-    status = wait_until(lambda: [s for s in [publisher(gateway)] if s['waiting'] == 0], 'nothing to wait')[0]
-    assert (status['state'], status['published'], status['failed'], status['repeated']) == ('running', 1, 0, 3)
+    status = wait_until(lambda: [s for s in [publisher(gateway)] if s['waiting'] == 0],
+                        'nothing to wait')[0]
+    assert (status['state'], status['published'], status['failed'], status['repeated']) == \
+        ('running', 1, 0, 3)
 
 
 @pytest.mark.parametrize('trouble', [('502 Bad Gateway', ''), reset, close, silent],
@@ -96,13 +100,15 @@ def test_answer_without_id_is_published_once(fake_hub, gateway, channel, trouble
     assert ids(fake_hub) == ['first', None, 'last']
 
 
-def test_answer_without_id_is_published_when_the_hub_is_there(start_gateway, fake_hub, channel, folder):
+def test_answer_without_id_is_published_when_the_hub_is_there(start_gateway, fake_hub,
+                                                              channel, folder):
     """Who was never reached cannot have taken it."""
     with socket.create_server(('127.0.0.1', 0)) as s:
         port = s.getsockname()[1]
     gateway = start_gateway(fake_hub, channel, pusher={'http_port': port}).wait_up()
     ask(fake_hub, channel, None)
-    status = wait_until(lambda: [s for s in [publisher(gateway)] if s['state'] == 'trouble'], 'trouble')[0]
+    status = wait_until(lambda: [s for s in [publisher(gateway)] if s['state'] == 'trouble'],
+                        'trouble')[0]
     assert status['waiting'] == 1 and status['reason']
     late = FakeHub(folder, port)
     try:
@@ -148,12 +154,15 @@ def test_what_waits_for_a_connection_goes_together(fake_hub, start_gateway, chan
     assert 'socket_id' in fake_hub.posts[1][1]['batch'][0]
 
 
-@pytest.mark.parametrize('answer', [('400 Bad Request', 'Invalid channel name'), ('413 Payload Too Large', ''),
+@pytest.mark.parametrize('answer', [('400 Bad Request', 'Invalid channel name'),
+                                    ('413 Payload Too Large', ''),
                                     ('422 Unprocessable Content', '{"message":"no"}'),
-                                    ('200 OK', '{"error":"no","code":400}')], ids=['400', '413', '422', '200 with 400'])
+                                    ('200 OK', '{"error":"no","code":400}')],
+                         ids=['400', '413', '422', '200 with 400'])
 def test_refused_batch_is_sent_again_one_by_one(fake_hub, start_gateway, channel, answer):
-    gateway = start_gateway(fake_hub, channel, timing={'publish_connections': 1, 'backoff_least': '300ms',
-                                                       'backoff_most': '300ms'}).wait_up()
+    gateway = start_gateway(fake_hub, channel,
+                            timing={'publish_connections': 1, 'backoff_least': '300ms',
+                                    'backoff_most': '300ms'}).wait_up()
     fake_hub.answers += [('503 Busy', ''), answer, answer]
     ask(fake_hub, channel, 'a')
     wait_until(lambda: publisher(gateway)['state'] == 'trouble', 'trouble')
@@ -165,7 +174,8 @@ def test_refused_batch_is_sent_again_one_by_one(fake_hub, start_gateway, channel
 
 
 def test_answer_too_large_for_the_hub_becomes_an_error(fake_hub, gateway, channel):
-    fake_hub.answers.append(('413 Payload Too Large', 'The data content of this event exceeds the allowed maximum'))
+    fake_hub.answers.append(('413 Payload Too Large',
+                             'The data content of this event exceeds the allowed maximum'))
     ask(fake_hub, channel, 'x')
     record = fake_hub.wait_response('x')
     assert record['result'] is None
@@ -185,7 +195,8 @@ def test_substitute_refused_as_well_is_the_end_of_it(fake_hub, gateway, channel)
 def test_quota_stops_publishing_until_a_probe_is_taken(fake_hub, gateway, channel):
     fake_hub.answers.append(('403 Forbidden', 'Account is over quota'))
     ask(fake_hub, channel, 'a')
-    status = wait_until(lambda: [s for s in [publisher(gateway)] if s['state'] == 'quota'], 'the quota')[0]
+    status = wait_until(lambda: [s for s in [publisher(gateway)] if s['state'] == 'quota'],
+                        'the quota')[0]
     assert 'quota' in status['reason'] and status['last_status'] == 403
     assert 4 * 60 < status['until'] - time.time() < 16 * 60
     ask(fake_hub, channel, 'b')
@@ -209,11 +220,13 @@ def test_quota_probe_comes_by_itself(fake_hub, start_gateway, channel):
 
 def test_clock_is_taken_from_the_hub_and_the_answer_signed_again(fake_hub, gateway, channel):
     date = time.strftime('%a, %d %b %Y %H:%M:%S GMT', time.gmtime(time.time() + 7200))
-    fake_hub.answers.append(('401 Unauthorized', 'Timestamp expired: Given timestamp not within 600s of server time',
+    fake_hub.answers.append(('401 Unauthorized',
+                             'Timestamp expired: Given timestamp not within 600s of server time',
                              {'Date': date}))
     ask(fake_hub, channel, 'x')
     fake_hub.wait_response('x')
-    first, second = [int(re.search(r'auth_timestamp=(\d+)', target).group(1)) for target, _ in fake_hub.posts]
+    first, second = [int(re.search(r'auth_timestamp=(\d+)', target).group(1))
+                     for target, _ in fake_hub.posts]
     assert 7190 < second - first < 7210
     assert 7190 < publisher(gateway)['clock_offset_s'] < 7210
     gateway.wait_log('clock is -720')
@@ -224,10 +237,12 @@ def test_clock_is_taken_from_the_hub_and_the_answer_signed_again(fake_hub, gatew
 def test_proof_of_life_comes_back_and_its_age_is_known(fake_hub, start_gateway, channel):
     fake_hub.is_delivering = True
     gateway = start_gateway(fake_hub, channel, timing={'proof_of_life': '50ms'}).wait_up()
-    proof = wait_until(lambda: [p for p in [hub_of(gateway)['proof_of_life']] if p['seen'] >= 3], 'proofs')[0]
+    proof = wait_until(lambda: [p for p in [hub_of(gateway)['proof_of_life']] if p['seen'] >= 3],
+                       'proofs')[0]
     assert proof['missed'] == 0 and proof['age_ms'] < 20000
     event = fake_hub.published.get(timeout=5)
-    assert event['name'] == 'chapi-alive' and event['channels'] == [channel] and 'socket_id' not in event
+    assert event['name'] == 'chapi-alive' and event['channels'] == [channel]
+    assert 'socket_id' not in event
     assert json.loads(event['data']).keys() == {'instance', 'number'}
     assert len(fake_hub.sockets) == 1
 
@@ -237,7 +252,8 @@ def test_proof_of_life_is_off_unless_wanted(fake_hub, gateway):
 
 
 def test_deaf_connection_is_opened_anew(fake_hub, start_gateway, channel):
-    gateway = start_gateway(fake_hub, channel, timing={'proof_of_life': '50ms', 'publish_timeout': '200ms'})
+    gateway = start_gateway(fake_hub, channel,
+                            timing={'proof_of_life': '50ms', 'publish_timeout': '200ms'})
     fake_hub.wait_subscribed(channel, after=1)
     gateway.wait_log('did not come back within 200 ms')
     fake_hub.is_delivering = True
@@ -245,9 +261,11 @@ def test_deaf_connection_is_opened_anew(fake_hub, start_gateway, channel):
     assert hub_of(gateway)['proof_of_life']['missed'] >= 1
 
 
-def test_proof_that_cannot_be_published_says_nothing_about_the_connection(fake_hub, start_gateway, channel):
+def test_proof_that_cannot_be_published_says_nothing_about_the_connection(
+        fake_hub, start_gateway, channel):
     fake_hub.answers += [('400 Bad Request', 'no')] * 5
-    start_gateway(fake_hub, channel, timing={'proof_of_life': '50ms', 'publish_timeout': '200ms'}).wait_up()
+    start_gateway(fake_hub, channel,
+                  timing={'proof_of_life': '50ms', 'publish_timeout': '200ms'}).wait_up()
     wait_until(lambda: not fake_hub.answers, 'proofs to be refused')
     assert len(fake_hub.sockets) == 1
 
@@ -274,7 +292,8 @@ def test_hang_up_signal_tries_at_once(start_gateway, fake_hub, channel):
     gateway.wait_up()
 
 
-def test_certificate_of_another_time_waits_for_the_clock(start_gateway, fake_hub, channel, authority):
+def test_certificate_of_another_time_waits_for_the_clock(start_gateway, fake_hub, channel,
+                                                         authority):
     certificate, key, ca = authority.issue('old', 'DNS:localhost', expired=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -291,9 +310,11 @@ def test_certificate_of_another_time_waits_for_the_clock(start_gateway, fake_hub
             except OSError:
                 sock.close()
     threading.Thread(target=serve, daemon=True).start()
-    gateway = start_gateway(fake_hub, channel, pusher={'host': 'localhost', 'port': listener.getsockname()[1],
-                                                       'tls': 'yes', 'ca_file': ca})
-    hub = wait_until(lambda: [h for h in [hub_of(gateway)] if h['state'] == 'waiting' and h['reason'] and
+    gateway = start_gateway(fake_hub, channel,
+                            pusher={'host': 'localhost', 'port': listener.getsockname()[1],
+                                    'tls': 'yes', 'ca_file': ca})
+    hub = wait_until(lambda: [h for h in [hub_of(gateway)] if h['state'] == 'waiting' and
+                              h['reason'] and
                               'cannot connect' not in h['reason']],
                      'the refusal')[0]
     listener.close()
@@ -303,7 +324,8 @@ def test_certificate_of_another_time_waits_for_the_clock(start_gateway, fake_hub
 
 # ---- events of local processes ------------------------------------------------------------------
 
-@pytest.mark.parametrize('answer, ran', [(('403 Forbidden', 'over the quota'), 'no'), (silent, 'unknown')],
+@pytest.mark.parametrize('answer, ran',
+                         [(('403 Forbidden', 'over the quota'), 'no'), (silent, 'unknown')],
                          ids=['waits', 'is under way'])
 def test_cancel_of_an_event(fake_hub, gateway, encoding, answer, ran):
     fake_hub.answers += [answer]

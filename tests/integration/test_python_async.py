@@ -37,7 +37,8 @@ def test_async_forms(gateway):
             assert await client.call('count', n=3, on_progress=seen.append) == 3
             assert seen == [0, 1, 2]
             assert await client.call('plain') is False, 'functions that block run in a worker'
-            assert await asyncio.gather(*[client.call('count', n=i) for i in range(50)]) == list(range(50))
+            assert await asyncio.gather(*[client.call('count', n=i) for i in range(50)]) == \
+                list(range(50))
             begun = asyncio.Event()
             call = asyncio.ensure_future(client.call('hang', on_progress=lambda _: begun.set()))
             await asyncio.wait_for(begun.wait(), LIMIT)

@@ -40,7 +40,8 @@ def test_each_error_has_its_class(server, local):
         server.register(function.__name__, function)
     with pytest.raises(chapi.ApiError) as e:
         local.call('fail')
-    assert (e.value.message, e.value.ran, e.value.details['code']) == ('no such room', 'yes', 'ValueError')
+    assert (e.value.message, e.value.ran, e.value.details['code']) == \
+        ('no such room', 'yes', 'ValueError')
     with pytest.raises(chapi.PermissionDenied) as e:
         local.call('refuse')
     assert e.value.ran == 'no'
@@ -73,8 +74,9 @@ def test_function_sees_the_request(server, local):
         chapi.current_call()
 
 
-@pytest.mark.parametrize('value', [None, True, -1, 2 ** 64 - 1, 1.5, 'ü', b'\x00\xff', [1, [2]], {'k': {'$': 1}}, {},
-                                   'x' * 1000000], ids=lambda v: repr(v)[:20])
+@pytest.mark.parametrize('value', [None, True, -1, 2 ** 64 - 1, 1.5, 'ü', b'\x00\xff',
+                                   [1, [2]], {'k': {'$': 1}}, {}, 'x' * 1000000],
+                         ids=lambda v: repr(v)[:20])
 def test_values_come_back_as_they_were(server, local, value):
     server.register('same', lambda v: v)
     assert local.call('same', v=value) == value
@@ -156,7 +158,8 @@ def test_call_cancelled_before_a_worker_is_free_is_not_run(gateway):
         assert begun.wait(LIMIT)
         late = client.request('call', 'f', {'n': 1}, {'timeout_ms': 20})
         assert client.wait_response(late)[2]['code'] == 'deadline_exceeded'
-        wait_until(lambda: gateway.ask('status')['calls']['abandoned'] == 0, 'the provider to have answered')
+        wait_until(lambda: gateway.ask('status')['calls']['abandoned'] == 0,
+                   'the provider to have answered')
         go.set()
         client.result(held)
         client.call('f', {'n': 2})
@@ -177,5 +180,6 @@ def test_local_requests_answer_the_handlers(server, local):
     local.add_response_handler(lambda data: (seen.append(json.loads(data)), came.set()))
     number = local.request('wrong_api', arg='test')
     assert came.wait(LIMIT)
-    assert (seen[0]['id'], seen[0]['api'], seen[0]['params']) == (number, 'wrong_api', {'arg': 'test'})
+    assert (seen[0]['id'], seen[0]['api'], seen[0]['params']) == \
+        (number, 'wrong_api', {'arg': 'test'})
     assert (seen[0]['result'], seen[0]['error']['code']) == (None, 'api_not_found')

@@ -25,7 +25,8 @@ def test_signatures_of_the_hub():
         '&auth_signature=4918bd53458a09ac2fce7c2e7e1bb3d7e2332b08826fd8ec384e3f9c0a3eb732')
     batch = ('{"batch":[{"name":"reading","channel":"ch-a","data":"1"},'
              '{"name":"note","channel":"ch-b","data":"Zürich ✓","socket_id":"1234.5678"}]}').encode()
-    assert VECTORS.signed_target('POST', '/apps/7654321/batch_events', batch, now=1700000000).endswith(
+    assert VECTORS.signed_target('POST', '/apps/7654321/batch_events', batch,
+                                 now=1700000000).endswith(
         '096e468c5149c6804ce11cdedd06637ec26abfff44de93d2c2818f1b47b92428')
     assert VECTORS.signed_target('GET', '/apps/7654321/channels', query={
         'filter_by_prefix': 'presence-', 'info': 'user_count'}, now=1700000000).endswith(
@@ -34,7 +35,8 @@ def test_signatures_of_the_hub():
 
 def test_addresses_of_the_hub():
     assert VECTORS.socket_url.startswith('wss://ws-eu.pusher.com:443/app/aaaabbbbccccddddeeee?protocol=7&')
-    assert App('1', 'key', 'secret', 'http://pi.local:6001').socket_url.startswith('ws://pi.local:6001/app/key?')
+    assert App('1', 'key', 'secret',
+               'http://pi.local:6001').socket_url.startswith('ws://pi.local:6001/app/key?')
     for wrong in (None, 'ftp://x', 'http://', 'https://x/path'):
         with pytest.raises(ValueError):
             App('1', 'key', 'secret', wrong)
@@ -51,9 +53,11 @@ def test_channel_of_a_client(monkeypatch):
     assert default_channel('other') == 'other'
 
 
-@pytest.mark.parametrize('change', [{'parts': 3}, {'sha256': 'x'}, {'part': 99}, {'data': None}, {'part': '0'}])
+@pytest.mark.parametrize('change', [{'parts': 3}, {'sha256': 'x'}, {'part': 99},
+                                    {'data': None}, {'part': '0'}])
 def test_parts_that_contradict_each_other_make_no_record(change):
-    first, second, *_ = [json.loads(p) for p in parts.split('x', json.dumps(os.urandom(20000).hex()))]
+    first, second, *_ = [json.loads(p)
+                         for p in parts.split('x', json.dumps(os.urandom(20000).hex()))]
     assembly = parts.Assembly()
     assert assembly.add(first) is None
     with pytest.raises(ValueError):
@@ -67,8 +71,8 @@ def test_inflating_stops_at_the_limit():
 
 
 def test_values_in_json():
-    for text, value in (('{"$bin":"AP8="}', b'\x00\xff'), ('{"$$bin":"x"}', {'$bin': 'x'}), ('{"$$$a":1}', {'$$a': 1}),
-                        ('["ü",1.5,null]', ['ü', 1.5, None])):
+    for text, value in (('{"$bin":"AP8="}', b'\x00\xff'), ('{"$$bin":"x"}', {'$bin': 'x'}),
+                        ('{"$$$a":1}', {'$$a': 1}), ('["ü",1.5,null]', ['ü', 1.5, None])):
         assert values.from_json(text) == value
         assert values.to_json(value) == text
     moment = values.from_json('{"$time":"2026-01-02T03:04:05.678901234Z"}')
@@ -83,7 +87,8 @@ def test_messages_are_cut_wherever_the_reads_end():
     for size in (1, 2, 7, len(stream)):
         messages = Messages()
         out = [m for i in range(0, len(stream), size) for m in messages.feed(stream[i:i + size])]
-        assert [read_message(m)[0] for m in out] == [[1, 1, None, {'a': 'x' * 300}], [2, 'event', [1]]]
+        assert [read_message(m)[0] for m in out] == \
+            [[1, 1, None, {'a': 'x' * 300}], [2, 'event', [1]]]
 
 
 def test_hints_of_a_function():
@@ -99,10 +104,11 @@ def test_hints_of_a_function():
 
 
 def test_every_code_of_the_protocol_has_a_class():
-    codes = {'api_error', 'invalid_argument', 'api_not_found', 'api_exists', 'permission_denied', 'unauthenticated',
-             'failed_precondition', 'busy', 'rate_limited', 'paused', 'hub_down', 'gateway_not_found', 'too_large',
-             'deadline_exceeded', 'cancelled', 'provider_gone', 'answer_lost', 'bad_reply', 'bad_message',
-             'version_mismatch', 'internal', 'connection_lost'}
+    codes = {'api_error', 'invalid_argument', 'api_not_found', 'api_exists',
+             'permission_denied', 'unauthenticated', 'failed_precondition', 'busy',
+             'rate_limited', 'paused', 'hub_down', 'gateway_not_found', 'too_large',
+             'deadline_exceeded', 'cancelled', 'provider_gone', 'answer_lost', 'bad_reply',
+             'bad_message', 'version_mismatch', 'internal', 'connection_lost'}
     for code in codes:
         error = chapi.Error.from_record({'code': code, 'message': 'm', 'ran': 'unknown'})
         assert type(error) is not chapi.Error and (type(error).code, error.ran) == (code, 'unknown')
@@ -123,14 +129,16 @@ def test_seal_of_an_encrypted_channel():
     assert data == ('{"nonce":"QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZX",'
                     '"ciphertext":"qzymVemMIp4iZregAjJSMvpiMqdghKkb0w/8BC3KK7x6KdlAYQ=="}')
     assert json.loads(seal.close('', NONCE))['ciphertext'] == 'Bu8boNSjvwUzqRNcsc9Fpg=='
-    assert json.loads(seal.close('Zürich ✓', NONCE))['ciphertext'] == 'qbZsTNlNFWuXtyMxNl40WNuD+vcz1fAVBL9N'
+    assert json.loads(seal.close('Zürich ✓', NONCE))['ciphertext'] == \
+        'qbZsTNlNFWuXtyMxNl40WNuD+vcz1fAVBL9N'
     assert seal.open(data) == seal.open(json.loads(data)) == '{"t":21.5,"unit":"C"}'
     assert seal.close('x') != seal.close('x'), 'a nonce serves once'
 
 
 @needs_nacl
 @pytest.mark.parametrize('data', [None, 'x', '[]', '{}', {'nonce': 'AA==', 'ciphertext': 'AA=='}, {
-    'nonce': 'QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZX', 'ciphertext': 'qzymVemMIp4iZregAjJSMvpiMqdghKkb0w/8BC3KK7x6KdlAYA=='}])
+    'nonce': 'QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZX',
+    'ciphertext': 'qzymVemMIp4iZregAjJSMvpiMqdghKkb0w/8BC3KK7x6KdlAYA=='}])
 def test_what_was_not_sealed_with_the_key_is_not_opened(data):
     with pytest.raises(ValueError):
         crypto.Seal('private-encrypted-vault_7', MASTER_KEY).open(data)
@@ -139,14 +147,16 @@ def test_what_was_not_sealed_with_the_key_is_not_opened(data):
 @needs_nacl
 def test_sealed_text_fills_an_event_at_most():
     seal = crypto.Seal('private-encrypted-vault_7', MASTER_KEY)
-    assert parts.EVENT_MAX - 32 < len(seal.close('x' * crypto.text_max(parts.EVENT_MAX))) <= parts.EVENT_MAX
+    assert parts.EVENT_MAX - 32 < len(seal.close('x' * crypto.text_max(parts.EVENT_MAX))) <= \
+        parts.EVENT_MAX
 
 
 @needs_nacl
 @pytest.mark.parametrize('key, words', [(None, 'needed'), ('AAAA', '32 bytes'), (b'x', '32 bytes')])
 def test_wrong_master_key_is_an_error_that_says_so(key, words):
     with pytest.raises(ValueError, match=words):
-        App('1', 'key', 'secret', 'eu', encryption_master_key=key).publish('private-encrypted-x', 'e', ['{}'])
+        App('1', 'key', 'secret', 'eu',
+            encryption_master_key=key).publish('private-encrypted-x', 'e', ['{}'])
 
 
 def test_encrypted_channel_without_pynacl_says_what_to_install(monkeypatch):

@@ -16,7 +16,8 @@ def two(daemons, folder, hub):
     gateways = []
     for each in ('pi-' + os.urandom(4).hex(), name):
         os.mkdir(os.path.join(folder, each))
-        gateways.append(daemons.start(Gateway(os.path.join(folder, each), hub, gateway={'name': each})))
+        gateways.append(daemons.start(Gateway(os.path.join(folder, each), hub,
+                                              gateway={'name': each})))
     return gateways[0].wait_up(), gateways[1].wait_up(), name
 
 

@@ -12,7 +12,8 @@ from lib.pusher_client import Remote, payload
 from chapi import crypto, parts
 
 pytestmark = [needs_websockets,
-              pytest.mark.skipif(crypto.nacl is None, reason='the Python package PyNaCl is missing')]
+              pytest.mark.skipif(crypto.nacl is None,
+                                 reason='the Python package PyNaCl is missing')]
 KEY = os.urandom(32)
 
 
@@ -25,7 +26,8 @@ def encrypted_channel():
 def official(hub):
     """The official client: signs and seals on its own."""
     pusher = pytest.importorskip('pusher')
-    return pusher.Pusher(app_id=hub.app_id, key=hub.key, secret=hub.secret, host=hub.host, port=hub.port, ssl=False,
+    return pusher.Pusher(app_id=hub.app_id, key=hub.key, secret=hub.secret, host=hub.host,
+                         port=hub.port, ssl=False,
                          encryption_master_key_base64=base64.b64encode(KEY).decode())
 
 
@@ -40,7 +42,8 @@ def test_call_over_an_encrypted_channel(hub, encrypted_channel, official):
         request = json.loads(seal.open(data))
         assert request['params'] == {'secret': 'Zürich'}
         remote.send('not sealed', 'response')
-        official.trigger(encrypted_channel, 'response', {'id': request['id'], 'api': 'f', 'result': 7, 'error': None})
+        official.trigger(encrypted_channel, 'response',
+                         {'id': request['id'], 'api': 'f', 'result': 7, 'error': None})
         assert wait() == 7
 
 
@@ -63,11 +66,13 @@ def test_channel_needs_its_key(hub):
         remote_client(hub, 'private-encrypted-x')
 
 
-def test_real_gateway_on_an_encrypted_channel(hub, encrypted_channel, start_gateway, python_server, folder):
+def test_real_gateway_on_an_encrypted_channel(hub, encrypted_channel, start_gateway,
+                                              python_server, folder):
     path = os.path.join(folder, 'master-key')
     with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), 'w') as f:
         f.write(base64.b64encode(KEY).decode())
-    gateway = start_gateway(hub, encrypted_channel, pusher={'encryption_master_key_file': path}).wait_up()
+    gateway = start_gateway(hub, encrypted_channel,
+                            pusher={'encryption_master_key_file': path}).wait_up()
     python_server(gateway, same=lambda v: v)
     with remote_client(hub, encrypted_channel, encryption_master_key=KEY) as client:
         for value in ('Zürich', os.urandom(30000)):

@@ -61,7 +61,8 @@ def test_machine_without_a_sensor(example, local, folder):
     assert e.value.details['code'] == 'no_sensor'
 
 
-@pytest.mark.skipif(importlib.util.find_spec('gpiozero') is not None, reason='gpiozero is here, and may move a real pin')
+@pytest.mark.skipif(importlib.util.find_spec('gpiozero') is not None,
+                    reason='gpiozero is here, and may move a real pin')
 def test_switch_with_a_stand_in(example, local):
     switch = example('switch.py', 'switch.set', '4')
     assert local.call('switch.get') is False
@@ -90,7 +91,8 @@ def test_last_picture_on_the_same_machine(example, gateway, folder):
     jpeg(folder, 'old.jpg', 10, 60)
     data = jpeg(folder, 'new.jpg', 3000000, 0)
     done = run([sys.executable, path('picture.py'), 'save', folder + '/out'], env=env)
-    assert done.stdout == 'new.jpg, taken at 2023-11-14 22:13:20+00:00, 3000002 bytes\n', done.stderr
+    assert done.stdout == 'new.jpg, taken at 2023-11-14 22:13:20+00:00, 3000002 bytes\n', \
+        done.stderr
     with open(folder + '/out', 'rb') as f:
         assert f.read() == data
 
@@ -101,28 +103,34 @@ def notes(example, gateway, daemons, folder):
     if importlib.util.find_spec('flask') is None:
         pytest.skip('Flask is missing')
     port = free_port()
-    app = daemons.start(Daemon('web.py', [sys.executable, '-m', 'flask', '--app', path('web.py'), 'run', '--port', port],
-                               cwd=folder, env=environment(PYTHONDONTWRITEBYTECODE='1'), status=None))
+    app = daemons.start(Daemon('web.py', [sys.executable, '-m', 'flask',
+                                          '--app', path('web.py'), 'run', '--port', port],
+                               cwd=folder, env=environment(PYTHONDONTWRITEBYTECODE='1'),
+                               status=None))
     app.wait_log('Running on')
-    daemons.start(Daemon('chapi-serve', [program('chapi-serve'), 'notes', '--http', 'http://127.0.0.1:%d' % port],
-                         env=environment(CHAPI_SOCKET=gateway.socket_path), status=None))
+    daemons.start(Daemon('chapi-serve',
+                         [program('chapi-serve'), 'notes', '--http', 'http://127.0.0.1:%d'
+                          % port], env=environment(CHAPI_SOCKET=gateway.socket_path), status=None))
     gateway.ask('wait', ['notes'], {'timeout_ms': int(LIMIT * 1000)})
 
 
 @pytest.mark.usefixtures('notes')
 def test_flask_app_behind_chapi_serve(gateway):
     def call(*arguments):
-        done = run([program('chapi-call'), 'notes', *arguments], env=environment(CHAPI_SOCKET=gateway.socket_path))
+        done = run([program('chapi-call'), 'notes', *arguments],
+                   env=environment(CHAPI_SOCKET=gateway.socket_path))
         assert done.returncode == 0, done.stderr
         answer = json.loads(done.stdout)
         return answer['status'], answer['body']
-    commands = re.findall(r'^    chapi-call notes (.*)$', open(path('web.py'), encoding='utf-8').read(), re.M)
+    commands = re.findall(r'^    chapi-call notes (.*)$',
+                          open(path('web.py'), encoding='utf-8').read(), re.M)
     assert commands == ["""method=POST path=/notes body:='{"text": "buy milk"}'""", 'path=/notes']
     note = {'text': 'buy milk', 'by': 'uid:%d' % os.getuid()}
     assert call('method=POST', 'path=/notes', 'body:={"text": "buy milk"}') == (201, note)
     assert call('path=/notes') == (200, [note])
     assert call('path=/notes', 'query:={"with": "beer"}') == (200, [])
-    assert call('method=POST', 'path=/notes', 'body=no text') == (400, {'error': 'a note needs a text'})
+    assert call('method=POST', 'path=/notes', 'body=no text') == \
+        (400, {'error': 'a note needs a text'})
 
 
 @needs_websockets
@@ -130,8 +138,9 @@ def test_last_picture_from_afar(example, start_gateway, hub, channel, folder):
     gateway = start_gateway(hub, channel).wait_up()
     example('picture.py', 'camera.last', 'serve', folder, at=gateway)
     data = jpeg(folder, 'new.jpg', 200000, 0)
-    done = run([sys.executable, path('picture.py'), 'save', folder + '/out', hub.app_id, hub.key, hub.secret,
-                'http://%s:%d' % (hub.host, hub.port), channel], env=package_environment(), limit=LIMIT * 3)
+    done = run([sys.executable, path('picture.py'), 'save', folder + '/out', hub.app_id,
+                hub.key, hub.secret, 'http://%s:%d' % (hub.host, hub.port), channel],
+               env=package_environment(), limit=LIMIT * 3)
     assert done.returncode == 0, done.stderr
     with open(folder + '/out', 'rb') as f:
         assert f.read() == data

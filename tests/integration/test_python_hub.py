@@ -37,7 +37,8 @@ def test_large_request_and_response_travel_in_parts(played):
         text = assembly.add(payload(remote.client.wait_event('request-part')))
     record = json.loads(text)
     assert record['params'] == {'v': value}
-    pieces = parts.split(record['id'], json.dumps({'id': record['id'], 'api': 'echo', 'result': value, 'error': None}))
+    pieces = parts.split(record['id'], json.dumps({'id': record['id'], 'api': 'echo',
+                                                   'result': value, 'error': None}))
     assert len(pieces) > 3
     for piece in pieces[::-1] + pieces[:1]:
         assert len(piece) <= parts.EVENT_MAX
@@ -58,8 +59,8 @@ def test_remote_progress_and_cancel(played):
 
     async def cancel():
         hub = remote.hub
-        async with chapi.AsyncClient(hub.app_id, hub.key, hub.secret, channel=remote.channel, host=hub.host,
-                                     port=hub.port, tls=False) as other:
+        async with chapi.AsyncClient(hub.app_id, hub.key, hub.secret, channel=remote.channel,
+                                     host=hub.host, port=hub.port, tls=False) as other:
             call = asyncio.ensure_future(other.call('g'))
             number = (await asyncio.to_thread(take_request, remote))['id']
             call.cancel()
@@ -107,19 +108,23 @@ def test_lost_connection_and_silent_hub(fake_hub):
         client.wait_ready(timeout=LIMIT)
         fake_hub.drop()
         fake_hub.wait_subscribed('private-x', after=1)
-        for frame in ('[]', '{"event":"pusher:error","data":{"code":4200,"message":"x"}}', '{"event":"what"}'):
+        for frame in ('[]', '{"event":"pusher:error","data":{"code":4200,"message":"x"}}',
+                      '{"event":"what"}'):
             fake_hub.send_raw(frame)
         wait = in_thread(client.call, 'f')
         record = fake_hub.wait_published()[2]
-        fake_hub.send_event('private-x', 'response', {'id': record['id'], 'api': 'f', 'result': 5, 'error': None})
+        fake_hub.send_event('private-x', 'response',
+                            {'id': record['id'], 'api': 'f', 'result': 5, 'error': None})
         assert wait() == 5
         assert fake_hub.refused == []
 
 
 @pytest.mark.parametrize('answer, error, ran', [
-    (('500 No', '<html>'), chapi.HubDown, 'unknown'), (('413 Large', 'too large'), chapi.TooLarge, 'no'),
+    (('500 No', '<html>'), chapi.HubDown, 'unknown'),
+    (('413 Large', 'too large'), chapi.TooLarge, 'no'),
     (('200 OK', '{"error":"quota","code":403}'), chapi.FailedPrecondition, 'no'),
-    (('302 Found\r\nLocation: http://127.0.0.1:1/', ''), chapi.FailedPrecondition, 'no'), (('429 Slow', ''), chapi.RateLimited, 'no')])
+    (('302 Found\r\nLocation: http://127.0.0.1:1/', ''), chapi.FailedPrecondition, 'no'),
+    (('429 Slow', ''), chapi.RateLimited, 'no')])
 def test_refusals_of_the_hub(fake_hub, answer, error, ran):
     with remote_client(fake_hub, 'chapi') as client:
         client.wait_ready(timeout=LIMIT)
@@ -130,7 +135,8 @@ def test_refusals_of_the_hub(fake_hub, answer, error, ran):
 
 
 def test_call_is_repeated_when_the_connection_is_back(fake_hub):
-    """What was answered meanwhile is lost: the same id is asked for again, for the time that is left."""
+    """What was answered meanwhile is lost: the same id is asked for again,
+    for the time that is left."""
     with remote_client(fake_hub, 'private-x', connect_timeout=LIMIT) as client:
         fake_hub.wait_subscribed('private-x')
         wait = in_thread(client.call, 'f', n=1, timeout=60)
@@ -139,15 +145,17 @@ def test_call_is_repeated_when_the_connection_is_back(fake_hub):
         again = fake_hub.wait_published()[2]
         assert (again['id'], again['params'], again['retry']) == (first['id'], {'n': 1}, '')
         assert again['timeout_ms'] <= first['timeout_ms'] == 60000
-        fake_hub.send_event('private-x', 'response', {'id': first['id'], 'api': 'f', 'result': 5, 'error': None,
-                                                      'gateway': 'pi', 'instance': 'one'})
+        fake_hub.send_event('private-x', 'response',
+                            {'id': first['id'], 'api': 'f', 'result': 5, 'error': None,
+                             'gateway': 'pi', 'instance': 'one'})
         assert wait() == 5
         wait = in_thread(client.call, 'f')
         fake_hub.wait_published()
         fake_hub.drop()
         again = fake_hub.wait_published()[2]
         assert again['retry'] == 'one', 'the instance that was heard of'
-        fake_hub.send_event('private-x', 'response', {'id': again['id'], 'api': 'f', 'result': 6, 'error': None})
+        fake_hub.send_event('private-x', 'response',
+                            {'id': again['id'], 'api': 'f', 'result': 6, 'error': None})
         assert wait() == 6
 
 
@@ -165,7 +173,8 @@ def test_call_is_repeated_once_at_half_of_its_time(played, monkeypatch):
 
 
 def test_repeat_tells_how_long_the_machine_slept(played, monkeypatch):
-    """Its even clock stood still, and the gateway has forgotten the first meanwhile, or is another."""
+    """Its even clock stood still, and the gateway has forgotten the first meanwhile,
+    or is another."""
     client, remote = played
     monkeypatch.setattr('chapi.remote.ANSWER_WAIT', 0.05)
     wait = in_thread(client.call, 'f', timeout=0.5)
@@ -184,7 +193,8 @@ def test_failure_to_ask_again_costs_nothing(fake_hub):
         fake_hub.answers.append(('500 No', ''))
         fake_hub.drop()
         wait_until(lambda: not fake_hub.answers, 'the repeat to be refused')
-        fake_hub.send_event('private-x', 'response', {'id': number, 'api': 'f', 'result': 5, 'error': None})
+        fake_hub.send_event('private-x', 'response',
+                            {'id': number, 'api': 'f', 'result': 5, 'error': None})
         assert wait() == 5
 
 
@@ -194,7 +204,8 @@ def test_part_that_was_lost_comes_with_the_repeat(fake_hub):
         wait = in_thread(client.call, 'f', timeout=60)
         number = fake_hub.wait_published()[2]['id']
         value = os.urandom(20000).hex()
-        pieces = parts.split(number, json.dumps({'id': number, 'api': 'f', 'result': value, 'error': None}))
+        pieces = parts.split(number,
+                             json.dumps({'id': number, 'api': 'f', 'result': value, 'error': None}))
         for piece in pieces[1:]:
             fake_hub.send_event('private-x', 'response-part', piece)
         fake_hub.drop()

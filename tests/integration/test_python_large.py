@@ -36,7 +36,8 @@ def test_encrypted_there_and_back(hub, start_gateway, master_key):
     channel = 'private-encrypted-chapi-' + os.urandom(6).hex()
     start_gateway(hub, channel, pusher=master_key.settings()).wait_up()
     value = base64.b64encode(os.urandom(40000)).decode()
-    with remote_client(hub, channel, encryption_master_key=base64.b64decode(master_key.text)) as client:
+    with remote_client(hub, channel,
+                       encryption_master_key=base64.b64decode(master_key.text)) as client:
         client.wait_ready(timeout=LIMIT)
         assert client.call('chapi.echo', secret='Zürich') == {'secret': 'Zürich'}
         assert client.call('chapi.echo', value=value) == {'value': value}
@@ -69,7 +70,8 @@ def test_large_request_does_not_run_again_after_a_restart(faulty_hub, channel, s
         calling.start()
         with gateway.connect() as local:
             Provider(local, 'once').serve_one(lambda params: len(params['value']))
-        wait_until(lambda: gateway.ask('status')['hub']['publisher']['published'] > 0, 'the answer to be out')
+        wait_until(lambda: gateway.ask('status')['hub']['publisher']['published'] > 0,
+                   'the answer to be out')
         gateway.kill()
         gateway.start().wait_up()
         faulty_hub.control.do('forget')

@@ -15,7 +15,8 @@ def test_monitor_sees_calls_with_their_bodies(server, local):
         local.call('chapi.ping')
         local.call('add', a=1, b=2)
         request, response = next(events), next(events)
-    assert (request['kind'], request['api'], request['params']) == ('request', 'add', {'a': 1, 'b': 2})
+    assert (request['kind'], request['api'], request['params']) == \
+        ('request', 'add', {'a': 1, 'b': 2})
     assert (response['kind'], response['id'], response['result']) == ('response', request['id'], 3)
     assert request['time'] <= response['time']
 

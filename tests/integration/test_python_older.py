@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The programs of the older library, as their readers type them, with the package in clients/python."""
+"""The programs of the older library, as their readers type them,
+with the package in clients/python."""
 import json
 import os
 import sys
@@ -65,7 +66,8 @@ time.sleep(2)
 
 @pytest.fixture
 def python_env(gateway_of_hub):
-    able = run(as_ordinary_user([sys.executable, '-c', 'import os, sys; os.listdir(sys.argv[1])', PACKAGE]))
+    able = run(as_ordinary_user([sys.executable,
+                                 '-c', 'import os, sys; os.listdir(sys.argv[1])', PACKAGE]))
     if able.returncode != 0:
         pytest.skip('an ordinary user cannot run %s on %s' % (sys.executable, PACKAGE))
     return package_environment(gateway_of_hub)
@@ -83,7 +85,8 @@ def gateway_of_hub(start_gateway, hub, channel):
 def start_old_server(daemons, gateway_of_hub, hub, python_env, write_program):
     def start(arguments):
         server = daemons.start(Daemon('server', as_ordinary_user([sys.executable, write_program(
-            'server.py', OLD_SERVER, worker_num=arguments, **credentials(hub))]), env=python_env, status=None))
+            'server.py', OLD_SERVER, worker_num=arguments, **credentials(hub))]),
+                                      env=python_env, status=None))
         gateway_of_hub.ask('wait', ['echo'], {'timeout_ms': int(LIMIT * 1000)})
         return server
     return start
@@ -95,9 +98,11 @@ def credentials(hub):
 
 
 @needs_websockets
-def test_programs_of_the_older_library_run_unchanged(start_old_server, hub, python_env, write_program):
+def test_programs_of_the_older_library_run_unchanged(start_old_server, hub, python_env,
+                                                     write_program):
     server = start_old_server('worker_num=1')
-    done = run(as_ordinary_user([sys.executable, write_program('client.py', OLD_CLIENT, **credentials(hub))]),
+    done = run(as_ordinary_user([sys.executable,
+                                 write_program('client.py', OLD_CLIENT, **credentials(hub))]),
                env=python_env, limit=LIMIT + 4)     # it sleeps that long
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.splitlines()) == ["result of echo: {'a': 'a', 'b': [1, 2, 3]}",
@@ -106,7 +111,8 @@ def test_programs_of_the_older_library_run_unchanged(start_old_server, hub, pyth
     server.wait_log('received api request wrong_api: ')
 
 
-def test_server_of_the_older_library_runs_without_a_number_of_workers(start_old_server, gateway_of_hub):
+def test_server_of_the_older_library_runs_without_a_number_of_workers(
+        start_old_server, gateway_of_hub):
     server = start_old_server('')
     assert gateway_of_hub.ask('describe', 'echo')['holders'][0]['client'] == 'server'
     assert gateway_of_hub.ask('call', 'echo', {'a': 'a'}) == {'a': 'a'}
@@ -117,19 +123,22 @@ def test_server_of_the_older_library_runs_without_a_number_of_workers(start_old_
 def test_responses_to_older_programs_have_api_params_and_result(gateway_of_hub, hub):
     seen, came = [], threading.Event()
     with remote_client(hub, None) as client:
-        client.add_response_handler(lambda data: (seen.append(json.loads(data)), len(seen) == 2 and came.set()))
+        client.add_response_handler(lambda data: (seen.append(json.loads(data)),
+                                                  len(seen) == 2 and came.set()))
         client.wait_ready(timeout=LIMIT)
         client.request('chapi.echo', a='a', b=[1, 2, 3])
         client.request('wrong_api', arg='test')
         assert came.wait(LIMIT), seen
     by_api = {r['api']: r for r in seen}
-    assert by_api['chapi.echo']['params'] == by_api['chapi.echo']['result'] == {'a': 'a', 'b': [1, 2, 3]}
+    assert by_api['chapi.echo']['params'] == by_api['chapi.echo']['result'] == \
+        {'a': 'a', 'b': [1, 2, 3]}
     assert (by_api['wrong_api']['params'], by_api['wrong_api']['result']) == ({'arg': 'test'}, None)
     assert by_api['wrong_api']['error']['code'] == 'api_not_found'
 
 
 def test_gateway_of_another_app_is_an_error_that_says_so(gateway_of_hub, hub):
-    server = chapi.Server(hub.app_id, 'key-of-another-app', hub.secret, 'eu', socket=gateway_of_hub.socket_path)
+    server = chapi.Server(hub.app_id, 'key-of-another-app', hub.secret, 'eu',
+                          socket=gateway_of_hub.socket_path)
     with pytest.raises(chapi.FailedPrecondition, match='another app'):
         server.run()
 
@@ -137,4 +146,5 @@ def test_gateway_of_another_app_is_an_error_that_says_so(gateway_of_hub, hub):
 def test_server_keeps_the_secret_to_itself(gateway, folder):
     """Not in its attributes, so in no message either."""
     server = chapi.Server('1', 'key', 'a-secret-of-the-test', 'eu', socket=gateway.socket_path)
-    assert 'a-secret-of-the-test' not in repr([vars(server), vars(server._server), vars(server._server._link)])
+    assert 'a-secret-of-the-test' not in repr([vars(server), vars(server._server),
+                                               vars(server._server._link)])

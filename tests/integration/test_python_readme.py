@@ -36,7 +36,8 @@ def program(write_program):
 @pytest.fixture
 def start(daemons, program):
     def begin(gateway, name, api):
-        daemon = daemons.start(Daemon(name, program(name), env=package_environment(gateway), status=None))
+        daemon = daemons.start(Daemon(name, program(name), env=package_environment(gateway),
+                                      status=None))
         if api is not None:
             gateway.ask('wait', [api], {'timeout_ms': int(LIMIT * 1000)})
         return daemon
@@ -46,8 +47,8 @@ def start(daemons, program):
 def test_every_block_is_run_here():
     with open(os.path.join(PACKAGE, 'README.md'), encoding='utf-8') as f:
         assert len(re.findall('^```', f.read(), re.M)) == 2 * len(blocks())
-    assert set(blocks()) == {'install', 'provider', 'caller', 'remote', 'monitor', 'errors', 'asyncio provider',
-                             'asyncio caller'}
+    assert set(blocks()) == {'install', 'provider', 'caller', 'remote', 'monitor', 'errors',
+                             'asyncio provider', 'asyncio caller'}
 
 
 def test_provider_caller_and_monitor(gateway, start, program):
@@ -101,11 +102,12 @@ def test_package_is_installed_as_the_readme_says(folder):
     with open(os.path.join(folder, 'pip'), 'w') as f:
         f.write('#!/bin/sh\nexec %s -m pip "$@"\n' % sys.executable)
     os.chmod(f.name, 0o755)
-    env = environment(PATH=folder + ':' + os.environ['PATH'], PIP_TARGET=target, PIP_NO_INDEX='1', PIP_NO_DEPS='1',
-                      PIP_NO_BUILD_ISOLATION='0', PIP_UPGRADE='1', PIP_DISABLE_PIP_VERSION_CHECK='1', HOME=folder)
+    env = environment(PATH=folder + ':' + os.environ['PATH'], PIP_TARGET=target,
+                      PIP_NO_INDEX='1', PIP_NO_DEPS='1', PIP_NO_BUILD_ISOLATION='0',
+                      PIP_UPGRADE='1', PIP_DISABLE_PIP_VERSION_CHECK='1', HOME=folder)
     done = run(['sh', '-euc', blocks()['install']], cwd=copy, env=env, limit=60)
     assert done.returncode == 0, done.stdout + done.stderr
-    done = run([sys.executable, '-c', 'import chapi; print(chapi.__version__, chapi.__file__)'], cwd=folder,
-               env=environment(PYTHONPATH=target))
+    done = run([sys.executable, '-c', 'import chapi; print(chapi.__version__, chapi.__file__)'],
+               cwd=folder, env=environment(PYTHONPATH=target))
     assert done.stdout == '0.1.0 %s/chapi/__init__.py\n' % target, done.stderr
     assert {'py.typed', 'crypto.py'} <= set(os.listdir(target + '/chapi'))

@@ -16,7 +16,8 @@ pytestmark = needs_websockets
 def test_remote_call(hub, channel, remote_gateway, python_server):
     def fail():
         raise ValueError('no')
-    python_server(remote_gateway, add=add, fail=fail, who=lambda: chapi.current_call().request.caller, same=lambda v: v)
+    python_server(remote_gateway, add=add, fail=fail,
+                  who=lambda: chapi.current_call().request.caller, same=lambda v: v)
     with remote_client(hub, channel, name='phone') as client:
         client.wait_ready('add', timeout=LIMIT)
         assert client.call('add', a=1, b=2) == 3
@@ -106,7 +107,8 @@ def test_repeat_of_an_id_gets_the_first_answer(hub, channel, remote_gateway, pyt
         assert client.perform('count', id='never-seen').result == 2
 
 
-def test_answer_that_a_restart_of_the_hub_lost_is_asked_for_again(own_hub, channel, start_gateway, python_server):
+def test_answer_that_a_restart_of_the_hub_lost_is_asked_for_again(
+        own_hub, channel, start_gateway, python_server):
     own_hub.start()
     gateway = start_gateway(own_hub, channel).wait_up()
     count = Counter()
@@ -155,10 +157,12 @@ def test_progress_and_cancel_reach_over_the_hub(hub, channel, remote_gateway, py
     python_server(remote_gateway, hang=hang)
 
     async def main():
-        async with chapi.AsyncClient(hub.app_id, hub.key, hub.secret, channel=channel, host=hub.host,
-                                     port=hub.port, tls=False) as client:
+        async with chapi.AsyncClient(hub.app_id, hub.key, hub.secret, channel=channel,
+                                     host=hub.host, port=hub.port, tls=False) as client:
             seen = asyncio.Event()
-            call = asyncio.ensure_future(client.call('hang', on_progress=lambda v: v['percent'] == 50 and seen.set()))
+            call = asyncio.ensure_future(client.call('hang',
+                                                     on_progress=lambda v: v['percent'] == 50
+                                                     and seen.set()))
             await seen.wait()
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -168,7 +172,8 @@ def test_progress_and_cancel_reach_over_the_hub(hub, channel, remote_gateway, py
 
 
 def test_large_values_both_ways(hub, channel, remote_gateway, python_server):
-    python_server(remote_gateway, same=lambda v: v, size=lambda v: len(v), much=lambda n: os.urandom(n))
+    python_server(remote_gateway, same=lambda v: v, size=lambda v: len(v),
+                  much=lambda n: os.urandom(n))
     with remote_client(hub, channel) as client:
         value = os.urandom(40000)
         assert client.call('same', v=value) == value

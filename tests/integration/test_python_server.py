@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The Python package's servers: names, their options and states, handlers, life with the gateway."""
+"""The Python package's servers: names, their options and states, handlers,
+life with the gateway."""
 import asyncio
 import json
 import os
@@ -18,7 +19,8 @@ from lib.python_client import add, chapi, in_thread, package_environment
 def test_docstring_and_hints_become_the_description(server, gateway):
     server.register('add', add, tags=['math'])
     record = gateway.ask('describe', 'add')
-    assert (record['summary'], record['description'], record['tags']) == ('Adds two numbers.', 'Whole ones.', ['math'])
+    assert (record['summary'], record['description'], record['tags']) == \
+        ('Adds two numbers.', 'Whole ones.', ['math'])
     assert record['params'] == {'type': 'object', 'required': ['a'], 'properties': {
         'a': {'type': 'integer'}, 'b': {'type': 'integer', 'default': 1}}}
     assert record['result'] == {'type': 'integer'}
@@ -69,7 +71,8 @@ def test_handlers_of_a_server_see_requests_and_responses(gateway, local):
     server = chapi.Server(socket=gateway.socket_path)
     server.register('add', add)
     server.add_request_handler(lambda data: seen.append(('request', json.loads(data))))
-    server.add_response_handler(lambda data: (seen.append(('response', json.loads(data))), came.set()))
+    server.add_response_handler(lambda data: (seen.append(('response', json.loads(data))),
+                                              came.set()))
     server.start(timeout=LIMIT)
     local.call('add', a=1)
     assert came.wait(LIMIT)
@@ -154,7 +157,8 @@ def test_keyboard_interrupt_ends_the_server_cleanly(daemons, gateway, write_prog
         server.run(worker_num=2)
         print('ended')
     ''')
-    server = daemons.start(Daemon('server', [sys.executable, path], env=package_environment(gateway)))
+    server = daemons.start(Daemon('server', [sys.executable, path],
+                                  env=package_environment(gateway)))
     gateway.ask('wait', ['f'], {'timeout_ms': int(LIMIT * 1000)})
     server.send_signal(2)
     assert server.wait() == 0

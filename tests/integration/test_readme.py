@@ -73,12 +73,13 @@ has_name() {
 def script(install):
     lines = [PROLOGUE, 'cd "$3"', install, 'cd "$folder"', 'mkdir -p /etc/chapi',
              "cat >/etc/chapi/chapi-gw.conf <<'END'", only('ini'), 'END']
-    lines += ['echo @secret', in_background(shell('secret')), 'until_true test -S /run/chapi/gw.sock',
-              'until_true chapi-call chapi.ping']
+    lines += ['echo @secret', in_background(shell('secret')),
+              'until_true test -S /run/chapi/gw.sock', 'until_true chapi-call chapi.ping']
     lines += [shell('packages').splitlines()[-1] + ' &', 'serving=$!', 'echo @date',
               called('chapi-call hello'), 'kill $serving', 'until_true eval "! has_name hello"']
     lines += ['echo @disk', called(shell('serve'))]
-    lines += ["cat >hello.c <<'END'", only('c'), 'END', 'echo @hello', called(shell('hello')), 'echo @end']
+    lines += ["cat >hello.c <<'END'", only('c'), 'END', 'echo @hello', called(shell('hello')),
+              'echo @end']
     return '\n'.join(lines)
 
 
@@ -93,8 +94,9 @@ def in_background(block):
 
 def run_namespaced(folder, text):
     """Everything that the script leaves running ends with the namespace."""
-    return subprocess.run(['unshare', '--mount', '--net', '--pid', '--fork', '--mount-proc', '--kill-child',
-                           'bash', '-c', text, 'readme', folder, top_builddir, top_srcdir],
+    return subprocess.run(['unshare', '--mount', '--net', '--pid', '--fork', '--mount-proc',
+                           '--kill-child', 'bash', '-c', text, 'readme', folder, top_builddir,
+                           top_srcdir],
                           capture_output=True, text=True, timeout=840, stdin=subprocess.DEVNULL)
 
 
@@ -121,7 +123,8 @@ def test_every_command_of_the_readme_runs(folder, need):
         pytest.skip('needs root and namespaces of its own')
     done = run_namespaced(folder, script(installation(folder)))
     logs = ''.join(open(os.path.join(folder, name), errors='replace').read()[-3000:]
-                   for name in ('install.log', 'gateway.log') if os.path.exists(os.path.join(folder, name)))
+                   for name in ('install.log', 'gateway.log')
+                   if os.path.exists(os.path.join(folder, name)))
     assert done.returncode == 0, done.stdout + done.stderr + logs
     said = dict(part.split('\n', 1) for part in done.stdout.split('@')[1:])
     assert 'ok' in said['secret']
@@ -133,14 +136,16 @@ def test_every_command_of_the_readme_runs(folder, need):
 # ---- typed by hand ------------------------------------------------------------------------------
 
 def comes_as(shown, line):
-    """A line as the README shows it: "..." stands for more of the same, a call has an id of its own."""
+    """A line as the README shows it: "..." stands for more of the same,
+    a call has an id of its own."""
     pattern = re.escape(shown).replace(r',\.\.\.', '(?:,.+)?')
     pattern = re.sub(r'(?<="call":)"[^"]*"', '"[^"]+"', pattern)
     return re.fullmatch(pattern, line.rstrip('\n'))
 
 
 def start(argv, **more):
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment(), preexec_fn=die_with_parent, **more)
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment(),
+                            preexec_fn=die_with_parent, **more)
 
 
 def test_a_provider_typed_by_hand(gateway, need):

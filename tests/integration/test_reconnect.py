@@ -70,7 +70,8 @@ def test_hub_that_is_killed_and_started_again_under_load(own_hub, start_gateway,
         caller.start()
     for kill in (own_hub.kill, own_hub.stop):
         before = [len(c.outcomes) for c in callers]
-        wait_until(lambda: all(len(c.outcomes) > n + 2 for c, n in zip(callers, before)), 'requests', 40)
+        wait_until(lambda: all(len(c.outcomes) > n + 2 for c, n in zip(callers, before)),
+                   'requests', 40)
         kill()
         own_hub.start()
     for caller in callers:
@@ -124,7 +125,8 @@ def test_calls_under_way_outlive_a_restart_of_the_hub(own_hub, start_gateway, ch
             assert remote.response(number)['result'] == 'next'
 
 
-def test_connection_that_is_cut_is_made_again_with_a_new_signature(fake_hub, start_gateway, channel):
+def test_connection_that_is_cut_is_made_again_with_a_new_signature(
+        fake_hub, start_gateway, channel):
     gateway = start_gateway(fake_hub, channel).wait_up()
     for n in range(1, 4):
         fake_hub.drop()
@@ -159,23 +161,27 @@ def test_gateway_answers_pings_of_the_hub(fake_hub, start_gateway, channel):
 
 
 def test_gateway_pings_a_quiet_hub_and_its_data_is_an_object(fake_hub, start_gateway, channel):
-    start_gateway(fake_hub, channel, pusher={'ping_interval': '100ms', 'pong_timeout': '5s'}).wait_up()
+    start_gateway(fake_hub, channel,
+                  pusher={'ping_interval': '100ms', 'pong_timeout': '5s'}).wait_up()
     pings = wait_until(lambda: [e for e in fake_hub.heard if e['event'] == 'pusher:ping'], 'a ping')
     assert pings[0]['data'] == {}
 
 
 def test_hub_that_answers_no_ping_is_left(fake_hub, start_gateway, channel):
     fake_hub.is_deaf = True
-    gateway = start_gateway(fake_hub, channel, pusher={'ping_interval': '100ms', 'pong_timeout': '200ms'})
+    gateway = start_gateway(fake_hub, channel,
+                            pusher={'ping_interval': '100ms', 'pong_timeout': '200ms'})
     gateway.wait_log('did not answer a ping within 200 ms')
     fake_hub.wait_subscribed(channel, after=1)
 
 
 def test_status_says_until_when_a_ping_may_be_answered(fake_hub, start_gateway, channel):
     fake_hub.is_deaf = True
-    gateway = start_gateway(fake_hub, channel, pusher={'ping_interval': '100ms', 'pong_timeout': '200s'})
+    gateway = start_gateway(fake_hub, channel,
+                            pusher={'ping_interval': '100ms', 'pong_timeout': '200s'})
     with gateway.wait_up().connect() as client:
-        hub = wait_until(lambda: [hub for hub in [client.ask('status')['hub']] if hub['waits_for']], 'a wait')[0]
+        hub = wait_until(lambda: [hub for hub in [client.ask('status')['hub']]
+                                  if hub['waits_for']], 'a wait')[0]
         assert (hub['state'], hub['waits_for']) == ('up', 'the answer to a ping')
         assert 0 < hub['until'] - time.time() <= 201
         fake_hub.send_raw('{"event":"whatever"}')
@@ -185,7 +191,8 @@ def test_status_says_until_when_a_ping_may_be_answered(fake_hub, start_gateway, 
 
 def test_pings_and_their_answers_do_not_wake_the_loop(fake_hub, start_gateway, channel):
     """They are sent and read in the WebSocket's thread: what wakes the loop is something to do."""
-    gateway = start_gateway(fake_hub, channel, pusher={'ping_interval': '100ms', 'pong_timeout': '200s'}).wait_up()
+    gateway = start_gateway(fake_hub, channel,
+                            pusher={'ping_interval': '100ms', 'pong_timeout': '200s'}).wait_up()
 
     def pings():
         return len([e for e in fake_hub.heard if e['event'] == 'pusher:ping'])
@@ -224,10 +231,12 @@ def test_wrong_secret_is_said(own_hub, start_gateway, channel, folder):
     path = folder + '/wrong-secret'
     with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), 'w') as f:
         f.write('not-the-secret')
-    gateway = start_gateway(own_hub, channel, pusher={'secret_file': path}, timing={'subscribe': '500ms'})
+    gateway = start_gateway(own_hub, channel, pusher={'secret_file': path},
+                            timing={'subscribe': '500ms'})
     with gateway.connect() as client:
         # Before the hub's refusal there may be "no answer within 500 ms": it is asked again then.
-        reason = wait_until(lambda: [r for r in [client.ask('status')['hub']['reason']] if 'secret_file' in r and channel in r],
+        reason = wait_until(lambda: [r for r in [client.ask('status')['hub']['reason']]
+                                     if 'secret_file' in r and channel in r],
                             'the reason in the status')[0]
     assert channel in reason and 'check key and secret_file' in reason, reason
     assert gateway.ask('status')['hub']['state'] != 'up'
@@ -236,6 +245,7 @@ def test_wrong_secret_is_said(own_hub, start_gateway, channel, folder):
 def test_gateway_ends_while_it_waits_for_a_hub(own_hub, start_gateway, channel):
     own_hub.start()
     own_hub.stop()
-    gateway = start_gateway(own_hub, channel, timing={'backoff_least': '60s', 'backoff_most': '60s'})
+    gateway = start_gateway(own_hub, channel,
+                            timing={'backoff_least': '60s', 'backoff_most': '60s'})
     gateway.stop()
     assert gateway.wait() == 0

@@ -94,11 +94,13 @@ def test_status_is_for_local_callers_only(remote, remote_gateway):
 def test_error_of_the_function_goes_back(remote, provider):
     number = remote.request('lights.on', {})
     provider.client.answer(provider.client.wait_request(), None,
-                           {'code': 'bulb_broken', 'message': 'the bulb is broken', 'details': {'bulb': 3}})
+                           {'code': 'bulb_broken', 'message': 'the bulb is broken',
+                            'details': {'bulb': 3}})
     record = remote.response(number)
     assert record['result'] is None
     error = record['error']
-    assert (error['code'], error['ran'], error['message']) == ('api_error', 'yes', 'the bulb is broken')
+    assert (error['code'], error['ran'], error['message']) == \
+        ('api_error', 'yes', 'the bulb is broken')
     assert error['details']['code'] == 'bulb_broken'
 
 
@@ -148,7 +150,8 @@ def test_bytes_travel_as_base64(remote, provider):
     assert remote.response(number)['result'] == {'$bin': 'AAH/'}
 
 
-@pytest.mark.parametrize('value', ['ü€𝄞\u0000"\\\n\u2028', [2 ** 64 - 1, -2 ** 63, 0.1], {'$$x': 1}, '</script>'],
+@pytest.mark.parametrize('value', ['ü€𝄞\u0000"\\\n\u2028', [2 ** 64 - 1, -2 ** 63, 0.1],
+                                   {'$$x': 1}, '</script>'],
                          ids=['text', 'numbers', 'dollar', 'slash'])
 def test_values_come_back_as_they_were(remote, remote_gateway, value):
     assert remote.call('chapi.echo', value)['result'] == value
@@ -277,8 +280,9 @@ def test_older_request_gets_its_fields_back_as_text(remote, remote_gateway):
 
 
 def test_fields_of_the_gateway_win_over_those_of_an_older_request(remote, remote_gateway):
-    remote.send({'api': 'chapi.echo', 'params': {'a': 1}, 'result': 'forged', 'error': 'forged', 'gateway': 'forged',
-                 'instance': 'forged', 'response_time': 'forged'})
+    remote.send({'api': 'chapi.echo', 'params': {'a': 1}, 'result': 'forged',
+                 'error': 'forged', 'gateway': 'forged', 'instance': 'forged',
+                 'response_time': 'forged'})
     event = remote.client.wait_event('response')
     assert 'forged' not in event['data']
     assert payload(event)['result'] == {'a': 1}
@@ -324,7 +328,8 @@ def test_what_still_runs_at_the_end_is_cancelled(start_gateway, hub, channel, re
         wait_until(lambda: client.ask('stats', 'slow')['queued'] == 1, 'the second call to wait')
         gateway.send_signal(signal.SIGTERM)
         errors = [remote.response(number)['error'] for number in (running, queued)]
-        assert [(e['code'], e['ran']) for e in errors] == [('cancelled', 'unknown'), ('cancelled', 'no')]
+        assert [(e['code'], e['ran']) for e in errors] == \
+            [('cancelled', 'unknown'), ('cancelled', 'no')]
         assert gateway.wait() == 0
 
 

@@ -54,7 +54,8 @@ def test_progress_comes_before_the_answer(remote, provider):
     for seq in range(2):
         provider.client.notify('progress', request[1], {'percent': 40 * seq, 'bytes': b'\0'})
         assert progress_of(remote, number) == {'id': number, 'seq': seq,
-                                               'value': {'percent': 40 * seq, 'bytes': {'$bin': 'AA=='}}}
+                                               'value': {'percent': 40 * seq,
+                                                         'bytes': {'$bin': 'AA=='}}}
     provider.client.answer(request, 'done')
     assert remote.response(number)['result'] == 'done'
 
@@ -87,8 +88,8 @@ def test_progress_that_nobody_asked_for_is_not_published(remote, provider):
 # ---- two gateways of one name -----------------------------------------------------------------
 
 def ctl(gateway, *arguments):
-    return subprocess.run([program('chapi-ctl'), '-s', gateway.socket_path, *arguments], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, timeout=60)
+    return subprocess.run([program('chapi-ctl'), '-s', gateway.socket_path, *arguments],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
 
 
 def test_another_gateway_of_our_name_is_told_of(remote, remote_gateway):

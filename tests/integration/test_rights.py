@@ -65,7 +65,8 @@ def test_what_one_may_not_list_is_not_there(start_gateway, encoding):
     with gateway.connect(encoding) as client:
         Provider(client, 'hidden', 'public.a')
         assert [e['name'] for e in client.ask('list')] == ['public.a']
-        for method, params in (('call', ['hidden']), ('describe', ['hidden']), ('stats', ['hidden'])):
+        for method, params in (('call', ['hidden']), ('describe', ['hidden']),
+                               ('stats', ['hidden'])):
             with pytest.raises(RpcError) as e:
                 client.ask(method, *params)
             assert e.value.code == 'api_not_found', method
@@ -88,8 +89,9 @@ def test_ordinary_users_have_the_defaults(gateway):
     with gateway.connect() as root:
         Provider(root, 'f')
         answers = ask_as_ordinary_user(
-            gateway, ['list', []], ['register', ['own']], ['reload', []], ['log_level', ['debug']], ['doctor', []],
-            ['pause', ['f']], ['register', ['f', {'policy': 'replace'}]], ['monitor', [{'kinds': ['peer']}]],
+            gateway, ['list', []], ['register', ['own']], ['reload', []],
+            ['log_level', ['debug']], ['doctor', []], ['pause', ['f']],
+            ['register', ['f', {'policy': 'replace'}]], ['monitor', [{'kinds': ['peer']}]],
             ['publish', ['notices', 'e', {}]], ['call', ['chapi.ping']])
         assert [code(a) for a in answers] == [None, None] + ['permission_denied'] * 7 + [None]
 
@@ -103,8 +105,8 @@ def test_groups_count_supplementary_ones_too(start_gateway):
         assert e.value.code == 'permission_denied'
     assert [code(a) for a in ask_as_ordinary_user(gateway, ['call', ['chapi.ping']])] == [None]
     os.chmod(gateway.socket_path, 0o666)
-    argv = ['setpriv', '--reuid=12345', '--regid=12345', '--groups=%d' % ORDINARY_UID, sys.executable, '-c', ASK,
-            gateway.socket_path, json.dumps(['call', ['chapi.ping']])]
+    argv = ['setpriv', '--reuid=12345', '--regid=12345', '--groups=%d' % ORDINARY_UID,
+            sys.executable, '-c', ASK, gateway.socket_path, json.dumps(['call', ['chapi.ping']])]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=30)
     assert json.loads(done.stdout)[2] is None, done
 
@@ -122,7 +124,8 @@ def test_reload_puts_rules_and_limits_into_force(start_gateway, encoding):
     gateway = start_gateway()
     with gateway.connect(encoding) as client:
         Provider(client, 'f', 'g')
-        change(gateway, policy={'register': '* g'}, limits={'names_per_peer': 7}, gateway={'max_message': '1M'})
+        change(gateway, policy={'register': '* g'}, limits={'names_per_peer': 7},
+               gateway={'max_message': '1M'})
         changes = client.ask('reload')
         assert 'limits.names_per_peer' in changes['changed']
         assert any('max_message' in key for key in changes['restart'])
@@ -287,7 +290,8 @@ def test_a_half_closed_caller_has_its_answer_in_a_stop(start_gateway, encoding):
 def test_who_does_not_read_holds_up_no_stop(start_gateway, encoding):
     """A monitor and a caller with megabytes to read; what is asked meanwhile is answered."""
     gateway = start_gateway(gateway={'stop_timeout': '200ms'})
-    with gateway.connect(encoding) as monitor, gateway.connect(encoding) as slow, gateway.connect() as client:
+    with gateway.connect(encoding) as monitor, gateway.connect(encoding) as slow, \
+            gateway.connect() as client:
         monitor.ask('monitor', {'bodies': True})
         for n in range(1, 7):
             slow.send(0, n, 'call', ['chapi.echo', 'x' * 500000])
@@ -308,7 +312,8 @@ def test_stop_while_the_hub_says_nothing(start_gateway, fake_hub, channel):
     assert gateway.wait() == 0
 
 
-def test_an_event_that_waits_for_the_hub_is_taken_back_by_a_stop(start_gateway, fake_hub, channel, encoding):
+def test_an_event_that_waits_for_the_hub_is_taken_back_by_a_stop(start_gateway, fake_hub,
+                                                                 channel, encoding):
     fake_hub.answers += [('403 Forbidden', 'over the quota')]
     gateway = start_gateway(fake_hub, channel, gateway={'stop_timeout': '200ms'})
     gateway.wait_up()
@@ -339,8 +344,8 @@ def test_publish_without_a_hub_says_so(client):
 
 
 @pytest.mark.parametrize('channel, event', [
-    ('notices', 'pusher:ping'), ('notices', 'client-x'), ('notices', 'pusher_internal:x'), ('no channel', 'e'),
-    ('', 'e'), ('notices', '')])
+    ('notices', 'pusher:ping'), ('notices', 'client-x'), ('notices', 'pusher_internal:x'),
+    ('no channel', 'e'), ('', 'e'), ('notices', '')])
 def test_names_that_cannot_be_published(client, channel, event):
     with pytest.raises(RpcError) as e:
         client.ask('publish', channel, event, {})

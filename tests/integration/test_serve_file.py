@@ -22,7 +22,8 @@ def write(folder):
 
 
 def refused(gateway, *arguments):
-    result = run([program('chapi-serve')] + list(arguments), env=environment(CHAPI_SOCKET=gateway.socket_path))
+    result = run([program('chapi-serve')] + list(arguments),
+                 env=environment(CHAPI_SOCKET=gateway.socket_path))
     assert result.stdout == ''
     return result.returncode, result.stderr
 

@@ -43,7 +43,8 @@ def manager(request, folder):
 @pytest.fixture
 def start_told(start_gateway, manager):
     def start(*args, **more):
-        return start_gateway(*args, env=environment(NOTIFY_SOCKET=manager.name, **more.pop('env', {})), **more)
+        return start_gateway(*args, env=environment(NOTIFY_SOCKET=manager.name,
+                                                    **more.pop('env', {})), **more)
     return start
 
 
@@ -58,7 +59,8 @@ def test_manager_is_told_ready_when_the_socket_serves(start_told, manager, folde
 def test_manager_is_told_the_state_of_the_hub(start_told, manager, own_hub, channel):
     own_hub.start()
     gateway = start_told(own_hub, channel)
-    wait_until(lambda: manager.take().startswith('STATUS=Hub 127.0.0.1: up'), 'the manager to hear of the hub')
+    wait_until(lambda: manager.take().startswith('STATUS=Hub 127.0.0.1: up'),
+               'the manager to hear of the hub')
     own_hub.stop()
     assert '127.0.0.1' in manager.take_until('STATUS=Hub 127.0.0.1: waiting: ')
     assert gateway.is_running()

@@ -41,7 +41,8 @@ def block(shell_env, folder):
 @pytest.fixture
 def start(daemons, gateway, shell_env, folder):
     def begin(name, api=None):
-        daemon = daemons.start(Daemon(name, ['sh', '-c', blocks()[name]], cwd=folder, env=shell_env, status=None))
+        daemon = daemons.start(Daemon(name, ['sh', '-c', blocks()[name]], cwd=folder,
+                                      env=shell_env, status=None))
         if api is not None:
             gateway.ask('wait', [api], {'timeout_ms': int(LIMIT * 1000)})
         return daemon
@@ -49,8 +50,9 @@ def start(daemons, gateway, shell_env, folder):
 
 
 def test_every_block_is_run_here():
-    assert set(blocks()) == {'chapi.sh', 'sum.sh', 'disk.sh', 'count.sh', 'call', 'error', 'several', 'progress',
-                             'start sum', 'start disk', 'start count', 'watch'}
+    assert set(blocks()) == {'chapi.sh', 'sum.sh', 'disk.sh', 'count.sh', 'call', 'error',
+                             'several', 'progress', 'start sum', 'start disk', 'start count',
+                             'watch'}
 
 
 def test_call(block):
@@ -73,7 +75,8 @@ def test_provider_in_jq(start, client):
     start('start sum', 'sum')
     assert client.call('sum', {'numbers': [1, 2, 39]}) == 42
     for wrong in ({}, {'numbers': 'x'}, {'numbers': ['x']}):
-        assert client.wait_response(client.request('call', 'sum', wrong))[2]['code'] == 'invalid_argument'
+        assert client.wait_response(client.request('call', 'sum', wrong))[2]['code'] == \
+            'invalid_argument'
     numbers = [client.request('call', 'sum', {'numbers': [n, 1]}) for n in range(50)]
     assert [client.result(number) for number in numbers] == list(range(1, 51))
 
@@ -83,8 +86,8 @@ def test_provider_in_shell(start, gateway):
     with gateway.connect() as client:
         assert client.call('disk.free', {}) > 0
         assert client.call('disk.free', {'path': '/tmp'}) > 0
-        for params, code in (({'path': '/no such "path"; $(false)'}, 'api_error'), ({'path': 1}, 'invalid_argument'),
-                             ({'path': '--help'}, 'api_error')):
+        for params, code in (({'path': '/no such "path"; $(false)'}, 'api_error'),
+                             ({'path': 1}, 'invalid_argument'), ({'path': '--help'}, 'api_error')):
             answer = client.wait_response(client.request('call', 'disk.free', params))
             assert answer[2]['code'] == code, answer
         assert answer[2]['message'] == 'no such path: --help'

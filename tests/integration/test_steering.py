@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Calls that can be steered: deadlines, cancel, progress, one-way calls, records. In both encodings."""
+"""Calls that can be steered: deadlines, cancel, progress, one-way calls, records.
+In both encodings."""
 import time
 
 import pytest
@@ -112,7 +113,8 @@ def test_progress_goes_to_whoever_asked_for_it(connect):
     assert request[3][1]['progress'] is True
     for n in range(3):
         provider.notify('progress', request[1], {'done': n})
-    assert [caller.wait_notification('progress')[2] for _ in range(3)] == [[number, {'done': n}] for n in range(3)]
+    assert [caller.wait_notification('progress')[2] for _ in range(3)] == \
+        [[number, {'done': n}] for n in range(3)]
     provider.answer(request, 'end')
     assert caller.result(number) == 'end'
     provider.notify('progress', request[1], 'after the end')
@@ -161,7 +163,8 @@ def test_a_oneway_call_that_is_lost_is_counted(connect, gateway):
     caller.call('f', oneway=True)
     provider.wait_request()
     provider.close()
-    wait_until(lambda: gateway.ask('status')['counters']['oneways_lost'] == 1, 'the loss to be counted')
+    wait_until(lambda: gateway.ask('status')['counters']['oneways_lost'] == 1,
+               'the loss to be counted')
 
 
 def test_a_oneway_call_to_oneself_is_lost_with_oneself(connect, gateway):
@@ -170,14 +173,16 @@ def test_a_oneway_call_to_oneself_is_lost_with_oneself(connect, gateway):
     client.call('f', oneway=True)
     client.wait_request()
     client.close()
-    wait_until(lambda: gateway.ask('status')['counters']['oneways_lost'] == 1, 'the loss to be counted')
+    wait_until(lambda: gateway.ask('status')['counters']['oneways_lost'] == 1,
+               'the loss to be counted')
 
 
 def test_oneway_may_be_full(connect):
     provider, caller = connect(), connect()
     Provider(provider, 'f')
     record = caller.call('f', oneway=True, full=True, id='x')
-    assert (record['id'], record['api'], record['result'], record['error']) == ('x', 'f', None, None)
+    assert (record['id'], record['api'], record['result'], record['error']) == \
+        ('x', 'f', None, None)
     assert caller.call('nobody', oneway=True, full=True)['error']['code'] == 'api_not_found'
 
 
@@ -195,7 +200,8 @@ def test_full_is_the_record_of_the_call(connect):
     number = caller.request('call', 'f', {'a': 1}, {'full': True, 'id': 'my-id'})
     provider.answer(provider.wait_request(), [1])
     record = caller.result(number)
-    assert (record['id'], record['api'], record['result'], record['error']) == ('my-id', 'f', [1], None)
+    assert (record['id'], record['api'], record['result'], record['error']) == \
+        ('my-id', 'f', [1], None)
     assert before - 1 < record['request_time'] <= record['response_time'] + 0.001
     assert record['queue_ms'] >= 0 and record['run_ms'] >= 0
     assert record['gateway'] == 'gw-of-the-tests' and record['instance']
@@ -204,4 +210,5 @@ def test_full_is_the_record_of_the_call(connect):
 def test_full_of_a_failure_is_a_record_too(connect):
     caller = connect()
     record = caller.call('nobody', full=True)
-    assert (record['result'], record['error']['code'], record['error']['ran']) == (None, 'api_not_found', 'no')
+    assert (record['result'], record['error']['code'], record['error']['ran']) == \
+        (None, 'api_not_found', 'no')

@@ -61,8 +61,8 @@ def reported(folder, text, workers):
         f.write(text)
     with open(os.path.join(folder, 'pytest.ini'), 'w') as f:
         f.write('[pytest]\n')
-    done = run([sys.executable, '-B', '-m', 'pytest', '-q', '-p', 'lib.tap', '-p', 'no:cacheprovider',
-                *(['-n', str(workers)] if workers else []), folder],
+    done = run([sys.executable, '-B', '-m', 'pytest', '-q', '-p', 'lib.tap',
+                '-p', 'no:cacheprovider', *(['-n', str(workers)] if workers else []), folder],
                cwd=folder, env=environment(PYTHONPATH=HERE))
     lines = done.stdout.splitlines()
     return (done.returncode, [line for line in lines if not line.startswith('#')],
@@ -95,7 +95,8 @@ def test_worker_that_dies_has_failed_and_the_others_are_run(folder):
     assert status == 1
     assert lines[0] == '1..3'
     assert sorted(without_number(line) for line in lines[1:]) == [
-        ('not ok', 'test_x.py test_crash'), ('ok', 'test_x.py test_after'), ('ok', 'test_x.py test_before')]
+        ('not ok', 'test_x.py test_crash'), ('ok', 'test_x.py test_after'),
+        ('ok', 'test_x.py test_before')]
     assert any('crashed' in line for line in comments)
 
 

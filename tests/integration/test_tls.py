@@ -28,10 +28,12 @@ def tls_hub(hub_name, folder, authority):
 
 
 def refusal(gateway):
-    """What the status says; the log has to say it too. A name may have an address where nobody listens."""
+    """What the status says; the log has to say it too. A name may have an address where
+    nobody listens."""
     with gateway.connect() as client:
         hub = wait_until(lambda: [h for h in [client.ask('status')['hub']]
-                                  if h['reason'] and 'cannot connect' not in h['reason']], 'a reason')[0]
+                                  if h['reason'] and 'cannot connect' not in h['reason']],
+                         'a reason')[0]
         assert hub['state'] != 'up'
         assert client.call('chapi.echo', 1) == 1
     wait_until(lambda: 'certificate' in gateway.log().lower(), 'the log to name the certificate')
@@ -59,10 +61,12 @@ def test_unknown_authority_is_refused_and_said(tls_hub, start_gateway, channel):
     assert 'certificate' in reason or 'verif' in reason, reason
 
 
-@pytest.mark.parametrize('host, names', [('localhost', 'DNS:hub.example'), ('127.0.0.1', 'DNS:hub.example'),
-                                         ('127.0.0.1', 'IP:127.0.0.2'), ('localhost', 'DNS:*.localhost')],
+@pytest.mark.parametrize('host, names',
+                         [('localhost', 'DNS:hub.example'), ('127.0.0.1', 'DNS:hub.example'),
+                          ('127.0.0.1', 'IP:127.0.0.2'), ('localhost', 'DNS:*.localhost')],
                          ids=['name', 'address without', 'another address', 'wildcard'])
-def test_certificate_for_another_name_is_refused_and_said(tls_hub, start_gateway, channel, host, names):
+def test_certificate_for_another_name_is_refused_and_said(tls_hub, start_gateway, channel,
+                                                          host, names):
     hub = tls_hub(names)
     gateway = start_gateway(hub, channel, pusher={'host': host})
     reason = refusal(gateway)
@@ -75,7 +79,8 @@ def test_http_side_is_verified_too(tls_hub, start_gateway, channel, folder):
     gateway = start_gateway(hub, channel, pusher={'http_host': '127.0.0.1'}).wait_up()
     with Remote(hub, channel) as remote:
         remote.request('chapi.echo', 1)
-        wait_until(lambda: 'certificate' in gateway.log().lower(), 'the log to name the certificate')
+        wait_until(lambda: 'certificate' in gateway.log().lower(),
+                   'the log to name the certificate')
         assert remote.is_quiet()
 
 
@@ -110,20 +115,24 @@ def is_up(hub):
     return hub['state'] == 'up'
 
 
-def test_certificate_of_later_is_said_and_waits_for_the_clock(folder, authority, start_gateway, channel):
-    """The hub presents another certificate to a gateway whose clock would be behind; later the right one."""
+def test_certificate_of_later_is_said_and_waits_for_the_clock(folder, authority,
+                                                              start_gateway, channel):
+    """The hub presents another certificate to a gateway whose clock would be behind;
+    later the right one."""
     good = authority.issue('hub', 'DNS:localhost')
     later = authority.issue_for_later('later', 'DNS:localhost')
     hub = FaultyHub(folder, good).start()
     try:
-        gateway = start_gateway(hub, channel, timing={'backoff_least': '60s', 'backoff_most': '60s'})
+        gateway = start_gateway(hub, channel,
+                                timing={'backoff_least': '60s', 'backoff_most': '60s'})
         hurry(gateway, is_up)
         hub.control.do(['now', 'certificate', later[0], later[1]], 'now client chapi-gw close 4200')
         words = "is not yet valid; this machine's clock says 20"
         status = hurry(gateway, lambda hub: words in hub['reason'])
         gateway.wait_log(words)
         assert status['state'] == 'waiting'
-        assert status['waits_for'] == 'the clock to be set, or the next try to connect' and status['until']
+        assert status['waits_for'] == 'the clock to be set, or the next try to connect' and \
+            status['until']
         hub.control.do(['now', 'certificate', good[0], good[1]])
         assert gateway.ask('status')['hub']['state'] == 'waiting'
         gateway.send_signal(signal.SIGHUP)
@@ -132,7 +141,8 @@ def test_certificate_of_later_is_said_and_waits_for_the_clock(folder, authority,
         hub.stop()
 
 
-def test_thread_that_is_busy_does_not_disturb_the_end(fake_hub, start_gateway, channel, folder, authority):
+def test_thread_that_is_busy_does_not_disturb_the_end(fake_hub, start_gateway, channel,
+                                                      folder, authority):
     """It reads authorities without end, so nobody can wait for it when the gateway goes."""
     path = os.path.join(folder, 'authorities')
     os.mkfifo(path)
@@ -155,7 +165,8 @@ def test_thread_that_is_busy_does_not_disturb_the_end(fake_hub, start_gateway, c
 
 
 def test_missing_ca_file_is_a_wrong_configuration(folder, fake_hub):
-    path = write_config(folder + '/gw.conf', {'pusher': dict(fake_hub.settings(), tls='yes', ca_file=folder + '/no.pem')})
+    path = write_config(folder + '/gw.conf', {'pusher': dict(fake_hub.settings(), tls='yes',
+                                                             ca_file=folder + '/no.pem')})
     result = run([program('chapi-gw'), '--check-config', '--config', path])
     assert result.returncode == 78
     assert folder + '/no.pem' in result.stderr

@@ -36,7 +36,8 @@ def answer(remote, value):
 
 
 def test_trap_23_size_is_counted_in_bytes_of_text(trap, remote):
-    """An answer of as many bytes as an event may have is one event, one more is not; characters are far fewer."""
+    """An answer of as many bytes as an event may have is one event, one more is not;
+    characters are far fewer."""
     trap.start()
     with trap.gateway.connect() as client:
         provider = Provider(client, 'f')
@@ -44,13 +45,15 @@ def test_trap_23_size_is_counted_in_bytes_of_text(trap, remote):
         def size_of_answer(value):
             number = remote.request('f', {})
             provider.serve_one(lambda params: value)
-            return len(remote.client.wait_event('response', lambda e: payload(e)['id'] == number)['data'].encode())
+            event = remote.client.wait_event('response', lambda e: payload(e)['id'] == number)
+            return len(event['data'].encode())
         empty = size_of_answer('')
         assert 10240 - 40 < size_of_answer('\u20ac' * ((10240 - empty - 20) // 3)) <= 10240
         before = publisher(trap)['published']
         remote.request('f', {})
         provider.serve_one(lambda params: '\u20ac' * (10240 // 3))
-        trap.wait_status(lambda s: s['publisher']['published'] > before, 'an answer of another sort')
+        trap.wait_status(lambda s: s['publisher']['published'] > before,
+                         'an answer of another sort')
     assert publisher(trap)['failed'] == 0 and publisher(trap)['last_status'] == 200
 
 
@@ -73,9 +76,11 @@ def test_trap_25_request_is_no_larger_than_the_server_takes(fake_hub, start_gate
                             timing={'publish_connections': 1}).wait_up()
     fake_hub.answers += [('503 Busy', '')]
     for n in range(8):
-        fake_hub.send_event(channel, 'request', {'id': 'x%d' % n, 'api': 'chapi.echo', 'params': 'y' * 3000})
+        fake_hub.send_event(channel, 'request',
+                            {'id': 'x%d' % n, 'api': 'chapi.echo', 'params': 'y' * 3000})
     assert {fake_hub.wait_published()[2]['id'] for _ in range(8)} == {'x%d' % n for n in range(8)}
-    assert max(len(target) + len(json.dumps(body, separators=(',', ':'))) for target, body in fake_hub.posts) < 10000
+    assert max(len(target) + len(json.dumps(body, separators=(',', ':')))
+               for target, body in fake_hub.posts) < 10000
     assert gateway.ask('status')['hub']['publisher']['failed'] == 0
 
 
@@ -111,15 +116,18 @@ def test_trap_27_wrong_key_over_http_is_said(fake_hub, start_gateway, channel):
 def test_trap_28_data_is_a_text_always(fake_hub, start_gateway, channel):
     start_gateway(fake_hub, channel).wait_up()
     for n, value in enumerate((None, 1, [1], {'a': None}, 'x')):
-        fake_hub.send_event(channel, 'request', {'id': 'x%d' % n, 'api': 'chapi.echo', 'params': value})
+        fake_hub.send_event(channel, 'request',
+                            {'id': 'x%d' % n, 'api': 'chapi.echo', 'params': value})
         fake_hub.wait_response('x%d' % n)
     assert all(isinstance(e['data'], str) and isinstance(e['name'], str)
                for _, body in fake_hub.posts for e in body.get('batch', [body]))
 
 
-@pytest.mark.parametrize('line', ['on post 1-2 do reset', 'on post 1-2 do cut', 'on posted all do hang-up',
-                                  'on posted all do say-close', "on post 1-2 do answer 500 'no' 'Connection: close'",
-                                  "on post 1 do answer 418 'tea'"])
+@pytest.mark.parametrize('line',
+                         ['on post 1-2 do reset', 'on post 1-2 do cut', 'on posted all do hang-up',
+                          'on posted all do say-close',
+                          "on post 1-2 do answer 500 'no' 'Connection: close'",
+                          "on post 1 do answer 418 'tea'"])
 def test_trap_29_connection_of_http_that_is_of_no_use_is_left(trap, line):
     trap.start()
     with Remote(trap.hub, trap.channel) as remote:

@@ -83,7 +83,8 @@ def test_trap_05_all_channels_are_subscribed_again(trap):
 
 def test_trap_06_wrong_key_is_said_and_the_gateway_still_ends(trap):
     gateway = trap.start(wait=False, pusher={'key': 'another'})
-    status = trap.wait_status(lambda s: 4001 in (s['last_close_code'], s['last_error_code']), '4001')
+    status = trap.wait_status(lambda s: 4001 in (s['last_close_code'], s['last_error_code']),
+                              '4001')
     assert 'check key and cluster' in status['reason']
     assert status['state'] == 'waiting' and status['until'] - time.time() > 4 * 60
     gateway.stop()
@@ -117,7 +118,8 @@ def test_trap_11_there_is_no_last_try(trap):
 
 @pytest.mark.parametrize('state', ['connecting', 'waiting'])
 def test_trap_12_it_can_be_stopped_at_any_time(trap, state):
-    trap.play('on deliver pusher:connection_established client chapi-gw all do swallow' if state == 'connecting'
+    trap.play('on deliver pusher:connection_established client chapi-gw all do swallow'
+              if state == 'connecting'
               else 'on accept client chapi-gw all do close 4100')
     gateway = trap.start(wait=False, timing={'backoff_least': '60s', 'backoff_most': '60s'})
     trap.wait_status(lambda s: s['state'] == state, state)
@@ -135,7 +137,8 @@ def test_trap_13_network_that_is_gone_without_a_word_is_noticed(trap):
 
 
 def test_trap_14_bursts_of_cuts_are_met_with_growing_waits(trap):
-    """Each time it was up, but never for long: within 2 s a client without growth would come 40 times."""
+    """Each time it was up, but never for long: within 2 s a client without growth would
+    come 40 times."""
     trap.play('on deliver %s client chapi-gw all do cut' % SUBSCRIBED)
     trap.start(wait=False, timing={'backoff_least': '50ms', 'backoff_most': '10s'})
     waits = []
@@ -150,7 +153,8 @@ def test_trap_14_bursts_of_cuts_are_met_with_growing_waits(trap):
 
 
 @pytest.mark.parametrize('line', [
-    'on receive pusher:subscribe client chapi-gw 1 do cut', 'on receive pusher:subscribe client chapi-gw 1 do close 4200',
+    'on receive pusher:subscribe client chapi-gw 1 do cut',
+    'on receive pusher:subscribe client chapi-gw 1 do close 4200',
     'on deliver %s client chapi-gw 1-2 do swallow' % SUBSCRIBED])
 def test_trap_15_drop_in_the_middle_of_subscribing_leaves_nothing_pending(trap, line):
     trap.play(line)
@@ -172,7 +176,8 @@ def test_trap_16_close_code_of_a_live_connection_counts(trap, code, waits):
 def test_trap_17_channel_is_never_asked_for_twice_on_a_connection(trap):
     """And if the hub thinks that it was, it is subscribed."""
     trap.play("on deliver %s client chapi-gw 1 do replace '%s'" % (
-        SUBSCRIBED, '{"event":"pusher:error","data":{"code":null,"message":"Existing subscription to channel '
+        SUBSCRIBED,
+        '{"event":"pusher:error","data":{"code":null,"message":"Existing subscription to channel '
                     '$channel"}}'), 'on receive pusher:subscribe client chapi-gw all do send "{}"')
     trap.start()
     asked = trap.control.done()
@@ -183,7 +188,8 @@ def test_trap_17_channel_is_never_asked_for_twice_on_a_connection(trap):
 
 
 def test_trap_17_silence_about_a_channel_is_no_reason_to_ask_twice_on_a_connection(trap):
-    """The hub has subscribed us, and its confirmations were lost: of our channel and the beacons'."""
+    """The hub has subscribed us, and its confirmations were lost:
+    of our channel and the beacons'."""
     trap.play('on deliver %s client chapi-gw 1-4 do swallow' % SUBSCRIBED,
               'on receive pusher:subscribe client chapi-gw all do send "{}"')
     trap.start(timing={'subscribe': '150ms'})
@@ -241,7 +247,8 @@ def test_trap_19b_a_restart_of_the_hub_after_a_long_time_is_met_at_once(trap):
 
 
 def test_trap_20_the_gateway_pings_in_the_hubs_own_words(trap):
-    """A WebSocket ping would count for nothing with some hubs, nor does traffic: they close for want of pings."""
+    """A WebSocket ping would count for nothing with some hubs, nor does traffic:
+    they close for want of pings."""
     trap.play('on accept client chapi-gw all do need-ping 1500ms',
               'on receive pusher:ping client chapi-gw all do send "{}"')
     trap.start(pusher=QUICK_PING)
@@ -287,7 +294,8 @@ def test_trap_36_not_all_come_back_in_one_moment(trap):
     def differ():
         before = trap.connects()
         trap.play('now client chapi-gw close 4200')
-        status = trap.wait_status(lambda s: s['connects'] > before or s['state'] == 'waiting', 'the close')
+        status = trap.wait_status(lambda s: s['connects'] > before or s['state'] == 'waiting',
+                                  'the close')
         waits.add(status.get('next_try_in_ms'))
         trap.wait_again(before)
         return len(waits - {None, 0}) > 1
@@ -308,7 +316,8 @@ def test_trap_37_what_the_hub_brings_again_is_not_run_again(trap, folder):
 
 def test_trap_37_channels_that_bring_old_events_are_no_channels_of_ours(fake_hub, folder):
     for name in ('cache-x', 'private-cache-x', 'private-encrypted-cache-x'):
-        path = write_config(folder + '/gw.conf', {'pusher': fake_hub.settings(), 'remote': {'channel': name}})
+        path = write_config(folder + '/gw.conf',
+                            {'pusher': fake_hub.settings(), 'remote': {'channel': name}})
         assert run([program('chapi-gw'), '--check-config', '--config', path]).returncode == 78
 
 

@@ -14,19 +14,22 @@ class Authority:
         self.name = name
         self.certificate = os.path.join(folder, name + '.pem')
         self.key = os.path.join(folder, name + '.key')
-        _openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
-                 '-subj', '/CN=' + name, '-keyout', self.key, '-out', self.certificate,
-                 '-addext', 'keyUsage=critical,keyCertSign,cRLSign')
+        _openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
+                 '-nodes', '-days', '2', '-subj', '/CN=' + name, '-keyout', self.key,
+                 '-out', self.certificate, '-addext', 'keyUsage=critical,keyCertSign,cRLSign')
 
     def issue(self, name, alternatives, expired=False):
-        """(certificate, key, ca) for a server; alternatives as openssl has them, DNS:localhost,IP:127.0.0.1"""
+        """(certificate, key, ca) for a server; alternatives as openssl has them,
+        DNS:localhost,IP:127.0.0.1"""
         base = os.path.join(self.folder, name)
-        _openssl('req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
-                 '-subj', '/CN=' + name, '-keyout', base + '.key', '-out', base + '.csr')
+        _openssl('req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
+                 '-nodes', '-subj', '/CN=' + name, '-keyout', base + '.key', '-out', base + '.csr')
         with open(base + '.ext', 'w') as f:
-            f.write('subjectAltName=%s\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n' % alternatives)
-        sign = ('x509', '-req', '-in', base + '.csr', '-CA', self.certificate, '-CAkey', self.key, '-CAcreateserial',
-                '-extfile', base + '.ext', '-out', base + '.pem')
+            f.write('subjectAltName=%s\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n'
+                    % alternatives)
+        sign = ('x509', '-req', '-in', base + '.csr', '-CA', self.certificate,
+                '-CAkey', self.key, '-CAcreateserial', '-extfile', base + '.ext',
+                '-out', base + '.pem')
         if not expired:
             _openssl(*sign, '-days', '2')
         else:
@@ -37,7 +40,8 @@ class Authority:
         return base + '.pem', base + '.key', self.certificate
 
     def issue_for_later(self, name, alternatives):
-        """One that is not yet valid, as for a clock that says 1970. Only the command "ca" of all versions can."""
+        """One that is not yet valid, as for a clock that says 1970.
+        Only the command "ca" of all versions can."""
         certificate, key, ca = self.issue(name, alternatives)
         base = os.path.join(self.folder, name)
         for suffix, text in (('.index', ''), ('.conf', (
@@ -45,7 +49,8 @@ class Authority:
                 'policy=p\n[p]\ncommonName=supplied\n' % (base, self.folder)))):
             with open(base + suffix, 'w') as f:
                 f.write(text)
-        _openssl('ca', '-batch', '-notext', '-config', base + '.conf', '-cert', self.certificate, '-keyfile', self.key,
-                 '-in', base + '.csr', '-extfile', base + '.ext', '-out', certificate,
+        _openssl('ca', '-batch', '-notext', '-config', base + '.conf',
+                 '-cert', self.certificate, '-keyfile', self.key, '-in', base + '.csr',
+                 '-extfile', base + '.ext', '-out', certificate,
                  '-startdate', '20400101000000Z', '-enddate', '20410101000000Z')
         return certificate, key, ca

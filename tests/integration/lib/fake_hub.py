@@ -143,12 +143,15 @@ class FakeHub:
         if callable(answer):
             return answer(sock, json.loads(body))
         status, text = answer[:2]
-        headers = dict({'Content-Type': 'application/json', 'Content-Length': len(text)}, **dict(*answer[2:]))
+        headers = dict({'Content-Type': 'application/json', 'Content-Length': len(text)},
+                       **dict(*answer[2:]))
         sock.sendall(('HTTP/1.1 %s\r\n%s\r\n%s'
-                      % (status, ''.join('%s: %s\r\n' % h for h in headers.items()), text)).encode())
+                      % (status, ''.join('%s: %s\r\n' % h for h in headers.items()),
+                         text)).encode())
 
     def _publish(self, first, body):
-        for event in body['batch'] if '/batch_events?' in first else [body] if '/events?' in first else []:
+        for event in (body['batch'] if '/batch_events?' in first else
+                      [body] if '/events?' in first else []):
             self.published.put(event)
             if self.is_delivering and 'socket_id' not in event:
                 self.sockets[-1].send_text(json.dumps(
@@ -180,7 +183,8 @@ class FakeHub:
                 data.get('auth') != channel_auth(self.key, self.secret, socket_id, channel):
             self.refused.append(channel)
             return
-        ws.send_text(json.dumps({'event': 'pusher_internal:subscription_succeeded', 'channel': channel, 'data': '{}'}))
+        ws.send_text(json.dumps({'event': 'pusher_internal:subscription_succeeded',
+                                 'channel': channel, 'data': '{}'}))
         with self.lock:
             self.subscribed.append((number, channel))
 

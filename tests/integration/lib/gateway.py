@@ -23,9 +23,11 @@ def write_config(path, sections):
 
 
 class Gateway(Daemon):
-    """hub: None for local calls only. Further sections and settings by name: remote={'channel': ...}."""
+    """hub: None for local calls only. Further sections and settings by name:
+    remote={'channel': ...}."""
 
-    def __init__(self, folder, hub=None, channel=None, executable=None, env=None, status=0, **sections):
+    def __init__(self, folder, hub=None, channel=None, executable=None, env=None, status=0,
+                 **sections):
         self.folder = folder
         self.socket_path = os.path.join(folder, 'gw.sock')
         self.channel = channel
@@ -65,15 +67,16 @@ class Gateway(Daemon):
         deadline = Deadline(limit)
         with self.connect() as client:
             try:
-                wait_until(lambda: client.ask('status')['hub'].get('state') == 'up', 'the hub to be up',
-                           deadline.limit)
+                wait_until(lambda: client.ask('status')['hub'].get('state') == 'up',
+                           'the hub to be up', deadline.limit)
             except TimeoutError as e:
                 raise AssertionError('%s; status: %s' % (e, client.ask('status')['hub'])) from None
         return self
 
     def wait_not_up(self, limit=None):
         with self.connect() as client:
-            return wait_until(lambda: [h for h in [client.ask('status')['hub']] if h.get('state') != 'up'],
+            return wait_until(lambda: [h for h in [client.ask('status')['hub']]
+                                       if h.get('state') != 'up'],
                               'the hub to be down', limit)[0]
 
 

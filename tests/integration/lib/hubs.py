@@ -65,7 +65,8 @@ class Hub:
         self.certificate = certificate      # (certificate, key, ca) files: TLS only
         self.tls = ssl.create_default_context(cafile=certificate[2]) if certificate else None
         self.secret_file = os.path.join(folder, self.name + '-secret')
-        with open(os.open(self.secret_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w') as f:
+        with open(os.open(self.secret_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+                  'w') as f:
             f.write(self.secret + '\n')
 
     def stop(self):
@@ -158,11 +159,13 @@ class Soketi(Hub):
             json.dump(conf, f)
         deps = os.environ['SOKETI_DIR']
         self.daemon = Daemon(self.name, [
-            shutil.which('node'), os.path.join(deps, 'node_modules/@soketi/soketi/bin/server.js'), 'start',
+            shutil.which('node'),
+            os.path.join(deps, 'node_modules/@soketi/soketi/bin/server.js'), 'start',
             '--config=' + path], cwd=deps, env=environment(), secrets=[self.secret],
             status=None)    # 0, or the signal when it comes early
         self.daemon.start()
-        wait_until(lambda: accepts(self.host, self.port) or not self.daemon.is_running(), 'soketi to listen', 30)
+        wait_until(lambda: accepts(self.host, self.port) or not self.daemon.is_running(),
+                   'soketi to listen', 30)
         assert self.daemon.is_running(), 'soketi ended:\n' + self.daemon.log()
         return self
 

@@ -105,14 +105,17 @@ class Client:
 
     def wait_response(self, number, limit=None):
         """The response as it came: [1, id, error, result]."""
-        return self.take(lambda m: m[0] == RESPONSE and m[1] == number, 'the answer to request %r' % number, limit)
+        return self.take(lambda m: m[0] == RESPONSE and m[1] == number,
+                         'the answer to request %r' % number, limit)
 
     def wait_request(self, name=None, limit=None):
         """A request of the gateway: [0, id, name, [params, meta]]."""
-        return self.take(lambda m: m[0] == REQUEST and name in (None, m[2]), 'a request to %s' % name, limit)
+        return self.take(lambda m: m[0] == REQUEST and name in (None, m[2]),
+                         'a request to %s' % name, limit)
 
     def wait_notification(self, method, limit=None):
-        return self.take(lambda m: m[0] == NOTIFICATION and m[1] == method, 'notification %s' % method, limit)
+        return self.take(lambda m: m[0] == NOTIFICATION and m[1] == method,
+                         'notification %s' % method, limit)
 
     def result(self, number, limit=None):
         _, _, error, result = self.wait_response(number, limit)

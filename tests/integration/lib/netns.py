@@ -111,7 +111,8 @@ class Net:
             host.configure()
         self.gateway.run('nft', 'add table inet loss')
         for hook in ('input', 'output'):
-            self.gateway.run('nft', 'add chain inet loss %s { type filter hook %s priority 0; }' % (hook, hook))
+            self.gateway.run('nft', 'add chain inet loss %s { type filter hook %s priority 0; }'
+                             % (hook, hook))
 
     def _add(self, namespace):
         self.namespaces.append(namespace)
@@ -134,7 +135,8 @@ class Net:
         chance = 'numgen random mod 100 < %d ' % percent if percent < 100 else ''
         self.gateway.run('nft', 'flush table inet loss')
         for way in ways if percent else ():
-            self.gateway.run('nft', 'add rule inet loss %s %s != lo %sdrop' % (way, devices[way], chance))
+            self.gateway.run('nft',
+                             'add rule inet loss %s %s != lo %sdrop' % (way, devices[way], chance))
 
     def move(self, address):
         """The gateway's host has another address from now on."""

@@ -17,7 +17,8 @@ PROGRAMS = ('tests/integration/node', 'tests/conformance')     # what is run bes
 def _deps():
     deps = os.environ.get('SOKETI_DIR')
     if not deps or shutil.which('node') is None:
-        pytest.skip('node is missing, or SOKETI_DIR is not set (tests/integration/setup.sh installs what is needed)')
+        pytest.skip('node is missing, or SOKETI_DIR is not set '
+                    '(tests/integration/setup.sh installs what is needed)')
     for name in NEEDED:
         if not os.path.isdir(os.path.join(deps, 'node_modules', name)):
             pytest.skip('%s for Node is missing (tests/integration/setup.sh installs it)' % name)
@@ -36,14 +37,15 @@ def project():
             os.symlink(os.path.join(deps, name), os.path.join(modules, name))
     shutil.copytree(PACKAGE, os.path.join(modules, 'chapi'))
     for source in PROGRAMS:
-        shutil.copytree(os.path.join(top_srcdir, source), os.path.join(folder, 'tests'), dirs_exist_ok=True)
+        shutil.copytree(os.path.join(top_srcdir, source), os.path.join(folder, 'tests'),
+                        dirs_exist_ok=True)
     yield folder
     shutil.rmtree(folder)
 
 
 def node(project, *argv, limit=None, **env):
     """Runs node in the project's folder of tests; its output if all went well."""
-    done = run([shutil.which('node'), *argv], cwd=os.path.join(project, 'tests'), limit=limit or LIMIT * 6,
-               env=environment(CHAPI_TESTS_LIMIT=str(LIMIT), **env))
+    done = run([shutil.which('node'), *argv], cwd=os.path.join(project, 'tests'),
+               limit=limit or LIMIT * 6, env=environment(CHAPI_TESTS_LIMIT=str(LIMIT), **env))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -18,7 +18,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 top_builddir = os.environ.get('top_builddir', os.getcwd())
 top_srcdir = os.environ.get(
-    'top_srcdir', os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))))
+    'top_srcdir',
+    os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))))
 
 # A file of the build and where it is: the programs that the tests run.
 PROGRAMS = {
@@ -39,8 +40,8 @@ PROGRAMS = {
     'watch-calls': 'clients/examples/watch-calls',
 }
 
-REPORTS = ('ERROR: AddressSanitizer', 'ERROR: LeakSanitizer', 'WARNING: ThreadSanitizer', 'runtime error:',
-           'Assertion `')
+REPORTS = ('ERROR: AddressSanitizer', 'ERROR: LeakSanitizer', 'WARNING: ThreadSanitizer',
+           'runtime error:', 'Assertion `')
 
 
 def program(name):
@@ -58,7 +59,8 @@ def environment(**more):
     """Nothing of the caller's surroundings that could change what the programs do."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(('CHAPI_', 'XDG_')) and
            not k.lower().endswith('_proxy')}
-    env['ASAN_OPTIONS'] = 'quarantine_size_mb=1:thread_local_quarantine_size_kb=16:' + env.get('ASAN_OPTIONS', '')
+    env['ASAN_OPTIONS'] = ('quarantine_size_mb=1:thread_local_quarantine_size_kb=16:' +
+                           env.get('ASAN_OPTIONS', ''))
     env['LANG'] = env['LC_ALL'] = 'C.UTF-8'
     env.update(more)
     return {k: v for k, v in env.items() if v is not None}
@@ -86,10 +88,13 @@ def as_ordinary_user(argv):
 
 
 def run(argv, *, stdin=None, limit=None, env=None, cwd=None):
-    """A command that ends by itself. stdin: text, or None for an empty one. Returns a CompletedProcess."""
-    return subprocess.run(argv, input='' if stdin is None else stdin, capture_output=True, text=True,
-                          timeout=LIMIT if limit is None else limit, env=env or environment(), cwd=cwd,
-                          preexec_fn=die_with_parent)
+    """A command that ends by itself. stdin: text, or None for an empty one.
+
+    Returns a CompletedProcess.
+    """
+    return subprocess.run(argv, input='' if stdin is None else stdin, capture_output=True,
+                          text=True, timeout=LIMIT if limit is None else limit,
+                          env=env or environment(), cwd=cwd, preexec_fn=die_with_parent)
 
 
 class Daemon:
@@ -144,7 +149,10 @@ class Daemon:
             return '\n'.join(self.lines)
 
     def wait_log(self, text, limit=None, start=0):
-        """The first line from number start on that has text in it; fails at once when the program ends."""
+        """The first line from number start on that has text in it.
+
+        Fails at once when the program ends.
+        """
         deadline = Deadline(limit)
         with self.changed:
             while True:
@@ -181,7 +189,8 @@ class Daemon:
             status = self.wait()
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError('%s did not end within %g s of SIGTERM' % (self.name, LIMIT)) from None
+            raise AssertionError('%s did not end within %g s of SIGTERM'
+                                 % (self.name, LIMIT)) from None
         self.check(status)
 
     def check(self, status):
@@ -204,7 +213,8 @@ class Daemon:
     def wake_ups(self):
         """How often its main thread has waited for something so far."""
         with open('/proc/%d/status' % self.pid) as f:
-            return next(int(line.split()[1]) for line in f if line.startswith('voluntary_ctxt_switches:'))
+            return next(int(line.split()[1]) for line in f
+                        if line.startswith('voluntary_ctxt_switches:'))
 
     def is_idle(self):
         """It waits for something to happen."""

@@ -25,12 +25,14 @@ def channel_auth(key, secret, socket_id, channel, channel_data=None):
 
 def signed_target(method, path, key, secret, body=b'', query=None, now=None):
     """PATH?auth_key=...&auth_signature=... for the HTTP API."""
-    parameters = dict(query or {}, auth_key=key, auth_timestamp=str(int(time.time() if now is None else now)),
+    parameters = dict(query or {}, auth_key=key,
+                      auth_timestamp=str(int(time.time() if now is None else now)),
                       auth_version='1.0')
     if body:
         parameters['body_md5'] = hashlib.md5(body).hexdigest()
     text = '&'.join('%s=%s' % item for item in sorted(parameters.items()))
-    return '%s?%s&auth_signature=%s' % (path, text, hmac_hex(secret, '\n'.join((method, path, text))))
+    return '%s?%s&auth_signature=%s' % (path, text,
+                                        hmac_hex(secret, '\n'.join((method, path, text))))
 
 
 class HttpError(Exception):
@@ -51,12 +53,14 @@ class HttpApi:
     def raw(self, method, target, body=b'', headers=None):
         """(status, text) of any request."""
         if self.hub.tls is not None:
-            connection = http.client.HTTPSConnection('localhost', self.hub.port, timeout=Deadline().limit,
-                                                     context=self.hub.tls)
+            connection = http.client.HTTPSConnection('localhost', self.hub.port,
+                                                     timeout=Deadline().limit, context=self.hub.tls)
         else:
-            connection = http.client.HTTPConnection(self.hub.host, self.hub.port, timeout=Deadline().limit)
+            connection = http.client.HTTPConnection(self.hub.host, self.hub.port,
+                                                    timeout=Deadline().limit)
         try:
-            connection.request(method, target, body, headers or {'Content-Type': 'application/json'})
+            connection.request(method, target, body,
+                               headers or {'Content-Type': 'application/json'})
             answer = connection.getresponse()
             return answer.status, answer.read().decode('utf-8', 'replace')
         finally:
@@ -70,7 +74,8 @@ class HttpApi:
             entry['socket_id'] = socket_id
         body = json.dumps(entry).encode()
         path = '/apps/%s/events' % self.hub.app_id
-        status, text = self.raw('POST', signed_target('POST', path, self.hub.key, self.hub.secret, body), body)
+        status, text = self.raw('POST', signed_target('POST', path, self.hub.key,
+                                                      self.hub.secret, body), body)
         if status != 200:
             raise HttpError(status, text)
         answer = json.loads(text)
@@ -85,7 +90,8 @@ class PusherClient:
     def __init__(self, hub, key=None):
         self.hub = hub
         self.socket = WebSocket.connect(
-            hub.host, hub.port, '/app/%s?protocol=7&client=test&version=1.0.0' % (key or hub.key), tls=hub.tls,
+            hub.host, hub.port,
+            '/app/%s?protocol=7&client=test&version=1.0.0' % (key or hub.key), tls=hub.tls,
             server_name='localhost')
         self.events = []
         self.socket_id = None
@@ -129,9 +135,11 @@ class PusherClient:
     def subscribe(self, channel, auth=None):
         data = {'channel': channel}
         if channel.startswith('private-'):
-            data['auth'] = auth or channel_auth(self.hub.key, self.hub.secret, self.socket_id, channel)
+            data['auth'] = auth or channel_auth(self.hub.key, self.hub.secret, self.socket_id,
+                                                channel)
         self.send('pusher:subscribe', data)
-        return self.wait_event('pusher_internal:subscription_succeeded', lambda e: e.get('channel') == channel)
+        return self.wait_event('pusher_internal:subscription_succeeded',
+                               lambda e: e.get('channel') == channel)
 
     def round_trip(self):
         """All that the hub sent before has been read."""

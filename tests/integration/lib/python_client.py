@@ -29,8 +29,8 @@ def package_environment(gateway=None, **more):
 
 
 def remote_client(hub, channel, secret=None, **more):
-    return chapi.Client(hub.app_id, hub.key, secret or hub.secret, channel=channel, host=hub.host, port=hub.port,
-                        tls=False, **more)
+    return chapi.Client(hub.app_id, hub.key, secret or hub.secret, channel=channel,
+                        host=hub.host, port=hub.port, tls=False, **more)
 
 
 def in_thread(function, *arguments, **more):

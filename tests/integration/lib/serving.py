@@ -10,10 +10,12 @@ from .process import Daemon, environment, program
 def start(daemons, gateway, *arguments, names, env=None):
     """chapi-serve until the test ends; back when all names are there."""
     env = env or environment(CHAPI_SOCKET=gateway.socket_path)
-    daemon = daemons.start(Daemon('chapi-serve', [program('chapi-serve')] + list(arguments), env=env))
+    daemon = daemons.start(Daemon('chapi-serve', [program('chapi-serve')] + list(arguments),
+                                  env=env))
     with gateway.connect() as client:
         for name in names:
-            wait_until(lambda name=name: client.ask('list', name) or not daemon.is_running(), name + ' to be registered')
+            wait_until(lambda name=name: client.ask('list', name) or not daemon.is_running(),
+                       name + ' to be registered')
     assert daemon.is_running(), daemon.log()
     return daemon
 

@@ -67,8 +67,10 @@ class TapReport:
         elif expected:
             print('not ok %d - %s # TODO %s' % (self.number, name, expected[0]))
         elif skipped:
-            reason = skipped[0].longrepr[2] if isinstance(skipped[0].longrepr, tuple) else skipped[0].longrepr
-            print('ok %d - %s # SKIP %s' % (self.number, name, str(reason).replace('Skipped: ', '').split('\n')[0]))
+            reason = skipped[0].longrepr
+            reason = reason[2] if isinstance(reason, tuple) else reason
+            print('ok %d - %s # SKIP %s'
+                  % (self.number, name, str(reason).replace('Skipped: ', '').split('\n')[0]))
         else:
             print('ok %d - %s' % (self.number, name))
         sys.stdout.flush()

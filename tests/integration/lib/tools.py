@@ -18,7 +18,8 @@ def _tables(source):
     """{name of a table: {option: (letter or '', type)}}"""
     return {name: {option: ('' if letter == r'\0' else letter, kind) for option, letter, kind in
                    re.findall(r"\{\s*\"([\w-]+)\",\s*'(\\?.)',\s*(CLI_\w+)", body)}
-            for name, body in re.findall(r'struct cli_option (\w+)\[\] = \{(.*?)\n\};', source, re.S)}
+            for name, body in re.findall(r'struct cli_option (\w+)\[\] = \{(.*?)\n\};',
+                                         source, re.S)}
 
 
 def _commands():
@@ -31,7 +32,8 @@ def _rows(tool, *command):
     tables = _tables(read('clients', tool + '.c'))
     if command:
         return tables[_commands()[command[0]]]
-    more = _tables(read('clients', 'services.c'))['service_options'] if tool == 'chapi-serve' else {}
+    more = _tables(read('clients',
+                        'services.c'))['service_options'] if tool == 'chapi-serve' else {}
     return dict(tables['options'], **more)
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of known traps share: a hub that plays faults, a gateway behind it, a remote caller."""
+"""What the tests of known traps share: a hub that plays faults, a gateway behind it,
+a remote caller."""
 from .limits import wait_until
 from .pusher_client import Remote
 
@@ -36,7 +37,8 @@ class Trap:
 
     def wait_again(self, connects):
         """Until it is up on a connection beyond that many."""
-        return self.wait_status(lambda s: s['connects'] > connects and s['state'] == 'up', 'a new connection')
+        return self.wait_status(lambda s: s['connects'] > connects and s['state'] == 'up',
+                                'a new connection')
 
     def wait_done(self, n, what):
         """Until the rules have acted that often, all together."""
