@@ -228,6 +228,7 @@ static int read_retry(struct span value, struct part *p)
 
 static int read_retry_ms(struct span value, struct part *p)
 {
+	p->has_retry = true;
 	return record_ms_get(value, &p->retry_ms) == 0 ? 0 : PARTS_E_BAD;
 }
 

@@ -141,6 +141,7 @@ static int read_retry(struct span value, struct record_request *r, const char **
 
 static int read_retry_ms(struct span value, struct record_request *r, const char **ret_why)
 {
+	r->has_retry = true;
 	return read_ms(value, &r->retry_ms, ret_why);
 }
 

@@ -39,7 +39,7 @@ struct record_request {
 	struct buf to;
 	struct buf reply_to;	/* a channel; empty: that of the request */
 	struct buf retry;	/* the instance that the first try went to */
-	bool has_retry;		/* it is a repeat, wherever the first try went */
+	bool has_retry;		/* it is a repeat, as one of these two says */
 	int64_t retry_ms;	/* of a repeat: how long the first try is out; 0: not said */
 	struct buf params_text;	/* params as received; "{}" if none came */
 	/* Unknown fields as received: ,"name":value,"name":value; none that a response has

@@ -23,6 +23,7 @@
 #define WAIT_MOST_MS 600000	/* however long a caller says that it waits */
 #define WAIT_USUAL_MS 30000	/* of one that does not say */
 #define NO_SLOT UINT32_MAX
+#define OUT_MS_MOST 1e15	/* 31,688 years: a clock is wrong */
 
 struct remote_slot {
 	struct remote_call *call;	/* NULL: free */
@@ -201,46 +202,65 @@ static bool has_id(const struct remote_call *call)
 }
 
 /*
- * How long ago the first try may have been sent: even if the repeat was on its way for all the time
- * it has left, and for as long as a connection may be silent.
+ * For how long the first try has been out. What the repeat says of it is not believed if the time
+ * of the request, which both have, says that it is longer: a peer may count wrong, or have slept.
+ * Where the two clocks differ that can only be too much.
  */
-static uint64_t first_was_ago_ms(const struct remote *r, const struct record_request *request)
+static uint64_t first_is_out_ms(const struct record_request *request, const struct now *now)
 {
-	return (uint64_t)request->retry_ms + (uint64_t)request->timeout_ms + r->config.silence_ms;
+	double by_date_ms = (now->unix_s - request->request_time) * 1000;
+	uint64_t said_ms = (uint64_t)request->retry_ms;
+
+	return isfinite(by_date_ms) && by_date_ms > (double)said_ms ?
+		(uint64_t)fmin(by_date_ms, OUT_MS_MOST) : said_ms;
+}
+
+/*
+ * How long ago the first try may have been sent: even if the repeat was on its way for all the time
+ * it has left, and for as long as a connection may be silent. UINT64_MAX: that is not known.
+ */
+static uint64_t first_was_ago_ms(const struct remote *r, const struct remote_call *call,
+				 const struct now *now)
+{
+	const struct record_request *request = &call->request;
+
+	if (request->retry_ms <= 0 || request->timeout_ms <= 0)
+		return UINT64_MAX;
+	return first_is_out_ms(request, now) + (uint64_t)request->timeout_ms +
+	       r->config.silence_ms;
 }
 
 /*
  * The first try can have gone to nobody but us, whatever its caller knows: this gateway has been
  * there for longer than the call.
  */
-static bool was_here_before(const struct remote *r, const struct remote_call *call)
+static bool was_here_before(const struct remote *r, const struct remote_call *call,
+			    const struct now *now)
 {
-	const struct record_request *request = &call->request;
-	uint64_t age_ms = call->arrived_ms - r->config.start_ms;
-
-	return request->retry_ms > 0 && request->timeout_ms > 0 &&
-	       age_ms >= first_was_ago_ms(r, request);
+	return call->arrived_ms - r->config.start_ms >= first_was_ago_ms(r, call, now);
 }
 
 /* The first try may have gone to a gateway that is gone: whether it ran there is not known. */
-static bool is_restarted(const struct remote *r, const struct remote_call *call)
+static bool is_restarted(const struct remote *r, const struct remote_call *call,
+			 const struct now *now)
 {
 	const struct record_request *request = &call->request;
 
 	return has_id(call) && request->has_retry &&
 	       !span_is(buf_span(&request->retry), router_instance(r->router)) &&
-	       !was_here_before(r, call) &&
+	       !was_here_before(r, call, now) &&
 	       !router_is_idempotent(r->router, buf_span(&request->api));
 }
 
 /* The first try may have ended so long ago that its id is not known any more. */
-static bool is_forgotten(const struct remote *r, const struct remote_call *call)
+static bool is_forgotten(const struct remote *r, const struct remote_call *call,
+			 const struct now *now)
 {
 	const struct record_request *request = &call->request;
-	uint64_t ago_ms = first_was_ago_ms(r, request);
+	uint64_t ago_ms = first_was_ago_ms(r, call, now);
 	uint64_t since_ms = call->arrived_ms > ago_ms ? call->arrived_ms - ago_ms : 0;
 
-	return has_id(call) && request->has_retry && request->retry_ms > 0 &&
+	return has_id(call) && request->has_retry &&
 	       outcomes_forgot_since(r->outcomes, since_ms) &&
 	       !router_is_idempotent(r->router, buf_span(&request->api));
 }
@@ -248,9 +268,9 @@ static bool is_forgotten(const struct remote *r, const struct remote_call *call)
 /* True: it was refused, as the first try may have run, and nobody knows any more. */
 static bool may_have_run(struct remote *r, struct remote_call *call, const struct now *now)
 {
-	bool restarted = is_restarted(r, call);
+	bool restarted = is_restarted(r, call, now);
 
-	if (!restarted && !is_forgotten(r, call))
+	if (!restarted && !is_forgotten(r, call, now))
 		return false;
 	if (remote_is_too_often(r, call, CHAPI_RAN_UNKNOWN, now))
 		return true;

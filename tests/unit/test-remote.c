@@ -185,12 +185,19 @@ static void world_deinit(struct world *w)
 	buf_deinit(&w->payload);
 }
 
-static void tick_at(struct world *w, uint64_t ms)
+static struct now at(uint64_t ms)
 {
 	struct now then = now;
 
 	then.unix_s += (double)(ms - now.ms) / 1000;
 	then.ms = ms;
+	return then;
+}
+
+static void tick_at(struct world *w, uint64_t ms)
+{
+	const struct now then = at(ms);
+
 	remote_tick(w->remote, &then);
 }
 
@@ -203,6 +210,13 @@ static void event_comes(struct world *w, const char *channel, const char *event,
 static void request_comes(struct world *w, const char *payload)
 {
 	event_comes(w, PRIVATE, "request", payload);
+}
+
+static void request_comes_at(struct world *w, uint64_t ms, const char *payload)
+{
+	const struct now then = at(ms);
+
+	remote_event(w->remote, span_str(PRIVATE), span_str("request"), span_str(payload), &then);
 }
 
 /* A request for x with that id and no more. */
@@ -1099,6 +1113,65 @@ static void test_retry_of_what_only_we_can_have_had_is_run(void **state UNUSED)
 	world_deinit(&w);
 }
 
+/* One that counts wrong, or slept when it had written: the time of the request gives it away. */
+static void test_retry_is_not_younger_than_its_request(void **state UNUSED)
+{
+	char text[200];
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.silence_ms = 100;
+	config.start_ms = now.ms - 1000;
+	world_init_config(&w, &config);
+	for (int s = -1; s <= 1; s++) {
+		snprintf(text, sizeof(text),
+			 "{\"id\":\"%d\",\"api\":\"x\",\"retry\":\"\",\"retry_ms\":1,"
+			 "\"timeout_ms\":1,\"request_time\":%.3f}", s, now.unix_s + s);
+		request_comes(&w, text);
+		if (s < 0)
+			assert_says(&w, "\"reason\":\"restarted\"");
+	}
+	assert_int_equal(w.router.n_calls, 2);
+	world_deinit(&w);
+}
+
+/* It may be as old as can be. */
+static void test_retry_of_unknown_age_is_not_run_once_anything_was_forgotten(void **state UNUSED)
+{
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.limits.answer_store_ms = 0;
+	world_init_config(&w, &config);
+	request_comes(&w, "{\"id\":\"h\",\"api\":\"x\",\"retry\":\"00ff\"}");
+	assert_int_equal(w.router.n_calls, 1);
+	answer_call(&w, 0);
+	request_comes_at(&w, 1000000, "{\"id\":\"i\",\"api\":\"x\",\"retry\":\"00ff\"}");
+	assert_says(&w, "\"code\":\"answer_lost\"");
+	request_comes_at(&w, 1000000, "{\"id\":\"j\",\"api\":\"x\",\"retry\":\"00ff\","
+				      "\"retry_ms\":9}");
+	assert_says(&w, "\"code\":\"answer_lost\"");
+	request_comes_at(&w, 1000000, "{\"id\":\"k\",\"api\":\"x\",\"retry\":\"00ff\","
+				      "\"retry_ms\":9,\"timeout_ms\":9}");
+	assert_int_equal(w.router.n_calls, 2);
+	world_deinit(&w);
+}
+
+static void test_how_long_it_is_out_makes_a_repeat_of_it_too(void **state UNUSED)
+{
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.start_ms = now.ms;
+	world_init_config(&w, &config);
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"retry_ms\":9,\"timeout_ms\":9}");
+	assert_says(&w, "\"reason\":\"restarted\"");
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"retry_ms\":0}");
+	assert_says(&w, "\"reason\":\"restarted\"");
+	assert_int_equal(w.router.n_calls, 0);
+	world_deinit(&w);
+}
+
 static void test_repeat_is_answered_beyond_max_calls_too(void **state UNUSED)
 {
 	struct world w;
@@ -1460,6 +1533,10 @@ int main(void)
 		cmocka_unit_test(test_retry_of_what_only_we_can_have_had_is_run),
 		cmocka_unit_test(test_retry_of_what_may_have_been_forgotten_is_not_run),
 		cmocka_unit_test(test_retry_is_run_while_nothing_was_forgotten),
+		cmocka_unit_test(test_retry_is_not_younger_than_its_request),
+		cmocka_unit_test(
+			test_retry_of_unknown_age_is_not_run_once_anything_was_forgotten),
+		cmocka_unit_test(test_how_long_it_is_out_makes_a_repeat_of_it_too),
 		cmocka_unit_test(test_repeat_is_answered_beyond_max_calls_too),
 		cmocka_unit_test(test_without_id_nothing_is_a_repeat),
 		cmocka_unit_test(
