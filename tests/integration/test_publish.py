@@ -17,7 +17,7 @@ import pytest
 
 from lib.fake_hub import FakeHub
 from lib.ipc import RpcError
-from lib.limits import wait_until
+from lib.limits import LIMIT, wait_until
 
 FAST_PROBE = {'publish_timeout': '500ms'}
 
@@ -44,6 +44,14 @@ def silent(sock, _):
     sock.settimeout(20)
     sock.recv(1)
     raise OSError
+
+
+def busy_after(event):
+    """503, as soon as the event has come."""
+    def answer(sock, _):
+        event.wait(LIMIT)
+        sock.sendall(b'HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n')
+    return answer
 
 
 def hub_of(gateway):
@@ -163,11 +171,14 @@ def test_refused_batch_is_sent_again_one_by_one(fake_hub, start_gateway, channel
     gateway = start_gateway(fake_hub, channel,
                             timing={'publish_connections': 1, 'backoff_least': '300ms',
                                     'backoff_most': '300ms'}).wait_up()
-    fake_hub.answers += [('503 Busy', ''), answer, answer]
+    others_are_there = threading.Event()
+    fake_hub.answers += [busy_after(others_are_there), answer, answer]
     ask(fake_hub, channel, 'a')
-    wait_until(lambda: publisher(gateway)['state'] == 'trouble', 'trouble')
+    wait_until(lambda: fake_hub.posts, 'the first answer to be on its way')
     for name in 'bc':
         ask(fake_hub, channel, name)
+    wait_until(lambda: hub_of(gateway)['remote']['requests'] == 3, 'all answers to be made')
+    others_are_there.set()
     records = [fake_hub.wait_published()[2] for _ in range(3 if '413' in str(answer) else 2)]
     assert len({r['id'] for r in records}) == len(records)
     assert sum('batch' in body for _, body in fake_hub.posts) == 1
