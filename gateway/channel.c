@@ -86,6 +86,7 @@ static void forget_connection(struct channel *c)
 	for (size_t i = 0; i < c->n_subscriptions; i++) {
 		c->subscriptions[i].state = SUBSCRIPTION_IDLE;
 		c->subscriptions[i].n_refused = 0;
+		c->subscriptions[i].n_silent = 0;
 	}
 }
 
@@ -272,6 +273,8 @@ static void on_late_error(struct channel *c, const struct pusher_frame *frame,
 {
 	struct subscription *s = find_refused(c, frame, error);
 
+	if (strstr(error->message, "No current subscription"))
+		return;		/* so it was not subscribed: see ask_anew() */
 	if (s && strstr(error->message, "Existing subscription"))
 		subscription_confirmed(c, s);
 	else if (s)
@@ -419,11 +422,15 @@ struct channel *channel_free(struct channel *c)
 	return NULL;
 }
 
-static void ask_refused(struct channel *c, uint64_t now_ms)
+/* Silence that has lasted is waited out no longer. */
+static void start_established(struct channel *c, uint64_t now_ms)
 {
-	for (size_t i = 0; i < c->n_subscriptions; i++)
-		if (c->subscriptions[i].state == SUBSCRIPTION_REFUSED)
-			subscription_ask(c, &c->subscriptions[i], now_ms);
+	if (!channel_lacks_answer(c, now_ms)) {
+		channel_ask_now(c, now_ms);
+		return;
+	}
+	c->ops.disconnect(c->data);
+	connect_now(c, now_ms);
 }
 
 void channel_start(struct channel *c, uint64_t now_ms)
@@ -431,7 +438,7 @@ void channel_start(struct channel *c, uint64_t now_ms)
 	if (c->state == CHANNEL_STOPPED)
 		c->n_failures = 0;
 	if (channel_is_established(c))
-		ask_refused(c, now_ms);
+		start_established(c, now_ms);
 	else if (!is_connected(c))
 		connect_now(c, now_ms);
 }

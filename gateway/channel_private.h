@@ -28,7 +28,7 @@ struct subscription {
 	uint64_t until_ms;	/* asked: for an answer; refused: the next try */
 	uint64_t asked_ms;
 	unsigned int n_refused;	/* on this connection */
-	unsigned int n_silent;	/* connections in a row that its silence has ended, if extra */
+	unsigned int n_silent;	/* likewise, how often it was not answered, if extra */
 	bool extra;		/* the connection is up without it */
 };
 
@@ -74,6 +74,10 @@ void subscription_confirmed(struct channel *c, struct subscription *s);
 void subscription_tick(struct channel *c, struct subscription *s, uint64_t now_ms);
 /* Is the connection up by now? */
 void channel_check_up(struct channel *c);
+/* Does the hub owe us an answer about one that keeps us from being up? */
+bool channel_lacks_answer(const struct channel *c, uint64_t now_ms);
+/* Asks, before its time, for what was refused and what the connection is up without. */
+void channel_ask_now(struct channel *c, uint64_t now_ms);
 
 struct subscription *channel_find(struct channel *c, struct span name);
 /* The one that a text of the hub names, or the only one that is asked for; or NULL. */

@@ -6,13 +6,13 @@
  * signature, for each connection. On one connection a channel is asked for again only when the
  * hub has said no: where it said nothing it may have subscribed us, and what then comes of a
  * second subscribe each server has its own idea of. So silence ends the connection, each time
- * with more patience, as the other channels may work well on it.
+ * with more patience, as the other channels may work well on it. Silence about a channel that the
+ * connection is up without does not: that one is unsubscribed from, and then asked for anew.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
 #include "gateway/channel_private.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -39,16 +39,26 @@ static bool is_worth_saying(const struct channel *c, const struct subscription *
 	return !s->extra || c->state == CHANNEL_UP || !c->reason[0];
 }
 
+static void say_not_subscribed(struct channel *c, const struct subscription *s, const char *why)
+{
+	if (is_worth_saying(c, s) &&
+	    channel_set_reason(c, "channel %s is not subscribed: %s", s->name, why))
+		c->ops.state(c->data, c->state, c->reason);
+}
+
+static void count(unsigned int *n)
+{
+	if (*n < UINT_MAX)
+		(*n)++;
+}
+
 void subscription_refused(struct channel *c, struct subscription *s, const char *why,
 			  uint64_t now_ms)
 {
 	s->state = SUBSCRIPTION_REFUSED;
 	s->until_ms = backoff_later(now_ms, backoff_ms(&c->backoff, s->n_refused));
-	if (s->n_refused < UINT_MAX)
-		s->n_refused++;
-	if (is_worth_saying(c, s) &&
-	    channel_set_reason(c, "channel %s is not subscribed: %s", s->name, why))
-		c->ops.state(c->data, c->state, c->reason);
+	count(&s->n_refused);
+	say_not_subscribed(c, s, why);
 }
 
 void channel_check_up(struct channel *c)
@@ -60,14 +70,24 @@ void channel_check_up(struct channel *c)
 	channel_set_state(c, CHANNEL_UP, "");
 }
 
+static bool lacks_extra(const struct channel *c)
+{
+	for (size_t i = 0; i < c->n_subscriptions; i++) {
+		const struct subscription *s = &c->subscriptions[i];
+
+		if (s->state != SUBSCRIPTION_CONFIRMED && (s->n_refused > 0 || s->n_silent > 0))
+			return true;
+	}
+	return false;
+}
+
 void subscription_confirmed(struct channel *c, struct subscription *s)
 {
 	if (s->state == SUBSCRIPTION_CONFIRMED)
 		return;
 	s->state = SUBSCRIPTION_CONFIRMED;
 	if (s->extra) {
-		s->n_silent = 0;
-		if (c->state == CHANNEL_UP)
+		if (c->state == CHANNEL_UP && !lacks_extra(c))
 			c->reason[0] = '\0';	/* if any, it was about such a one */
 		c->ops.added(c->data, s->name);
 		return;
@@ -91,7 +111,7 @@ static int put_subscribe(struct channel *c, const struct subscription *s, struct
 	return 0;
 }
 
-/* It doubles with each connection without an answer, as far as probe_ms: for all that have to be
+/* It doubles with each time without an answer, as far as probe_ms: for all that have to be
  * confirmed alike, as a slow hub confirms now these and then those. */
 static uint64_t patience_ms(const struct channel *c, const struct subscription *s)
 {
@@ -117,29 +137,18 @@ void subscription_ask(struct channel *c, struct subscription *s, uint64_t now_ms
 	c->ops.send(c->data, buf_span(&frame));
 }
 
-static void count(unsigned int *n)
+/* What the hub may have made of the first subscribe is undone before the second. */
+static void ask_anew(struct channel *c, struct subscription *s, uint64_t now_ms)
 {
-	if (*n < UINT_MAX)
-		(*n)++;
-}
+	CLEANUP(buf_deinit) struct buf frame = BUF_NULL;
 
-/* All whose time is up, not only the first of them. */
-static void count_silence(struct channel *c, uint64_t now_ms)
-{
-	bool wanted = false;
-
-	for (size_t i = 0; i < c->n_subscriptions; i++) {
-		struct subscription *s = &c->subscriptions[i];
-
-		if (s->state != SUBSCRIPTION_ASKED || now_ms < s->until_ms)
-			continue;
-		if (s->extra)
-			count(&s->n_silent);
-		else
-			wanted = true;
+	pusher_put_unsubscribe(&frame, s->name);
+	if (buf_error(&frame)) {
+		subscription_refused(c, s, "no memory", now_ms);
+		return;
 	}
-	if (wanted)
-		count(&c->n_silent);
+	c->ops.send(c->data, buf_span(&frame));
+	subscription_ask(c, s, now_ms);
 }
 
 /* An error that named no channel may have been about this one. */
@@ -147,14 +156,16 @@ static void subscription_unanswered(struct channel *c, struct subscription *s, u
 {
 	if (c->unclear[0] && c->unclear_ms >= s->asked_ms) {
 		subscription_refused(c, s, c->unclear, now_ms);
-		return;
+	} else if (s->extra) {
+		count(&s->n_silent);
+		say_not_subscribed(c, s, "the hub did not answer in time");
+		ask_anew(c, s, now_ms);
+	} else {
+		count(&c->n_silent);
+		channel_set_reason(c, "channel %s is not subscribed: the hub did not answer in "
+				   "time", s->name);
+		channel_give_up(c, RETRY_BACKOFF, now_ms);
 	}
-	channel_set_reason(c,
-			   "channel %s is not subscribed: the hub did not answer within %" PRIu64
-			   " ms",
-			   s->name, now_ms - s->asked_ms);
-	count_silence(c, now_ms);
-	channel_give_up(c, RETRY_BACKOFF, now_ms);
 }
 
 void subscription_tick(struct channel *c, struct subscription *s, uint64_t now_ms)
@@ -165,6 +176,32 @@ void subscription_tick(struct channel *c, struct subscription *s, uint64_t now_m
 		subscription_ask(c, s, now_ms);
 	else if (s->state == SUBSCRIPTION_ASKED)
 		subscription_unanswered(c, s, now_ms);
+}
+
+/* Does patience that has grown keep somebody waiting, who wants a try now? */
+static bool is_overdue(const struct channel *c, const struct subscription *s, uint64_t now_ms)
+{
+	return s->state == SUBSCRIPTION_ASKED && now_ms - s->asked_ms >= c->config.subscribe_ms;
+}
+
+bool channel_lacks_answer(const struct channel *c, uint64_t now_ms)
+{
+	for (size_t i = 0; i < c->n_subscriptions; i++)
+		if (!c->subscriptions[i].extra && is_overdue(c, &c->subscriptions[i], now_ms))
+			return true;
+	return false;
+}
+
+void channel_ask_now(struct channel *c, uint64_t now_ms)
+{
+	for (size_t i = 0; i < c->n_subscriptions; i++) {
+		struct subscription *s = &c->subscriptions[i];
+
+		if (s->state == SUBSCRIPTION_REFUSED)
+			subscription_ask(c, s, now_ms);
+		else if (s->extra && is_overdue(c, s, now_ms))
+			ask_anew(c, s, now_ms);
+	}
 }
 
 static bool is_channel_char(uint8_t ch)

@@ -270,7 +270,7 @@ const struct config_key config_keys[] = {
 	  .reloadable = true, .help = "From the name look-up to the hub's greeting." },
 	{ "timing", "subscribe", TIME(subscribe_ms, 100, 5 * MINUTE), .standard = "10s",
 	  .reloadable = true,
-	  .help = "For the hub to answer a subscription; twice as long on each new connection, "
+	  .help = "For the hub to answer a subscription; twice as long each time it does not, "
 	  "up to probe." },
 	{ "timing", "backoff_least", TIME(backoff_least_ms, 10, HOUR), .standard = "1s",
 	  .reloadable = true, .help = "Wait before the first new try to connect." },

@@ -275,6 +275,13 @@ void pusher_put_subscribe(struct buf *out, const char *channel, struct span auth
 	buf_put_str(out, "}}");
 }
 
+void pusher_put_unsubscribe(struct buf *out, const char *channel)
+{
+	buf_put_str(out, "{\"event\":\"pusher:unsubscribe\",\"data\":{\"channel\":");
+	json_put_string(out, span_str(channel));
+	buf_put_str(out, "}}");
+}
+
 void pusher_put_ping(struct buf *out)
 {
 	buf_put_str(out, "{\"event\":\"pusher:ping\",\"data\":{}}");

@@ -70,6 +70,7 @@ void pusher_parse_error(struct span data, struct pusher_error *ret);
 
 /* auth: as sign_channel() makes it; empty for public channels. */
 void pusher_put_subscribe(struct buf *out, const char *channel, struct span auth);
+void pusher_put_unsubscribe(struct buf *out, const char *channel);
 void pusher_put_ping(struct buf *out);
 void pusher_put_pong(struct buf *out);
 

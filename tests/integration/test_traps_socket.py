@@ -193,8 +193,20 @@ def test_trap_17_silence_about_a_channel_is_no_reason_to_ask_twice_on_a_connecti
     trap.play('on deliver %s client chapi-gw 1-4 do swallow' % SUBSCRIBED,
               'on receive pusher:subscribe client chapi-gw all do send "{}"')
     trap.start(timing={'subscribe': '150ms'})
-    _, asked = trap.control.done()
+    asked = trap.control.done()[-1]
     assert (asked, trap.connects()) == (6, 3)
+    assert trap.works()
+
+
+def test_trap_17_silence_about_the_channel_of_beacons_ends_no_connection(trap):
+    """It is asked for anew, after an unsubscribe: the hub may have subscribed us."""
+    trap.play('on deliver %s client chapi-gw 2-3 do swallow' % SUBSCRIBED,
+              'on receive pusher:subscribe client chapi-gw all do send "{}"',
+              'on receive pusher:unsubscribe client chapi-gw all do send "{}"')
+    trap.start(timing={'subscribe': '150ms'})
+    trap.gateway.wait_log('@up is not subscribed: the hub did not answer in time')
+    trap.wait_status(lambda s: trap.control.done()[1:] == [4, 2] and s['reason'] == '', 'the third try')
+    assert trap.connects() == 1
     assert trap.works()
 
 

@@ -350,6 +350,14 @@ static void test_put_subscribe(void **state UNUSED)
 		"{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"private-a\",\"auth\":\"k:s\"}}");
 }
 
+static void test_put_unsubscribe(void **state UNUSED)
+{
+	struct buf out = BUF_NULL;
+
+	pusher_put_unsubscribe(&out, "chapi");
+	assert_text(&out, "{\"event\":\"pusher:unsubscribe\",\"data\":{\"channel\":\"chapi\"}}");
+}
+
 static void test_put_ping_and_pong_have_an_object(void **state UNUSED)
 {
 	struct buf out = BUF_NULL;
@@ -455,6 +463,7 @@ int main(void)
 		cmocka_unit_test(test_error_that_is_no_object_is_its_message),
 		cmocka_unit_test(test_error_message_is_one_line_of_limited_length),
 		cmocka_unit_test(test_put_subscribe),
+		cmocka_unit_test(test_put_unsubscribe),
 		cmocka_unit_test(test_put_ping_and_pong_have_an_object),
 		cmocka_unit_test(test_put_event_body),
 		cmocka_unit_test(test_put_event_body_with_the_one_that_does_not_get_it),
