@@ -9,10 +9,9 @@
  *     clockwatch -> channel, publisher
  *     hub, publisher -> ledger
  *
- * The channel decides; this file does what it says: looks the name up for each try, takes
- * the addresses in turn as long as none of them greets us, and keeps one timer for the channel
- * and the proof of life. What it publishes: hub_publish.c; what is
- * told of it: hub_status.c, hub_log.c.
+ * The channel decides; this file does what it says: looks the name up for each try, which takes one
+ * address after the other as long as none can be reached, and keeps one timer for the channel and
+ * the proof of life. What it publishes: hub_publish.c; what is told of it: hub_status.c, hub_log.c.
  */
 #include <config.h>	/* _GNU_SOURCE, PACKAGE_VERSION */
 
@@ -135,21 +134,61 @@ static void on_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
 
 /* ---- the connection -------------------------------------------------------------------------- */
 
-/* A connection that never was up speaks against the address, greeted or not: the next one has its
- * turn. */
+/* One that never was up speaks against the address, greeted or not. */
+static enum addresses_end how_it_ends(const struct hub *hub)
+{
+	if (!hub->is_up)
+		return ADDRESSES_IN_VAIN;
+	return hub_now().ms - hub->up_ms < hub->config->backoff_reset_ms ? ADDRESSES_SHORT
+									 : ADDRESSES_FINE;
+}
+
+/* Before the channel knows. */
 static void note_end(struct hub *hub)
 {
-	struct channel_status status;
+	if (hub->address[0])
+		addresses_ended(&hub->addresses, hub->address, how_it_ends(hub));
+	hub->address[0] = '\0';
+}
 
-	channel_status(hub->channel, &status);
-	if (status.state != CHANNEL_UP)
-		hub->turn++;
+static int connect_to(struct hub *hub, const char *address)
+{
+	const struct config *config = hub->config;
+	const struct ws_target target = {
+		.address = hub->address,
+		.host = config->host,
+		.port = config->port,
+		.tls = config->tls,
+		.path = hub->path,
+		.ca_file = config->ca_file,
+		.origin = config->origin,
+		.proxy_port = hub->proxy_host ? hub->proxy_port : 0,
+		.proxy_auth = hub->proxy_auth,
+	};
+
+	snprintf(hub->address, sizeof(hub->address), "%s", address);
+	hub->opened = false;
+	log_debug("hub", "connecting to %s port %u", address,
+		  target.proxy_port ? target.proxy_port : target.port);
+	return ws_connect(hub->ws, &target);
+}
+
+/* The same try goes on with another address, if there is one. */
+static bool connect_to_next(struct hub *hub, struct span why)
+{
+	const char *address = addresses_next(&hub->addresses, &hub->found);
+
+	if (!address)
+		return false;
+	log_debug("hub", "%s; the next address has its turn", LOG_TEXT(why));
+	return connect_to(hub, address) == 0;
 }
 
 static void on_opened(void *data)
 {
 	struct hub *hub = data;
 
+	hub->opened = true;
 	hub->clock_trouble = false;
 	channel_opened(hub->channel, hub_now().ms);
 	hub_arm_timer(hub);
@@ -176,6 +215,8 @@ static void on_closed(void *data, unsigned int code, struct span why)
 	struct hub *hub = data;
 
 	note_end(hub);
+	if (!hub->opened && code != WS_CODE_TIME && connect_to_next(hub, why))
+		return;
 	hub->clock_trouble = code == WS_CODE_TIME;
 	channel_closed(hub->channel, code == WS_CODE_TIME ? 0 : code, why, hub_now().ms);
 	hub_arm_timer(hub);
@@ -188,26 +229,6 @@ static const struct ws_handler ws_handler = {
 	.closed = on_closed,
 };
 
-static int connect_to(struct hub *hub, const char *address)
-{
-	const struct config *config = hub->config;
-	const struct ws_target target = {
-		.address = address,
-		.host = config->host,
-		.port = config->port,
-		.tls = config->tls,
-		.path = hub->path,
-		.ca_file = config->ca_file,
-		.origin = config->origin,
-		.proxy_port = hub->proxy_host ? hub->proxy_port : 0,
-		.proxy_auth = hub->proxy_auth,
-	};
-
-	log_debug("hub", "connecting to %s port %u", address,
-		  target.proxy_port ? target.proxy_port : target.port);
-	return ws_connect(hub->ws, &target);
-}
-
 static void on_resolved(void *data, const struct resolve_result *result)
 {
 	struct hub *hub = data;
@@ -218,7 +239,8 @@ static void on_resolved(void *data, const struct resolve_result *result)
 		on_closed(hub, 0, span_str(result->error));
 		return;
 	}
-	r = connect_to(hub, result->addresses[hub->turn % result->n]);
+	hub->found = result->list;
+	r = connect_to(hub, addresses_begin(&hub->addresses, &hub->found));
 	if (r < 0)
 		on_closed(hub, 0, span_str(strerror(-r)));
 }
@@ -232,6 +254,7 @@ static void op_connect(void *data)
 	int r;
 
 	hub->clock_trouble = false;
+	hub->found.n = 0;
 	hub->resolve = resolve_free(hub->resolve);
 	r = resolve_new(hub->base, host, on_resolved, hub, &hub->resolve);
 	if (r < 0)
@@ -305,6 +328,8 @@ static void share_state(struct hub *hub, bool is_up)
 		return;
 	hub->is_up = is_up;
 	if (is_up) {
+		hub->up_ms = hub_now().ms;
+		addresses_works(&hub->addresses, hub->address);
 		proof_up(&hub->proof, hub_now().ms);
 		publisher_hub_is_back(hub->publisher);
 	} else {

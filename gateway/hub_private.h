@@ -10,6 +10,7 @@
 #ifndef CHAPI_HUB_PRIVATE_H
 #define CHAPI_HUB_PRIVATE_H
 
+#include "gateway/addresses.h"
 #include "gateway/channel.h"
 #include "gateway/hub.h"
 #include "gateway/proof.h"
@@ -48,7 +49,11 @@ struct hub {
 	char *path;			/* of the WebSocket, with the query */
 	char *proxy_host, *proxy_auth;	/* NULL: none */
 	unsigned int proxy_port;
-	unsigned int turn;		/* which of the addresses is next */
+	struct addresses addresses;
+	struct address_list found;	/* by the look-up of this try */
+	char address[ADDRESS_LEN];	/* of the connection at hand, or its beginning; "": none */
+	bool opened;			/* the WebSocket at that address was */
+	uint64_t up_ms;			/* when it was up for the last time */
 	char logged[400];		/* the trouble that the log has been told of */
 	uint64_t conflict_logged_ms;	/* 0: never */
 	uint64_t ignored_logged_ms;	/* likewise */

@@ -65,11 +65,11 @@ static void job_unref(struct job *job)
 
 /* ---- in the thread -------------------------------------------------------------------------- */
 
-static void keep_addresses(const struct addrinfo *list, struct resolve_result *ret)
+static void keep_addresses(const struct addrinfo *found, struct address_list *ret)
 {
-	for (; list && ret->n < RESOLVE_ADDRESSES_MAX; list = list->ai_next)
-		if (getnameinfo(list->ai_addr, list->ai_addrlen, ret->addresses[ret->n],
-				RESOLVE_ADDRESS_LEN, NULL, 0, NI_NUMERICHOST) == 0)
+	for (; found && ret->n < ADDRESSES_MAX; found = found->ai_next)
+		if (getnameinfo(found->ai_addr, found->ai_addrlen, ret->text[ret->n], ADDRESS_LEN,
+				NULL, 0, NI_NUMERICHOST) == 0)
 			ret->n++;
 }
 
@@ -81,11 +81,11 @@ static void look_up(const char *host, int flags, struct resolve_result *ret)
 	const char *why = r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r);
 
 	if (r == 0) {
-		keep_addresses(list, ret);
+		keep_addresses(list, &ret->list);
 		freeaddrinfo(list);
 		why = "it has no address";
 	}
-	if (ret->n == 0)
+	if (ret->list.n == 0)
 		snprintf(ret->error, sizeof(ret->error), "cannot find the address of %s: %s",
 			 host, why);
 }
@@ -150,10 +150,10 @@ static void on_readable(evutil_socket_t fd, short what UNUSED, void *arg)
 /* Digits need no thread; the answer comes later all the same. */
 static int begin(struct job *job)
 {
-	struct resolve_result result = { .n = 0 };
+	struct resolve_result result = { .list.n = 0 };
 
 	look_up(job->host, AI_NUMERICHOST, &result);
-	if (result.n == 0)
+	if (result.list.n == 0)
 		return start_thread(job);
 	job->result = result;
 	job_finish(job);

@@ -8,18 +8,15 @@
 #ifndef CHAPI_RESOLVE_H
 #define CHAPI_RESOLVE_H
 
+#include "gateway/addresses.h"
 #include "libchapi-ipc/common.h"
 
 struct event_base;
 struct resolve;
 
-#define RESOLVE_ADDRESSES_MAX 8
-#define RESOLVE_ADDRESS_LEN 64	/* digits, with a scope if it has one */
-
 struct resolve_result {
 	char error[200];	/* for people; "": there are addresses */
-	size_t n;
-	char addresses[RESOLVE_ADDRESSES_MAX][RESOLVE_ADDRESS_LEN];	/* best first */
+	struct address_list list;
 };
 
 /* result is borrowed for the time of the call, in which resolve_free() is allowed. */
