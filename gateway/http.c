@@ -7,8 +7,9 @@
  * body of a request that must not be repeated is given to libcurl bit by bit, and it has no way to
  * get what it has had: then it can only begin again if none of it has been sent.
  *
- * libcurl keeps for a while where a name leads. After a request without an answer that is looked
- * up for each try: the server may have moved.
+ * libcurl keeps for a while where a name leads. After a request without a good answer that is looked
+ * up for each try, and one of its addresses taken by chance: the server may have moved, or one of
+ * many be sick. A connection that brought such an answer is not kept.
  *
  * Easy handles are used again, as making them is what costs. A transfer is never freed while
  * libcurl is calling: answers are handed out after curl_multi_socket_action() has returned.
@@ -40,7 +41,7 @@ struct http {
 	struct list busy, idle;		/* of transfers */
 	struct list sockets;
 	bool dispatching;
-	bool in_trouble;		/* the last request got no answer: look names up anew */
+	bool in_trouble;		/* the last request got no good answer */
 	char *origin, *ca_file, *proxy;
 	uint64_t timeout_ms;
 };
@@ -96,11 +97,27 @@ static int64_t read_date(const char *text)
 	return MAX((int64_t)date, 0);
 }
 
+/* Another server may do better. */
+static bool is_sick(long status)
+{
+	return status == 408 || status == 421 || status >= 500;
+}
+
+static long status_of(CURL *easy)
+{
+	long status = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 	size_t len = size * n;
 
+	if (is_sick(status_of(t->easy)))
+		curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
 	if (!read_header(p, len, "Date:", t->date))
 		(void)read_header(p, len, "Retry-After:", t->retry_after);
 	return len;
@@ -160,8 +177,6 @@ static bool wants_password(CURL *easy)
 
 static void fill_response(struct transfer *t, CURLcode code, struct http_response *ret)
 {
-	long status = 0;
-
 	*ret = (struct http_response){ 0 };
 	if (code != CURLE_OK && wants_password(t->easy)) {
 		ret->status = 407;
@@ -173,10 +188,9 @@ static void fill_response(struct transfer *t, CURLcode code, struct http_respons
 		ret->unsent = is_before_request(t->easy, code);
 		return;
 	}
-	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-	ret->status = (unsigned int)status;
+	ret->status = (unsigned int)status_of(t->easy);
 	/* Reading a date costs more than the signature of a request: not for nothing. */
-	ret->date = status == 200 ? 0 : read_date(t->date);
+	ret->date = ret->status == 200 ? 0 : read_date(t->date);
 	ret->body = buf_span(&t->body);
 	ret->retry_after_s = retry_after_s(t);
 }
@@ -196,7 +210,7 @@ static void finish(struct http *http, struct transfer *t, CURLcode code)
 
 	curl_multi_remove_handle(http->multi, t->easy);
 	fill_response(t, code, &response);
-	http->in_trouble = response.error;
+	http->in_trouble = response.error || is_sick(response.status);
 	list_del(&t->link);
 	t->fn(t->data, &response);
 	transfer_reset(t);
@@ -442,10 +456,21 @@ static bool set_url(CURL *easy, const struct http *http, const char *target)
 	       curl_easy_setopt(easy, CURLOPT_URL, (const char *)buf_data(&url)) == CURLE_OK;
 }
 
+/* In trouble nothing is taken for granted: neither a connection, nor where the name leads. */
+static bool set_way(CURL *easy, const struct http *http)
+{
+	const long fresh = http->in_trouble ? 1 : 0, kept_s = http->in_trouble ? 0 : NAMES_KEPT_S;
+
+	return curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 0L) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, kept_s) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, fresh) == CURLE_OK;
+}
+
 static bool set_request(struct transfer *t, const struct http *http,
 			const struct http_request *request)
 {
-	if (!set_url(t->easy, http, request->target))
+	if (!set_url(t->easy, http, request->target) || !set_way(t->easy, http))
 		return false;
 	if (request->get)
 		return curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
@@ -461,7 +486,6 @@ int http_send(struct http *http, const struct http_request *request, http_fn fn,
 	t->fn = fn;
 	t->data = data;
 	t->body_max = request->get ? HTTP_GET_BODY_MAX : HTTP_BODY_MAX;
-	curl_easy_setopt(t->easy, CURLOPT_DNS_CACHE_TIMEOUT, http->in_trouble ? 0L : NAMES_KEPT_S);
 	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)http->timeout_ms);
 	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->timeout_ms);
 	if (!set_request(t, http, request) ||

@@ -50,7 +50,7 @@ struct hub_health {
 	bool up;
 	const char *reason;	/* "" when there is nothing to say; valid until the loop goes on */
 	bool name_conflict;	/* another gateway was seen in the last hour that has our name */
-	char publish_error[200];	/* of the last event that failed; "" */
+	char publish_error[200];	/* why events wait, or the last has failed; "" */
 };
 void hub_health(const struct hub *hub, struct hub_health *ret_health);
 

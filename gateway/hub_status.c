@@ -256,6 +256,10 @@ void hub_health(const struct hub *hub, struct hub_health *ret_health)
 		.name_conflict = remote.n_name_conflicts > 0 &&
 				 read_now().ms - remote.conflict_ms < CONFLICT_FRESH_MS,
 	};
-	snprintf(ret_health->publish_error, sizeof(ret_health->publish_error), "%s",
-		 publishing.last_error);
+	if (publishing.pause != OUTBOX_RUNNING)
+		snprintf(ret_health->publish_error, sizeof(ret_health->publish_error),
+			 "paused: %s", publishing.trouble);
+	else
+		snprintf(ret_health->publish_error, sizeof(ret_health->publish_error), "%s",
+			 publishing.last_error);
 }

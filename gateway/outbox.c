@@ -60,13 +60,15 @@ struct outbox_request {
 
 struct outbox {
 	struct outbox_config config;
-	struct backoff backoff;
+	struct backoff backoff, probes;
 	struct timers timers;
 	struct list ready, resting, done;
 	struct list requests;
 	uint64_t n_pauses;
 	unsigned int n_failures;	/* since an answer was a good one */
+	unsigned int n_forbidden;	/* likewise, answers that did not say for how long */
 	uint64_t pause_until_ms;
+	uint64_t wanted_until_ms;	/* the hub itself wants nothing before */
 	struct outbox_status status;
 };
 
@@ -225,8 +227,8 @@ static void set_trouble(struct outbox *o, enum outbox_pause pause, const char *t
 
 static void resume(struct outbox *o)
 {
-	o->n_failures = 0;
-	o->pause_until_ms = 0;
+	o->n_failures = o->n_forbidden = 0;
+	o->pause_until_ms = o->wanted_until_ms = 0;
 	set_trouble(o, OUTBOX_RUNNING, "");
 }
 
@@ -240,10 +242,11 @@ static bool is_old_news(const struct outbox *o, const struct outbox_request *req
 static void pause_for_trouble(struct outbox *o, const struct outbox_request *request,
 			      const char *text, uint64_t least_ms, uint64_t now_ms)
 {
-	uint64_t until_ms;
+	uint64_t until_ms = backoff_later(now_ms, least_ms);
 
+	o->wanted_until_ms = MAX(o->wanted_until_ms, until_ms);
 	if (is_old_news(o, request)) {
-		o->pause_until_ms = MAX(o->pause_until_ms, backoff_later(now_ms, least_ms));
+		o->pause_until_ms = MAX(o->pause_until_ms, until_ms);
 		return;
 	}
 	until_ms = backoff_later(now_ms, MAX(least_ms, backoff_ms(&o->backoff, o->n_failures)));
@@ -254,15 +257,14 @@ static void pause_for_trouble(struct outbox *o, const struct outbox_request *req
 	set_trouble(o, o->status.pause == OUTBOX_QUOTA ? OUTBOX_QUOTA : OUTBOX_TROUBLE, text);
 }
 
+/* ms: until a probe may show whether it is over. */
 static void pause_for_quota(struct outbox *o, const struct outbox_request *request,
-			    const char *text, uint64_t least_ms, uint64_t now_ms)
+			    const char *text, uint64_t ms, uint64_t now_ms)
 {
-	uint64_t ms = backoff_between(&o->backoff, o->config.probe_ms / 3, o->config.probe_ms);
-
 	if (o->status.pause == OUTBOX_QUOTA && is_old_news(o, request))
 		return;
 	o->n_pauses++;
-	o->pause_until_ms = backoff_later(now_ms, MAX(ms, least_ms));
+	o->pause_until_ms = backoff_later(now_ms, ms);
 	set_trouble(o, OUTBOX_QUOTA, text);
 }
 
@@ -378,7 +380,22 @@ static void on_wrong_clock(const struct turn_out *t)
 
 static void on_quota(const struct turn_out *t)
 {
-	pause_for_quota(t->o, t->request, t->verdict->text, retry_after_ms(t), t->now_ms);
+	uint64_t probe_ms = t->o->config.probe_ms;
+	uint64_t ms = backoff_between(&t->o->backoff, probe_ms / 3, probe_ms);
+
+	pause_for_quota(t->o, t->request, t->verdict->text, MAX(ms, retry_after_ms(t)), t->now_ms);
+	put_all_back(t);
+}
+
+/* It does not say why: if it was for a moment, little time is lost. */
+static void on_forbidden(const struct turn_out *t)
+{
+	struct outbox *o = t->o;
+	uint64_t ms = backoff_ms(&o->probes, o->n_forbidden), n_pauses = o->n_pauses;
+
+	pause_for_quota(o, t->request, t->verdict->text, MAX(ms, retry_after_ms(t)), t->now_ms);
+	if (o->n_pauses != n_pauses && o->n_forbidden < UINT_MAX)
+		o->n_forbidden++;
 	put_all_back(t);
 }
 
@@ -403,6 +420,7 @@ static void (*const on_verdict[])(const struct turn_out *t) = {
 	[VERDICT_DOUBTFUL] = on_doubtful,
 	[VERDICT_CLOCK] = on_wrong_clock,
 	[VERDICT_QUOTA] = on_quota,
+	[VERDICT_FORBIDDEN] = on_forbidden,
 	[VERDICT_ENTRY] = on_refused,
 	[VERDICT_FINAL] = on_final,
 };
@@ -631,8 +649,10 @@ void outbox_hurry(struct outbox *o)
 
 void outbox_hub_is_back(struct outbox *o)
 {
-	if (o->status.pause == OUTBOX_TROUBLE)
-		outbox_hurry(o);
+	if (o->status.pause != OUTBOX_TROUBLE)
+		return;
+	outbox_hurry(o);
+	o->pause_until_ms = o->wanted_until_ms;
 }
 
 void outbox_clock_set(struct outbox *o)
@@ -653,6 +673,8 @@ void outbox_set_limits(struct outbox *o, const struct outbox_config *config)
 	o->config = *config;
 	o->backoff.least_ms = config->backoff_least_ms;
 	o->backoff.most_ms = MAX(config->backoff_least_ms, config->backoff_most_ms);
+	o->probes.least_ms = config->backoff_least_ms;
+	o->probes.most_ms = MAX(config->backoff_least_ms, config->probe_ms);
 }
 
 int outbox_new(const struct outbox_config *config, uint64_t now_ms, struct outbox **ret_outbox)
@@ -662,7 +684,7 @@ int outbox_new(const struct outbox_config *config, uint64_t now_ms, struct outbo
 	if (!o)
 		return -ENOMEM;
 	outbox_set_limits(o, config);
-	o->backoff.random = config->seed;
+	o->backoff.random = o->probes.random = config->seed;
 	timers_init(&o->timers, now_ms);
 	list_init(&o->ready);
 	list_init(&o->resting);

@@ -85,7 +85,8 @@ uint64_t outbox_next_ms(const struct outbox *outbox);
 /* Tells of the events that have ended. In fn outbox_add() is allowed. */
 void outbox_finish(struct outbox *outbox, uint64_t now_ms);
 
-/* The hub shows life elsewhere: its trouble need not be waited out, a quota has to be. */
+/* The hub shows life elsewhere: its trouble need not be waited out, a quota has to be, and the time
+ * that the hub itself has asked for. */
 void outbox_hub_is_back(struct outbox *outbox);
 /* Somebody asks for a try now, whatever is waited for. */
 void outbox_hurry(struct outbox *outbox);

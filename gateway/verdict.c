@@ -153,6 +153,12 @@ static bool is_about_time(struct span text)
 	return contains(text, "timestamp") && !contains(text, "signature");
 }
 
+/* By a day's end, or by somebody who does something. */
+static bool is_for_long(struct span text)
+{
+	return contains(text, "quota") || contains(text, "disabled");
+}
+
 /* Two statuses mean one thing or another by their body. A page is not the hub's: what makes it may
  * have something against this one event. */
 static void refine(const struct verdict_answer *answer, struct span words, struct verdict *ret,
@@ -165,6 +171,8 @@ static void refine(const struct verdict_answer *answer, struct span words, struc
 	} else if (ret->status == 403 && is_page(answer->body)) {
 		ret->kind = VERDICT_FINAL;
 		*ret_hint = "something before the hub refused the event; is there a filter?";
+	} else if (ret->status == 403 && !is_for_long(text)) {
+		ret->kind = VERDICT_FORBIDDEN;
 	}
 }
 

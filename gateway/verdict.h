@@ -30,6 +30,7 @@ enum verdict_kind {
 	VERDICT_DOUBTFUL,	/* it may have been taken or not */
 	VERDICT_CLOCK,		/* not taken: our time is not the hub's */
 	VERDICT_QUOTA,		/* not taken, and nothing will be for a while */
+	VERDICT_FORBIDDEN,	/* likewise perhaps, or it was for this moment only */
 	VERDICT_ENTRY,		/* not taken; of a batch, one entry alone may be to blame */
 	VERDICT_FINAL,		/* not taken, and it would not be if it came again */
 };

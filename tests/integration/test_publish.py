@@ -220,6 +220,34 @@ def test_quota_stops_publishing_until_a_probe_is_taken(fake_hub, gateway, channe
     gateway.wait_log('publishing works again')
 
 
+def test_403_that_does_not_say_why_is_probed_soon(fake_hub, gateway, channel):
+    fake_hub.answers.append(('403 Forbidden', 'Forbidden'))
+    ask(fake_hub, channel, 'a')
+    fake_hub.wait_response('a')
+    gateway.wait_log('publishing has stopped: status 403')
+    gateway.wait_log('publishing works again')
+    assert ids(fake_hub) == ['a', 'a']
+
+
+def test_connection_that_brought_a_5xx_is_not_used_again(fake_hub, gateway, channel):
+    ask(fake_hub, channel, 'a')
+    fake_hub.wait_response('a')
+    before = fake_hub.n_http_connections
+    fake_hub.answers.append(('503 Service Unavailable', ''))
+    for number in 'bcd':
+        ask(fake_hub, channel, number)
+        fake_hub.wait_response(number)
+    assert fake_hub.n_http_connections == before + 1
+
+
+def test_doctor_says_why_publishing_is_paused(fake_hub, gateway, channel):
+    fake_hub.answers.append(('403 Forbidden', 'Account is over quota'))
+    ask(fake_hub, channel, 'a')
+    wait_until(lambda: publisher(gateway)['state'] == 'quota', 'the quota')
+    (check,) = [c for c in gateway.ask('doctor') if c['check'] == 'publishing']
+    assert not check['ok'] and 'paused: status 403' in check['text']
+
+
 def test_quota_probe_comes_by_itself(fake_hub, start_gateway, channel):
     gateway = start_gateway(fake_hub, channel, timing={'probe': '100ms'}).wait_up()
     fake_hub.answers += [('403 Forbidden', 'over quota')] * 3

@@ -7,6 +7,7 @@ import pytest
 from lib.hosts import Hosts
 from lib.hubs import HUBS, FaultyHub, free_port_of
 from lib.ipc import RpcError
+from lib.limits import wait_until
 from lib.proxy import Proxy
 from lib.pusher_client import PusherClient, Remote, payload
 
@@ -118,6 +119,40 @@ def test_address_that_greets_and_then_is_silent_is_left_for_the_next(hosts, own_
     up_beside_sick(hosts, own_hub, start_gateway, folder, channel,
                    'on receive pusher:subscribe all do freeze\n',
                    ping_interval='200ms', pong_timeout='300ms')
+
+
+def test_address_that_refuses_costs_no_try(hosts, own_hub, start_gateway, channel):
+    """As where a name has an address of IPv6 first, and the hub listens on the other."""
+    hosts.lead(two=['127.0.0.1', '127.0.0.2'])
+    first, own_hub.host = hosts.addresses('two')
+    own_hub.port = free_port_of([first, own_hub.host])
+    own_hub.start()
+    gateway = start_gateway(own_hub, channel, executable=hosts.executable,
+                            pusher={'host': 'two.test'}).wait_up()
+    assert gateway.ask('status')['hub']['connects'] == 1
+
+
+def test_address_that_takes_no_event_is_left_for_another(hosts, own_hub, start_gateway, folder,
+                                                         channel):
+    """The WebSocket stays where it is, and what is published finds the other way."""
+    hosts.lead(two=['127.0.0.1', '127.0.0.2'])
+    first, own_hub.host = hosts.addresses('two')
+    own_hub.port = free_port_of([first, own_hub.host])
+    own_hub.start()
+    os.mkdir(folder + '/sick')
+    sick = FaultyHub(folder + '/sick', script='on post all do answer 503\n')
+    sick.options += ['--listen', '%s:%d' % (first, own_hub.port)]
+    sick.host = first
+    sick.start()
+    try:
+        gateway = start_gateway(own_hub, channel, executable=hosts.executable,
+                                pusher={'host': 'two.test'}).wait_up()
+        with Remote(sick, channel) as remote:
+            remote.request_over_socket('chapi.echo', 1)
+            wait_until(lambda: gateway.ask('status')['hub']['publisher']['published'] == 1,
+                       'the answer to be published')
+    finally:
+        sick.stop()
 
 
 def test_publishing_needs_no_websocket(faulty_hub, start_gateway, channel):

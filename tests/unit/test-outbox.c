@@ -1005,6 +1005,27 @@ static void test_hub_that_is_back_ends_the_wait(void **state UNUSED)
 	assert_takes(&w, "a");
 }
 
+/* A WebSocket that comes and goes is no reason to ask more often than the hub wants. */
+static void test_hub_that_is_back_is_not_asked_before_its_own_time(void **state UNUSED)
+{
+	struct verdict_answer a = status_answer(429, "");
+	WORLD(w);
+
+	a.retry_after_s = 7;
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	answer_with(&w, &a);
+	outbox_hub_is_back(w.outbox);
+	pass(&w, 6999);
+	assert_takes_nothing(&w);
+	outbox_hub_is_back(w.outbox);
+	pass(&w, 1);
+	assert_takes(&w, "a");
+	answer_with(&w, &a);
+	outbox_hurry(w.outbox);		/* somebody who knows better is obeyed */
+	assert_takes(&w, "a");
+}
+
 /* ---- the table: batches that are refused -------------------------------------------------------- */
 
 static void check_split(unsigned int status, const char *body)
@@ -1121,9 +1142,10 @@ static void test_quota_stops_all_until_one_probe_is_taken(void **state UNUSED)
 	assert_takes(&w, "cd");
 }
 
-static void test_quota_or_not_403_is_probed_slowly(void **state UNUSED)
+static void test_quota_or_disabled_is_probed_slowly(void **state UNUSED)
 {
-	static const char *const words[] = { "App is disabled", "", "{\"error\":\"no\"}" };
+	static const char *const words[] = { "App is disabled", "Over quota",
+					     "{\"error\":\"The app was Disabled\"}" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		WORLD(w);
@@ -1139,6 +1161,49 @@ static void test_quota_or_not_403_is_probed_slowly(void **state UNUSED)
 		answer(&w, 200, "{}");
 		assert_takes(&w, "b");
 	}
+}
+
+/* Of a filter that was in the way for a moment, or of an app that is over its quota. */
+static void test_403_that_does_not_say_why_is_probed_soon_then_slowly(void **state UNUSED)
+{
+	static const char *const words[] = { "", "Forbidden", "{\"error\":\"no\"}" };
+	WORLD(w);
+
+	add(&w, 'a');
+	for (unsigned int i = 0; i < 12; i++) {
+		uint64_t ceiling = MIN(1000u << i, 900000u);
+
+		assert_takes(&w, "a");
+		answer(&w, 403, words[i % ARRAY_SIZE(words)]);
+		assert_pauses(&w, OUTBOX_QUOTA, ceiling / 2, ceiling);
+		pass(&w, status_of(&w).until_ms - w.now);
+		w.failed[0] = '\0';
+		if (status_of(&w).n_waiting == 0)
+			add(&w, 'a');
+	}
+	assert_takes(&w, "a");
+	answer(&w, 200, "{}");
+	add(&w, 'b');
+	assert_takes(&w, "b");
+	answer(&w, 403, "");
+	assert_pauses(&w, OUTBOX_QUOTA, BACKOFF);
+}
+
+static void test_403_of_requests_under_way_together_counts_once(void **state UNUSED)
+{
+	WORLD(w);
+
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	add(&w, 'b');
+	assert_takes(&w, "b");
+	answer(&w, 403, "");
+	answer(&w, 403, "");
+	assert_pauses(&w, OUTBOX_QUOTA, BACKOFF);
+	pass(&w, status_of(&w).until_ms - w.now);
+	assert_takes(&w, "b");
+	answer(&w, 403, "");
+	assert_pauses(&w, OUTBOX_QUOTA, 1000, 2000);
 }
 
 static void test_quota_goes_on_when_the_probe_is_refused(void **state UNUSED)
@@ -1359,6 +1424,7 @@ int main(void)
 		cmocka_unit_test(test_first_try_in_doubt_goes_back_and_does_not_count_as_lost),
 		cmocka_unit_test(test_event_that_brings_trouble_again_and_again_goes_alone),
 		cmocka_unit_test(test_hub_that_is_back_ends_the_wait),
+		cmocka_unit_test(test_hub_that_is_back_is_not_asked_before_its_own_time),
 		cmocka_unit_test(test_batch_refused_with_400_is_sent_again_one_by_one),
 		cmocka_unit_test(test_batch_refused_with_413_is_sent_again_one_by_one),
 		cmocka_unit_test(test_batch_refused_with_422_is_sent_again_one_by_one),
@@ -1368,7 +1434,9 @@ int main(void)
 		cmocka_unit_test(test_refused_without_id_is_sent_again_alone_as_it_was_not_taken),
 		cmocka_unit_test(test_another_event_may_be_added_when_one_has_failed),
 		cmocka_unit_test(test_quota_stops_all_until_one_probe_is_taken),
-		cmocka_unit_test(test_quota_or_not_403_is_probed_slowly),
+		cmocka_unit_test(test_quota_or_disabled_is_probed_slowly),
+		cmocka_unit_test(test_403_that_does_not_say_why_is_probed_soon_then_slowly),
+		cmocka_unit_test(test_403_of_requests_under_way_together_counts_once),
 		cmocka_unit_test(test_quota_goes_on_when_the_probe_is_refused),
 		cmocka_unit_test(test_quota_lasts_through_trouble_and_refusals),
 		cmocka_unit_test(test_quota_of_requests_under_way_together_is_one),
