@@ -146,3 +146,21 @@ def test_tables_of_the_protocols_name_tests_that_are_there():
         named = re.findall(r'\b(test[-_][a-z_-]+)::(test_\w+)', f.read())
     assert len(named) > 100
     assert [pair for pair in named if not is_there(*pair)] == []
+
+
+TRAP = r'^def (test_traps?_(\d+[ab]?)(?:_and_(\d+))?_\w+)'
+
+
+def test_table_of_the_traps_is_complete():
+    """Forty of them: 1 to 38, 19a and 19b; and each test that has a number stands in its rows."""
+    with open(os.path.join(top_srcdir, 'tests/integration/README.md'), encoding='utf-8') as f:
+        rows = dict(re.findall(r'^\| (\d+[ab]?) \| [^|]+ \| (.*::.*) \|$', f.read(), re.M))
+    assert set(rows) == {str(n) for n in range(1, 39)} | {'19a', '19b'}
+    for module in sorted(os.listdir(os.path.join(top_srcdir, 'tests/integration'))):
+        if not re.fullmatch(r'test_\w+\.py', module):
+            continue
+        with open(os.path.join(top_srcdir, 'tests/integration', module), encoding='utf-8') as f:
+            found = re.findall(TRAP, f.read(), re.M)
+        for name, *numbers in found:
+            for number in filter(None, numbers):
+                assert '%s::%s' % (module[:-3], name) in rows[number.lstrip('0')]
