@@ -258,7 +258,7 @@ void hub_health(const struct hub *hub, struct hub_health *ret_health)
 	};
 	if (publishing.pause != OUTBOX_RUNNING)
 		snprintf(ret_health->publish_error, sizeof(ret_health->publish_error),
-			 "paused: %s", publishing.trouble);
+			 "paused: %.180s", publishing.trouble);
 	else
 		snprintf(ret_health->publish_error, sizeof(ret_health->publish_error), "%s",
 			 publishing.last_error);
