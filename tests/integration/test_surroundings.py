@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What is around the gateway: a proxy, names that lead elsewhere, hubs that take only so much."""
+import contextlib
 import os
 
 import pytest
@@ -89,22 +90,30 @@ def test_name_of_the_hub_is_looked_up_for_each_try(hosts, start_gateway, folder,
         hub.stop()
 
 
-def up_beside_sick(hosts, hub, start_gateway, folder, channel, script, **pusher):
-    """Up, though the first of the name's two addresses leads to a hub that plays the script."""
+@contextlib.contextmanager
+def sick_beside(hub, hosts, folder, script):
+    """The first address of two.test leads to a hub that plays the script, the second to hub."""
     hosts.lead(two=['127.0.0.1', '127.0.0.2'])
     first, hub.host = hosts.addresses('two')
     hub.port = free_port_of([first, hub.host])
     hub.start()
     os.mkdir(folder + '/sick')
     sick = FaultyHub(folder + '/sick', script=script)
+    sick.secret, sick.secret_file = hub.secret, hub.secret_file
     sick.options += ['--listen', '%s:%d' % (first, hub.port)]
     sick.host = first
     sick.start()
     try:
-        start_gateway(hub, channel, executable=hosts.executable,
-                      pusher=dict(pusher, host='two.test')).wait_up()
+        yield sick
     finally:
         sick.stop()
+
+
+def up_beside_sick(hosts, hub, start_gateway, folder, channel, script, **pusher):
+    """It is up, whatever the first address does."""
+    with sick_beside(hub, hosts, folder, script):
+        start_gateway(hub, channel, executable=hosts.executable,
+                      pusher=dict(pusher, host='two.test')).wait_up()
 
 
 def test_address_that_greets_nobody_is_left_for_the_next(hosts, own_hub, start_gateway, folder,
@@ -135,24 +144,13 @@ def test_address_that_refuses_costs_no_try(hosts, own_hub, start_gateway, channe
 def test_address_that_takes_no_event_is_left_for_another(hosts, own_hub, start_gateway, folder,
                                                          channel):
     """The WebSocket stays where it is, and what is published finds the other way."""
-    hosts.lead(two=['127.0.0.1', '127.0.0.2'])
-    first, own_hub.host = hosts.addresses('two')
-    own_hub.port = free_port_of([first, own_hub.host])
-    own_hub.start()
-    os.mkdir(folder + '/sick')
-    sick = FaultyHub(folder + '/sick', script='on post all do answer 503\n')
-    sick.options += ['--listen', '%s:%d' % (first, own_hub.port)]
-    sick.host = first
-    sick.start()
-    try:
+    with sick_beside(own_hub, hosts, folder, 'on post all do answer 503\n') as sick:
         gateway = start_gateway(own_hub, channel, executable=hosts.executable,
                                 pusher={'host': 'two.test'}).wait_up()
         with Remote(sick, channel) as remote:
             remote.request_over_socket('chapi.echo', 1)
             wait_until(lambda: gateway.ask('status')['hub']['publisher']['published'] == 1,
                        'the answer to be published')
-    finally:
-        sick.stop()
 
 
 def test_publishing_needs_no_websocket(faulty_hub, start_gateway, channel):
