@@ -128,7 +128,8 @@ def test_proof_of_life_stops(daemons, folder, fake_hub):
     def proof():
         return gateway.ask('status')['hub']['proof_of_life']
     wait_until(lambda: proof()['age_ms'] > 200, 'the proof to stop')
-    assert proof()['seen'] == LIMIT * 95 // 100 // 2 and proof()['missed'] == 0
+    # The next may be on its way before the last one's answer over HTTP is counted.
+    assert proof()['seen'] - LIMIT * 95 // 100 // 2 in (0, 1) and proof()['missed'] == 0
     budget = budget_of(gateway)
     assert (budget['published'], budget['delivered'], budget['received']) == (19, 19, 0)
     while not fake_hub.published.empty():
