@@ -6,8 +6,8 @@
  * number closed with that code, t and a number that many ms of time, s and a number start or
  * stop, r renew, q silence after a ping. What must hold: connecting and giving up take turns,
  * nothing is sent without a connection, no channel is asked for twice on it unless the hub has
- * said that something is wrong, up means all confirmed, and there is always a next time unless
- * it is stopped or up.
+ * said that something is wrong, or after an unsubscribe of what is not needed to be up; up means
+ * all confirmed, and there is always a next time unless it is stopped or up.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
@@ -22,14 +22,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static const char *const names[] = { "private-a", "private-b.c", "open" };
+/* The last one is added: not needed to be up. */
+static const char *const names[] = { "private-a", "private-b.c", "open", "private-added" };
+
+#define ADDED 3
 
 struct edge {
 	struct channel *channel;
 	uint64_t now_ms;
 	bool connected;			/* connect was called, and nothing has ended it */
 	enum channel_state state;
-	unsigned int asked[3];		/* on this connection */
+	unsigned int asked[ARRAY_SIZE(names)];	/* on this connection */
 	unsigned int n_errors;		/* that the hub has told of on it */
 };
 
@@ -51,20 +54,28 @@ static void op_disconnect(void *data)
 	e->connected = false;
 }
 
-static void note_asked(struct edge *e, struct span data)
+/* Which of the names a subscribe or unsubscribe is about. */
+static size_t which(struct span data)
 {
 	struct span key, value;
 	struct json_reader r;
 	struct buf name = BUF_NULL;
+	size_t i;
 
 	assert(json_enter_object(data, &r) == 0);
 	while (json_next_member(&r, &key, &value) == 0)
 		if (json_key_is(key, "channel"))
 			assert(json_get_string(value, &name) == 0);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (span_is(buf_span(&name), names[i]))
-			assert(e->asked[i]++ <= e->n_errors);
+	for (i = 0; !span_is(buf_span(&name), names[i]); i++)
+		assert(i + 1 < ARRAY_SIZE(names));
 	buf_deinit(&name);
+	return i;
+}
+
+static void note_left(struct edge *e, size_t i)
+{
+	assert(i == ADDED && e->asked[i] > 0);
+	e->asked[i] = 0;
 }
 
 static void op_send(void *data, struct span text)
@@ -77,17 +88,20 @@ static void op_send(void *data, struct span text)
 	assert(pusher_parse(text, &frame, &why) == 0);
 	assert(pusher_is_protocol_event(frame.event));
 	if (span_is(frame.event, "pusher:subscribe"))
-		note_asked(e, frame.data);
+		assert(e->asked[which(frame.data)]++ <= e->n_errors);
+	else if (span_is(frame.event, "pusher:unsubscribe"))
+		note_left(e, which(frame.data));
 	pusher_frame_deinit(&frame);
 }
 
 static void op_event(void *data, struct span channel, struct span event, struct span payload UNUSED)
 {
 	struct edge *e = data;
+	size_t i;
 
 	assert(e->connected && !pusher_is_protocol_event(event));
-	assert(span_is(channel, names[0]) || span_is(channel, names[1]) ||
-	       span_is(channel, names[2]));
+	for (i = 0; !span_is(channel, names[i]); i++)
+		assert(i + 1 < ARRAY_SIZE(names));
 }
 
 static void op_state(void *data, enum channel_state state, const char *reason)
@@ -107,10 +121,9 @@ static int op_keep_alive(void *data, uint64_t every_ms, uint64_t answer_ms)
 	return 0;
 }
 
-/* None is added here. */
-static void op_added(void *data UNUSED, const char *name UNUSED)
+static void op_added(void *data UNUSED, const char *name)
 {
-	abort();
+	assert(strcmp(name, names[ADDED]) == 0);
 }
 
 static const struct channel_ops ops = {
@@ -129,7 +142,7 @@ static void check(const struct edge *e)
 
 	channel_status(e->channel, &s);
 	assert(s.state == e->state);
-	assert(s.n_subscribed <= s.n_wanted && s.n_wanted == ARRAY_SIZE(names));
+	assert(s.n_subscribed <= s.n_wanted && s.n_wanted == ADDED);
 	assert((s.state == CHANNEL_UP) == (s.socket_id[0] && s.n_subscribed == s.n_wanted));
 	assert(s.state == CHANNEL_STOPPED || s.state == CHANNEL_UP ||
 	       channel_next_ms(e->channel) != UINT64_MAX);
@@ -207,7 +220,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		.key = "key",
 		.secret = "secret",
 		.names = names,
-		.n_names = ARRAY_SIZE(names),
+		.n_names = ADDED,
 		.handshake_ms = 15000,
 		.subscribe_ms = 10000,
 		.ping_interval_ms = 30000,
@@ -222,6 +235,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (channel_new(&config, &ops, &e, &e.channel) != 0)
 		return 0;
+	assert(channel_add(e.channel, names[ADDED], e.now_ms) == 0);
 	channel_start(e.channel, e.now_ms);
 	while (len > 0) {
 		const uint8_t *end = memchr(data, '\n', len);
