@@ -264,7 +264,7 @@ static void pause_for_quota(struct outbox *o, const struct outbox_request *reque
 	if (o->status.pause == OUTBOX_QUOTA && is_old_news(o, request))
 		return;
 	o->n_pauses++;
-	o->pause_until_ms = backoff_later(now_ms, ms);
+	o->pause_until_ms = MAX(o->wanted_until_ms, backoff_later(now_ms, ms));
 	set_trouble(o, OUTBOX_QUOTA, text);
 }
 
@@ -642,17 +642,19 @@ void outbox_hurry(struct outbox *o)
 {
 	struct entry *e;
 
-	o->pause_until_ms = 0;
+	o->pause_until_ms = o->wanted_until_ms = 0;
 	while ((e = list_first(&o->resting, struct entry, link)))
 		entry_make_ready(o, e);
 }
 
 void outbox_hub_is_back(struct outbox *o)
 {
+	const uint64_t wanted_until_ms = o->wanted_until_ms;
+
 	if (o->status.pause != OUTBOX_TROUBLE)
 		return;
 	outbox_hurry(o);
-	o->pause_until_ms = o->wanted_until_ms;
+	o->pause_until_ms = o->wanted_until_ms = wanted_until_ms;
 }
 
 void outbox_clock_set(struct outbox *o)

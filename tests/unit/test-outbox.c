@@ -1370,9 +1370,45 @@ static void test_clock_that_was_set_needs_no_correction(void **state UNUSED)
 	assert_takes(&w, "a");
 }
 
+static void test_what_was_wanted_before_a_reload_is_over(void **state UNUSED)
+{
+	struct verdict_answer a = status_answer(429, "");
+	WORLD(w);
+
+	a.retry_after_s = 3600;
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	answer_with(&w, &a);
+	outbox_hurry(w.outbox);
+	assert_takes(&w, "a");
+	no_answer(&w, true);
+	outbox_hub_is_back(w.outbox);
+	assert_takes(&w, "a");
+}
+
+static void test_403_shortens_no_time_that_the_hub_has_named(void **state UNUSED)
+{
+	struct verdict_answer a = status_answer(429, "");
+	uint64_t until_ms;
+	WORLD(w);
+
+	a.retry_after_s = 60;
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	add(&w, 'b');
+	assert_takes(&w, "b");
+	answer_with(&w, &a);
+	until_ms = status_of(&w).until_ms;
+	answer(&w, 403, "");
+	assert_true(until_ms >= w.now + 60000);
+	assert_true(status_of(&w).until_ms >= until_ms);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_was_wanted_before_a_reload_is_over),
+		cmocka_unit_test(test_403_shortens_no_time_that_the_hub_has_named),
 		cmocka_unit_test(test_one_alone_goes_at_once),
 		cmocka_unit_test(test_what_waits_together_goes_together_in_order),
 		cmocka_unit_test(test_batch_has_ten_at_most),
