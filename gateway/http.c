@@ -461,10 +461,11 @@ static bool set_way(CURL *easy, const struct http *http)
 {
 	const long fresh = http->in_trouble ? 1 : 0, kept_s = http->in_trouble ? 0 : NAMES_KEPT_S;
 
+	/* Not every libcurl can do that. */
+	(void)curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, fresh);
 	return curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 0L) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, kept_s) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, fresh) == CURLE_OK;
+	       curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, kept_s) == CURLE_OK;
 }
 
 static bool set_request(struct transfer *t, const struct http *http,

@@ -32,7 +32,8 @@ static const struct {
 	{ 401, 401, VERDICT_FINAL,
 	  "the hub refused the signature, see secret_file and this machine's clock" },
 	/* Of all that comes until somebody does something, or a new day begins. */
-	{ 403, 403, VERDICT_QUOTA, "the app is disabled or over its message quota" },
+	{ 403, 403, VERDICT_QUOTA,
+	  "the hub forbids it: the app may be disabled or over its message quota" },
 	/* Of a batch: some servers know no batches. */
 	{ 404, 405, VERDICT_ENTRY,
 	  "the hub knows no such app, see app_id, http_host and path_prefix" },

@@ -1155,7 +1155,7 @@ static void test_quota_or_disabled_is_probed_slowly(void **state UNUSED)
 		answer(&w, 403, words[i]);
 		assert_ended(&w, "", "");
 		assert_pauses(&w, OUTBOX_QUOTA, 300000, 900000);
-		assert_non_null(strstr(status_of(&w).trouble, "the app is disabled or over"));
+		assert_non_null(strstr(status_of(&w).trouble, "the app may be disabled or over"));
 		outbox_hurry(w.outbox);
 		assert_takes(&w, "a");
 		answer(&w, 200, "{}");
