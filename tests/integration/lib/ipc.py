@@ -6,6 +6,7 @@ Both classes have the same methods, so that a test runs with either.
 """
 import json
 import socket
+import struct
 
 import msgpack
 
@@ -32,8 +33,11 @@ class Client:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(Deadline().limit)
+        # A time-out of Python's makes the socket non-blocking, and a full backlog an error.
+        limit = struct.pack('ll', int(Deadline().limit), 0)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         self.socket.connect(path)
+        self.socket.settimeout(Deadline().limit)
         self.inbox = []
         self.last_id = 0
         self.at_end = False
