@@ -252,7 +252,10 @@ static bool is_restarted(const struct remote *r, const struct remote_call *call,
 	       !router_is_idempotent(r->router, buf_span(&request->api));
 }
 
-/* The first try may have ended so long ago that its id is not known any more. */
+/*
+ * The first try may have ended so long ago that its id is not known any more. A client that does
+ * not say for how long it has tried is believed to give up before that.
+ */
 static bool is_forgotten(const struct remote *r, const struct remote_call *call,
 			 const struct now *now)
 {
@@ -260,7 +263,7 @@ static bool is_forgotten(const struct remote *r, const struct remote_call *call,
 	uint64_t ago_ms = first_was_ago_ms(r, call, now);
 	uint64_t since_ms = call->arrived_ms > ago_ms ? call->arrived_ms - ago_ms : 0;
 
-	return has_id(call) && request->has_retry &&
+	return has_id(call) && request->has_retry && request->retry_ms > 0 &&
 	       outcomes_forgot_since(r->outcomes, since_ms) &&
 	       !router_is_idempotent(r->router, buf_span(&request->api));
 }
