@@ -280,6 +280,7 @@ class GatewayRun:
             for step in self.case.steps:
                 if 'from' in step and 'message' in step:
                     self.wires[step['from']].send(step['message'])
+                    self.wires[step['from']].wait_taken()    # the next may be another's
                 elif 'to' in step:
                     wire = self.wires[step['to']]
                     wire.take(lambda m: misfit(wire, step['message'], m, True),

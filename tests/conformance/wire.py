@@ -115,10 +115,10 @@ class Wire:
         for at in range(0, len(data), size):
             self.socket.sendall(data[at:at + size])
             if self.cut:
-                self._wait_taken()
+                self.wait_taken()
 
-    def _wait_taken(self):
-        """Until the other side has read what was written, so that it reads in pieces."""
+    def wait_taken(self):
+        """Until the other side has read what was written."""
         left = array.array('i', [1])
         end = time.monotonic() + self.limit
         while left[0]:
