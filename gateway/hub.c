@@ -35,19 +35,12 @@
 #define CLIENT_NAME "chapi-gw"
 #define PROXY_PORT 3128		/* if the setting names none */
 
-struct now hub_now(void)
-{
-	struct turn turn = { .known = false };
-
-	return *turn_now(&turn);
-}
-
 /* After anything that happened to the channel or the proof. */
 void hub_arm_timer(struct hub *hub)
 {
 	uint64_t next_ms = MIN(MIN(channel_next_ms(hub->channel), proof_next_ms(&hub->proof)),
 			       MIN(remote_next_ms(hub->remote), others_next_ms(hub->others)));
-	uint64_t now_ms = hub_now().ms, ms;
+	uint64_t now_ms = read_now().ms, ms;
 	struct timeval tv;
 
 	if (next_ms == UINT64_MAX) {
@@ -122,7 +115,7 @@ static void tick_proof(struct hub *hub, uint64_t now_ms)
 
 static void on_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
 {
-	struct now now = hub_now();
+	struct now now = read_now();
 	struct hub *hub = arg;
 
 	channel_tick(hub->channel, now.ms);
@@ -139,7 +132,7 @@ static enum addresses_end how_it_ends(const struct hub *hub)
 {
 	if (!hub->is_up)
 		return ADDRESSES_IN_VAIN;
-	return hub_now().ms - hub->up_ms < hub->config->backoff_reset_ms ? ADDRESSES_SHORT
+	return read_now().ms - hub->up_ms < hub->config->backoff_reset_ms ? ADDRESSES_SHORT
 									 : ADDRESSES_FINE;
 }
 
@@ -190,7 +183,7 @@ static void on_opened(void *data)
 
 	hub->opened = true;
 	hub->clock_trouble = false;
-	channel_opened(hub->channel, hub_now().ms);
+	channel_opened(hub->channel, read_now().ms);
 	hub_arm_timer(hub);
 }
 
@@ -198,7 +191,7 @@ static void on_frame(void *data, struct span text)
 {
 	struct hub *hub = data;
 
-	channel_frame(hub->channel, text, hub_now().ms);
+	channel_frame(hub->channel, text, read_now().ms);
 	hub_arm_timer(hub);
 }
 
@@ -206,7 +199,7 @@ static void on_silent(void *data)
 {
 	struct hub *hub = data;
 
-	channel_silent(hub->channel, hub_now().ms);
+	channel_silent(hub->channel, read_now().ms);
 	hub_arm_timer(hub);
 }
 
@@ -218,7 +211,7 @@ static void on_closed(void *data, unsigned int code, struct span why)
 	if (!hub->opened && code != WS_CODE_TIME && connect_to_next(hub, why))
 		return;
 	hub->clock_trouble = code == WS_CODE_TIME;
-	channel_closed(hub->channel, code == WS_CODE_TIME ? 0 : code, why, hub_now().ms);
+	channel_closed(hub->channel, code == WS_CODE_TIME ? 0 : code, why, read_now().ms);
 	hub_arm_timer(hub);
 }
 
@@ -258,7 +251,7 @@ static void op_connect(void *data)
 	hub->resolve = resolve_free(hub->resolve);
 	r = resolve_new(hub->base, host, on_resolved, hub, &hub->resolve);
 	if (r < 0)
-		channel_closed(hub->channel, 0, span_str(strerror(-r)), hub_now().ms);
+		channel_closed(hub->channel, 0, span_str(strerror(-r)), read_now().ms);
 }
 
 static void op_disconnect(void *data)
@@ -299,7 +292,7 @@ static int op_keep_alive(void *data, uint64_t every_ms, uint64_t answer_ms)
 static void op_event(void *data, struct span channel, struct span event, struct span payload)
 {
 	CLEANUP(buf_deinit) struct buf store = BUF_NULL;
-	struct now now = hub_now();
+	struct now now = read_now();
 	struct hub *hub = data;
 	struct span text;
 
@@ -328,9 +321,9 @@ static void share_state(struct hub *hub, bool is_up)
 		return;
 	hub->is_up = is_up;
 	if (is_up) {
-		hub->up_ms = hub_now().ms;
+		hub->up_ms = read_now().ms;
 		addresses_works(&hub->addresses, hub->address);
-		proof_up(&hub->proof, hub_now().ms);
+		proof_up(&hub->proof, read_now().ms);
 		publisher_hub_is_back(hub->publisher);
 	} else {
 		proof_down(&hub->proof);
@@ -515,7 +508,7 @@ static int make_remote(struct hub *hub, struct router *router)
 		.room = publisher_room(config),
 		.has_key = config->master_key,
 		.limits = remote_limits_of(config),
-		.start_ms = hub_now().ms,
+		.start_ms = read_now().ms,
 		.silence_ms = config->ping_interval_ms + config->pong_timeout_ms,
 	};
 	int r = sign_random(remote.seed, sizeof(remote.seed));
@@ -532,7 +525,7 @@ static void on_clock_set(void *data)
 	if (!hub->clock_trouble)
 		return;
 	hub->clock_trouble = false;
-	channel_start(hub->channel, hub_now().ms);
+	channel_start(hub->channel, read_now().ms);
 	hub_arm_timer(hub);
 }
 
@@ -612,7 +605,7 @@ int hub_new(struct event_base *base, const struct config *config, struct router 
 		hub_free(hub);
 		return r;
 	}
-	channel_start(hub->channel, hub_now().ms);
+	channel_start(hub->channel, read_now().ms);
 	hub_arm_timer(hub);
 	*ret_hub = hub;
 	return 0;
@@ -620,7 +613,7 @@ int hub_new(struct event_base *base, const struct config *config, struct router 
 
 struct hub *hub_free(struct hub *hub)
 {
-	struct now now = hub_now();
+	struct now now = read_now();
 
 	if (!hub)
 		return NULL;
@@ -655,16 +648,16 @@ void hub_reconfigure(struct hub *hub)
 	others_set_max_record(hub->others, hub->config->max_record);
 	ledger_set_limit(hub->ledger, hub->config->daily_messages);
 	proof_set_times(&hub->proof, hub->config->proof_of_life_ms, hub->config->publish_timeout_ms,
-			hub->is_up, hub_now().ms);
+			hub->is_up, read_now().ms);
 	hub_arm_timer(hub);
-	if (remote_set_limits(hub->remote, &limits, hub_now().ms) != 0)
+	if (remote_set_limits(hub->remote, &limits, read_now().ms) != 0)
 		log_warn("hub", "no memory for %u remote calls at once; the limits of [remote] "
 			 "stay as they were", hub->config->max_calls);
 }
 
 void hub_reconnect(struct hub *hub)
 {
-	channel_start(hub->channel, hub_now().ms);
+	channel_start(hub->channel, read_now().ms);
 	publisher_hurry(hub->publisher);
 	hub_arm_timer(hub);
 }

@@ -5,6 +5,7 @@
 #include <config.h>	/* _GNU_SOURCE */
 
 #include "gateway/hub_private.h"
+#include "gateway/turn.h"
 
 #include <stdio.h>
 
@@ -76,7 +77,7 @@ void hub_log_trouble(struct hub *hub, const char *reason)
 	uint64_t ms;
 
 	channel_status(hub->channel, &status);
-	ms = hub_next_try_in_ms(&status, hub_now().ms);
+	ms = hub_next_try_in_ms(&status, read_now().ms);
 	level = strcmp(reason, hub->logged) == 0 ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
 	snprintf(hub->logged, sizeof(hub->logged), "%s", reason);
 	if (status.state == CHANNEL_WAITING)

@@ -62,7 +62,6 @@ struct hub {
 	uint64_t n_dropped;		/* events that found no place in the publisher's queue */
 };
 
-struct now hub_now(void);
 /* After anything that happened to the channel or the proof. */
 void hub_arm_timer(struct hub *hub);
 /* Of the day: what can be done without is left out then. */

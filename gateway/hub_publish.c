@@ -38,7 +38,7 @@ static void on_proof_published(void *data, const struct outbox_end *end)
 	struct proof_ticket *ticket = data;
 	struct hub *hub = ticket->hub;
 
-	proof_published(&hub->proof, ticket->number, !end->error, hub_now().ms);
+	proof_published(&hub->proof, ticket->number, !end->error, read_now().ms);
 	proof_ticket_free(ticket);
 	hub_arm_timer(hub);
 }
@@ -57,7 +57,7 @@ static int publish_proof(struct hub *hub, struct proof_ticket *ticket)
 		.event = span_str(PROOF_EVENT),
 		.payload = buf_span(&payload),
 		.has_id = true,
-		.deadline_ms = hub_now().ms,
+		.deadline_ms = read_now().ms,
 	}, on_proof_published, ticket);
 }
 
@@ -138,7 +138,7 @@ bool hub_publish_record(void *data, const struct remote_publication *publication
 		.payload = publication->payload,
 		.exclude_own = !others_listens(hub->others, publication->channel),
 		.has_id = publication->has_id,
-		.deadline_ms = MAX(publication->deadline_ms, hub_now().ms),
+		.deadline_ms = MAX(publication->deadline_ms, read_now().ms),
 	};
 	int r;
 
@@ -181,7 +181,7 @@ int hub_publish(struct hub *hub, struct span channel, struct span event, struct 
 		.channel = channel,
 		.event = event,
 		.payload = text,
-		.deadline_ms = hub_now().ms + hub->config->publish_timeout_ms,
+		.deadline_ms = read_now().ms + hub->config->publish_timeout_ms,
 	};
 	struct publication *p = malloc(sizeof(*p));
 	int r;

@@ -33,13 +33,6 @@ uint64_t hub_next_try_in_ms(const struct channel_status *status, uint64_t now_ms
 	return status->until_ms > now_ms ? status->until_ms - now_ms : 0;
 }
 
-static struct now read_now(void)
-{
-	struct turn turn = { .known = false };
-
-	return *turn_now(&turn);
-}
-
 static void put_text(struct buf *out, const char *key, const char *text)
 {
 	mp_put_str(out, key);

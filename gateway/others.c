@@ -37,13 +37,6 @@ struct others {
 	char *beacon;		/* the channel by which others see us */
 };
 
-static struct now read_now(void)
-{
-	struct turn turn = { .known = false };
-
-	return *turn_now(&turn);
-}
-
 static struct ticket *ticket_new(struct others *others, uint64_t number)
 {
 	struct ticket *ticket = malloc(sizeof(*ticket));

@@ -59,13 +59,6 @@ struct publisher {
 	uint64_t n_unlogged, n_lost;
 };
 
-static struct now read_now(void)
-{
-	struct turn turn = { .known = false };
-
-	return *turn_now(&turn);
-}
-
 int64_t publisher_unix_s(const struct publisher *p)
 {
 	return (int64_t)time(NULL) + outbox_clock_offset_s(p->outbox);

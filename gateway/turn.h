@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The time of this turn of the loop: read when the first callback asks for it, the same for
- * all that follow, forgotten when the turn is over.
+ * all that follow, forgotten when the turn is over. And the time outside of turns.
  */
 #ifndef CHAPI_TURN_H
 #define CHAPI_TURN_H
@@ -28,6 +28,14 @@ static inline const struct now *turn_now(struct turn *turn)
 	turn->now.unix_s = (double)((int64_t)real.tv_sec * 1000000 + real.tv_nsec / 1000) / 1e6;
 	turn->known = true;
 	return &turn->now;
+}
+
+/* The time where no turn is known: beyond the loop's callbacks, and in another thread. */
+static inline struct now read_now(void)
+{
+	struct turn turn = { .known = false };
+
+	return *turn_now(&turn);
 }
 
 static inline void turn_over(struct turn *turn)

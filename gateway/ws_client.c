@@ -348,16 +348,9 @@ static int on_open(struct client *c, const struct call *call)
 	return 0;
 }
 
-static uint64_t read_now_ms(void)
-{
-	struct turn turn = { .known = false };
-
-	return turn_now(&turn)->ms;
-}
-
 static void arm_timer(struct client *c, struct lws *wsi)
 {
-	uint64_t next_ms = keepalive_next_ms(&c->keepalive), now_ms = read_now_ms();
+	uint64_t next_ms = keepalive_next_ms(&c->keepalive), now_ms = read_now().ms;
 	uint64_t ms = next_ms > now_ms ? next_ms - now_ms : 0;
 
 	lws_set_timer_usecs(wsi, next_ms == KEEPALIVE_NEVER
@@ -393,7 +386,7 @@ static int on_timer(struct client *c, const struct call *call)
 
 	if (c->paused)
 		keepalive_heard(&c->keepalive);
-	switch (keepalive_tick(&c->keepalive, read_now_ms())) {
+	switch (keepalive_tick(&c->keepalive, read_now().ms)) {
 	case KEEPALIVE_PING:
 		c->ping_is_due = true;
 		lws_callback_on_writable(call->wsi);
@@ -846,7 +839,7 @@ static void start_pings(struct client *c, struct ws_pulse *pulse)
 	}
 	ws_pulse_free(c->pulse);
 	c->pulse = pulse;
-	keepalive_start(&c->keepalive, pulse->every_ms, pulse->answer_ms, read_now_ms());
+	keepalive_start(&c->keepalive, pulse->every_ms, pulse->answer_ms, read_now().ms);
 	arm_timer(c, c->wsi);
 }
 
