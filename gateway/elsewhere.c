@@ -11,13 +11,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "gateway/ask.h"
 #include "gateway/assembly.h"
 #include "gateway/beacons.h"
+#include "gateway/elapsed.h"
 #include "gateway/record.h"
 #include "gateway/record_caller.h"
 #include "gateway/record_notes.h"
@@ -39,7 +39,6 @@
 #define INSTANCE_MAX 64
 #define STATUS_TOO_LARGE 413
 #define RETRY_AFTER_MS 1000
-#define OUT_MS_MOST 1e15		/* 31,688 years: a clock was set */
 
 enum call_phase {
 	PHASE_NEW,		/* waits for the channel for answers */
@@ -238,16 +237,10 @@ static const char *reply_of(const struct elsewhere *e, const struct outward *o)
 	return sealed_is_encrypted(span_str(o->channel)) ? e->sealed_reply : e->reply;
 }
 
-/*
- * For how long the first try has been out, at least 1. The clock that runs evenly stands still
- * while this machine sleeps: so the other one has a say if it shows more.
- */
+/* For how long the first try has been out, at least 1. */
 static uint64_t out_ms(const struct outward *o, const struct now *now)
 {
-	double by_date_ms = (now->unix_s - o->sent_unix_s) * 1000;
-	uint64_t ms = MAX(now->ms - o->sent_ms, UINT64_C(1));
-
-	return by_date_ms > (double)ms ? (uint64_t)fmin(by_date_ms, OUT_MS_MOST) : ms;
+	return elapsed_ms(MAX(now->ms - o->sent_ms, UINT64_C(1)), o->sent_unix_s, now);
 }
 
 static bool is_first(const struct outward *o)

@@ -18,12 +18,12 @@
 #include <stdlib.h>
 
 #include "gateway/assembly.h"
+#include "gateway/elapsed.h"
 #include "gateway/text.h"
 
 #define WAIT_MOST_MS 600000	/* however long a caller says that it waits */
 #define WAIT_USUAL_MS 30000	/* of one that does not say */
 #define NO_SLOT UINT32_MAX
-#define OUT_MS_MOST 1e15	/* 31,688 years: a clock is wrong */
 
 struct remote_slot {
 	struct remote_call *call;	/* NULL: free */
@@ -208,11 +208,7 @@ static bool has_id(const struct remote_call *call)
  */
 static uint64_t first_is_out_ms(const struct record_request *request, const struct now *now)
 {
-	double by_date_ms = (now->unix_s - request->request_time) * 1000;
-	uint64_t said_ms = (uint64_t)request->retry_ms;
-
-	return isfinite(by_date_ms) && by_date_ms > (double)said_ms ?
-		(uint64_t)fmin(by_date_ms, OUT_MS_MOST) : said_ms;
+	return elapsed_ms((uint64_t)request->retry_ms, request->request_time, now);
 }
 
 /*
