@@ -295,8 +295,7 @@ int cli_connect(const struct cli_common *common, chapi_conn **ret_conn)
 	if (chapi_find_socket(common->socket, path, sizeof(path)) < 0)
 		snprintf(path, sizeof(path), "%s",
 			 common->socket ? common->socket : "$CHAPI_SOCKET");
-	member_hint(path, hint, sizeof(hint));
-	if (r == -CHAPI_ERR_ACCESS && hint[0] != '\0') {
+	if (r == -CHAPI_ERR_ACCESS && member_hint(path, hint, sizeof(hint))) {
 		cli_error("%s: %s. %s", path, chapi_strerror(r), hint);
 		return chapi_exit_status(r);
 	}

@@ -27,22 +27,22 @@ bool member_of(const char *user, const char *group)
 }
 
 /* A mode without rights of the group, or a group of root's, is for nobody to join. */
-void member_hint(const char *path, char *ret, size_t size)
+bool member_hint(const char *path, char *ret, size_t size)
 {
 	const struct passwd *pw = getpwuid(geteuid());
 	const struct group *group;
 	struct stat st;
 
-	ret[0] = '\0';
 	if (!pw || stat(path, &st) < 0 || !(st.st_mode & S_IWGRP) || st.st_gid == 0)
-		return;
+		return false;
 	group = getgrgid(st.st_gid);
 	if (!group)
-		return;
+		return false;
 	if (member_of(pw->pw_name, group->gr_name))
 		snprintf(ret, size, "You are in the group %s from your next login on, or now by: "
 			 "newgrp %s", group->gr_name, group->gr_name);
 	else
 		snprintf(ret, size, "It is for the group %s: sudo usermod -a -G %s %s, and log in "
 			 "again", group->gr_name, group->gr_name, pw->pw_name);
+	return true;
 }

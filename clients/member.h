@@ -14,9 +14,9 @@
 bool member_of(const char *user, const char *group);
 
 /*
- * What somebody does whom the socket at path does not let in, as one sentence; "" if nothing is
- * known. Cut at size.
+ * What somebody does whom the socket at path does not let in, as one sentence, cut at size. False:
+ * nothing is known of that, and ret is as it was.
  */
-void member_hint(const char *path, char *ret, size_t size);
+bool member_hint(const char *path, char *ret, size_t size);
 
 #endif
