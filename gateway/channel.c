@@ -129,8 +129,8 @@ static int send_frame(struct channel *c, const struct buf *frame)
 
 /* ---- frames ----------------------------------------------------------------------------- */
 
-/* As often as is wanted here, or as the hub expects to hear of us. False: it has no memory for that,
- * and the connection is given up. */
+/* As often as is wanted here, or as the hub expects to hear of us. False: there is no memory for
+ * that, and the connection is given up. */
 static bool keep_alive(struct channel *c, const struct pusher_established *established,
 		       uint64_t now_ms)
 {

@@ -8,8 +8,8 @@
  *
  * The answers come on a channel of our own, which is subscribed to with the first call. Half of
  * the time without an answer, and when the hub may or may not have taken it: the same request goes
- * out once more, says that it is a repeat, and the other side runs it once. All of the time: the hub is asked for the other gateway's beacon, so that it can be said
- * whether anybody was there.
+ * out once more, says that it is a repeat, and the other side runs it once. All of the time: the
+ * hub is asked for the other gateway's beacon, so that it can be said whether anybody was there.
  */
 #ifndef CHAPI_ELSEWHERE_H
 #define CHAPI_ELSEWHERE_H
@@ -36,8 +36,8 @@ struct elsewhere_publication {
 	struct span payload;		/* text, the event's data */
 	uint64_t deadline_ms;		/* afterwards it is of no use, and not to be sent */
 	/*
-	 * It does no harm if it comes twice. Else it is a first try, and may be published twice only
-	 * if the hub surely did not take it: in doubt elsewhere_doubted() has to be called.
+	 * It does no harm if it comes twice. Else it is a first try, and may be published twice
+	 * only if the hub surely did not take it: in doubt elsewhere_doubted() has to be called.
 	 */
 	bool is_repeat;
 	uint64_t serial;		/* of a first try; 0: nobody needs to know */

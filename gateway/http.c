@@ -7,9 +7,9 @@
  * body of a request that must not be repeated is given to libcurl bit by bit, and it has no way to
  * get what it has had: then it can only begin again if none of it has been sent.
  *
- * libcurl keeps for a while where a name leads. After a request without a good answer that is looked
- * up for each try, and one of its addresses taken by chance: the server may have moved, or one of
- * many be sick. A connection that brought such an answer is not kept.
+ * libcurl keeps for a while where a name leads. After a request without a good answer that is
+ * looked up for each try, and one of its addresses taken by chance: the server may have moved, or
+ * one of many be sick. A connection that brought such an answer is not kept.
  *
  * Easy handles are used again, as making them is what costs. A transfer is never freed while
  * libcurl is calling: answers are handed out after curl_multi_socket_action() has returned.
