@@ -116,7 +116,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 	struct transfer *t = arg;
 	size_t len = size * n;
 
-	if (is_sick(status_of(t->easy)))
+	/* An empty line ends the head. */
+	if ((p[0] == '\r' || p[0] == '\n') && is_sick(status_of(t->easy)))
 		curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
 	if (!read_header(p, len, "Date:", t->date))
 		(void)read_header(p, len, "Retry-After:", t->retry_after);
