@@ -230,13 +230,17 @@ def test_403_that_does_not_say_why_is_probed_soon(fake_hub, gateway, channel):
 
 
 def test_connection_that_brought_a_5xx_is_not_used_again(fake_hub, gateway, channel):
-    ask(fake_hub, channel, 'a')
-    fake_hub.wait_response('a')
+    def publish(number):
+        """One after the other: what is under way together takes a connection each."""
+        ask(fake_hub, channel, number)
+        fake_hub.wait_response(number)
+        wait_until(lambda: publisher(gateway)['waiting'] == 0, 'the answer to be taken')
+
+    publish('a')
     before = fake_hub.n_http_connections
     fake_hub.answers.append(('503 Service Unavailable', ''))
     for number in 'bcd':
-        ask(fake_hub, channel, number)
-        fake_hub.wait_response(number)
+        publish(number)
     assert fake_hub.n_http_connections == before + 1
 
 
