@@ -18,6 +18,7 @@
 #include "gateway/text.h"
 #include "libchapi-ipc/base64.h"
 #include "libchapi-ipc/json.h"
+#include "libchapi-ipc/json_string.h"
 
 #define DIGEST_LEN 32
 #define DEPTH_MAX 8		/* of a part's text */

@@ -8,6 +8,7 @@
 
 #include "gateway/backoff.h"
 #include "libchapi-ipc/json.h"
+#include "libchapi-ipc/json_string.h"
 
 #define DEPTH_MAX 4
 

@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "libchapi-ipc/json.h"
+#include "libchapi-ipc/json_string.h"
 
 #define ACTIVITY_TIMEOUT_MAX_S 86400
 #define CODE_MAX 65535

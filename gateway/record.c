@@ -15,6 +15,8 @@
 #include "gateway/text.h"
 #include "libchapi-ipc/error.h"
 #include "libchapi-ipc/json.h"
+#include "libchapi-ipc/json_number.h"
+#include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/mp.h"
 
 #define TIMEOUT_MS_MAX 9007199254740992.0	/* 2^53 */

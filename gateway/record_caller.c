@@ -10,6 +10,8 @@
 #include "gateway/record.h"
 #include "libchapi-ipc/error.h"
 #include "libchapi-ipc/json.h"
+#include "libchapi-ipc/json_number.h"
+#include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/mp.h"
 
 #define DETAILS_DEPTH_MAX (MP_VALUE_DEPTH_MAX + 2)	/* a provider's, wrapped */

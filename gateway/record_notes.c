@@ -6,6 +6,7 @@
 
 #include "gateway/record.h"
 #include "libchapi-ipc/json.h"
+#include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/mp.h"
 
 /* The fields of both records, as they stand in the text; empty: missing. */

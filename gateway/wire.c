@@ -8,7 +8,8 @@
 #include "gateway/wire.h"
 
 #include "libchapi-ipc/error.h"
-#include "libchapi-ipc/json.h"
+#include "libchapi-ipc/json_number.h"
+#include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/message.h"
 #include "libchapi-ipc/mp.h"
 

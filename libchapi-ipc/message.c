@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "libchapi-ipc/json.h"
+#include "libchapi-ipc/json_string.h"
 
 static int bad(const char **ret_why, const char *why)
 {

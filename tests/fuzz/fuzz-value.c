@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "libchapi-ipc/json.h"
+#include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/mp.h"
 #include "libchapi-ipc/value.h"
 

@@ -18,7 +18,7 @@
 #include "gateway/assembly.h"
 #include "gateway/remote.h"
 #include "gateway/sealed.h"
-#include "libchapi-ipc/json.h"
+#include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/mp.h"
 
 #define CHANNEL "private-chapi-pi"

@@ -23,6 +23,7 @@
 
 #undef json_is_null	/* Jansson's; ours is a function */
 #include "libchapi-ipc/json.h"
+#include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/mp.h"
 #include "libchapi-ipc/value.h"
 #include "tests/unit/skip.h"
