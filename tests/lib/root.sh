@@ -2,8 +2,8 @@
 # Debian systems in folders, for tests: made, entered, started.
 #
 # Sourced with $top (the checkout) set; needs root and debootstrap. Folders are under $base:
-# $CHAPI_FRESH_DIR, or /var/tmp/chapi-fresh. Systems are made anew each time; packages are kept, and
-# for a day what debootstrap makes of them, before anything is done to it.
+# $CHAPI_FRESH_DIR, or /var/tmp/chapi-fresh. Systems are made anew each time; packages are kept, those
+# of each root apart as apt locks them, and for a day what debootstrap makes of them.
 # Whatever is mounted is mounted in a namespace of the script's own and goes with it.
 base=${CHAPI_FRESH_DIR:-/var/tmp/chapi-fresh}
 
@@ -66,11 +66,13 @@ unpack_system() {
     tar -C "$root" --xattrs --xattrs-include='*' --same-owner -x -p -f "$kept" || die "$kept cannot be unpacked: remove it"
 }
 
+host_name=chapi-test
 # make_root ROOT SUITE [DEBOOTSTRAP-ARGUMENT...]: a minimal system, ready to be run in.
 make_root() {
     root=$1
     cache=$base/cache/$2
-    mkdir -p "$cache/archives/partial" "$cache/debootstrap"
+    archives=$cache/archives-$(basename "$root")
+    mkdir -p "$archives/partial" "$cache/debootstrap"
     : >"$root.log"
     unpack_system "$@"
     # A power cut is not what these systems are for.
@@ -79,12 +81,14 @@ make_root() {
     mount --rbind /dev "$root/dev"
     mount --make-rslave "$root/dev"
     mkdir -p "$root/var/cache/apt/archives"
-    mount --bind "$cache/archives" "$root/var/cache/apt/archives"
+    mount --bind "$archives" "$root/var/cache/apt/archives"
     printf 'APT::Keep-Downloaded-Packages "true";\nBinary::apt-get::APT::Keep-Downloaded-Packages "true";\n' \
         >"$root/etc/apt/apt.conf.d/90keep"
     rm -f "$root/etc/apt/apt.conf.d/docker-clean"
     # As the installer of a real system writes it.
-    printf '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n' >"$root/etc/hosts"
+    printf '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t%s\n' \
+        "$host_name" >"$root/etc/hosts"
+    echo "$host_name" >"$root/etc/hostname"
     hand_over_network "$root"
 }
 
@@ -134,7 +138,7 @@ ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 mount -t tmpfs tmpfs run
 mount -t tmpfs tmpfs tmp
-hostname chapi-test
+hostname -F etc/hostname
 mkdir -p mnt
 pivot_root . mnt
 exec env -i container=docker PATH=/usr/sbin:/usr/bin:/sbin:/bin /bin/sh -c \

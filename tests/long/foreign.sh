@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Stage of ./check --long: processors of other Raspberry Pis, under qemu.
+# Stage of ./check --long: processors of other Raspberry Pis, under qemu, side by side.
 for arch in arm64 armhf; do
-    count "build and tests for $arch" "$top/tests/foreign.sh" "$arch"
+    beside "build and tests for $arch" "$top/tests/foreign.sh" "$arch"
 done
+together

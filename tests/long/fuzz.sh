@@ -10,7 +10,9 @@ if build_in "$top/build/fuzz" CC=clang --enable-fuzzer --disable-static CFLAGS='
         xargs -P "$(nproc)" -I HARNESS "$top/tests/fuzz/run-one.sh" HARNESS "$top/build/fuzz" "${CHAPI_FUZZ_S:-60}" |
         tee "$top/build/fuzz.log"
     passed=$((passed + $(grep -c '^ok: ' "$top/build/fuzz.log")))
-    failed=$((failed + $(grep -c '^FAILED: ' "$top/build/fuzz.log")))
+    for harness in $(sed -n 's/^FAILED: \([^:,]*\).*/\1/p' "$top/build/fuzz.log"); do
+        has_failed "$harness" "$top/build/fuzz/${harness#fuzz-}.log"
+    done
 else
-    count "builds for the fuzzer" false
+    has_failed "builds for the fuzzer" "$top/build/fuzz/make.log"
 fi

@@ -3,3 +3,4 @@
 for suite in bookworm trixie; do
     beside "packages of $suite" "$top/tests/debian/packages.sh" "$suite"
 done
+together

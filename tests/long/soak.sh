@@ -8,4 +8,4 @@ soak() {
     top_srcdir=$top top_builddir=$top/build/plain PYTHONDONTWRITEBYTECODE=1 \
         "$python" "$top/tests/soak/soak.py"
 }
-beside "soak of ${CHAPI_SOAK_S:-600} s" soak
+meanwhile "soak of ${CHAPI_SOAK_S:-600} s" soak
