@@ -31,6 +31,12 @@ with_wait() {
     inside "$1" "$until_true; $2"
 }
 
+# Without this nothing that follows says anything: inside_or_end UNIT NAME COMMAND.
+inside_or_end() {
+    inside "$2" "$3"
+    [ "$n_failed" = 0 ] || finish_system "$1"
+}
+
 # finish_system UNIT...: their journal if something went wrong, and the exit status.
 finish_system() {
     [ "$n_failed" != 0 ] || exit 0

@@ -12,7 +12,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 start_system "${1:-bookworm}" python3 procps socat jq
 cp "$top/clients/examples/remote-call.py" "$root/root/"
 
-inside "the packages can be installed" \
+inside_or_end chapi-gw "the packages can be installed" \
     'cd packages && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ./chapi-*.deb'
 with_wait "the service is ready when it is started" \
     'systemctl is-active chapi-gw.service chapi-gw.socket; test "$(systemctl show -P Type chapi-gw)" = notify'
