@@ -73,7 +73,14 @@ bool channel_set_reason(struct channel *c, const char *fmt, ...)
 	if (strcmp(text, c->reason) == 0)
 		return false;
 	memcpy(c->reason, text, sizeof(text));
+	c->reason_of = NULL;
 	return true;
+}
+
+void channel_clear_reason(struct channel *c)
+{
+	c->reason[0] = '\0';
+	c->reason_of = NULL;
 }
 
 static void forget_connection(struct channel *c)
@@ -87,6 +94,7 @@ static void forget_connection(struct channel *c)
 		c->subscriptions[i].state = SUBSCRIPTION_IDLE;
 		c->subscriptions[i].n_refused = 0;
 		c->subscriptions[i].n_silent = 0;
+		c->subscriptions[i].why[0] = '\0';
 	}
 }
 
@@ -163,7 +171,7 @@ static void on_established(struct channel *c, const struct pusher_frame *frame, 
 		return;
 	memcpy(c->socket_id, established.socket_id, sizeof(c->socket_id));
 	c->established_ms = now_ms;
-	c->reason[0] = '\0';
+	channel_clear_reason(c);
 	channel_set_state(c, CHANNEL_SUBSCRIBING, "");
 	for (size_t i = 0; i < c->n_subscriptions; i++)
 		subscription_ask(c, &c->subscriptions[i], now_ms);
@@ -175,7 +183,8 @@ static void on_subscribed(struct channel *c, const struct pusher_frame *frame,
 {
 	struct subscription *s = channel_find(c, frame->channel);
 
-	if (channel_is_established(c) && s && s->state != SUBSCRIPTION_IDLE)
+	if (channel_is_established(c) && s && s->state != SUBSCRIPTION_IDLE &&
+	    s->state != SUBSCRIPTION_LEFT)
 		subscription_confirmed(c, s);
 	else
 		c->n_ignored++;
@@ -222,7 +231,7 @@ static void on_subscription_error(struct channel *c, const struct pusher_frame *
 	struct subscription *s = channel_find(c, frame->channel);
 	struct pusher_error error;
 
-	if (!channel_is_established(c) || !s || s->state != SUBSCRIPTION_ASKED) {
+	if (!channel_is_established(c) || !s || !subscription_may_be_refused(s)) {
 		c->n_ignored++;
 		return;
 	}
@@ -258,7 +267,22 @@ static struct subscription *find_refused(struct channel *c, const struct pusher_
 
 	if (!s && frame->channel.len == 0 && error->code == 4009)
 		s = channel_find_only_asked(c);
-	return s && s->state == SUBSCRIPTION_ASKED ? s : NULL;
+	return s && subscription_may_be_refused(s) ? s : NULL;
+}
+
+/* What the hosted service says to an unsubscribe of what was not subscribed (see leave()), and to
+ * a subscribe of what is: no trouble, and no reason of a close that follows. */
+static bool is_good_news(struct channel *c, const struct pusher_frame *frame,
+			 const struct pusher_error *error)
+{
+	struct subscription *s = channel_find_named(c, frame->data);
+
+	if (strstr(error->message, "No current subscription"))
+		return true;
+	if (!strstr(error->message, "Existing subscription") || !s || s->state == SUBSCRIPTION_IDLE)
+		return false;
+	subscription_confirmed(c, s);
+	return true;
 }
 
 static bool names_none(struct channel *c, const struct pusher_frame *frame)
@@ -273,11 +297,7 @@ static void on_late_error(struct channel *c, const struct pusher_frame *frame,
 {
 	struct subscription *s = find_refused(c, frame, error);
 
-	if (strstr(error->message, "No current subscription"))
-		return;		/* so it was not subscribed: see ask_anew() */
-	if (s && strstr(error->message, "Existing subscription"))
-		subscription_confirmed(c, s);
-	else if (s)
+	if (s)
 		subscription_refused_by_hub(c, s, error, now_ms);
 	else if (channel_set_reason(c, "%s", c->hub_says))
 		c->ops.state(c->data, c->state, c->reason);
@@ -292,6 +312,8 @@ static void on_error(struct channel *c, const struct pusher_frame *frame, uint64
 	struct pusher_error error;
 
 	pusher_parse_error(frame->data, &error);
+	if (channel_is_established(c) && is_good_news(c, frame, &error))
+		return;
 	keep_hub_says(c, &error, now_ms);
 	if (channel_is_established(c))
 		on_late_error(c, frame, &error, now_ms);
@@ -458,7 +480,7 @@ void channel_stop(struct channel *c, uint64_t now_ms UNUSED)
 	if (is_connected(c))
 		c->ops.disconnect(c->data);
 	forget_connection(c);
-	c->reason[0] = '\0';
+	channel_clear_reason(c);
 	channel_set_state(c, CHANNEL_STOPPED, "");
 }
 
@@ -517,7 +539,7 @@ uint64_t channel_next_ms(const struct channel *c)
 	for (size_t i = 0; i < c->n_subscriptions; i++) {
 		const struct subscription *s = &c->subscriptions[i];
 
-		if (s->state == SUBSCRIPTION_ASKED || s->state == SUBSCRIPTION_REFUSED)
+		if (s->state != SUBSCRIPTION_IDLE && s->state != SUBSCRIPTION_CONFIRMED)
 			next_ms = MIN(next_ms, s->until_ms);
 	}
 	return next_ms;

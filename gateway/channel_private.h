@@ -19,17 +19,19 @@ enum subscription_state {
 	SUBSCRIPTION_IDLE,	/* not asked for on this connection */
 	SUBSCRIPTION_ASKED,
 	SUBSCRIPTION_REFUSED,	/* to be asked for again */
+	SUBSCRIPTION_LEFT,	/* likewise: what still comes of the last time does not count */
 	SUBSCRIPTION_CONFIRMED,
 };
 
 struct subscription {
 	const char *name;
 	enum subscription_state state;
-	uint64_t until_ms;	/* asked: for an answer; refused: the next try */
+	uint64_t until_ms;	/* asked: for an answer; refused or left: the next try */
 	uint64_t asked_ms;
 	unsigned int n_refused;	/* on this connection */
 	unsigned int n_silent;	/* likewise, how often it was not answered, if extra */
 	bool extra;		/* the connection is up without it */
+	char why[280];		/* it is not confirmed, on this connection; "" */
 };
 
 struct channel {
@@ -43,6 +45,7 @@ struct channel {
 	unsigned int n_failures;	/* since a connection was healthy */
 	bool opened;
 	char reason[400];	/* of the last trouble */
+	const char *reason_of;	/* the name of the channel that this is about; NULL: of none */
 	char hub_says[200];	/* the last pusher:error of this connection */
 	uint64_t hub_said_ms;
 	char unclear[200];	/* the last of them that named no channel */
@@ -64,6 +67,7 @@ bool channel_is_established(const struct channel *c);
 void channel_set_state(struct channel *c, enum channel_state state, const char *reason);
 /* Keeps what went wrong for the status, as one line of printable ASCII. True if it is news. */
 bool channel_set_reason(struct channel *c, const char *fmt, ...) PRINTF(2, 3);
+void channel_clear_reason(struct channel *c);
 void channel_give_up(struct channel *c, enum retry retry, uint64_t now_ms);
 
 bool subscription_is_private(const struct subscription *s);
@@ -80,6 +84,9 @@ bool channel_lacks_answer(const struct channel *c, uint64_t now_ms);
 void channel_ask_now(struct channel *c, uint64_t now_ms);
 
 struct subscription *channel_find(struct channel *c, struct span name);
+/* Of one that the hub took for confirmed before it answered all that we have asked: does it say
+ * no to the rest? */
+bool subscription_may_be_refused(const struct subscription *s);
 /* The one that a text of the hub names, or the only one that is asked for; or NULL. */
 struct subscription *channel_find_named(struct channel *c, struct span text);
 struct subscription *channel_find_only_asked(struct channel *c);

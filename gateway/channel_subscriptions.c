@@ -7,7 +7,8 @@
  * hub has said no: where it said nothing it may have subscribed us, and what then comes of a
  * second subscribe each server has its own idea of. So silence ends the connection, each time
  * with more patience, as the other channels may work well on it. Silence about a channel that the
- * connection is up without does not: that one is unsubscribed from, and then asked for anew.
+ * connection is up without does not: that one is unsubscribed from, and asked for anew a while
+ * later, so that the answer to the first time is not taken for that to the second.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
@@ -39,11 +40,35 @@ static bool is_worth_saying(const struct channel *c, const struct subscription *
 	return !s->extra || c->state == CHANNEL_UP || !c->reason[0];
 }
 
-static void say_not_subscribed(struct channel *c, const struct subscription *s, const char *why)
+static bool set_reason_of(struct channel *c, const struct subscription *s)
 {
-	if (is_worth_saying(c, s) &&
-	    channel_set_reason(c, "channel %s is not subscribed: %s", s->name, why))
+	bool is_news = channel_set_reason(c, "channel %s is not subscribed: %s", s->name, s->why);
+
+	c->reason_of = s->name;
+	return is_news;
+}
+
+/* What is no news leaves the reason to another one, if it is that one's by now. */
+static void say_not_subscribed(struct channel *c, struct subscription *s, const char *why)
+{
+	bool is_news = strcmp(s->why, why) != 0;
+
+	snprintf(s->why, sizeof(s->why), "%s", why);
+	if (is_worth_saying(c, s) && (is_news || !c->reason[0]) && set_reason_of(c, s))
 		c->ops.state(c->data, c->state, c->reason);
+}
+
+/* The reason was one that holds no more: is there another? */
+static bool find_reason(struct channel *c)
+{
+	channel_clear_reason(c);
+	for (size_t i = 0; i < c->n_subscriptions; i++) {
+		struct subscription *s = &c->subscriptions[i];
+
+		if (s->why[0] && is_worth_saying(c, s))
+			return set_reason_of(c, s);
+	}
+	return false;
 }
 
 static void count(unsigned int *n)
@@ -65,20 +90,10 @@ void channel_check_up(struct channel *c)
 {
 	if (c->n_confirmed < c->n_wanted)
 		return;
-	c->reason[0] = '\0';
 	c->n_silent = 0;
 	channel_set_state(c, CHANNEL_UP, "");
-}
-
-static bool lacks_extra(const struct channel *c)
-{
-	for (size_t i = 0; i < c->n_subscriptions; i++) {
-		const struct subscription *s = &c->subscriptions[i];
-
-		if (s->state != SUBSCRIPTION_CONFIRMED && (s->n_refused > 0 || s->n_silent > 0))
-			return true;
-	}
-	return false;
+	if (find_reason(c))
+		c->ops.state(c->data, c->state, c->reason);
 }
 
 void subscription_confirmed(struct channel *c, struct subscription *s)
@@ -86,9 +101,10 @@ void subscription_confirmed(struct channel *c, struct subscription *s)
 	if (s->state == SUBSCRIPTION_CONFIRMED)
 		return;
 	s->state = SUBSCRIPTION_CONFIRMED;
+	s->why[0] = '\0';
+	if (c->reason_of == s->name)
+		(void)find_reason(c);
 	if (s->extra) {
-		if (c->state == CHANNEL_UP && !lacks_extra(c))
-			c->reason[0] = '\0';	/* if any, it was about such a one */
 		c->ops.added(c->data, s->name);
 		return;
 	}
@@ -137,8 +153,9 @@ void subscription_ask(struct channel *c, struct subscription *s, uint64_t now_ms
 	c->ops.send(c->data, buf_span(&frame));
 }
 
-/* What the hub may have made of the first subscribe is undone before the second. */
-static void ask_anew(struct channel *c, struct subscription *s, uint64_t now_ms)
+/* What the hub may have made of the first subscribe is undone before the second, for which there
+ * is time: a late answer to the first has to be here by then. */
+static void leave(struct channel *c, struct subscription *s, uint64_t now_ms)
 {
 	CLEANUP(buf_deinit) struct buf frame = BUF_NULL;
 
@@ -147,8 +164,15 @@ static void ask_anew(struct channel *c, struct subscription *s, uint64_t now_ms)
 		subscription_refused(c, s, "no memory", now_ms);
 		return;
 	}
+	s->state = SUBSCRIPTION_LEFT;
+	s->until_ms = backoff_later(now_ms, c->config.subscribe_ms);
 	c->ops.send(c->data, buf_span(&frame));
-	subscription_ask(c, s, now_ms);
+}
+
+bool subscription_may_be_refused(const struct subscription *s)
+{
+	return s->state == SUBSCRIPTION_ASKED ||
+	       (s->state == SUBSCRIPTION_CONFIRMED && s->n_silent > 0);
 }
 
 /* An error that named no channel may have been about this one. */
@@ -159,7 +183,7 @@ static void subscription_unanswered(struct channel *c, struct subscription *s, u
 	} else if (s->extra) {
 		count(&s->n_silent);
 		say_not_subscribed(c, s, "the hub did not answer in time");
-		ask_anew(c, s, now_ms);
+		leave(c, s, now_ms);
 	} else {
 		count(&c->n_silent);
 		channel_set_reason(c, "channel %s is not subscribed: the hub did not answer in "
@@ -172,7 +196,7 @@ void subscription_tick(struct channel *c, struct subscription *s, uint64_t now_m
 {
 	if (now_ms < s->until_ms)
 		return;
-	if (s->state == SUBSCRIPTION_REFUSED)
+	if (s->state == SUBSCRIPTION_REFUSED || s->state == SUBSCRIPTION_LEFT)
 		subscription_ask(c, s, now_ms);
 	else if (s->state == SUBSCRIPTION_ASKED)
 		subscription_unanswered(c, s, now_ms);
@@ -197,10 +221,10 @@ void channel_ask_now(struct channel *c, uint64_t now_ms)
 	for (size_t i = 0; i < c->n_subscriptions; i++) {
 		struct subscription *s = &c->subscriptions[i];
 
-		if (s->state == SUBSCRIPTION_REFUSED)
+		if (s->extra && is_overdue(c, s, now_ms))
+			leave(c, s, now_ms);
+		if (s->state == SUBSCRIPTION_REFUSED || s->state == SUBSCRIPTION_LEFT)
 			subscription_ask(c, s, now_ms);
-		else if (s->extra && is_overdue(c, s, now_ms))
-			ask_anew(c, s, now_ms);
 	}
 }
 

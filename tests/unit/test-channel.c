@@ -855,6 +855,19 @@ static void test_existing_subscription_is_as_good_as_confirmed(void **state UNUS
 	assert_state(&w, CHANNEL_UP);
 }
 
+static void test_existing_subscription_is_no_reason_while_all_is_well(void **state UNUSED)
+{
+	WORLD(w);
+
+	bring_up(&w);
+	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"code\":null,"
+		  "\"message\":\"Existing subscription to channel " PRIVATE "\"}}");
+	assert_state(&w, CHANNEL_UP);
+	assert_string_equal(status_of(&w).reason, "");
+	closed(&w, 0, "cut");
+	assert_string_equal(w.reason, "the connection to the hub was lost: cut");
+}
+
 static void test_subscriptions_are_made_anew_for_each_connection(void **state UNUSED)
 {
 	WORLD(w);
@@ -1502,14 +1515,14 @@ static void test_silence_about_an_added_channel_does_not_end_the_connection(void
 	assert_int_equal(channel_add(w.channel, EXTRA, w.now), 0);
 	bring_up(&w);
 	for (unsigned int n = 0; n < 4; n++) {
-		uint64_t patience_ms = MIN(10000u << n, 35000u);
-
-		w.now += patience_ms - 1;
-		frame(&w, PONG);
-		pass(&w, 0);
+		pass(&w, MIN(10000u << n, 35000u) - 1);
 		assert_sent(&w, "");
 		pass(&w, 1);
-		assert_sent(&w, LEAVE_EXTRA "\n" ASK_EXTRA "\n");
+		assert_sent(&w, LEAVE_EXTRA "\n");
+		pass(&w, 9999);
+		assert_sent(&w, "");
+		pass(&w, 1);
+		assert_sent(&w, ASK_EXTRA "\n");
 		assert_state(&w, CHANNEL_UP);
 		assert_string_equal(status_of(&w).reason,
 				    "channel " EXTRA " is not subscribed: "
@@ -1532,10 +1545,50 @@ static void test_answer_to_an_unsubscribe_is_no_refusal(void **state UNUSED)
 	buf_clear(&w.sent);
 	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"code\":null,"
 		  "\"message\":\"No current subscription to channel " EXTRA "\"}}");
-	pass(&w, 19999);
-	assert_sent(&w, "");
+	pass_to_next(&w);
+	assert_sent(&w, ASK_EXTRA "\n");
 	confirm(&w, EXTRA);
 	assert_string_equal(status_of(&w).reason, "");
+	closed(&w, 1006, "cut");
+	assert_string_equal(w.reason, "1006: the connection broke off (cut)");
+}
+
+/* Its success came late; of the second time nobody knows yet. */
+static void test_late_answer_to_what_was_left_does_not_count(void **state UNUSED)
+{
+	WORLD(w);
+
+	assert_int_equal(channel_add(w.channel, EXTRA, w.now), 0);
+	bring_up(&w);
+	pass(&w, 10000);
+	confirm(&w, EXTRA);
+	assert_false(channel_has(w.channel, EXTRA));
+	buf_clear(&w.sent);
+	pass_to_next(&w);
+	assert_sent(&w, ASK_EXTRA "\n");
+	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"code\":null,"
+		  "\"message\":\"no more of " EXTRA "\"}}");
+	assert_false(channel_has(w.channel, EXTRA));
+	assert_told(&w, EXTRA " is not subscribed: the hub says: no more of");
+}
+
+/* Later than the second subscribe, even. */
+static void test_very_late_success_does_not_hide_a_refusal(void **state UNUSED)
+{
+	WORLD(w);
+
+	assert_int_equal(channel_add(w.channel, EXTRA, w.now), 0);
+	bring_up(&w);
+	pass(&w, 10000);
+	pass_to_next(&w);
+	confirm(&w, EXTRA);
+	assert_true(channel_has(w.channel, EXTRA));
+	frame(&w, "{\"event\":\"pusher:subscription_error\",\"channel\":\"" EXTRA "\"}");
+	assert_false(channel_has(w.channel, EXTRA));
+	assert_told(&w, EXTRA " is not subscribed");
+	buf_clear(&w.sent);
+	pass_to_next(&w);
+	assert_sent(&w, ASK_EXTRA "\n");
 }
 
 static void test_start_asks_for_a_silent_added_channel_at_once(void **state UNUSED)
@@ -1545,8 +1598,10 @@ static void test_start_asks_for_a_silent_added_channel_at_once(void **state UNUS
 	assert_int_equal(channel_add(w.channel, EXTRA, w.now), 0);
 	bring_up(&w);
 	pass(&w, 10000);
-	pass(&w, 10000);
 	buf_clear(&w.sent);
+	start(&w);
+	assert_sent(&w, ASK_EXTRA "\n");
+	pass(&w, 10000);
 	start(&w);
 	assert_sent(&w, LEAVE_EXTRA "\n" ASK_EXTRA "\n");
 	start(&w);
@@ -1568,6 +1623,51 @@ static void test_reason_stays_while_one_added_channel_is_missing(void **state UN
 	assert_string_equal(status_of(&w).reason, "");
 }
 
+static void test_reason_names_no_channel_that_is_confirmed(void **state UNUSED)
+{
+	static const char *const orders[][2] = { { EXTRA, ANOTHER }, { ANOTHER, EXTRA } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+		WORLD(w);
+
+		assert_int_equal(channel_add(w.channel, EXTRA, w.now), 0);
+		assert_int_equal(channel_add(w.channel, ANOTHER, w.now), 0);
+		bring_up(&w);
+		pass(&w, 10000);
+		pass_to_next(&w);
+		confirm(&w, orders[i][0]);
+		assert_non_null(strstr(status_of(&w).reason, orders[i][1]));
+		confirm(&w, orders[i][1]);
+		assert_string_equal(status_of(&w).reason, "");
+	}
+}
+
+/* Nor one of those that have to be, while another one is missing. */
+static void test_reason_is_the_refusal_that_is_left(void **state UNUSED)
+{
+	WORLD(w);
+
+	establish(&w);
+	frame(&w, "{\"event\":\"pusher:subscription_error\",\"channel\":\"" PRIVATE "\"}");
+	frame(&w, "{\"event\":\"pusher:subscription_error\",\"channel\":\"" PUBLIC "\"}");
+	confirm(&w, PUBLIC);
+	assert_non_null(strstr(status_of(&w).reason, PRIVATE));
+}
+
+static void test_silence_of_two_added_channels_is_told_once_each(void **state UNUSED)
+{
+	unsigned int n_states;
+	WORLD(w);
+
+	assert_int_equal(channel_add(w.channel, EXTRA, w.now), 0);
+	assert_int_equal(channel_add(w.channel, ANOTHER, w.now), 0);
+	bring_up(&w);
+	n_states = w.n_states;
+	for (unsigned int i = 0; i < 6; i++)
+		pass_to_next(&w);
+	assert_int_equal(w.n_states, n_states + 2);
+}
+
 static void
 test_refused_added_channel_is_no_reason_while_another_keeps_us_waiting(void **state UNUSED)
 {
@@ -1579,6 +1679,10 @@ test_refused_added_channel_is_no_reason_while_another_keeps_us_waiting(void **st
 	frame(&w, "{\"event\":\"pusher:subscription_error\",\"channel\":\"" EXTRA "\"}");
 	assert_non_null(strstr(status_of(&w).reason, PRIVATE));
 	assert_non_null(strstr(w.reason, PRIVATE));
+	confirm(&w, PUBLIC);
+	confirm(&w, PRIVATE);
+	assert_state(&w, CHANNEL_UP);
+	assert_told(&w, EXTRA);
 }
 
 static void test_renew_opens_the_connection_anew_at_once(void **state UNUSED)
@@ -1872,6 +1976,7 @@ int main(void)
 		cmocka_unit_test(test_refusal_is_told_once_while_it_stays_the_same),
 		cmocka_unit_test(test_error_about_a_confirmed_channel_changes_nothing),
 		cmocka_unit_test(test_existing_subscription_is_as_good_as_confirmed),
+		cmocka_unit_test(test_existing_subscription_is_no_reason_while_all_is_well),
 		cmocka_unit_test(test_subscriptions_are_made_anew_for_each_connection),
 		cmocka_unit_test(test_ping_at_the_shorter_interval),
 		cmocka_unit_test(test_ping_without_the_hubs_timeout),
@@ -1944,8 +2049,13 @@ int main(void)
 			test_refused_added_channel_is_no_reason_while_another_keeps_us_waiting),
 		cmocka_unit_test(test_silence_about_an_added_channel_does_not_end_the_connection),
 		cmocka_unit_test(test_answer_to_an_unsubscribe_is_no_refusal),
+		cmocka_unit_test(test_late_answer_to_what_was_left_does_not_count),
+		cmocka_unit_test(test_very_late_success_does_not_hide_a_refusal),
 		cmocka_unit_test(test_start_asks_for_a_silent_added_channel_at_once),
 		cmocka_unit_test(test_reason_stays_while_one_added_channel_is_missing),
+		cmocka_unit_test(test_reason_names_no_channel_that_is_confirmed),
+		cmocka_unit_test(test_reason_is_the_refusal_that_is_left),
+		cmocka_unit_test(test_silence_of_two_added_channels_is_told_once_each),
 		cmocka_unit_test(test_renew_opens_the_connection_anew_at_once),
 		cmocka_unit_test(test_renew_again_and_again_waits_longer),
 		cmocka_unit_test(test_renew_of_what_is_not_up_changes_nothing),
