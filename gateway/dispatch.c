@@ -19,26 +19,11 @@
 
 /* ---- who is next ---------------------------------------------------------------------- */
 
-bool holder_is_ready(const struct holder *holder)
-{
-	return !holder->paused && !holder->draining;
-}
-
 static bool has_room(const struct holder *holder)
 {
 	int64_t most = holder->options.concurrency;
 
 	return !holder->party->blocked && (most == 0 || holder->n_running < most);
-}
-
-static bool is_anybody_ready(const struct api *api)
-{
-	struct holder *holder;
-
-	list_for_each(holder, &api->holders, struct holder, link)
-		if (holder_is_ready(holder))
-			return true;
-	return false;
 }
 
 static bool goes_before(const struct holder *a, const struct holder *b)
@@ -64,7 +49,7 @@ static bool runs_queued(const struct holder *holder, bool anybody_ready)
 /* The best of those who may have a call and have room. queued: one of the calls that wait. */
 static struct holder *pick(struct router *router, const struct api *api, bool queued)
 {
-	bool anybody_ready = is_anybody_ready(api);
+	bool anybody_ready = api_is_ready(api);
 	struct holder *holder, *best = NULL;
 
 	router_spend(router, api->n_holders);
@@ -354,7 +339,7 @@ static bool check_open(struct request *q, const struct api *api)
 	if (q->router->stopping)
 		request_fail(q, CHAPI_ERR_PAUSED,
 			     "the gateway is being stopped; try again when it is back");
-	else if (api->paused || api->draining || !is_anybody_ready(api))
+	else if (api->paused || api->draining || !api_is_ready(api))
 		request_fail(q, CHAPI_ERR_PAUSED, "'%s' is %s; try again later", api->name,
 			     api->paused || (!api->draining && api_holder(api)->paused)
 				     ? "paused" : "being drained");

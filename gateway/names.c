@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Holding names: who may have one, with whom to share it, and what follows for calls that
- * wait when holders come, pause, drain or go.
+ * Holding names: who may have one, with whom to share it, under which options.
  *
- * A method changes the holders and marks the name; router_settle() draws the conclusions when
- * the method is done: a standby takes over, the queue moves on or ends, whoever waits for the
- * last call of a drain is told.
+ * What is done with a name that is held is steering.c, what follows from a change settle.c.
  */
-#include <stdlib.h>
-
 #include "gateway/builtin.h"
 #include "gateway/methods.h"
 #include "gateway/options.h"
@@ -19,230 +14,6 @@
 #define TIMEOUT_MS 30000
 #define TIMEOUT_MAX_MS 600000
 #define COUNT_MOST 1000000
-
-/* ---- what follows --------------------------------------------------------------------- */
-
-/* One that was to be dealt with later is dealt with now: it may be about to go. */
-void router_unsettle(struct router *router, struct api *api)
-{
-	if (list_empty(&api->unsettled))
-		api_ref(api);
-	list_del(&api->unsettled);
-	list_add_tail(&router->unsettled, &api->unsettled);
-}
-
-static bool is_anybody_ready(const struct list *holders)
-{
-	struct holder *holder;
-
-	list_for_each(holder, holders, struct holder, link)
-		if (holder_is_ready(holder))
-			return true;
-	return false;
-}
-
-/* The first that is ready; else, if need be, the first. */
-static struct holder *first_standby(const struct api *api, bool need)
-{
-	struct holder *holder;
-
-	list_for_each(holder, &api->standbys, struct holder, link)
-		if (holder_is_ready(holder))
-			return holder;
-	return need ? list_first(&api->standbys, struct holder, link) : NULL;
-}
-
-/* May one who shares a name join one who does? */
-static bool same_terms(const struct api_options *a, const struct api_options *b)
-{
-	return a->visibility == b->visibility && a->timeout_ms == b->timeout_ms &&
-	       a->timeout_max_ms == b->timeout_max_ms && span_equal(a->params, b->params) &&
-	       span_equal(a->result, b->result);
-}
-
-static void grant(struct router *router, struct holder *holder, const struct now *now)
-{
-	holder_promote(holder);
-	holder->party->ops->granted(holder->party, api_name(holder->api));
-	monitor_api(router, holder->api, "granted", holder->party, now);
-}
-
-/* Those who shared the name with the heir, and became standbys with it, come back with it. */
-static void grant_to_sharers(struct router *router, const struct holder *heir,
-			     const struct now *now)
-{
-	struct holder *holder, *tmp;
-
-	if (heir->options.policy != API_SHARE)
-		return;
-	list_for_each_safe(holder, tmp, &heir->api->standbys, struct holder, link)
-		if (holder->options.policy == API_SHARE &&
-		    same_terms(&holder->options, &heir->options))
-			grant(router, holder, now);
-}
-
-/* Holders that can take no calls make way for a standby that can, and become standbys
- * themselves. */
-static void hand_name_over(struct router *router, struct api *api, const struct now *now)
-{
-	struct holder *heir, *holder;
-
-	if (api->n_standbys == 0 || is_anybody_ready(&api->holders))
-		return;
-	heir = first_standby(api, api->n_holders == 0);
-	if (!heir)
-		return;
-	while ((holder = list_first(&api->holders, struct holder, link)))
-		holder_demote(holder);
-	grant(router, heir, now);
-	grant_to_sharers(router, heir, now);
-}
-
-/* Nobody holds the name any more. */
-static void end_queue(struct router *router, struct api *api, const struct now *now)
-{
-	struct failure failure;
-	struct call *call;
-
-	while ((call = list_first(&api->queue, struct call, waiting))) {
-		router_fail(router, &failure, CHAPI_ERR_PROVIDER_GONE,
-			    "the provider of '%s' has left before the call had its turn",
-			    api->name);
-		failure.ran = CHAPI_RAN_NO;
-		call_finish(router, call, &failure, span_of(NULL, 0), now);
-	}
-}
-
-/* Its part of the queue is run by others, if there are any. */
-static bool is_drained(const struct holder *holder)
-{
-	const struct api *api = holder->api;
-
-	if (holder->n_running > 0)
-		return false;
-	return holder->standby || api->n_queued == 0 || is_anybody_ready(&api->holders);
-}
-
-static void tell_drainers(struct router *router, struct api *api, const struct now *now)
-{
-	struct holder *holder;
-
-	if (api->n_running == 0 && api->n_queued == 0)
-		drains_done(router, &api->drains, now);
-	list_for_each(holder, &api->holders, struct holder, link)
-		if (is_drained(holder))
-			drains_done(router, &holder->drains, now);
-	list_for_each(holder, &api->standbys, struct holder, link)
-		if (is_drained(holder))
-			drains_done(router, &holder->drains, now);
-}
-
-/* False: there is more to do. */
-static bool settle(struct router *router, struct api *api, const struct now *now)
-{
-	bool done = true;
-
-	if (api->listed) {
-		hand_name_over(router, api, now);
-		done = dispatch_queue(router, api, now);
-	} else {
-		end_queue(router, api, now);
-	}
-	tell_drainers(router, api, now);
-	return done;
-}
-
-static void leave_for_later(struct router *router, struct api *api)
-{
-	router_unsettle(router, api);
-	list_del(&api->unsettled);
-	list_add_tail(&router->later, &api->unsettled);
-}
-
-void router_settle(struct router *router, const struct now *now)
-{
-	struct api *api;
-
-	while ((api = list_first(&router->unsettled, struct api, unsettled))) {
-		list_del(&api->unsettled);
-		if (!settle(router, api, now))
-			leave_for_later(router, api);
-		api_unref(api);
-	}
-}
-
-/* ---- giving up ------------------------------------------------------------------------ */
-
-static void give_up(struct router *router, struct holder *holder, const struct now *now)
-{
-	struct party *party = holder->party;
-	struct api *api = holder->api;
-
-	router_unsettle(router, api);
-	if (holder->n_running == 0)	/* else the end of the last call tells */
-		drains_done(router, &holder->drains, now);
-	router_uncharge(router, party, holder_size(api_name(api), &holder->options));
-	registry_remove(router->registry, holder);
-}
-
-static void revoke(struct router *router, struct holder *holder, const char *reason,
-		   const struct now *now)
-{
-	struct party *party = holder->party;
-	struct api *api = api_ref(holder->api);
-
-	give_up(router, holder, now);
-	party->ops->revoked(party, api_name(api), reason);
-	monitor_api(router, api, "revoked", party, now);
-	api_unref(api);
-}
-
-static void revoke_all(struct router *router, struct api *api, const char *reason,
-		       const struct now *now)
-{
-	struct holder *holder, *tmp;
-
-	api_ref(api);
-	list_for_each_safe(holder, tmp, &api->holders, struct holder, link)
-		revoke(router, holder, reason, now);
-	api_unref(api);
-}
-
-/* Standbys too: or the next of them would take over at once. */
-static void revoke_name(struct router *router, struct api *api, const struct now *now)
-{
-	struct holder *holder, *tmp;
-
-	api_ref(api);
-	list_for_each_safe(holder, tmp, &api->standbys, struct holder, link)
-		revoke(router, holder, "admin", now);
-	revoke_all(router, api, "admin", now);
-	api_unref(api);
-}
-
-void names_drop(struct router *router, struct party *party, const struct now *now)
-{
-	struct holder *holder;
-	struct api *api;
-
-	while ((holder = list_first(&party->registrations, struct holder, registered))) {
-		api = api_ref(holder->api);
-		give_up(router, holder, now);
-		monitor_api(router, api, "unregistered", party, now);
-		api_unref(api);
-	}
-}
-
-void names_check_rights(struct router *router, const struct now *now)
-{
-	struct holder *holder, *tmp;
-	struct party *party;
-
-	list_for_each(party, &router->parties, struct party, link)
-		list_for_each_safe(holder, tmp, &party->registrations, struct holder, registered)
-			if (!router_allows(router, RIGHT_REGISTER, party, api_name(holder->api)))
-				revoke(router, holder, "reload", now);
-}
 
 /* ---- options -------------------------------------------------------------------------- */
 
@@ -357,24 +128,6 @@ static void put_granted(struct buf *b, struct span name, const char *state,
 	put_description(b, options->result);
 }
 
-const char *holder_state(const struct holder *holder)
-{
-	if (holder->draining)
-		return "draining";
-	if (holder->paused)
-		return "paused";
-	return holder->standby ? "standby" : "active";
-}
-
-const char *api_state(const struct api *api)
-{
-	if (api->draining)
-		return "draining";
-	if (api->paused)
-		return "paused";
-	return is_anybody_ready(&api->holders) ? "active" : holder_state(api_holder(api));
-}
-
 /* ---- register ------------------------------------------------------------------------- */
 
 static bool check_sharer(struct request *q, const struct api *api,
@@ -382,7 +135,7 @@ static bool check_sharer(struct request *q, const struct api *api,
 {
 	const struct api_options *theirs = &api_holder(api)->options;
 
-	if (theirs->policy == API_SHARE && same_terms(theirs, options))
+	if (theirs->policy == API_SHARE && api_same_terms(theirs, options))
 		return true;
 	if (theirs->policy != API_SHARE)
 		request_fail(q, CHAPI_ERR_FAILED_PRECONDITION,
@@ -468,7 +221,7 @@ static enum outcome hold(struct request *q, struct span name, struct api *api,
 			 standby || (api && options->policy == API_REPLACE), &holder) != 0)
 		return request_fail_memory(q);
 	if (api && options->policy == API_REPLACE) {
-		revoke_all(router, api, "replaced", q->now);
+		names_revoke_all(router, api, "replaced", q->now);
 		holder_promote(holder);
 	}
 	router_unsettle(router, holder->api);
@@ -504,7 +257,7 @@ enum outcome method_register(struct request *q)
 	return OUTCOME_FAILURE;
 }
 
-/* ---- update, unregister --------------------------------------------------------------- */
+/* ---- update --------------------------------------------------------------------------- */
 
 /* The holding of this party; NULL: it has none, and the failure is set. */
 static struct holder *find_own(struct request *q, struct span name)
@@ -525,7 +278,7 @@ static bool check_update(struct request *q, const struct holder *holder,
 	const struct api *api = holder->api;
 
 	if (holder->standby || api->n_holders == 1 ||
-	    (options->policy == holder->options.policy && same_terms(&holder->options, options)))
+	    (options->policy == holder->options.policy && api_same_terms(&holder->options, options)))
 		return true;
 	request_fail(q, CHAPI_ERR_FAILED_PRECONDITION,
 		     "'%s' is shared by %u; policy, visibility, params, result, timeout_ms and "
@@ -560,114 +313,4 @@ enum outcome method_update(struct request *q)
 	router_unsettle(router, holder->api);
 	monitor_api(router, holder->api, "updated", q->from, q->now);
 	return request_done(q);
-}
-
-/*
- * A name that this party holds, or may administer. NULL: neither, and the failure is set.
- * *ret_holder: its own holding; NULL: it acts as an administrator, on the whole name.
- */
-static struct api *find_managed(struct request *q, struct span name, const char *doing,
-				struct holder **ret_holder)
-{
-	struct api *api = registry_find(q->router->registry, name);
-
-	*ret_holder = api ? api_find_holder(api, q->from) : NULL;
-	if (*ret_holder)
-		return api;
-	if (!api || !router_allows(q->router, RIGHT_LIST, q->from, name)) {
-		request_fail(q, CHAPI_ERR_API_NOT_FOUND, "nobody has registered '%s'",
-			     TEXT_QUOTE(name));
-		return NULL;
-	}
-	return request_may(q, RIGHT_ADMIN, name, doing) ? api : NULL;
-}
-
-enum outcome method_unregister(struct request *q)
-{
-	struct holder *holder;
-	struct span name;
-	struct api *api;
-
-	if (!request_read_text(q, "the name", &name))
-		return OUTCOME_FAILURE;
-	api = find_managed(q, name, "unregister a name that others hold", &holder);
-	if (!api)
-		return OUTCOME_FAILURE;
-	if (holder) {
-		api_ref(api);
-		give_up(q->router, holder, q->now);
-		monitor_api(q->router, api, "unregistered", q->from, q->now);
-		api_unref(api);
-	} else {
-		revoke_name(q->router, api, q->now);
-	}
-	return request_done_nil(q);
-}
-
-/* ---- pause, resume, drain ------------------------------------------------------------- */
-
-/* holder: NULL: the whole name. */
-static void set_state(struct api *api, struct holder *holder, bool paused, bool draining)
-{
-	if (holder) {
-		holder->paused = paused;
-		holder->draining = draining;
-	} else {
-		api->paused = paused;
-		api->draining = draining;
-	}
-}
-
-static enum outcome change_state(struct request *q, const char *doing, bool paused,
-				 const char *action)
-{
-	struct holder *holder;
-	struct span name;
-	struct api *api;
-
-	if (!request_read_text(q, "the name", &name))
-		return OUTCOME_FAILURE;
-	api = find_managed(q, name, doing, &holder);
-	if (!api)
-		return OUTCOME_FAILURE;
-	set_state(api, holder, paused, false);
-	router_unsettle(q->router, api);
-	monitor_api(q->router, api, action, q->from, q->now);
-	return request_done_nil(q);
-}
-
-enum outcome method_pause(struct request *q)
-{
-	return change_state(q, "pause a name that others hold", true, "paused");
-}
-
-enum outcome method_resume(struct request *q)
-{
-	return change_state(q, "resume a name that others hold", false, "resumed");
-}
-
-enum outcome method_drain(struct request *q)
-{
-	static const struct option table[] = {
-		{ "timeout_ms", OPTION_NUMBER, 0, 1, NUMBER_MOST, NULL },
-	};
-	struct holder *holder;
-	int64_t timeout_ms = 0;
-	enum outcome outcome;
-	struct span name;
-	struct api *api;
-
-	if (!request_read_text(q, "the name", &name) ||
-	    !request_read_options(q, table, ARRAY_SIZE(table), &timeout_ms))
-		return OUTCOME_FAILURE;
-	api = find_managed(q, name, "drain a name that others hold", &holder);
-	if (!api)
-		return OUTCOME_FAILURE;
-	outcome = pending_drain(q, holder ? NULL : api, holder, timeout_ms);
-	if (outcome != OUTCOME_LATER)
-		return outcome;
-	set_state(api, holder, false, true);
-	router_unsettle(q->router, api);
-	monitor_api(q->router, api, "draining", q->from, q->now);
-	return OUTCOME_LATER;
 }

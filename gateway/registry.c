@@ -486,3 +486,30 @@ int registry_select(const struct registry *registry, struct span pattern, enum p
 	*ret_n = n;
 	return 0;
 }
+
+/* ---- states and terms ------------------------------------------------------------------ */
+
+const char *holder_state(const struct holder *holder)
+{
+	if (holder->draining)
+		return "draining";
+	if (holder->paused)
+		return "paused";
+	return holder->standby ? "standby" : "active";
+}
+
+const char *api_state(const struct api *api)
+{
+	if (api->draining)
+		return "draining";
+	if (api->paused)
+		return "paused";
+	return api_is_ready(api) ? "active" : holder_state(api_holder(api));
+}
+
+bool api_same_terms(const struct api_options *a, const struct api_options *b)
+{
+	return a->visibility == b->visibility && a->timeout_ms == b->timeout_ms &&
+	       a->timeout_max_ms == b->timeout_max_ms && span_equal(a->params, b->params) &&
+	       span_equal(a->result, b->result);
+}

@@ -5,8 +5,8 @@
  * A name (struct api) is there as long as somebody holds it. Each holding is a struct holder, in
  * the name's list and in its party's: an active one is given calls, a standby waits until
  * the active ones are gone. A holder that was taken out stays readable until the calls that
- * were handed to it are over: they count as references. Who may hold what, and what follows
- * from it, is names.h.
+ * were handed to it are over: they count as references. Who may hold what is names.c; what
+ * follows when holders change, settle.c.
  */
 #ifndef CHAPI_REGISTRY_H
 #define CHAPI_REGISTRY_H
@@ -135,6 +135,30 @@ static inline struct holder *api_holder(const struct api *api)
 {
 	return container_of(api->holders.next, struct holder, link);
 }
+
+/* Ready to be given new calls? */
+static inline bool holder_is_ready(const struct holder *holder)
+{
+	return !holder->paused && !holder->draining;
+}
+
+/* Is one of its active holders? */
+static inline bool api_is_ready(const struct api *api)
+{
+	struct holder *holder;
+
+	list_for_each(holder, &api->holders, struct holder, link)
+		if (holder_is_ready(holder))
+			return true;
+	return false;
+}
+
+/* The holding's state, for people: "active", "standby", "paused", "draining". */
+const char *holder_state(const struct holder *holder);
+const char *api_state(const struct api *api);
+
+/* May one who shares a name under these options join one who has those? */
+bool api_same_terms(const struct api_options *a, const struct api_options *b);
 
 /* The holding of this party, active or not; NULL: none. */
 struct holder *api_find_holder(const struct api *api, const struct party *party);

@@ -7,7 +7,9 @@
  *     request.c    what a request may, what it costs, the one answer to it
  *     methods.c    the table of what a process may ask
  *     builtin.c    the gateway's own functions
- *     names.c      holding names: register, pause, drain, and what follows when holders change
+ *     names.c      holding names: who may, under which options
+ *     steering.c   names that are held: given up, taken back, paused, drained
+ *     settle.c     what follows for calls that wait when holders change
  *     dispatch.c   a call from its request to its provider: rights, queue, hand-over
  *     outgoing.c   calls to other gateways
  *     finish.c     how calls end: answer, deadline, cancel, a party's leaving
@@ -137,23 +139,30 @@ void router_spend_rights(struct router *router, uint64_t n);
 bool request_may(struct request *q, enum right right, struct span object,
 		 const char *doing) MUST_CHECK;
 
-/* ---- names.c ---- */
+/* ---- settle.c ---- */
 
+/* Marks a name whose holders or calls have changed. One that was to be dealt with later is dealt
+ * with now: it may be about to go. */
 void router_unsettle(struct router *router, struct api *api);
 /* Every marked name: hands over, gives queued calls out, tells who waits. What would keep
  * others waiting is left to router_expire(), which is called at once then. */
 void router_settle(struct router *router, const struct now *now);
+
+/* ---- names.c ---- */
+
+enum outcome method_register(struct request *q);
+enum outcome method_update(struct request *q);
+
+/* ---- steering.c ---- */
+
 /* The party holds no names any more. */
 void names_drop(struct router *router, struct party *party, const struct now *now);
 /* Takes names from those who may not hold them (any more). */
 void names_check_rights(struct router *router, const struct now *now);
+/* Takes a name from its active holders; they are told why. */
+void names_revoke_all(struct router *router, struct api *api, const char *reason,
+		      const struct now *now);
 
-/* The holding's state, for people: "active", "standby", "paused", "draining". */
-const char *holder_state(const struct holder *holder);
-const char *api_state(const struct api *api);
-
-enum outcome method_register(struct request *q);
-enum outcome method_update(struct request *q);
 enum outcome method_unregister(struct request *q);
 enum outcome method_pause(struct request *q);
 enum outcome method_resume(struct request *q);
@@ -177,8 +186,6 @@ struct asked {
 enum outcome request_call(struct request *q, const struct asked *asked);
 /* Gives queued calls of a name to those who have room. False: there is more to do. */
 bool dispatch_queue(struct router *router, struct api *api, const struct now *now) MUST_CHECK;
-/* Ready to be given new calls? */
-bool holder_is_ready(const struct holder *holder);
 
 /* An id for a call that came without; lives until the next one is made. */
 struct span router_next_label(struct router *router);
