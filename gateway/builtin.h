@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gateway's own functions, named chapi.*: chapi-ipc(7), "Built-in functions".
+ * The gateway's own functions, named chapi.*: chapi-ipc(7), "FUNCTIONS OF THE GATEWAY".
  */
 #ifndef CHAPI_BUILTIN_H
 #define CHAPI_BUILTIN_H

@@ -4,7 +4,7 @@
  *
  * Pure: what has to be done goes out through struct elsewhere_ops, time is a number. Who may
  * call, and who waits for the answer, is the router's business (outgoing.c); the hub
- * connection is channel.h, records are record_caller.h. chapi-remote(7), "Gateway to gateway".
+ * connection is channel.h, records are record_caller.h. chapi-remote(7), "GATEWAY TO GATEWAY".
  *
  * The answers come on a channel of our own, which is subscribed to with the first call. Half of
  * the time without an answer, and when the hub may or may not have taken it: the same request goes

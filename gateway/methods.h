@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a local process may ask of the gateway: chapi-ipc(7), "Methods".
+ * What a local process may ask of the gateway: chapi-ipc(7), "METHODS".
  */
 #ifndef CHAPI_METHODS_H
 #define CHAPI_METHODS_H

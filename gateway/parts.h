@@ -4,7 +4,7 @@
  * and the bytes of all parts back into the record.
  *
  * Pure. Parts that have come and wait for the others are assembly.h; what travels as what is
- * remote.h. chapi-remote(7), "Large values".
+ * remote.h. chapi-remote(7), "LARGE VALUES".
  */
 #ifndef CHAPI_PARTS_H
 #define CHAPI_PARTS_H

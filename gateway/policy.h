@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who may do what: the rules of chapi-ipc(7), "Rights", held against a party.
+ * Who may do what: the rules of chapi-ipc(7), "RIGHTS", held against a party.
  *
  * Pure: subjects are numbers here; names of users and groups are looked up by whoever
  * makes the rules (rights.h). The first rule of a right that names the party and the object

@@ -3,7 +3,7 @@
  * The records of the remote protocol: JSON of a request to struct, response to JSON.
  *
  * Pure. What happens with a request is remote.h; the values inside are converted by value.h.
- * chapi-remote(7), "Data".
+ * chapi-remote(7), "REQUEST".
  */
 #ifndef CHAPI_RECORD_H
 #define CHAPI_RECORD_H

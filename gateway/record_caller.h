@@ -3,7 +3,7 @@
  * The records of the remote protocol as a caller has them: requests written, responses read.
  * The other side's view of the same is record.h.
  *
- * Pure. chapi-remote(7), "Request" and "Response".
+ * Pure. chapi-remote(7), "REQUEST" and "RESPONSE".
  */
 #ifndef CHAPI_RECORD_CALLER_H
 #define CHAPI_RECORD_CALLER_H

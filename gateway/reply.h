@@ -2,7 +2,7 @@
 /*
  * What a provider says when it fails, turned into what its caller is told.
  *
- * chapi-ipc(7), "Answers of a provider": a text, or a map of code, message, details. A few codes
+ * chapi-ipc(7), "Answers": a text, or a map of code, message, details. A few codes
  * are passed on as they are, every other is api_error with the provider's own code in
  * details.code. What cannot be read becomes bad_reply.
  */

@@ -201,7 +201,7 @@ void router_put_failure(struct buf *b, const struct failure *failure)
 	}
 }
 
-/* The whole of a call as one value: chapi-ipc(7), "Records". */
+/* The whole of a call as one value: chapi-ipc(7), "CALL RECORDS". */
 static void put_record(struct buf *b, const struct router *router,
 		       const struct party_response *response)
 {

@@ -33,7 +33,7 @@ extern "C" {
 #define CHAPI_DEFAULT_SOCKET "/run/chapi/gw.sock"
 
 /*
- * What can go wrong. 1 to 63: outcomes of a call, the codes of chapi-ipc(7), "Errors". From
+ * What can go wrong. 1 to 63: outcomes of a call, the codes of chapi-ipc(7), "ERROR CODES". From
  * 64: trouble of the library itself. Values never change; new ones may come.
  */
 enum chapi_err {
@@ -85,7 +85,7 @@ const char *chapi_code_name(int err);
 int chapi_code_from_name(const char *name);
 /* "no", "yes", "unknown". */
 const char *chapi_ran_name(enum chapi_ran ran);
-/* The exit status that the tools give for it, by the table of chapi-ipc(7), "Errors". */
+/* The exit status that the tools give for it, by the table of chapi-ipc(7), "ERROR CODES". */
 int chapi_exit_status(int err);
 /* "1.2.3" of the library that runs. */
 const char *chapi_version(void);
@@ -252,7 +252,7 @@ typedef void (*chapi_progress_fn)(chapi_conn *conn, uint32_t id, const void *val
  * Options of a call; NULL where one is taken means all defaults. Set by name, so that the
  * struct can grow: struct chapi_call_options o = { .size = sizeof(o), .timeout_ms = 500 };
  *
- * full: the result is the record of the call (chapi-ipc(7), "Records"), also of one that
+ * full: the result is the record of the call (chapi-ipc(7), "CALL RECORDS"), also of one that
  * failed; the reply's code, message, ran and details tell of the error in it.
  * oneway: the answer (nil) comes as soon as the provider has the call, or it waits in the
  * queue of the name; what becomes of it then is not told, and our leaving does not end it.
@@ -315,7 +315,7 @@ int chapi_call_wait_json(chapi_conn *conn, const char *api, const char *params,
 int chapi_cancel(chapi_conn *conn, uint32_t id);
 
 /*
- * Any method of the gateway (chapi-ipc(7), "Methods"): args is one array of its params
+ * Any method of the gateway (chapi-ipc(7), "METHODS"): args is one array of its params
  * (NULL: none), MessagePack or JSON text. timeout_ms: our own limit (0: none); when it is over
  * the gateway is asked to cancel. Otherwise as chapi_call() and chapi_call_wait().
  */
@@ -336,7 +336,7 @@ int chapi_method_wait_json(chapi_conn *conn, const char *method, const char *arg
  * chapi_call(); -CHAPI_ERR_DEADLINE_EXCEEDED if it says nothing for 30 s. ret_reply: NULL, or
  * where the answer goes (chapi_reply_free()), also when it is an error; it is not set when
  * there was none (NOMEM, USAGE, MSGPACK, JSON, FULL, and CONNECTION_LOST before asking): have
- * NULL in it. What the results are is in chapi-ipc(7), "Methods"; as text:
+ * NULL in it. What the results are is in chapi-ipc(7), "METHODS"; as text:
  *
  *	chapi_reply *reply = NULL;
  *	char *text;
@@ -383,7 +383,7 @@ int chapi_publish(chapi_conn *conn, const char *channel, const char *event, cons
 int chapi_publish_json(chapi_conn *conn, const char *channel, const char *event,
 		       const char *data, int timeout_ms, chapi_reply **ret_reply);
 
-/* One event: a map (chapi-ipc(7), "Monitor") as MessagePack, valid until the callback returns. */
+/* One event: a map (chapi-ipc(7), "MONITORS") as MessagePack, valid until the callback returns. */
 typedef void (*chapi_event_fn)(chapi_conn *conn, const void *event, size_t len, void *data);
 
 /* What to watch; NULL: everything that one may see, without bodies. Lists end with NULL. */

@@ -2,7 +2,7 @@
 /*
  * The codes of errors, and what the public header says of them.
  *
- * One table for the outcomes of a call (1 to 22, chapi-ipc(7), "Errors"), ordered by code;
+ * One table for the outcomes of a call (1 to 22, chapi-ipc(7), "ERROR CODES"), ordered by code;
  * the trouble of the library itself (from 64) has a sentence and an exit status only.
  */
 #include "libchapi-ipc/error.h"

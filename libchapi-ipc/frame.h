@@ -4,7 +4,7 @@
  *
  * The reader holds no bytes: its owner keeps what has not been consumed and shows it again
  * with what came since; nothing is scanned twice. The first byte decides between
- * MessagePack and JSON lines (chapi-ipc(7), "Transport"). What a message says is message.h.
+ * MessagePack and JSON lines (chapi-ipc(7), "TRANSPORT"). What a message says is message.h.
  */
 #ifndef CHAPI_FRAME_H
 #define CHAPI_FRAME_H

@@ -111,12 +111,13 @@ def installation(folder):
     copy = os.path.join(folder, 'copy')
     shutil.copytree(top_srcdir, copy, symlinks=True,
                     ignore=shutil.ignore_patterns('build', '.git', 'autom4te.cache', 'configure'))
-    return 'cd "$folder/copy"; export MAKEFLAGS=-j2\n{\n%s} >"$folder/install.log" 2>&1\n' % shell('install')
+    return ('cd "$folder/copy"; export MAKEFLAGS=-j2\n{\n%s} >"$folder/install.log" 2>&1\n'
+            % shell('install'))
 
 
 @pytest.mark.limit(900)
 @pytest.mark.skipif(os.environ.get('CHAPI_README') != 'whole',
-                    reason='builds and installs once more: CHAPI_README=whole asks for it, as ./check does')
+                    reason='builds and installs once more, if CHAPI_README=whole, as in ./check')
 def test_every_command_of_the_readme_runs(folder, need):
     need('unshare', 'socat', 'cc', 'pkg-config')
     if not may_unshare():

@@ -150,8 +150,8 @@ def function_problems():
 def code_problems():
     sources = {name: (ran.lower(), status) for name, ran, status in
                found('libchapi-ipc/error.c', r'\{ CHAPI_ERR_\w+, "(\w+)", CHAPI_RAN_(\w+), (\d+),')}
-    page = {name: (ran.split(' or '), status) for name, ran, status in
-            re.findall(r'^\.It Er (\w+) Pq ran ([a-z ]+), exit (\d+)$', section('ERROR CODES'),
+    page = {name: (re.split(', | or ', ran), status) for name, ran, status in
+            re.findall(r'^\.It Er (\w+) Pq ran ([a-z, ]+), exit (\d+)$', section('ERROR CODES'),
                        re.M)}
     yield from differences('code', sources, page)
     for name in set(sources) & set(page):
@@ -295,6 +295,33 @@ def reference_problems():
                 yield 'doc/%s names %s(%s), which is not there' % (page, name, number)
 
 
+def sections_of(page):
+    return re.findall(r'^\.S[hs] (.*)$', read('doc/' + page), re.M)
+
+
+def sources():
+    """All that may name a section of a page: sources, tests and documents."""
+    for folder in ('gateway', 'libchapi-ipc', 'clients', 'tests', 'doc'):
+        for where, _, names in os.walk(os.path.join(top, folder)):
+            for name in names:
+                if re.search(r'\.(?:c|h|py|js|mjs|ts|md|sh|[1-8])$', name):
+                    yield os.path.relpath(os.path.join(where, name), top)
+
+
+def section_problems():
+    """page(N), "TITLE": is there such a section?"""
+    n = 0
+    for path in sources():
+        named = re.findall(r'\b((?:lib)?chapi[\w.-]*)\(([1-8])\), "([^"\n]+)"', read(path)) + \
+            re.findall(r'^\.Xr (\S*chapi\S*) ([1-8]) ,\n\.Dq (.*?)(?: [.,;])?$', read(path), re.M)
+        for name, number, title in named:
+            n += 1
+            if title not in sections_of('%s.%s' % (name, number)):
+                yield '%s: %s(%s) has no section "%s"' % (path, name, number, title)
+    if n == 0:
+        raise LookupError('no source names a section of a page')
+
+
 def library_problems():
     names = found('libchapi-ipc/libchapi-ipc.map', r'^\t(chapi_\w+);')
     page = set(re.findall(r'^\.Fn (chapi_\w+)', read('doc/libchapi-ipc.3'), re.M))
@@ -397,6 +424,7 @@ def main():
     check('functions of libchapi-ipc(3)', library_problems)
     check('pages of functions are what chapi-ipc.h says', function_page_problems)
     check('pages that pages name', reference_problems)
+    check('sections of pages that are named', section_problems)
     check('files in doc/architecture.md', file_problems)
     check('paths, links and pages in the documents', link_problems)
 
