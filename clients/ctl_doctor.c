@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "clients/member.h"
 #include "clients/table.h"
 
 enum result { RESULT_FAILED, RESULT_OK, RESULT_SKIPPED };
@@ -44,8 +45,7 @@ static const char *hint_for(int err)
 {
 	switch (-err) {
 	case CHAPI_ERR_ACCESS:
-		return "be root, or a member of the socket's group (setting socket_group): "
-		       "adduser NAME chapi, then log in again";
+		return "be root, or a member of the socket's group (setting socket_group)";
 	case CHAPI_ERR_PATH:
 		return "$CHAPI_SOCKET and --socket take a path of up to 107 bytes";
 	default:
@@ -56,13 +56,15 @@ static const char *hint_for(int err)
 
 static bool check_connection(struct doctor *d)
 {
-	char path[512] = "the socket", text[700];
+	char path[512] = "the socket", text[700], hint[300];
 	int r = chapi_connect(d->ctl->common.socket, &d->ctl->conn);
 
 	(void)chapi_find_socket(d->ctl->common.socket, path, sizeof(path));
 	snprintf(text, sizeof(text), "%s: %s", path,
 		 r < 0 ? chapi_strerror(r) : "somebody listens");
-	add(d, "connection", r < 0 ? RESULT_FAILED : RESULT_OK, text, hint_for(r));
+	if (r != -CHAPI_ERR_ACCESS || !member_hint(path, hint, sizeof(hint)))
+		snprintf(hint, sizeof(hint), "%s", hint_for(r));
+	add(d, "connection", r < 0 ? RESULT_FAILED : RESULT_OK, text, hint);
 	if (r < 0)
 		d->status = chapi_exit_status(r);
 	return r == 0;
@@ -126,7 +128,8 @@ static void check_dns(struct doctor *d, const char *host)
 	for (const struct addrinfo *a = found; a; a = a->ai_next)
 		n++;
 	if (r == 0)
-		snprintf(text, sizeof(text), "%.200s has %d addresses", host, n);
+		snprintf(text, sizeof(text), "%.200s has %d address%s", host, n,
+			 n == 1 ? "" : "es");
 	else
 		snprintf(text, sizeof(text), "%.200s: %s", host, gai_strerror(r));
 	add(d, "dns", r == 0 ? RESULT_OK : RESULT_FAILED, text,
@@ -143,6 +146,8 @@ static bool mentions(const char *text, const char *const *words, size_t n)
 	return false;
 }
 
+#define NOT_THAT_FAR "the connection did not get that far"
+
 /* The hub has greeted us on this connection. */
 static bool is_established(const json_t *hub)
 {
@@ -157,7 +162,7 @@ static void check_tls(struct doctor *d, const json_t *hub)
 
 	add(d, "tls", ok ? RESULT_OK : failed ? RESULT_FAILED : RESULT_SKIPPED,
 	    ok ? "the hub is the one it should be, or the setting tls is off"
-	       : failed ? reason : "the connection did not get that far",
+	       : failed ? reason : NOT_THAT_FAR,
 	    failed ? "is the clock right? are ca-certificates installed? see setting ca_file" : "");
 }
 
@@ -187,6 +192,10 @@ static void check_subscribed(struct doctor *d, const json_t *hub)
 	long long n = ctl_integer(hub, "subscribed"), wanted = ctl_integer(hub, "wanted");
 	char text[100];
 
+	if (!is_established(hub)) {
+		add(d, "subscribed", RESULT_SKIPPED, NOT_THAT_FAR, "");
+		return;
+	}
 	snprintf(text, sizeof(text), "%lld of %lld channels", n, wanted);
 	add(d, "subscribed", n == wanted && n > 0 ? RESULT_OK : RESULT_FAILED, text,
 	    "is the secret right? are the channels' names allowed (setting channel)?");

@@ -80,10 +80,34 @@ static void print_conflict(const json_t *conflict)
 	table_print_field("name conflict", text);
 }
 
-static void print_hub(const json_t *hub)
+/* What the connection waits for, and for how long yet: until is in Unix seconds. */
+static void print_wait(const json_t *hub)
 {
+	double left = ctl_number(hub, "until") - (double)time(NULL);
+	char text[40];
+
+	if (!*ctl_text(hub, "waits_for"))
+		return;
+	table_print_field("  waits for", ctl_text(hub, "waits_for"));
+	if (!json_is_number(json_object_get(hub, "until")))
+		return;
+	snprintf(text, sizeof(text), "in %.0f s", left > 0 ? left : 0.0);
+	table_print_field("  until", text);
+}
+
+static void print_subscribed(const json_t *hub)
+{
+	long long tries = ctl_integer(hub, "connects");
 	char text[100];
 
+	snprintf(text, sizeof(text), "%lld of %lld; %lld %s to connect so far",
+		 ctl_integer(hub, "subscribed"), ctl_integer(hub, "wanted"), tries,
+		 tries == 1 ? "try" : "tries");
+	table_print_field("subscribed", text);
+}
+
+static void print_hub(const json_t *hub)
+{
 	if (!json_is_object(hub)) {
 		table_print_field("hub", "none is configured: local calls only");
 		return;
@@ -92,13 +116,9 @@ static void print_hub(const json_t *hub)
 	table_print_field("  host", ctl_text(hub, "host"));
 	if (*ctl_text(hub, "reason"))
 		table_print_field("  reason", ctl_text(hub, "reason"));
-	if (*ctl_text(hub, "waits_for"))
-		table_print_field("  waits for", ctl_text(hub, "waits_for"));
+	print_wait(hub);
 	print_channels(hub);
-	snprintf(text, sizeof(text), "%lld of %lld; connected %lld times",
-		 ctl_integer(hub, "subscribed"), ctl_integer(hub, "wanted"),
-		 ctl_integer(hub, "connects"));
-	table_print_field("subscribed", text);
+	print_subscribed(hub);
 	print_publisher(json_object_get(hub, "publisher"));
 	print_budget(json_object_get(hub, "budget"));
 	print_conflict(json_object_get(json_object_get(hub, "remote"), "name_conflict"));

@@ -203,6 +203,17 @@ def test_status_shows_the_hub(remote_gateway):
     assert re.search(r'^hub +up$', result.stdout, re.M) and remote_gateway.channel in result.stdout
 
 
+def test_status_says_until_when_it_waits(start_gateway, own_hub, channel):
+    own_hub.start()
+    own_hub.stop()
+    gateway = start_gateway(own_hub, channel, timing={'backoff_least': '50s', 'backoff_most': '60s'})
+    with gateway.connect() as client:
+        wait_until(lambda: client.ask('status')['hub']['state'] == 'waiting', 'the first try to end')
+    shown = run([program('chapi-ctl'), '-s', gateway.socket_path, 'status']).stdout
+    assert re.search(r'^  waits for +the next try to connect\n  until +in \d+ s$', shown, re.M), shown
+    assert '0 of 1; 1 try to connect' in shown
+
+
 def test_stats(ctl, door, gateway):
     with gateway.connect() as caller:
         number = caller.request('call', 'door.open', {'angle': 1})
@@ -528,8 +539,8 @@ def test_doctor_with_a_hub_that_is_not_there(start_gateway, own_hub, channel):
     result = run([program('chapi-ctl'), '-s', gateway.socket_path, 'doctor', '--json'])
     found = checks(result.stdout)
     assert result.returncode == 1
-    assert found['hub']['ok'] is False and found['hub']['hint'] \
-        and found['subscribed']['ok'] is False
+    assert found['hub']['ok'] is False and found['hub']['hint']
+    assert found['subscribed']['ok'] is None and not found['subscribed']['hint']
     assert found['dns']['ok'] is True and found['credentials']['ok'] is None
 
 

@@ -126,7 +126,8 @@ def test_who_is_not_let_in_is_told_what_to_do(system, mode, member, hint):
         os.chown(path, 0, GROUP_ID)
         os.chmod(path, mode)
         listener.listen()
-        result = run(system.world + as_ordinary_user([program('chapi-call'), '-s', path,
-                                                      'chapi.ping']))
+        result, doctor = [run(system.world + as_ordinary_user([program(tool), '-s', path, what]))
+                          for tool, what in (('chapi-call', 'chapi.ping'), ('chapi-ctl', 'doctor'))]
     assert result.returncode == EX_NOPERM and 'do not let this user in' in result.stderr
     assert hint in result.stderr if hint else 'group chapi' not in result.stderr
+    assert (hint or 'a member of the socket\'s group') in ' '.join(doctor.stdout.split())
