@@ -1,21 +1,35 @@
 # SPDX-License-Identifier: MIT
 # Completion for bash: chapi-call, chapi-ctl, chapi-serve. Names and parameters are asked of the
-# gateway, options of the program itself.
+# gateway; options, and what they take, are read in what the program says of itself.
 
-# The gateway that the command line is about.
-_chapi_socket() {
-    local i
+# _chapi_takes OPTION HELP: FILE, TIME, ... when it takes a value.
+_chapi_takes() {
+    [[ $1 =~ ^--?[a-z][a-z-]*$ && $2 =~ (^|[[:space:]])$1(, --[a-z-]+)?' '([A-Z]+) ]] &&
+        printf '%s\n' "${BASH_REMATCH[3]}"
+}
+
+# What stands before the cursor: into the caller's arguments, help (of its command, if it has any),
+# socket, and takes: what is to come is the value of an option.
+_chapi_read() {
+    local i word
+    help=$("$1" --help 2>/dev/null)
     for ((i = 1; i < COMP_CWORD; i++)); do
-        case ${COMP_WORDS[i]} in
-            -s | --socket) printf '%s\n' "${COMP_WORDS[i + 1]}" ;;
-        esac
+        word=${COMP_WORDS[i]}
+        takes=$(_chapi_takes "$word" "$help")
+        if [[ -n $takes ]]; then
+            [[ ${COMP_WORDS[i + 1]} == '=' ]] && ((i++))
+            ((++i < COMP_CWORD)) || return
+            [[ $word == -s || $word == --socket ]] && socket=${COMP_WORDS[i]}
+            takes=
+        elif [[ $word != -* ]]; then
+            arguments+=("$word")
+            [[ $1 != *chapi-ctl || ${#arguments[@]} != 1 ]] || help=$("$1" "$word" --help 2>/dev/null)
+        fi
     done
 }
 
-# _chapi_ask WORD...: from the gateway, one a line.
+# From the gateway, one a line.
 _chapi_ask() {
-    local socket
-    socket=$(_chapi_socket)
     chapi-ctl ${socket:+-s "$socket"} complete "$@" 2>/dev/null
 }
 
@@ -24,36 +38,22 @@ _chapi_offer() {
     mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
 }
 
-_chapi_options() {
-    _chapi_offer "$("$@" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]*' | sort -u)"
-}
-
-# The number-th word that is no option and no option's value; empty: there is none before the cursor.
-_chapi_argument() {
-    local i n=0
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case ${COMP_WORDS[i]} in
-            -d | --data | -t | --timeout | --to | -o | --output | --ok | --retry | -s | --socket | \
-                -k | --kinds | --count) ((i++)) ;;
-            -*) ;;
-            *) ((++n == $1)) && printf '%s\n' "${COMP_WORDS[i]}" ;;
-        esac
-    done
+_chapi_offer_files() {
+    compopt -o filenames
+    mapfile -t COMPREPLY < <(compgen -f -- "${cur#=}")
 }
 
 _chapi_call() {
-    local api
-    api=$(_chapi_argument 1)
-    if [[ -z $api ]]; then
+    if ((${#arguments[@]} == 0)); then
         _chapi_offer "$(_chapi_ask names)"
     else
         compopt -o nospace
-        _chapi_offer "$(_chapi_ask params "$api" | sed 's/$/=/')"
+        _chapi_offer "$(_chapi_ask params "${arguments[0]}" | sed 's/$/=/')"
     fi
 }
 
 _chapi_ctl() {
-    case $(_chapi_argument 1) in
+    case ${arguments[0]-} in
         '') _chapi_offer "$(chapi-ctl complete 2>/dev/null)" ;;
         describe | stats | wait | pause | resume | drain | unregister | list | monitor)
             _chapi_offer "$(_chapi_ask names)" ;;
@@ -62,25 +62,20 @@ _chapi_ctl() {
 }
 
 _chapi() {
-    local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    local cur=${COMP_WORDS[COMP_CWORD]} help='' socket='' takes=''
+    local -a arguments=()
     COMPREPLY=()
-    case $before in
-        -s | --socket | -o | --output | --textfile | --from)
-            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-            return ;;
+    _chapi_read "$1"
+    case $takes in
+        '') ;;
+        FILE | PATH | FOLDER) _chapi_offer_files; return ;;
+        *) return ;;
     esac
-    if [[ $cur == -* ]]; then
-        if [[ $1 == *chapi-ctl && -n $(_chapi_argument 1) ]]; then
-            _chapi_options "$1" "$(_chapi_argument 1)"
-        else
-            _chapi_options "$1"
-        fi
-        return
-    fi
-    case $1 in
-        *chapi-call) _chapi_call ;;
-        *chapi-ctl) _chapi_ctl ;;
-        *chapi-serve) mapfile -t COMPREPLY < <(compgen -c -- "$cur") ;;
+    case $1,$cur in
+        *,-*) _chapi_offer "$(grep -oE -- '--[a-z][a-z-]*' <<<"$help" | sort -u)" ;;
+        *chapi-call,*) _chapi_call ;;
+        *chapi-ctl,*) _chapi_ctl ;;
+        *chapi-serve,*) mapfile -t COMPREPLY < <(compgen -c -- "$cur") ;;
     esac
 }
 

@@ -39,7 +39,11 @@ def test_nothing_was_run(told):
 
 
 def test_what_failed_stands_at_the_end_with_its_log(told, folder):
-    status, lines = told('bad() { echo why; return 3; }; count "a bad: thing" bad; count good true; finish')
+    status, lines = told('''
+bad() { echo why; return 3; }
+count "a bad: thing" bad
+count good true
+finish''')
     log = folder + '/build/logs/a-bad-thing.log'
     assert status == 1
     assert lines == ['why', 'FAILED: a bad: thing', 'ok: good (N s)', '== done (+N s)',
@@ -87,7 +91,8 @@ def test_counts_of_a_test_run_are_added_up(told, folder):
     """A folder whose "make check" leaves what automake would."""
     with open(os.path.join(folder, 'Makefile'), 'w') as f:
         f.write('check:\n\t@printf "PASS: x 1\\nFAIL: x 2 - the name\\n"\n'
-                '\t@printf "# PASS:  4\\n# FAIL:  1\\nnot ok 2 - the name\\n" >test-suite.log; false\n')
+                '\t@printf "# PASS:  4\\n# FAIL:  1\\nnot ok 2 - the name\\n" >test-suite.log\n'
+                '\t@false\n')
     status, lines = told('tests_in "$top"; finish')
     assert status == 1
     assert lines[-3:] == ['What failed, and what it said:',

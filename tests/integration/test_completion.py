@@ -1,46 +1,95 @@
 # SPDX-License-Identifier: MIT
-"""What shells offer behind chapi-call and chapi-ctl, asked of the shells themselves."""
+"""What shells offer behind chapi-call, chapi-ctl and chapi-serve, asked of the shells themselves:
+bash and zsh have it typed at a terminal, fish has a command that tells."""
 import os
+import pty
+import select
 
 import pytest
 
 from lib.gateway import Provider
-from lib.process import environment, program, run, top_srcdir
+from lib.limits import Deadline, wait_until
+from lib.process import die_with_parent, environment, program, run, top_srcdir
 
+pytestmark = pytest.mark.usefixtures('once')
 FOLDER = os.path.join(top_srcdir, 'clients', 'completion')
+TOOLS = ('chapi-call', 'chapi-ctl', 'chapi-serve')
 
-BASH = """source "$1"; shift
-COMP_WORDS=("$@"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
-compopt() { :; }
-_chapi "$1"; printf '%s\\n' "${COMPREPLY[@]}"
+# A prompt to wait for; one key puts in all that is offered, another one writes down the line.
+PROMPT, ALL, TELL = '@type@', b'\x18', b'\x14'
+BASH = """PS1='@type''@'
+source %s/chapi.bash
+bind '"\\C-x": insert-completions' 'set bell-style none' 'set enable-bracketed-paste off'
+tell() { printf '%%s' "$READLINE_LINE" >line.new; mv line.new line; }
+bind -x '"\\C-t": tell'
 """
+ZSH = """PS1='@type@'
+fpath=(%s $fpath)
+autoload -Uz compinit; compinit -D -u
+all() { _main_complete; compstate[insert]=all; compstate[list]= }
+zle -C all complete-word all; bindkey '^X' all
+tell() { printf '%%s' "$BUFFER" >line.new; mv line.new line }
+zle -N tell; bindkey '^T' tell
+"""
+TERMINALS = {'bash': ('.bashrc', BASH, ['--noprofile', '-i']), 'zsh': ('.zshrc', ZSH, ['-d', '-i'])}
 
 
-def bash(words):
-    return ['bash', '-c', BASH, 'bash', os.path.join(FOLDER, 'chapi.bash')] + words
+def read_until(fd, text):
+    shown = ''
+    deadline = Deadline()
+    while text not in shown:
+        assert select.select([fd], [], [], deadline.left('"%s" in %s' % (text, shown)))[0]
+        shown += os.read(fd, 65536).decode('utf-8', 'replace')
 
 
-def fish(words):
-    return ['fish', '--no-config',
-            '-c', 'source %s/chapi.fish; complete -C "%s"' % (FOLDER, ' '.join(words))]
+def at_a_terminal(shell, words, env):
+    """The words that the line has when all that is offered has been put in place of its last one."""
+    name, text, arguments = TERMINALS[shell]
+    home = env['HOME']
+    line = os.path.join(home, 'line')
+    with open(os.path.join(home, name), 'w') as f:
+        f.write(text % FOLDER)
+    pid, fd = pty.fork()
+    if pid == 0:
+        die_with_parent()
+        os.chdir(home)
+        os.execvpe(shell, [shell] + arguments, env)
+    try:
+        read_until(fd, PROMPT)
+        os.write(fd, ' '.join(words).encode() + ALL + TELL)
+        wait_until(lambda: os.path.exists(line), 'the line')
+    finally:
+        os.close(fd)
+        os.waitpid(pid, 0)
+    with open(line) as f:
+        found = f.read()
+    os.unlink(line)
+    assert found.startswith(' '.join(words[:-1]))
+    if found.rstrip(' ') == ' '.join(words).rstrip(' '):
+        return set()
+    return set(found[len(' '.join(words[:-1])):].split())
 
 
-SHELLS = {'bash': bash, 'fish': fish}
+def fish(words, env):
+    result = run(['fish', '--no-config', '-c',
+                  'source %s/chapi.fish; complete -C "%s"' % (FOLDER, ' '.join(words))], env=env)
+    assert result.stderr == ''
+    return {line.split('\t')[0] for line in result.stdout.splitlines()} - {''}
 
 
-@pytest.fixture(params=sorted(SHELLS))
+@pytest.fixture(params=['bash', 'fish', 'zsh'])
 def offers(request, gateway, folder, need):
     """offers(WORD...): what the shell offers in place of the last one."""
     need(request.param)
-    for name in ('chapi-call', 'chapi-ctl', 'chapi-serve'):
+    for name in TOOLS:
         os.symlink(program(name), os.path.join(folder, name))
 
-    def ask(*words):
-        env = environment(CHAPI_SOCKET=gateway.socket_path, HOME=folder,
+    def ask(*words, socket=gateway.socket_path):
+        env = environment(CHAPI_SOCKET=socket, HOME=folder, ZDOTDIR=folder, TERM='dumb',
                           PATH='%s:%s' % (folder, os.environ['PATH']))
-        result = run(SHELLS[request.param](list(words)), env=env)
-        assert result.stderr == ''
-        return {line.split('\t')[0] for line in result.stdout.splitlines()} - {''}
+        if request.param == 'fish':
+            return fish(words, env)
+        return at_a_terminal(request.param, words, env)
     return ask
 
 
@@ -63,10 +112,43 @@ def test_parameters_of_a_name(offers, named):
     assert offers('chapi-call', 'lights.set', '') == {'level=', 'lamp='}
 
 
+def test_values_of_options_are_no_names(offers, named):
+    assert offers('chapi-call', '-t', '5s', 'd') == {'door'}
+    assert offers('chapi-call', '--timeout', '5s', 'lights.set', 'la') == {'lamp='}
+    assert offers('chapi-ctl', 'monitor', '-n', '1', 'd') == {'door'}
+    assert offers('chapi-call', '-t', '') == set()
+
+
+def test_a_parameter_behind_another_one(offers, named):
+    assert offers('chapi-call', 'lights.set', 'lamp=on', 'le') == {'level='}
+
+
+def test_files_where_an_option_takes_one(offers, folder):
+    for name in ('some.ini', 'some.json'):
+        with open(os.path.join(folder, name), 'w'):
+            pass
+    start = os.path.join(folder, 'some.i')
+    assert offers('chapi-serve', '--from', start) == {start + 'ni'}
+    assert offers('chapi-call', '-o', start) == {start + 'ni'}
+
+
+def test_the_gateway_that_the_line_is_about(offers, gateway, named):
+    for socket in (['-s', gateway.socket_path], ['--socket', gateway.socket_path],
+                   ['--socket=' + gateway.socket_path]):
+        assert offers('chapi-call', *socket, 'd', socket='/nonexistent') == {'door'}
+        assert offers('chapi-ctl', *socket, 'pause', 'd', socket='/nonexistent') == {'door'}
+
+
+def test_programs_behind_chapi_serve(offers):
+    assert offers('chapi-serve', 'hello', '--', 'chapi-c') >= {'chapi-call', 'chapi-ctl'}
+
+
 def test_commands_and_options(offers):
     assert {'status', 'monitor', 'doctor'} <= offers('chapi-ctl', '')
     assert offers('chapi-ctl', 'log-level', 'd') == {'debug'}
     assert {'--data', '--timeout'} <= offers('chapi-call', '--')
+    assert offers('chapi-ctl', 'monitor', '--k') == {'--kinds'}
+    assert offers('chapi-serve', '--al') == {'--allow-dash'}
 
 
 @pytest.mark.parametrize('shell, file',
