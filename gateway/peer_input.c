@@ -22,6 +22,7 @@
 #include "gateway/log.h"
 #include "gateway/peer_private.h"
 #include "libchapi-ipc/mp.h"
+#include "libchapi-ipc/mp_scan.h"
 
 #define TURN_STEPS 400000		/* of router_work(), by one in a row: some milliseconds */
 #define SCRATCH_KEPT ((size_t)64 * 1024)

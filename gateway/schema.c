@@ -9,6 +9,7 @@
 
 #include "gateway/schema_private.h"
 #include "gateway/text.h"
+#include "libchapi-ipc/mp_scan.h"
 #include "libchapi-ipc/value.h"
 
 static int check_node(struct span schema, const struct place *place, struct schema_fault *fault);

@@ -13,6 +13,7 @@
 
 #include "libchapi-ipc/conn.h"
 #include "libchapi-ipc/error.h"
+#include "libchapi-ipc/mp_scan.h"
 #include "libchapi-ipc/value.h"
 
 #define NIL 0xc0

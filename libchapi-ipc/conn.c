@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libchapi-ipc/mp_scan.h"
 #include "libchapi-ipc/value.h"
 
 #define READ_SIZE (64 * 1024)

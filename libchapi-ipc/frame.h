@@ -11,6 +11,7 @@
 
 #include "common.h"
 #include "mp.h"
+#include "mp_scan.h"
 
 enum encoding { ENCODING_UNKNOWN, ENCODING_MSGPACK, ENCODING_JSON };
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "libchapi-ipc/json_string.h"
+#include "libchapi-ipc/mp_scan.h"
 
 static int bad(const char **ret_why, const char *why)
 {

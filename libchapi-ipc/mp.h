@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MessagePack, as far as a router needs it: find the end of a value without building
- * objects, read the few fields of an envelope, write the few types of an answer.
+ * MessagePack, as far as a router needs it: read the few fields of an envelope, write the few
+ * types of an answer. Builds no objects.
  *
  * Specification: https://github.com/msgpack/msgpack/blob/master/spec.md
- * Conversion to and from JSON is value.h; whole messages are message.h.
+ * Where a value ends that may not be all there is mp_scan.h; conversion to and from JSON is
+ * value.h; whole messages are message.h.
  */
 #ifndef CHAPI_MP_H
 #define CHAPI_MP_H
@@ -24,32 +25,6 @@ enum {
 	MP_E_BAD,	/* 0xc1, or a type that was not expected */
 	MP_E_DEEP,	/* deeper than allowed */
 };
-
-/*
- * A scan that can be continued when more bytes come: what was passed is never read again.
- */
-struct mp_scan {
-	uint64_t body;			/* bytes of a string, bin or ext still to pass */
-	uint64_t left[MP_MESSAGE_DEPTH_MAX + 1];	/* values still to come, by level */
-	unsigned int depth;		/* level of the value that comes next */
-	unsigned int depth_limit;
-	unsigned int depth_seen;	/* of the deepest container so far */
-	bool done;
-};
-
-void mp_scan_init(struct mp_scan *s, unsigned int depth_limit);
-/* The same for n values one after the other, which count as one. */
-void mp_scan_init_values(struct mp_scan *s, unsigned int depth_limit, uint64_t n);
-
-/*
- * Goes on at p. Returns 0 when the value is whole, MP_E_MORE, MP_E_BAD or MP_E_DEEP;
- * *ret_used is set in each case: the bytes passed. With MP_E_MORE up to 9 bytes at the end
- * (half a header) may be left: give them again, with what follows.
- */
-int mp_scan(struct mp_scan *s, const uint8_t *p, size_t len, size_t *ret_used) MUST_CHECK;
-
-/* Length of the first value in bytes that are all there; 0, or an outcome as above. */
-int mp_length(struct span bytes, unsigned int depth_limit, size_t *ret_len) MUST_CHECK;
 
 /*
  * Reading: a cursor over bytes that are all there. Each function returns 0 and moves on, or

@@ -10,8 +10,7 @@
  * A MessagePack container begins with its count, which JSON tells at the end: one byte is
  * left for it, and the content is moved once if more are needed.
  *
- * The pieces of JSON (strings, numbers) are json.c's, those of MessagePack mp.c's, base64 is
- * base64.c's.
+ * The pieces of JSON are json_string.h and json_number.h, those of MessagePack mp.h.
  */
 #include "libchapi-ipc/value.h"
 

@@ -12,6 +12,7 @@
 #include "libchapi-ipc/buf.h"
 #include "libchapi-ipc/frame.h"
 #include "libchapi-ipc/message.h"
+#include "libchapi-ipc/mp_scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

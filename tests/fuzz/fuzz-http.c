@@ -12,6 +12,7 @@
 #include "gateway/beacons.h"
 #include "gateway/outbox.h"
 #include "libchapi-ipc/mp.h"
+#include "libchapi-ipc/mp_scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -12,6 +12,7 @@
 #include "libchapi-ipc/frame.h"
 #include "libchapi-ipc/json.h"
 #include "libchapi-ipc/json_string.h"
+#include "libchapi-ipc/mp_scan.h"
 #include "libchapi-ipc/value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

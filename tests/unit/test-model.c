@@ -30,6 +30,7 @@
 
 #include "gateway/router.h"
 #include "libchapi-ipc/error.h"
+#include "libchapi-ipc/mp_scan.h"
 #include "libchapi-ipc/value.h"
 
 #define SEED 20240607

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "libchapi-ipc/mp.h"
+#include "libchapi-ipc/mp_scan.h"
 
 #define BYTES(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }
 #define SPAN(literal) span_of(literal, sizeof(literal) - 1)

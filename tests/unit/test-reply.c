@@ -13,6 +13,7 @@
 
 #include "gateway/reply.h"
 #include "libchapi-ipc/mp.h"
+#include "libchapi-ipc/mp_scan.h"
 #include "libchapi-ipc/value.h"
 
 #define NO_REASON "the function failed and gave no reason"

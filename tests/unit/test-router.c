@@ -25,6 +25,7 @@
 #include "gateway/registry.h"
 #include "gateway/router.h"
 #include "libchapi-ipc/error.h"
+#include "libchapi-ipc/mp_scan.h"
 #include "libchapi-ipc/value.h"
 
 #define HANDLED_MAX 1100
