@@ -13,12 +13,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "gateway/lines.h"
+
 #define BLOCK_BITS 6
 #define BLOCK_LEN (1U << BLOCK_BITS)
 #define INDEX_BITS 18			/* the rest of the number counts uses */
 #define BLOCKS_MAX (1U << (INDEX_BITS - BLOCK_BITS))
 #define SPARE_MAX 16			/* empty blocks that are kept */
 #define CHAINS_LEAST 256
+#define ENTRY_LINES 3			/* what begins and ends a call that does not wait */
 
 struct block {
 	struct call entries[BLOCK_LEN];	/* each from a line of the cache on */
@@ -259,6 +262,42 @@ struct call *calls_get(const struct calls *calls, const struct party *provider, 
 	call = &block->entries[id & (BLOCK_LEN - 1)];
 	return call->id == id && call->provider == provider && call->state != CALL_FREE
 		? call : NULL;
+}
+
+/* ---- what will be asked for ----------------------------------------------------------- */
+
+/* Returns how many there are. */
+static size_t expect_entries(const struct calls *calls, const uint32_t *ids, size_t n,
+			     const struct call *ret[CALLS_EXPECT_MAX])
+{
+	size_t n_there = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct block *block = block_of(calls, ids[i]);
+
+		if (!block)
+			continue;
+		ret[n_there] = &block->entries[ids[i] & (BLOCK_LEN - 1)];
+		expect_lines(ret[n_there++], ENTRY_LINES);
+	}
+	return n_there;
+}
+
+void calls_expect(const struct calls *calls, const uint32_t *ids, size_t n)
+{
+	const struct call *entries[CALLS_EXPECT_MAX];
+
+	n = expect_entries(calls, ids, MIN(n, (size_t)CALLS_EXPECT_MAX), entries);
+	for (size_t i = 0; i < n; i++)
+		if (entries[i]->caller)
+			expect_lines(chain_of(calls, entries[i]->caller, entries[i]->token), 1);
+}
+
+void calls_expect_tokens(const struct calls *calls, const struct party *caller,
+			 const uint64_t *tokens, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		expect_lines(chain_of(calls, caller, tokens[i]), 1);
 }
 
 /* ---- calls ---------------------------------------------------------------------------- */

@@ -94,6 +94,15 @@ void calls_hand_back(struct calls *calls, struct call *call);
 struct call *calls_find(const struct calls *calls, const struct party *caller, uint64_t token);
 struct call *calls_get(const struct calls *calls, const struct party *provider, uint32_t id);
 
+#define CALLS_EXPECT_MAX 8
+/*
+ * These calls, CALLS_EXPECT_MAX at most, will be answered soon; these tokens will be asked for by
+ * this caller. Among many calls, what is touched of them comes into the cache at the same time.
+ */
+void calls_expect(const struct calls *calls, const uint32_t *ids, size_t n);
+void calls_expect_tokens(const struct calls *calls, const struct party *caller,
+			 const uint64_t *tokens, size_t n);
+
 /* A handed one: the caller gets its answer from elsewhere, from whoever calls this. */
 void calls_abandon(struct calls *calls, struct call *call);
 /* The payer has left a one-way call behind. */

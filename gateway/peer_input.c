@@ -179,16 +179,53 @@ void peer_go_on(struct peer *p)
 		event_active(&p->readable, EV_READ, 0);
 }
 
-/* Most messages: a whole one in the usual form. Returns its bytes; 0: it is another. */
-static size_t take_usual(struct peer *p, struct span bytes)
-{
-	struct message message;
-	size_t used;
+/* Whole messages in the usual form, read before the first of them is handled. */
+struct ahead {
+	size_t n;
+	size_t lens[ROUTER_EXPECT_MAX];
+	struct message messages[ROUTER_EXPECT_MAX];
+};
 
-	if (!frame_begins_msgpack(&p->reader) ||
-	    message_read_usual(bytes, p->reader.max, &message, &used) != 0)
-		return 0;
-	message_deliver(p, &message);
+static void read_ahead(const struct peer *p, struct span bytes, struct ahead *ret)
+{
+	size_t used = 0;
+
+	ret->n = 0;
+	if (!frame_begins_msgpack(&p->reader))
+		return;
+	while (ret->n < ROUTER_EXPECT_MAX &&
+	       message_read_usual(span_of(bytes.p + used, bytes.len - used), p->reader.max,
+				  &ret->messages[ret->n], &ret->lens[ret->n]) == 0)
+		used += ret->lens[ret->n++];
+}
+
+/* May its next message be handled? */
+static bool goes_on(const struct peer *p)
+{
+	return p->state == PEER_OPEN && !p->paused && !p->overworked;
+}
+
+/* What the message just handled has led to; most: as much work as may be done. */
+static void look_after(struct peer *p, uint64_t most)
+{
+	if (is_slow_caller(p))
+		peer_pause(p);
+	if (router_work(p->peers->router) > most)
+		peer_put_off(p);
+}
+
+/* Most messages. Returns their bytes. */
+static size_t take_ahead(struct peer *p, const struct ahead *ahead, uint64_t most)
+{
+	size_t used = 0;
+
+	if (ahead->n > 1)
+		router_expect(p->peers->router, &p->party, ahead->messages, ahead->n);
+	for (size_t i = 0; i < ahead->n && goes_on(p); i++) {
+		message_deliver(p, &ahead->messages[i]);
+		used += ahead->lens[i];
+		look_after(p, most);
+	}
 	return used;
 }
 
@@ -208,24 +245,20 @@ static size_t take_any(struct peer *p, struct span bytes, bool *ret_more)
 static size_t take_input(struct peer *p, struct span bytes)
 {
 	uint64_t most = router_work(p->peers->router) + TURN_STEPS;
-	size_t used = 0, n;
+	struct ahead ahead;
+	size_t used = 0;
 	bool more = false;
 
-	while (used < bytes.len && p->state == PEER_OPEN && !p->paused && !p->overworked) {
-		struct span rest = span_of(bytes.p + used, bytes.len - used);
-
-		n = take_usual(p, rest);
-		used += n > 0 ? n : take_any(p, rest, &more);
-		if (more)
-			break;
-		if (is_slow_caller(p))
-			peer_pause(p);
-		if (router_work(p->peers->router) > most)
-			peer_put_off(p);
+	while (used < bytes.len && goes_on(p) && !more) {
+		read_ahead(p, span_of(bytes.p + used, bytes.len - used), &ahead);
+		used += take_ahead(p, &ahead, most);
+		if (ahead.n == ROUTER_EXPECT_MAX || used == bytes.len || !goes_on(p))
+			continue;
+		used += take_any(p, span_of(bytes.p + used, bytes.len - used), &more);
+		look_after(p, most);
 	}
 	return p->state == PEER_OPEN ? used : bytes.len;
 }
-
 
 /* ---- reading ----------------------------------------------------------------------------- */
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "gateway/lines.h"
 #include "gateway/siphash.h"
 
 #define CHAINS_LEAST 64
@@ -133,11 +134,16 @@ static struct api **chain_of(const struct registry *registry, uint64_t hash)
 	return &registry->chains[hash & (registry->n_chains - 1)];
 }
 
+static bool is_named(const struct api *api, struct span name, uint64_t hash)
+{
+	return api->hash == hash && span_equal(api_name(api), name);
+}
+
 static struct api *find(const struct registry *registry, struct span name, uint64_t hash)
 {
 	struct api *api = *chain_of(registry, hash);
 
-	while (api && !(api->hash == hash && span_equal(api_name(api), name)))
+	while (api && !is_named(api, name, hash))
 		api = api->next;
 	return api;
 }
@@ -170,6 +176,70 @@ struct api *registry_find(struct registry *registry, struct span name)
 	recent->api = look_up(registry, name);
 	recent->tail = tail;
 	return recent->api;
+}
+
+/* One of them, with what is known of it: each step needs what the step before has asked for. */
+struct expected {
+	struct span name;
+	struct recent *recent;
+	uint64_t tail, hash;
+	struct api *api;
+};
+
+/* Which of the names have to be looked for, by the table. Returns how many. */
+static size_t expect_chains(struct registry *registry, const struct span *names, size_t n,
+			    struct expected *ret)
+{
+	size_t n_sought = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct expected *e = &ret[n_sought];
+
+		if (names[i].len < TAIL_LEAST || names[i].len > API_NAME_MAX)
+			continue;
+		e->recent = recent_of(registry, names[i], &e->tail);
+		if (e->recent->api && e->recent->tail == e->tail)
+			continue;
+		e->name = names[i];
+		e->hash = siphash(registry->seed, names[i]);
+		expect_lines(chain_of(registry, e->hash), 1);
+		n_sought++;
+	}
+	return n_sought;
+}
+
+static void expect_apis(const struct registry *registry, struct expected *expected, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		expected[i].api = *chain_of(registry, expected[i].hash);
+		if (expected[i].api)
+			expect_lines(&expected[i].api->hash, 2);
+	}
+}
+
+/* Those that are there are recent from now on. */
+static void expect_holders(struct expected *expected, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct expected *e = &expected[i];
+		struct api *api = e->api;
+
+		while (api && !is_named(api, e->name, e->hash))
+			api = api->next;
+		if (!api)
+			continue;
+		expect_lines(api_holder(api), 2);
+		*e->recent = (struct recent){ .api = api, .tail = e->tail };
+	}
+}
+
+void registry_expect(struct registry *registry, const struct span *names, size_t n)
+{
+	struct expected expected[REGISTRY_EXPECT_MAX];
+
+	n = expect_chains(registry, names, MIN(n, (size_t)REGISTRY_EXPECT_MAX), expected);
+	expect_apis(registry, expected, n);
+	expect_holders(expected, n);
 }
 
 static void forget_recent(struct registry *registry, const struct api *api)

@@ -11,18 +11,9 @@
 #ifndef CHAPI_REGISTRY_H
 #define CHAPI_REGISTRY_H
 
-#include <stdlib.h>
-
 #include "gateway/party.h"
 
 #define API_NAME_MAX 128
-#define CACHE_LINE 64	/* on most machines */
-
-/* Memory that begins with a line of the cache; free() it. NULL: there is none. */
-static inline void *alloc_lines(size_t size)
-{
-	return aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
-}
 
 enum api_policy { API_EXCLUSIVE, API_REPLACE, API_SHARE, API_STANDBY };
 enum api_visibility { API_REMOTE, API_LOCAL };
@@ -98,6 +89,14 @@ struct registry *registry_free(struct registry *registry);	/* nobody holds a nam
 
 /* NULL: nobody holds it. */
 struct api *registry_find(struct registry *registry, struct span name);
+
+#define REGISTRY_EXPECT_MAX 8
+/*
+ * These names, REGISTRY_EXPECT_MAX at most, will be asked for soon, in this order. Among many
+ * names, what a call touches of them comes into the cache at the same time, not one line after
+ * the other. Answers nothing.
+ */
+void registry_expect(struct registry *registry, const struct span *names, size_t n);
 
 /* One more holder of a name, which it brings into being. Texts are copied. 0 or -ENOMEM. */
 int registry_add(struct registry *registry, struct span name, struct party *party,

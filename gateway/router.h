@@ -122,6 +122,12 @@ uint64_t router_work(const struct router *router);
 int router_message(struct router *router, struct party *from, const struct message *message,
 		   const struct now *now) MUST_CHECK;
 
+#define ROUTER_EXPECT_MAX 8
+/* These messages, ROUTER_EXPECT_MAX at most, are the next that router_message() is given, if all
+ * goes well: what they need comes into the cache at the same time. */
+void router_expect(struct router *router, const struct party *from, const struct message *messages,
+		   size_t n);
+
 /*
  * A message over the size limit, of which only type and id are known (-1: not even that): a
  * request is answered with too_large; a response makes its caller's answer too_large, ran yes.

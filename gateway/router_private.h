@@ -4,6 +4,7 @@
  *
  *     router.c     life, settings, parties, deadlines, the end
  *     incoming.c   messages in, and calls of the hub side
+ *     expect.c     what the next messages will need
  *     request.c    what a request may, what it costs, the one answer to it
  *     methods.c    the table of what a process may ask
  *     builtin.c    the gateway's own functions

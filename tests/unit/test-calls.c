@@ -363,6 +363,25 @@ static void test_memory_does_not_grow_with_calls_made(void **state)
 	assert_true(most < 128);
 }
 
+/* Numbers and tokens of any sort: those in use, used before, never there. */
+static void test_calls_that_are_expected_stay_as_they_are(void **state)
+{
+	struct fixture *f = *state;
+	struct call *call = add_handed(f, 7), *gone = add_handed(f, 8);
+	const uint32_t ids[] = { call->id, gone->id, 0, 77, UINT32_MAX };
+	const uint64_t tokens[] = { 7, 8, UINT64_MAX };
+
+	calls_expect(f->calls, ids, ARRAY_SIZE(ids));
+	end(f, gone);
+	calls_expect(f->calls, ids, ARRAY_SIZE(ids));
+	calls_expect_tokens(f->calls, &f->caller, tokens, ARRAY_SIZE(tokens));
+	assert_ptr_equal(calls_get(f->calls, &f->provider, ids[0]), call);
+	assert_ptr_equal(calls_find(f->calls, &f->caller, 7), call);
+	assert_null(calls_get(f->calls, &f->provider, ids[1]));
+	assert_null(calls_find(f->calls, &f->caller, 8));
+	assert_int_equal(calls_count(f->calls), 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -381,6 +400,7 @@ int main(void)
 		TEST(test_numbers_in_flight_are_all_different),
 		TEST(test_numbers_end),
 		TEST(test_cost_does_not_grow_with_calls),
+		TEST(test_calls_that_are_expected_stay_as_they_are),
 		TEST(test_memory_does_not_grow_with_calls_made),
 	};
 

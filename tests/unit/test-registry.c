@@ -307,6 +307,49 @@ static void test_cost_does_not_grow_with_names(void **state)
 	assert_true(most < 16);
 }
 
+/* ---- what will be asked for ----------------------------------------------------------- */
+
+static void expect(struct fixture *f, const char *a, const char *b, const char *c)
+{
+	const struct span names[] = { span_str(a), span_str(b), span_str(c) };
+
+	registry_expect(f->registry, names, ARRAY_SIZE(names));
+}
+
+/* Names that end alike share a place among the recent ones. */
+static void test_names_that_are_expected_are_found(void **state)
+{
+	struct fixture *f = *state;
+	struct holder *a = add(f, "front.door.open", 0, false);
+	struct holder *b = add(f, "back.door.open", 1, false);
+
+	expect(f, "front.door.open", "back.door.open", "nobodys.door.open");
+	assert_ptr_equal(find(f, "front.door.open"), a->api);
+	assert_ptr_equal(find(f, "back.door.open"), b->api);
+	assert_null(find(f, "nobodys.door.open"));
+	assert_null(find(f, "door.open"));
+	expect(f, "", "x", "door.open");
+}
+
+static void test_name_that_goes_while_it_is_expected_is_not_found(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		add(f, "front.door.open", 0, false);
+		add(f, "back.door.open", 1, false);
+		expect(f, "front.door.open", "back.door.open", "front.door.open");
+		registry_remove(f->registry, api_find_holder(find(f, "back.door.open"),
+							     &f->parties[1]));
+		assert_null(find(f, "back.door.open"));
+		assert_non_null(find(f, "front.door.open"));
+		expect(f, "back.door.open", "back.door.open", "front.door.open");
+		registry_remove(f->registry, api_find_holder(find(f, "front.door.open"),
+							     &f->parties[0]));
+		assert_null(find(f, "front.door.open"));
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -325,6 +368,8 @@ int main(void)
 		TEST(test_select_is_sorted_and_shows_what_may_be_seen),
 		TEST(test_select_of_nothing),
 		TEST(test_cost_does_not_grow_with_names),
+		TEST(test_names_that_are_expected_are_found),
+		TEST(test_name_that_goes_while_it_is_expected_is_not_found),
 	};
 
 	return cmocka_run_group_tests_name("registry", tests, NULL, NULL);

@@ -1148,6 +1148,53 @@ static void test_queue_is_first_come_first_served(void **state UNUSED)
 	assert_has(described("door"), "\"calls\":3,\"failed\":0,\"running\":2,\"queued\":0");
 }
 
+/* As an edge that has read several messages: what the first of them does, the others meet. */
+static void expects(struct edge *e, const char *const *texts, size_t n)
+{
+	struct message messages[ROUTER_EXPECT_MAX];
+	struct buf bufs[ROUTER_EXPECT_MAX] = { 0 };
+	struct value_fault fault;
+	size_t used;
+
+	assert_true(n <= ROUTER_EXPECT_MAX);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(value_from_json(span_str(texts[i]), MP_MESSAGE_DEPTH_MAX, &bufs[i],
+						 &fault), 0);
+		assert_int_equal(message_read_usual(buf_span(&bufs[i]), 4096, &messages[i], &used),
+				 0);
+	}
+	router_expect(world.router, &e->party, messages, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(router_message(world.router, &e->party, &messages[i], &world.now),
+				 0);
+		buf_deinit(&bufs[i]);
+	}
+}
+
+static void test_messages_that_are_expected_are_handled_in_turn(void **state UNUSED)
+{
+	static const char *const texts[] = {
+		"[0,10001,\"call\",[\"function.7\",1]]",
+		"[0,10002,\"call\",[\"function.8\",2]]",
+		"[0,10003,\"unregister\",[\"function.8\"]]",
+		"[0,10004,\"call\",[\"function.8\",4]]",
+		"[0,10005,\"pause\",[\"function.7\"]]",
+		"[0,10006,\"call\",[\"function.7\",6]]",
+		"[0,10007,\"call\",[7]]",
+		"[1,4294967295,null,0]",
+	};
+	char params[40];
+
+	for (unsigned int i = 0; i < 1000; i++) {	/* so many that it is worth while */
+		snprintf(params, sizeof(params), "[\"function.%u\"]", i);
+		holds(alice, params);
+	}
+	expects(alice, texts, ARRAY_SIZE(texts));
+	heard(alice, "call 1 function.7 1; call 2 function.8 2; ok 10003 null; "
+		     "fail 10004 api_not_found no; ok 10005 null; "
+		     "fail 10006 paused no; fail 10007 invalid_argument no");
+}
+
 static void test_queue_that_is_full_is_busy_and_says_when_to_come(void **state UNUSED)
 {
 	holds(alice, "[\"door\",{\"concurrency\":1,\"queue\":1}]");
@@ -2916,6 +2963,7 @@ int main(void)
 		TEST(test_drain_ends_with_the_last_queued_call),
 		TEST(test_drain_counts_abandoned_calls),
 		TEST(test_queue_is_first_come_first_served),
+		TEST(test_messages_that_are_expected_are_handled_in_turn),
 		TEST(test_queue_that_is_full_is_busy_and_says_when_to_come),
 		TEST(test_queue_of_none_is_busy_at_once),
 		TEST(test_provider_that_does_not_read_gets_its_calls_later),
