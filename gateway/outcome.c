@@ -22,10 +22,10 @@ struct outcome {
 	struct list ended, kept;	/* kept: has an answer */
 	uint64_t hash;			/* of the id */
 	uint64_t digest[2];
-	bool running;
+	bool any, running;
 	enum chapi_ran ran;
 	bool repeated;
-	uint64_t ended_ms, repeated_ms;
+	uint64_t ended_ms, until_ms, repeated_ms;
 	void *data;
 	uint8_t *text;			/* channel, answer; NULL: no answer */
 	size_t channel_len, answer_len;
@@ -38,7 +38,7 @@ struct outcomes {
 	uint64_t seed[4];
 	size_t n, bytes;
 	uint64_t forgotten_ms;		/* the latest end of those that are not known any more */
-	bool has_forgotten;		/* one that may have run */
+	bool has_forgotten;
 	struct list ended, kept;	/* the oldest first */
 	struct outcome *chains[CHAINS];
 };
@@ -81,7 +81,7 @@ static void drop_answer(struct outcomes *o, struct outcome *outcome)
 	outcome->text = NULL;
 }
 
-static void forget(struct outcomes *o, struct outcome *outcome)
+void outcomes_drop(struct outcomes *o, struct outcome *outcome)
 {
 	struct outcome **at = &o->chains[outcome->hash % CHAINS];
 
@@ -90,12 +90,21 @@ static void forget(struct outcomes *o, struct outcome *outcome)
 	*at = outcome->next;
 	drop_answer(o, outcome);
 	list_del(&outcome->ended);
-	if (!outcome->running) {
-		o->forgotten_ms = MAX(o->forgotten_ms, outcome->ended_ms);
-		o->has_forgotten = true;
-	}
 	o->n--;
 	free(outcome);
+}
+
+static void note_forgotten(struct outcomes *o, uint64_t ended_ms)
+{
+	o->forgotten_ms = MAX(o->forgotten_ms, ended_ms);
+	o->has_forgotten = true;
+}
+
+/* One that has ended. */
+static void forget(struct outcomes *o, struct outcome *outcome)
+{
+	note_forgotten(o, outcome->ended_ms);
+	outcomes_drop(o, outcome);
 }
 
 static void expire(struct outcomes *o, uint64_t now_ms)
@@ -141,7 +150,8 @@ static void keep(struct outcomes *o, struct outcome *outcome, struct span channe
 
 static bool is_same(const struct outcome *outcome, const struct outcome_key *key)
 {
-	return outcome->digest[0] == key->digest[0] && outcome->digest[1] == key->digest[1];
+	return outcome->any || key->any ||
+	       memcmp(outcome->digest, key->digest, sizeof(key->digest)) == 0;
 }
 
 static enum repeat look_at_answer(struct outcome *outcome, uint64_t now_ms)
@@ -155,13 +165,24 @@ static enum repeat look_at_answer(struct outcome *outcome, uint64_t now_ms)
 	return REPEAT_OF_ENDED;
 }
 
-enum repeat outcomes_look(struct outcomes *o, const struct outcome_key *key, uint64_t now_ms,
-			  struct outcome **ret_outcome)
+/* Of one whose time is over nothing is lost that anybody asks for. */
+static struct outcome *find_timely(struct outcomes *o, struct span id, uint64_t now_ms)
 {
 	struct outcome *outcome;
 
 	expire(o, now_ms);
-	outcome = find(o, key->id, siphash(o->seed, key->id));
+	outcome = find(o, id, siphash(o->seed, id));
+	if (!outcome || outcome->running || now_ms < outcome->until_ms)
+		return outcome;
+	outcomes_drop(o, outcome);
+	return NULL;
+}
+
+enum repeat outcomes_look(struct outcomes *o, const struct outcome_key *key, uint64_t now_ms,
+			  struct outcome **ret_outcome)
+{
+	struct outcome *outcome = find_timely(o, key->id, now_ms);
+
 	*ret_outcome = outcome;
 	if (!outcome)
 		return REPEAT_OF_NONE;
@@ -179,6 +200,7 @@ static struct outcome *outcome_new(const struct outcome_key *key, void *data)
 	list_init(&outcome->ended);
 	list_init(&outcome->kept);
 	memcpy(outcome->digest, key->digest, sizeof(outcome->digest));
+	outcome->any = key->any;
 	outcome->running = true;
 	outcome->data = data;
 	outcome->id_len = key->id.len;
@@ -218,20 +240,26 @@ int outcomes_add(struct outcomes *o, const struct outcome_key *key, void *data, 
 	return 0;
 }
 
-void outcomes_end(struct outcomes *o, struct outcome *outcome, enum chapi_ran ran,
-		  struct span channel, struct span answer, uint64_t now_ms)
+void outcomes_end(struct outcomes *o, struct outcome *outcome, const struct outcome_end *end)
 {
-	if (ran == CHAPI_RAN_NO) {
-		forget(o, outcome);
-		return;
-	}
 	outcome->running = false;
 	outcome->data = NULL;
-	outcome->ran = ran;
-	outcome->ended_ms = now_ms;
+	outcome->ran = end->ran;
+	outcome->ended_ms = end->at_ms;
+	outcome->until_ms = end->until_ms;
 	list_add_tail(&o->ended, &outcome->ended);
-	keep(o, outcome, channel, answer);
-	expire(o, now_ms);
+	keep(o, outcome, end->channel, end->answer);
+	expire(o, end->at_ms);
+}
+
+void outcomes_put(struct outcomes *o, const struct outcome_key *key, const struct outcome_end *end)
+{
+	struct outcome *outcome;
+
+	if (outcomes_add(o, key, NULL, end->at_ms, &outcome) == 0)
+		outcomes_end(o, outcome, end);
+	else
+		note_forgotten(o, end->at_ms);
 }
 
 void outcomes_amend(struct outcomes *o, struct span id, struct span channel, struct span answer)
@@ -276,7 +304,7 @@ struct outcomes *outcomes_free(struct outcomes *o)
 		return NULL;
 	for (size_t i = 0; i < CHAINS; i++)
 		while (o->chains[i])
-			forget(o, o->chains[i]);
+			outcomes_drop(o, o->chains[i]);
 	free(o);
 	return NULL;
 }

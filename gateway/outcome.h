@@ -4,8 +4,9 @@
  *
  * Two tables. Ids: which requests run or ended a while ago, what they asked for (as a keyed
  * hash of 128 bits), and whether they ran. Answers: those of the ended ones, as they were
- * published; the oldest go first when the room is used up, and leave their ids behind. What
- * surely did not run is forgotten at once: a later try runs.
+ * published; the oldest go first when the room is used up, and leave their ids behind.
+ *
+ * Who was refused is kept in one of these of its own, so that refusals push out no answers.
  *
  * Pure: time is a number. Publishes nothing: remote.h acts on what is found here.
  */
@@ -40,6 +41,7 @@ void outcomes_set_limits(struct outcomes *outcomes, const struct outcomes_limits
 struct outcome_key {
 	struct span id;
 	uint64_t digest[2];
+	bool any;		/* for what is not known: the id alone tells */
 };
 
 struct outcome_key outcomes_key(const struct outcomes *outcomes, struct span id, struct span api,
@@ -68,21 +70,31 @@ enum { OUTCOMES_E_FULL = 1 };	/* of running ones */
  */
 int outcomes_add(struct outcomes *outcomes, const struct outcome_key *key, void *data,
 		 uint64_t now_ms, struct outcome **ret_outcome) MUST_CHECK;
-/*
- * It has ended. answer: the record (empty: there is none); channel: where it is published. Both
- * are copied; an answer that finds no memory counts as lost. With CHAPI_RAN_NO outcome is gone
- * afterwards, otherwise it may be at any later call.
- */
-void outcomes_end(struct outcomes *outcomes, struct outcome *outcome, enum chapi_ran ran,
-		  struct span channel, struct span answer, uint64_t now_ms);
+/* How one ended; both texts are copied. An answer that finds no memory counts as lost. */
+struct outcome_end {
+	enum chapi_ran ran;
+	struct span answer;	/* the record; empty: there is none */
+	struct span channel;	/* where it is published */
+	uint64_t at_ms;
+	uint64_t until_ms;	/* nobody asks again after that; UINT64_MAX: that is not known */
+};
+
+/* It has ended; outcome may be gone at any later call. */
+void outcomes_end(struct outcomes *outcomes, struct outcome *outcome,
+		  const struct outcome_end *end);
+/* One that never ran here, and whose id is not known. No memory: it counts as forgotten. */
+void outcomes_put(struct outcomes *outcomes, const struct outcome_key *key,
+		  const struct outcome_end *end);
+/* It was as if it had not come: a later try runs. */
+void outcomes_drop(struct outcomes *outcomes, struct outcome *outcome);
 /* Another answer for one that has ended: the hub did not take the first, or not there. */
 void outcomes_amend(struct outcomes *outcomes, struct span id, struct span channel,
 		    struct span answer);
 
 bool outcomes_has(const struct outcomes *outcomes, struct span id);	/* runs, or has ended */
 /*
- * Whether a request that ended at since_ms or later, and may have run, is not known any more: so an
- * id that is not known may be that of one.
+ * Whether a request that ended at since_ms or later is not known any more: so an id that is not
+ * known may be that of one.
  */
 bool outcomes_forgot_since(const struct outcomes *outcomes, uint64_t since_ms);
 /* Who runs under this id: the data of outcomes_add(); NULL: nobody. */

@@ -249,18 +249,18 @@ static bool is_restarted(const struct remote *r, const struct remote_call *call,
 }
 
 /*
- * The first try may have ended so long ago that its id is not known any more. A client that does
- * not say for how long it has tried is believed to give up before that.
+ * The first try may have ended so long ago that its id is not in that table any more. A client that
+ * does not say for how long it has tried is believed to give up before that.
  */
-static bool is_forgotten(const struct remote *r, const struct remote_call *call,
-			 const struct now *now)
+static bool is_forgotten_by(const struct outcomes *table, const struct remote *r,
+			    const struct remote_call *call, const struct now *now)
 {
 	const struct record_request *request = &call->request;
 	uint64_t ago_ms = first_was_ago_ms(r, call, now);
 	uint64_t since_ms = call->arrived_ms > ago_ms ? call->arrived_ms - ago_ms : 0;
 
 	return has_id(call) && request->has_retry && request->retry_ms > 0 &&
-	       outcomes_forgot_since(r->outcomes, since_ms) &&
+	       outcomes_forgot_since(table, since_ms) &&
 	       !router_is_idempotent(r->router, buf_span(&request->api));
 }
 
@@ -269,7 +269,7 @@ static bool may_have_run(struct remote *r, struct remote_call *call, const struc
 {
 	bool restarted = is_restarted(r, call, now);
 
-	if (!restarted && !is_forgotten(r, call, now))
+	if (!restarted && !is_forgotten_by(r->outcomes, r, call, now))
 		return false;
 	if (remote_is_too_often(r, call, CHAPI_RAN_UNKNOWN, now))
 		return true;
@@ -277,6 +277,15 @@ static bool may_have_run(struct remote *r, struct remote_call *call, const struc
 		remote_refuse_restarted(r, call, now);
 	else
 		remote_refuse_forgotten(r, call, now);
+	return true;
+}
+
+/* Likewise, as the caller may have been told already that the first try did not run. */
+static bool may_be_refused(struct remote *r, struct remote_call *call, const struct now *now)
+{
+	if (!is_forgotten_by(r->refusals, r, call, now))
+		return false;
+	remote_refuse_unremembered(r, call, now);
 	return true;
 }
 
@@ -334,6 +343,8 @@ static void take_request(struct remote *r, struct remote_call **call, const char
 		return;
 	/* Before anything that says that it did not run: this try did not, the first may have. */
 	if (may_have_run(r, *call, now) || remote_is_too_often(r, *call, CHAPI_RAN_NO, now))
+		return;
+	if (may_be_refused(r, *call, now))
 		return;
 	if (wrong)
 		remote_refuse(r, *call, CHAPI_ERR_INVALID_ARGUMENT, wrong, now);
@@ -518,6 +529,16 @@ static int grow_slots(struct remote *r, uint32_t n)
 	return 0;
 }
 
+/* So many refusals, and so much of them: a flood of them is not to fill the memory. */
+static struct outcomes_limits refusal_limits(const struct remote *r)
+{
+	return (struct outcomes_limits){
+		.n_max = REMOTE_REFUSALS_MAX,
+		.keep_ms = WAIT_MOST_MS + r->config.silence_ms,
+		.bytes_max = REMOTE_REFUSALS_BYTES,
+	};
+}
+
 static struct outcomes_limits store_limits(const struct remote_limits *limits)
 {
 	return (struct outcomes_limits){
@@ -543,11 +564,14 @@ int remote_set_limits(struct remote *r, const struct remote_limits *limits, uint
 static int make_tables(struct remote *r)
 {
 	const struct outcomes_limits store = store_limits(&r->config.limits);
+	const struct outcomes_limits refusals = refusal_limits(r);
 	int rc = grow_slots(r, r->config.limits.max_calls);
 
 	if (rc == 0)
 		rc = remote_make_assemblies(r);
-	return rc < 0 ? rc : outcomes_new(&store, r->config.seed, &r->outcomes);
+	if (rc == 0)
+		rc = outcomes_new(&store, r->config.seed, &r->outcomes);
+	return rc < 0 ? rc : outcomes_new(&refusals, r->config.seed, &r->refusals);
 }
 
 int remote_new(const struct remote_config *config, struct router *router,
@@ -560,6 +584,7 @@ int remote_new(const struct remote_config *config, struct router *router,
 	r->first_free = NO_SLOT;
 	r->config = *config;
 	if (make_tables(r) < 0) {
+		outcomes_free(r->outcomes);
 		assemblies_free(r->assemblies);
 		free(r->slots);
 		free(r);
@@ -596,6 +621,7 @@ struct remote *remote_free(struct remote *r, const struct now *now)
 			remote_call_unref(call);
 	assemblies_free(r->assemblies);
 	outcomes_free(r->outcomes);
+	outcomes_free(r->refusals);
 	free(r->slots);
 	free(r);
 	return NULL;

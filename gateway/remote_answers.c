@@ -2,8 +2,8 @@
 /*
  * The remote side's answers: see remote_private.h.
  *
- * An answer is kept for who asks again (outcome.h) as the text that is published, in one event or
- * in parts.
+ * An answer is kept for who asks again (outcome.h), and so is a refusal, apart from those: as the
+ * text that is published, in one event or in parts.
  */
 #include "gateway/remote_private.h"
 
@@ -200,19 +200,54 @@ static void keep_said(struct remote_call *call, const struct party_response *res
 	call->said.result = call->said.api = call->said.call = span_of(NULL, 0);
 }
 
+/* By then a caller has given up, and whatever it has sent is here or lost. */
+static uint64_t until_ms(const struct remote *r, const struct remote_call *call)
+{
+	return call->deadline_ms > 0 ? call->deadline_ms + r->config.silence_ms : UINT64_MAX;
+}
+
+/*
+ * A repeat may be on its way while the caller is told that nothing was run: so nothing must be run
+ * for that either. An id that another request has stays that one's.
+ */
+static void keep_refusal(struct remote *r, struct remote_call *call, struct span record,
+			 uint64_t ended_ms)
+{
+	if (call->request.id.len > 0 && !outcomes_has(r->outcomes, call->key.id) &&
+	    !outcomes_has(r->refusals, call->key.id))
+		outcomes_put(r->refusals, &call->key, &(struct outcome_end){
+			.ran = CHAPI_RAN_NO,
+			.answer = record,
+			.channel = call->reply,
+			.at_ms = ended_ms,
+			.until_ms = until_ms(r, call),
+		});
+}
+
 /* Kept before it is published: whoever asks again gets it even if the hub never does. */
 static void end_outcome(struct remote *r, struct remote_call *call, struct span record,
 			uint64_t ended_ms)
 {
-	if (call->outcome)
-		outcomes_end(r->outcomes, call->outcome, call->ran, call->reply, record, ended_ms);
+	if (call->outcome && call->ran != CHAPI_RAN_NO)
+		outcomes_end(r->outcomes, call->outcome, &(struct outcome_end){
+			.ran = call->ran,
+			.answer = record,
+			.channel = call->reply,
+			.at_ms = ended_ms,
+			.until_ms = UINT64_MAX,
+		});
+	else if (call->outcome)
+		outcomes_drop(r->outcomes, call->outcome);
 	call->outcome = NULL;
+	if (call->ran == CHAPI_RAN_NO)
+		keep_refusal(r, call, record, ended_ms);
 }
 
 void remote_forget(struct remote *r, struct remote_call *call)
 {
-	call->ran = CHAPI_RAN_NO;
-	end_outcome(r, call, span_of(NULL, 0), call->arrived_ms);
+	if (call->outcome)
+		outcomes_drop(r->outcomes, call->outcome);
+	call->outcome = NULL;
 }
 
 void remote_answer(struct remote *r, struct remote_call *call,
@@ -237,9 +272,9 @@ void remote_answer(struct remote *r, struct remote_call *call,
 /* In place of an answer that the hub did not take. */
 static void answer_instead(struct remote *r, struct remote_call *call, const struct buf *record)
 {
-	if (call->request.id.len > 0 && call->ran != CHAPI_RAN_NO)
-		outcomes_amend(r->outcomes, buf_span(&call->request.id), call->reply,
-			       buf_span(record));
+	if (call->request.id.len > 0)
+		outcomes_amend(call->ran == CHAPI_RAN_NO ? r->refusals : r->outcomes,
+			       buf_span(&call->request.id), call->reply, buf_span(record));
 	publish(r, call, record);
 }
 
@@ -387,6 +422,14 @@ void remote_refuse_forgotten(struct remote *r, struct remote_call *call, const s
 	remote_refuse_failure(r, call, &failure, now);
 }
 
+void remote_refuse_unremembered(struct remote *r, struct remote_call *call, const struct now *now)
+{
+	remote_refuse(r, call, CHAPI_ERR_BUSY,
+		      "more requests were refused than this gateway remembers, and the first try "
+		      "of this one may be among them, so it was not run; ask anew, with another id",
+		      now);
+}
+
 /* ---- requests that come again ----------------------------------------------------------- */
 
 /*
@@ -434,11 +477,20 @@ static void refuse_reuse(struct remote *r, struct remote_call *call, const struc
 	}, "id_reused", now);
 }
 
+static enum repeat look_up(struct remote *r, const struct remote_call *call, const struct now *now,
+			   struct outcome **ret_outcome)
+{
+	enum repeat repeat = outcomes_look(r->outcomes, &call->key, now->ms, ret_outcome);
+
+	return repeat != REPEAT_OF_NONE ?
+		repeat : outcomes_look(r->refusals, &call->key, now->ms, ret_outcome);
+}
+
 bool remote_repeat(struct remote *r, struct remote_call *call, const struct now *now)
 {
 	struct outcome *outcome;
 
-	switch (outcomes_look(r->outcomes, &call->key, now->ms, &outcome)) {
+	switch (look_up(r, call, now, &outcome)) {
 	case REPEAT_OF_NONE:
 		return false;
 	case REPEAT_OF_ENDED:

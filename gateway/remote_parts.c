@@ -4,10 +4,12 @@
  *
  * What has to be refused before the record is known is refused by the id of its parts, unless
  * that id is known: then it is a late double, or a repeat of which something got lost, and its
- * caller has its answer or will get it. Answers in parts are remote_answers.c.
+ * caller has its answer or will get it. One that was refused is told so again. Answers in parts
+ * are remote_answers.c.
  */
 #include "gateway/remote_private.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "gateway/assembly.h"
@@ -45,6 +47,35 @@ static bool may_have_run(const struct remote *r, const struct part *part)
 	return part->has_retry && !span_is(buf_span(&part->retry), router_instance(r->router));
 }
 
+static void put_sizes(struct buf *details, size_t size, size_t limit)
+{
+	mp_put_map(details, 2);
+	mp_put_str(details, "size");
+	mp_put_uint(details, size);
+	mp_put_str(details, "limit");
+	mp_put_uint(details, limit);
+}
+
+/* As much of a call as is known; what it asks for is not. */
+static int call_of_part(struct remote *r, struct span channel, const struct part *part,
+			const struct now *now, struct remote_call **ret_call)
+{
+	struct remote_call *call;
+	int rc = remote_call_new(r, channel, &call);
+
+	if (rc < 0)
+		return rc;
+	buf_put(&call->request.id, buf_data(&part->id), part->id.len);
+	if (buf_error(&call->request.id) < 0) {
+		remote_call_unref(call);
+		return -ENOMEM;
+	}
+	call->arrived_ms = now->ms;
+	call->key = (struct outcome_key){ .id = buf_span(&call->request.id), .any = true };
+	*ret_call = call;
+	return 0;
+}
+
 /* details: {size, limit}, or of size 0 none. */
 static void refuse(struct remote *r, struct span channel, const struct part *part,
 		   struct failure failure, size_t size, const struct now *now)
@@ -54,25 +85,15 @@ static void refuse(struct remote *r, struct span channel, const struct part *par
 	struct span id = buf_span(&part->id);
 
 	failure.ran = may_have_run(r, part) ? CHAPI_RAN_UNKNOWN : CHAPI_RAN_NO;
-
 	if (outcomes_has(r->outcomes, id))
 		return;
-	if (remote_call_new(r, channel, &call)) {
-		r->status.n_ignored++;
-		return;
-	}
-	buf_put(&call->request.id, id.p, id.len);
 	if (size > 0) {
-		mp_put_map(&details, 2);
-		mp_put_str(&details, "size");
-		mp_put_uint(&details, size);
-		mp_put_str(&details, "limit");
-		mp_put_uint(&details, r->config.limits.max_record);
+		put_sizes(&details, size, r->config.limits.max_record);
 		failure.details = buf_span(&details);
 	}
-	if (buf_error(&call->request.id) || buf_error(&details))
+	if (buf_error(&details) || call_of_part(r, channel, part, now, &call) < 0)
 		r->status.n_ignored++;
-	else if (!remote_is_too_often(r, call, failure.ran, now))
+	else if (!remote_repeat(r, call, now) && !remote_is_too_often(r, call, failure.ran, now))
 		remote_refuse_failure(r, call, &failure, now);
 }
 
@@ -155,5 +176,6 @@ void remote_tick_parts(struct remote *r, const struct now *now)
 
 	while (assemblies_take_late(r->assemblies, now->ms, &part, &channel))
 		refuse_plain(r, channel, &part, CHAPI_ERR_DEADLINE_EXCEEDED,
-			     "not all parts of the request came within 30 s; send it again", now);
+			     "not all parts of the request came within 30 s; "
+			     "send it again, with another id", now);
 }

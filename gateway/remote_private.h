@@ -25,6 +25,10 @@
 #define REMOTE_ASSEMBLY_BYTES ((size_t)4 << 20)
 #define REMOTE_ASSEMBLY_MS 30000
 
+/* Refused requests: how many are remembered, and how much of what they were told. */
+#define REMOTE_REFUSALS_MAX 8192
+#define REMOTE_REFUSALS_BYTES ((size_t)1 << 20)
+
 struct assemblies;
 struct remote_slot;
 
@@ -74,7 +78,8 @@ struct remote {
 	struct list progressing;	/* calls with progress that waits */
 	struct list progress_sent;	/* calls with progress under way */
 	char part_event[REMOTE_EVENT_LEN_MAX];	/* of answers */
-	struct outcomes *outcomes;
+	struct outcomes *outcomes;	/* of requests that run, ran, or may have run */
+	struct outcomes *refusals;	/* of those that surely did not */
 	struct assemblies *assemblies;
 	struct bucket bucket;		/* of new requests */
 	struct remote_status status;
@@ -135,6 +140,8 @@ void remote_refuse_restarted(struct remote *remote, struct remote_call *call,
 			     const struct now *now);
 void remote_refuse_forgotten(struct remote *remote, struct remote_call *call,
 			     const struct now *now);
+void remote_refuse_unremembered(struct remote *remote, struct remote_call *call,
+				const struct now *now);
 /* Does what has to be done for a request whose id is known. False: it is not, so this is a new
  * one. */
 bool remote_repeat(struct remote *remote, struct remote_call *call, const struct now *now);

@@ -72,6 +72,24 @@ def test_answer_that_is_lost_comes_again_and_the_function_ran_once(two, faulty_h
         assert got == [7]
 
 
+def test_what_was_refused_does_not_run_when_its_repeat_comes_late(two, faulty_hub):
+    """The caller asks again, hears that nothing was run, and then the repeat arrives."""
+    def n_requests():
+        return two[1].ask('status')['hub']['remote']['requests']
+
+    with two[0].connect() as here:
+        here.call('chapi.ping', {}, to='attic')     # so that the repeat names the instance
+        faulty_hub.control.do('on deliver response 1 do delay 600ms',
+                              'on deliver request 2 do delay 500ms')
+        number = here.request('call', 'f', 7, {'to': 'attic', 'timeout_ms': 1000})
+        wait_until(lambda: n_requests() == 2, 'the first try to be refused')
+        with providing(two[1], 'f') as got:
+            assert here.wait_response(number)[2]['code'] == 'api_not_found'
+            wait_until(lambda: n_requests() == 3, 'the repeat to come')
+            assert here.call('f', 8, to='attic') == 8
+            assert got == [8]
+
+
 def test_what_comes_twice_runs_once_and_is_answered_once(two, faulty_hub):
     faulty_hub.control.do('on deliver request all do double', 'on deliver response all do double')
     with providing(two[1], 'f') as got, two[0].connect() as here:

@@ -107,12 +107,18 @@ def test_answer_that_is_not_kept_is_lost_but_not_whether_it_ran(hub, channel, st
         assert (error['code'], error['ran']) == ('answer_lost', 'yes')
 
 
-def test_what_did_not_run_runs_when_it_comes_again(remote, remote_gateway):
+def test_what_was_refused_is_refused_again_and_runs_under_another_id(remote, remote_gateway):
+    """A repeat may be on its way while its caller is told that nothing was run."""
     number = remote.request('lights.on', {})
-    assert remote.response(number)['error']['ran'] == 'no'
+    first = remote.response(number)
+    assert first['error']['ran'] == 'no'
     with remote_gateway.connect() as client:
         provider = Provider(client, 'lights.on')
         again(remote, number)
+        second = remote.response(number)
+        assert second.pop('cached') is True
+        assert second == first
+        number = remote.request('lights.on', {})
         provider.serve_one(lambda params: 'now')
         assert remote.response(number)['result'] == 'now'
 

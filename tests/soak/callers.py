@@ -222,8 +222,8 @@ class Caller(threading.Thread):
             self.faults.append('two outcomes for %s: %r and %r' % (number, first, response))
 
     def is_same(self, first, response):
-        """A refusal is made anew each time, so its times are others."""
-        return first == response or self.is_to_be_asked_again(response) or (
+        """A refusal may be made anew, so its times are others; it stays one."""
+        return first == response or (
             kind(first) is not None and first['error']['ran'] == 'no' and
             (kind(first), 'no') == (kind(response), response['error']['ran']))
 
@@ -258,9 +258,16 @@ class Caller(threading.Thread):
         error = response['error']
         return error and error['ran'] == 'no' and error['code'] in NOT_NOW
 
-    def ask(self, workload):
+    def new_record(self, workload):
         number = uuid.uuid4().hex
-        record = {'id': number, 'api': 'soak.' + workload.name, 'params': workload.params(number)}
+        if workload.has_outcome:
+            self.outcomes[number] = None
+            self.n['requests'] += 1
+            self.n['large'] += isinstance(workload, Large)
+        return {'id': number, 'api': 'soak.' + workload.name, 'params': workload.params(number)}
+
+    def ask(self, workload):
+        record = self.new_record(workload)
         began = time.monotonic()
         wait_s = REPEAT_AFTER_S
         retry = None
@@ -268,21 +275,20 @@ class Caller(threading.Thread):
             self.n['two_senders'] += 1
             self.publish(workload, record, None)
             return
-        self.outcomes[number] = None
-        self.n['requests'] += 1
-        self.n['large'] += isinstance(workload, Large)
         while True:
+            number = record['id']
             self.publish(workload, record, retry)
             response = self.listen(time.monotonic() + wait_s, number)
             if response is not None and not self.is_to_be_asked_again(response):
                 break
-            if response is not None:
-                self.n['not_now'] += 1
-                self.outcomes[number] = None
-                time.sleep(0.2)
             if time.monotonic() - began > PATIENCE_S:
                 self.faults.append('no outcome for %s within %d s' % (number, PATIENCE_S))
                 return
+            if response is not None:    # that is the end of this id
+                self.n['not_now'] += 1
+                time.sleep(0.2)
+                record, retry, wait_s = self.new_record(workload), None, REPEAT_AFTER_S
+                continue
             if retry is not None:
                 self.drop()         # the hub may be deaf on it
             retry = self.instance
@@ -306,6 +312,11 @@ class Caller(threading.Thread):
             event = self.next_event(until)
             if event is not None:
                 self.take(event)
+
+    def refused(self):
+        """The ids of which this caller was told that nothing was run."""
+        return [number for number, outcome in self.outcomes.items()
+                if outcome and outcome['error'] and outcome['error']['ran'] == 'no']
 
     def run(self):
         while not self.is_ending:

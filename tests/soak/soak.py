@@ -9,7 +9,8 @@ $CHAPI_SOAK_S is how long (600 s; 20 will do while one works on it), $CHAPI_SOAK
 choices those of another. Prints figures; ends with 0 if all of this holds:
 
     every request with an id has exactly one outcome at its caller; no function ran twice for one
-    id; what the gateway uses of memory and descriptors is flat.
+    id, and none for an id of which it was said that nothing ran; what the gateway uses of memory
+    and descriptors is flat.
 
 In the middle the gateway is killed and started again. What is asked is in callers.py, large.py
 and provider.py, what goes wrong in faults.py.
@@ -101,6 +102,12 @@ class Soak:
         self.check(self.provider.n_connections > 1, 'the gateway was not started again')
         self.check(not self.provider.twice(),
                    'ran more than once: %s' % ' '.join(self.provider.twice()[:5]))
+        self.check(not self.ran_though_refused(),
+                   'ran, though refused: %s' % ' '.join(self.ran_though_refused()[:5]))
+
+    def ran_though_refused(self):
+        return [number for caller in self.callers for number in caller.refused()
+                if number in self.provider.runs]
 
     def is_warm(self):
         return self.duration_s / 2 > 2 * STORE_S
@@ -132,8 +139,10 @@ class Soak:
             self.sum('requests'), known, self.sum('repeats'), self.sum('not_now')))
         print('responses %d, of them the same again %d, marked as cached %d' % (
             self.sum('responses'), self.sum('again'), self.sum('cached')))
-        print('runs %d, of one id more than once %d; longest wait for an outcome %.1f s' % (
-            len(self.provider.runs), len(self.provider.twice()),
+        print('runs %d, of one id more than once %d, though refused %d of %d; '
+              'longest wait for an outcome %.1f s' % (
+            len(self.provider.runs), len(self.provider.twice()), len(self.ran_though_refused()),
+            sum(len(c.refused()) for c in self.callers),
             max(c.longest_s for c in self.callers)))
         print('large %d, parts of answers %d, two senders %d; answers not kept %d; '
               'after the restart: not known %d, overtaken %d' % (

@@ -70,7 +70,13 @@ static struct outcome *begin(struct outcomes *o, const char *id, uint64_t now_ms
 static void end(struct outcomes *o, struct outcome *outcome, enum chapi_ran ran, const char *answer,
 		uint64_t now_ms)
 {
-	outcomes_end(o, outcome, ran, span_str(CHANNEL), span_str(answer), now_ms);
+	outcomes_end(o, outcome, &(struct outcome_end){
+		.ran = ran,
+		.answer = span_str(answer),
+		.channel = span_str(CHANNEL),
+		.at_ms = now_ms,
+		.until_ms = UINT64_MAX,
+	});
 }
 
 static void run(struct outcomes *o, const char *id, const char *answer, uint64_t now_ms)
@@ -156,14 +162,71 @@ static void test_hash_tells_where_api_ends_and_depends_on_the_seed(void **state 
 	outcomes_free(other);
 }
 
-static void test_what_did_not_run_is_forgotten_at_once(void **state UNUSED)
+static void test_dropped_one_is_as_if_it_had_not_come(void **state UNUSED)
 {
 	struct outcomes *o = make(10, 1000);
 
-	end(o, begin(o, "a", START), CHAPI_RAN_NO, "{}", START);
+	outcomes_drop(o, begin(o, "a", START));
 	assert_int_equal(look(o, "a", START), REPEAT_OF_NONE);
 	assert_int_equal(outcomes_count(o), 0);
-	assert_int_equal(outcomes_bytes(o), 0);
+	assert_false(outcomes_forgot_since(o, 0));
+	outcomes_free(o);
+}
+
+static void put(struct outcomes *o, const struct outcome_key *key, uint64_t now_ms,
+		uint64_t until_ms)
+{
+	outcomes_put(o, key, &(struct outcome_end){
+		.ran = CHAPI_RAN_NO,
+		.answer = span_str("{}"),
+		.channel = span_str(CHANNEL),
+		.at_ms = now_ms,
+		.until_ms = until_ms,
+	});
+}
+
+static void test_refused_one_is_kept_until_nobody_asks_again(void **state UNUSED)
+{
+	struct outcomes *o = make(10, 1000);
+	struct outcome_key key = key_of(o, "a", "x", "1");
+	struct outcome *outcome;
+
+	put(o, &key, START, START + 30);
+	assert_int_equal(look_for(o, "a", "1", START + 29, &outcome), REPEAT_OF_ENDED);
+	assert_int_equal(outcome_ran(outcome), CHAPI_RAN_NO);
+	assert_int_equal(look_for(o, "a", "2", START + 29, &outcome), REPEAT_REUSES_ENDED);
+	assert_int_equal(look(o, "a", START + 30), REPEAT_OF_NONE);
+	assert_int_equal(outcomes_count(o), 0);
+	assert_false(outcomes_forgot_since(o, 0));
+	outcomes_free(o);
+}
+
+/* Of a request of which not all parts came only the id is known. */
+static void test_key_of_the_id_alone_fits_whatever_is_asked(void **state UNUSED)
+{
+	struct outcomes *o = make(10, 1000);
+	const struct outcome_key any = { .id = span_str("a"), .any = true };
+	struct outcome *outcome;
+
+	put(o, &any, START, UINT64_MAX);
+	assert_int_equal(look(o, "a", START), REPEAT_OF_ENDED);
+	run(o, "b", "{}", START);
+	assert_int_equal(outcomes_look(o, &(struct outcome_key){ .id = span_str("b"), .any = true },
+				       START, &outcome), REPEAT_OF_ENDED);
+	assert_int_equal(look(o, "c", START), REPEAT_OF_NONE);
+	outcomes_free(o);
+}
+
+static void test_one_that_finds_no_place_counts_as_forgotten(void **state UNUSED)
+{
+	struct outcomes *o = make(1, 1000);
+	struct outcome_key key = key_of(o, "b", "x", "1");
+
+	begin(o, "a", START);
+	put(o, &key, START + 3, UINT64_MAX);
+	assert_int_equal(look(o, "b", START + 3), REPEAT_OF_NONE);
+	assert_true(outcomes_forgot_since(o, START + 3));
+	assert_false(outcomes_forgot_since(o, START + 4));
 	outcomes_free(o);
 }
 
@@ -303,8 +366,6 @@ static void test_what_is_forgotten_is_remembered_by_its_end_only(void **state UN
 	struct outcomes *o = make(2, 1000);
 
 	assert_false(outcomes_forgot_since(o, 0));
-	end(o, begin(o, "a", START), CHAPI_RAN_NO, "{}", START);
-	assert_false(outcomes_forgot_since(o, 0));
 	run(o, "b", "{}", START);
 	run(o, "c", "{}", START + 5);
 	assert_false(outcomes_forgot_since(o, 0));
@@ -326,7 +387,10 @@ int main(void)
 		cmocka_unit_test(test_answer_is_repeated_once_a_second),
 		cmocka_unit_test(test_another_request_under_the_same_id_is_told),
 		cmocka_unit_test(test_hash_tells_where_api_ends_and_depends_on_the_seed),
-		cmocka_unit_test(test_what_did_not_run_is_forgotten_at_once),
+		cmocka_unit_test(test_dropped_one_is_as_if_it_had_not_come),
+		cmocka_unit_test(test_refused_one_is_kept_until_nobody_asks_again),
+		cmocka_unit_test(test_key_of_the_id_alone_fits_whatever_is_asked),
+		cmocka_unit_test(test_one_that_finds_no_place_counts_as_forgotten),
 		cmocka_unit_test(test_ended_one_is_forgotten_when_its_time_is_over),
 		cmocka_unit_test(test_oldest_answers_go_first_and_leave_whether_they_ran),
 		cmocka_unit_test(test_answer_that_has_no_room_pushes_no_other_out),

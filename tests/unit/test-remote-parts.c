@@ -465,9 +465,12 @@ static void test_request_whose_parts_do_not_all_come_is_late(void **state UNUSED
 		"{\"id\":\"i\",\"api\":\"\",\"result\":null,\"error\":{\"code\":\"deadline_exceeded\"");
 	assert_says(&w->events[0], "\"ran\":\"no\"");
 	assert_int_equal(remote_next_ms(w->remote), UINT64_MAX);
-	/* The next try runs. */
+	/* Its caller has been told so: whatever comes of it later is told so, too. */
 	send_parts(w, RECORD, "i", 3, 0);
-	assert_int_equal(w->router.n_calls, 1);
+	assert_int_equal(w->n, 2);
+	assert_says(&w->events[1], "\"code\":\"deadline_exceeded\"");
+	assert_says(&w->events[1], "\"cached\":true");
+	assert_int_equal(w->router.n_calls, 0);
 	world_free(w);
 }
 

@@ -957,11 +957,57 @@ test_other_request_under_the_same_id_is_refused_when_the_first_is_over(void **st
 	world_deinit(&w);
 }
 
-static void test_what_did_not_run_runs_when_it_comes_again(void **state UNUSED)
+static void refuse_call(struct world *w, size_t i)
 {
-	const struct failure failure = {
+	const struct failure paused = {
 		.code = CHAPI_ERR_PAUSED, .ran = CHAPI_RAN_NO, .message = span_str("paused"),
 	};
+
+	answer_token(w, w->router.calls[i].token, &paused, span_of(NULL, 0));
+}
+
+/* Its caller may have asked again before it was told, and then been told that nothing ran. */
+static void test_repeat_of_what_was_refused_is_refused_in_the_same_words(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	id_comes(&w, "i");
+	refuse_call(&w, 0);
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"retry\":\"00ff\","
+			  "\"retry_ms\":15000,\"timeout_ms\":15000}");
+	assert_int_equal(w.n_published, 2);
+	assert_says(&w, "\"code\":\"paused\",\"message\":\"paused\",\"ran\":\"no\"");
+	assert_says(&w, "\"cached\":true");
+	id_comes(&w, "i");		/* too soon */
+	request_comes(&w, "{\"id\":\"i\",\"api\":\"y\"}");
+	assert_int_equal(w.n_published, 3);
+	assert_says(&w, "\"details\":{\"reason\":\"id_reused\"}");
+	assert_int_equal(w.router.n_calls, 1);
+	world_deinit(&w);
+}
+
+static void test_refusal_is_forgotten_when_its_caller_has_given_up(void **state UNUSED)
+{
+	static const char text[] = "{\"id\":\"i\",\"api\":\"x\",\"timeout_ms\":1000}";
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.silence_ms = 100;
+	world_init_config(&w, &config);
+	request_comes(&w, text);
+	refuse_call(&w, 0);
+	request_comes_at(&w, now.ms + 1099, text);
+	assert_says(&w, "\"cached\":true");
+	assert_int_equal(w.router.n_calls, 1);
+	request_comes_at(&w, now.ms + 1100, text);
+	assert_int_equal(w.router.n_calls, 2);
+	world_deinit(&w);
+}
+
+/* Where nothing is said, a later try may run. */
+static void test_request_that_was_left_alone_runs_when_it_comes_again(void **state UNUSED)
+{
 	const struct failure unknown = {
 		.code = CHAPI_ERR_API_NOT_FOUND,
 		.ran = CHAPI_RAN_NO,
@@ -973,12 +1019,49 @@ static void test_what_did_not_run_runs_when_it_comes_again(void **state UNUSED)
 	config.limits.answer_unknown = false;
 	world_init_config(&w, &config);
 	id_comes(&w, "i");
-	answer_token(&w, w.router.calls[0].token, &failure, span_of(NULL, 0));
+	answer_token(&w, w.router.calls[0].token, &unknown, span_of(NULL, 0));
+	assert_int_equal(w.n_published, 0);
 	id_comes(&w, "i");
 	assert_int_equal(w.router.n_calls, 2);
-	answer_token(&w, w.router.calls[1].token, &unknown, span_of(NULL, 0));
+	world_deinit(&w);
+}
+
+/* A flood of refusals takes no room of the answers, and what is forgotten of them does not run. */
+static void test_flood_of_refusals_pushes_out_no_answer(void **state UNUSED)
+{
+	enum { FLOOD = 9000 };
+	struct remote_config config = defaults;
+	struct world w;
+	char id[20];
+
+	config.limits.max_rate = 2;	/* so 4 at once */
+	config.limits.answer_store_bytes = 1000;
+	world_init_config(&w, &config);
 	id_comes(&w, "i");
-	assert_int_equal(w.router.n_calls, 3);
+	answer_call(&w, 0);
+	for (int i = 0; i < 3; i++) {
+		snprintf(id, sizeof(id), "run%d", i);
+		id_comes(&w, id);
+	}
+	for (int i = 0; i < FLOOD; i++) {
+		snprintf(id, sizeof(id), "f%d", i);
+		id_comes(&w, id);
+		assert_says(&w, "\"code\":\"rate_limited\"");
+		w.n_published = 0;
+	}
+	id_comes(&w, "i");
+	assert_says(&w, "\"id\":\"i\"");
+	assert_says(&w, "\"cached\":true");
+	request_comes_at(&w, now.ms + 4000, "{\"id\":\"f8999\",\"api\":\"x\"}");
+	assert_says(&w, "\"code\":\"rate_limited\"");
+	/* The first ones are not known any more: who says that it is a repeat is not run. */
+	request_comes_at(&w, now.ms + 4000,
+			 "{\"id\":\"f0\",\"api\":\"x\",\"retry\":\"00ff\","
+			 "\"retry_ms\":4000,\"timeout_ms\":4000}");
+	assert_says(&w, "\"id\":\"f0\"");
+	assert_says(&w, "\"code\":\"busy\"");
+	assert_says(&w, "\"ran\":\"no\"");
+	assert_int_equal(w.router.n_calls, 4);
 	world_deinit(&w);
 }
 
@@ -1525,7 +1608,10 @@ int main(void)
 		cmocka_unit_test(test_answer_that_is_not_kept_is_told_to_be_lost),
 		cmocka_unit_test(
 			test_other_request_under_the_same_id_is_refused_when_the_first_is_over),
-		cmocka_unit_test(test_what_did_not_run_runs_when_it_comes_again),
+		cmocka_unit_test(test_repeat_of_what_was_refused_is_refused_in_the_same_words),
+		cmocka_unit_test(test_refusal_is_forgotten_when_its_caller_has_given_up),
+		cmocka_unit_test(test_request_that_was_left_alone_runs_when_it_comes_again),
+		cmocka_unit_test(test_flood_of_refusals_pushes_out_no_answer),
 		cmocka_unit_test(test_retry_of_another_instances_request_is_not_run),
 		cmocka_unit_test(test_refusals_of_known_ids_count_for_max_rate),
 		cmocka_unit_test(
