@@ -2,7 +2,7 @@
 /*
  * Values as programs hand them over: text or bytes in, memory of malloc() out.
  *
- * The conversion itself is value.c.
+ * The conversion itself is value.h.
  */
 #include "libchapi-ipc/chapi-ipc.h"
 

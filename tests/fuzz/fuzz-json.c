@@ -3,7 +3,7 @@
  * Fuzz harness: JSON lines, to MessagePack and back.
  *
  * What a line became has to stay the same from then on, and json.c has to be of one opinion
- * with value.c about what is JSON.
+ * with value.h about what is JSON.
  */
 #undef NDEBUG
 #include <assert.h>

@@ -3,7 +3,7 @@
  * Fuzz harness: a MessagePack value, to JSON and back.
  *
  * What it became has to stay the same from then on, and mp.c has to be of one opinion with
- * value.c about what is MessagePack.
+ * value.h about what is MessagePack.
  */
 #undef NDEBUG
 #include <assert.h>

@@ -3,7 +3,7 @@
  * JSON text: what is JSON and what is not, strings, numbers, reading in place, writing.
  *
  * The table of texts is in the manner of the public test suites for JSON readers. Each runs
- * through json.c, through the converter of value.c, and through Jansson, which has its own
+ * through json.c, through the converter of value.h, and through Jansson, which has its own
  * opinion.
  */
 #include <stdarg.h>
