@@ -8,13 +8,15 @@ import os
 import re
 import select
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
 from lib.gateway import Provider
 from lib.hubs import free_port
 from lib.limits import LIMIT, wait_until
-from lib.process import Daemon, die_with_parent, environment, program, run, top_srcdir
+from lib.process import (Daemon, as_ordinary_user, die_with_parent, environment, program, run,
+                         top_srcdir)
 
 DOCUMENTS = ['hacking', 'security', 'troubleshooting']
 
@@ -131,6 +133,117 @@ def test_commands_in_the_text(gateway, surroundings):
             done = run(argv, env=surroundings(CHAPI_SOCKET=gateway.socket_path))
             assert done.returncode == 0, '%s: %s' % (command, done.stdout + done.stderr)
             assert done.stdout or 'log-level' in command, command
+
+
+# ---- doc/troubleshooting.md: by the words of the tools -------------------------------------------
+
+def call(gateway, *arguments):
+    return run([program('chapi-call'), '-s', gateway.socket_path, *arguments])
+
+
+def nobody_listens(world):
+    return run([program('chapi-call'), '-s', world.folder + '/nobody.sock', 'f'])
+
+
+def not_let_in(world):
+    if os.geteuid() != 0 or \
+            run(as_ordinary_user([program('chapi-call'), '--version'])).returncode != 0:
+        pytest.skip('needs root, and what is built here to be open to ordinary users')
+    os.chmod(world.gateway.socket_path, 0o600)
+    return run(as_ordinary_user([program('chapi-call'), '-s', world.gateway.socket_path, 'f']))
+
+
+def may_not_call(world):
+    return call(world.gateway, 'door')
+
+
+def may_not_register(world):
+    return run([program('chapi-serve'), '-s', world.gateway.socket_path, 'door', '--', 'true'])
+
+
+def nobody_has_it(world):
+    return call(world.gateway, 'fan')
+
+
+def taken(world):
+    return run([program('chapi-serve'), '-s', world.gateway.socket_path, 'f', '--', 'true'])
+
+
+def gone(world):
+    caller = subprocess.Popen([program('chapi-call'), '-s', world.gateway.socket_path, 'f'],
+                              stderr=subprocess.PIPE, text=True, env=environment(),
+                              preexec_fn=die_with_parent)
+    world.provider.wait_request('f')
+    world.provider.close()
+    _, said = caller.communicate(timeout=LIMIT)
+    return subprocess.CompletedProcess(caller.args, caller.returncode, '', said)
+
+
+def too_slow(world):
+    return call(world.gateway, '-t', '20ms', 'f')
+
+
+def too_many(world):
+    world.client.request('call', 'f')
+    world.provider.wait_request('f')
+    return call(world.gateway, 'f')
+
+
+def too_large_for_the_socket(world):
+    return call(world.gateway, 'f', 'x=' + 100000 * 'x')
+
+
+# The words of a heading, and what makes a tool say them.
+SYMPTOMS = {
+    'No gateway listens at the socket': nobody_listens, 'do not let this user in': not_let_in,
+    'may not call': may_not_call, 'may not register': may_not_register,
+    'is its provider running?': nobody_has_it, 'is held by another process': taken,
+    'has left without an answer': gone, 'gave no answer within': too_slow,
+    'no more may wait': too_many, 'a message at most': too_large_for_the_socket,
+}
+
+
+def headings():
+    """{words: exit status} of headings that tell of an exit status."""
+    found = re.findall(r'^## (".*) \((?:\w+, )?exit status (\d+)\)$', document('troubleshooting'),
+                       re.M)
+    return {words: int(status) for title, status in found
+            for words in re.findall(r'"([^"]*)"', title)}
+
+
+@pytest.fixture
+def world(start_gateway, folder):
+    """A gateway of which little is allowed; f is there, one call at a time."""
+    gateway = start_gateway(gateway={'max_message': '64K'}, limits={'output_per_peer': '128K'},
+                            policy={'call': '* f*', 'register': '* f*'})
+    with gateway.connect() as provider, gateway.connect() as client:
+        provider.ask('register', 'f', {'concurrency': 1, 'queue': 0})
+        yield SimpleNamespace(gateway=gateway, provider=provider, client=client, folder=folder)
+
+
+@pytest.mark.parametrize('words', SYMPTOMS)
+def test_symptom_is_said_in_the_words_of_its_heading(world, words):
+    done = SYMPTOMS[words](world)
+    assert words in done.stderr and done.returncode == headings()[words], done
+
+
+def test_every_symptom_with_an_exit_status_is_provoked():
+    assert set(headings()) == set(SYMPTOMS)
+
+
+def test_words_of_the_troubleshooting_are_in_the_sources():
+    """Literals that stand in several pieces count as one."""
+    literals = ''
+    for where in ('gateway', 'clients', 'libchapi-ipc'):
+        for name in sorted(os.listdir(os.path.join(top_srcdir, where))):
+            if name.endswith('.c'):
+                with open(os.path.join(top_srcdir, where, name), encoding='utf-8') as f:
+                    literals += re.sub(r'"\s*"', '', f.read())
+    elsewhere = {'certificate', 'Connection refused', 'Look at the traffic'}
+    quoted = set(re.findall(r'"(\w[^"\n]{5,})"', document('troubleshooting')))
+    assert len(quoted) > 15
+    assert [words for words in sorted(quoted - elsewhere - set(SYMPTOMS))
+            if words.removesuffix(' ...') not in literals] == []
 
 
 # ---- tests/integration/README.md: which test holds what -----------------------------------------
