@@ -11,7 +11,8 @@ on the compiler, so the figures are kept by compiler in instructions.json beside
 
 Without an option the counts are compared, and the outcome is one line of TAP: not ok when one is
 more than 10 % above what is kept, skipped when nothing is kept for this compiler or there is no
-valgrind. --write keeps them. --profile leaves callgrind's files of the longer runs in FILE.msgpack and FILE.json.
+valgrind. --write keeps them. --profile leaves callgrind's files of the longer runs in FILE.msgpack
+and FILE.json.
 """
 import argparse
 import json
@@ -34,6 +35,7 @@ KEPT = os.path.join(here, 'instructions.json')
 WINDOW = 64
 ROUNDS = (20, 120)
 TOLERANCE = 1.10
+START_LIMIT = 120   # seconds: under valgrind, beside all that else runs
 
 
 def report(good, words, skipped=''):
@@ -49,7 +51,8 @@ def compiler_of(build):
         text = f.read()
     compiler = re.search(r'(gcc|clang) version (\d+\.\d+\.\d+)', text)
     optimised = re.search(r"^CFLAGS='[^']*(-O\w+)", text, re.M)
-    if re.search(r'^\s+\$ .*--enable-(sanitizers|coverage|fuzzer)', text, re.M) or not compiler or not optimised:
+    special = re.search(r'^\s+\$ .*--enable-(sanitizers|coverage|fuzzer)', text, re.M)
+    if special or not compiler or not optimised:
         return None
     return ' '.join((compiler.group(1), compiler.group(2), optimised.group(1), os.uname().machine))
 
@@ -96,7 +99,8 @@ def count(build, encoding, rounds, profile=None):
          '--config', '/dev/null', '--socket', path], stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
-        wait_until(lambda: listens(path) or gateway.poll() is not None, 'the gateway to listen')
+        wait_until(lambda: listens(path) or gateway.poll() is not None, 'the gateway to listen',
+                   START_LIMIT)
         load = Load(path, encoding)
         for _ in range(rounds):
             load.round()

@@ -108,6 +108,14 @@ count_tests() {
     done
 }
 
+# skips_in LOG: what was skipped, by reason, and how often.
+skips_in() {
+    sed -n 's/^SKIP: .*# SKIP *//p' "$1" | sort | uniq -c | sort -rn |
+        while read -r times why; do
+            say "skipped, $times x: $why"
+        done
+}
+
 # tests_in FOLDER [VARIABLE=VALUE...]: make check there. An integration test waits for half of its
 # time, so one more of them runs at a time than there are processors.
 tests_in() {
@@ -125,7 +133,8 @@ tests_in() {
         has_failed "the tests in $folder could not be built" "$folder/check.log"
         return
     fi
-    grep -hE '^(SKIP|FAIL|ERROR|XPASS): ' "$folder/check.log" | sort | uniq
+    grep -hE '^(FAIL|ERROR|XPASS): ' "$folder/check.log" | sort | uniq
+    skips_in "$folder/check.log"
     sed -n 's/^# \([A-Z]*: *[0-9]*\)$/   \1/p' "$folder/test-suite.log" | tr -s ' ' | paste -s -d ' '
     before=$failed
     count_tests "$folder"
@@ -133,7 +142,7 @@ tests_in() {
         [ "$failed" != "$before" ] || failed=$((failed + 1))
         failures="$failures
 $(grep -hE '^(FAIL|ERROR|XPASS): ' "$folder/check.log" | sort | uniq) ($folder/test-suite.log)"
-        grep -vE '^(PASS: |ok [0-9])' "$folder/test-suite.log"
+        grep -vE '^(PASS: |SKIP: |ok [0-9])' "$folder/test-suite.log"
     fi
 }
 
