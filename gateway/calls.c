@@ -6,13 +6,15 @@
  * back as late as possible; blocks are used one before the other, so that few calls touch
  * little memory. Some empty blocks are kept: in steady work nothing is allocated.
  *
- * Who asked finds its call in a chained hash table, whose chains run through the entries.
+ * Who asked finds its call by a hash of its number, among hashes that lie apart from the entries:
+ * with many calls in flight each entry that is touched has to come from memory.
  */
 #include "gateway/calls.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+#include "gateway/hashindex.h"
 #include "gateway/lines.h"
 
 #define BLOCK_BITS 6
@@ -20,7 +22,6 @@
 #define INDEX_BITS 18			/* the rest of the number counts uses */
 #define BLOCKS_MAX (1U << (INDEX_BITS - BLOCK_BITS))
 #define SPARE_MAX 16			/* empty blocks that are kept */
-#define CHAINS_LEAST 256
 #define ENTRY_LINES 3			/* what begins and ends a call that does not wait */
 
 struct block {
@@ -39,9 +40,7 @@ struct place {
 
 struct calls {
 	uint64_t seed[2];
-	struct call **chains;
-	size_t n_chains;
-	size_t n_keyed;			/* in chains: somebody waits for them */
+	struct hash_index awaited;	/* entries that somebody waits for */
 	size_t n_open, n_queued, n_abandoned;
 	struct place *places;
 	unsigned int n_places;
@@ -57,12 +56,10 @@ int calls_new(const uint64_t seed[2], struct calls **ret_calls)
 	if (!calls)
 		return -ENOMEM;
 	list_init(&calls->blocks);
-	calls->chains = calloc(CHAINS_LEAST, sizeof(struct call *));
-	if (!calls->chains) {
+	if (hash_index_init(&calls->awaited) != 0) {
 		free(calls);
 		return -ENOMEM;
 	}
-	calls->n_chains = CHAINS_LEAST;
 	calls->seed[0] = seed[0];
 	calls->seed[1] = seed[1];
 	*ret_calls = calls;
@@ -76,68 +73,9 @@ struct calls *calls_free(struct calls *calls)
 	for (unsigned int i = 0; i < calls->n_places; i++)
 		free(calls->places[i].block);
 	free(calls->places);
-	free(calls->chains);
+	hash_index_deinit(&calls->awaited);
 	free(calls);
 	return NULL;
-}
-
-/* ---- found by who asked --------------------------------------------------------------- */
-
-/* The key has two numbers only; mixing them well and secretly is enough. */
-static struct call **chain_of(const struct calls *calls, const struct party *caller, uint64_t token)
-{
-	uint64_t h = (token ^ calls->seed[0]) * 0x9e3779b97f4a7c15ULL;
-
-	h ^= (uintptr_t)caller ^ calls->seed[1];
-	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ULL;
-	h ^= h >> 32;
-	return &calls->chains[h & (calls->n_chains - 1)];
-}
-
-struct call *calls_find(const struct calls *calls, const struct party *caller, uint64_t token)
-{
-	struct call *call = *chain_of(calls, caller, token);
-
-	while (call && !(call->token == token && call->caller == caller))
-		call = call->next;
-	return call;
-}
-
-static void link_call(struct calls *calls, struct call *call)
-{
-	struct call **chain = chain_of(calls, call->caller, call->token);
-
-	call->next = *chain;
-	*chain = call;
-}
-
-/* Without memory the table stays as it is: longer chains are slower, not wrong. */
-static void resize(struct calls *calls, size_t n_chains)
-{
-	struct call **old = calls->chains;
-	struct call **chains = calloc(n_chains, sizeof(struct call *));
-	size_t n_old = calls->n_chains;
-	struct call *next;
-
-	if (!chains)
-		return;
-	calls->chains = chains;
-	calls->n_chains = n_chains;
-	for (size_t i = 0; i < n_old; i++)
-		for (struct call *call = old[i]; call; call = next) {
-			next = call->next;
-			link_call(calls, call);
-		}
-	free(old);
-}
-
-static void unlink_call(struct calls *calls, struct call *call)
-{
-	struct call **at = chain_of(calls, call->caller, call->token);
-
-	while (*at != call)
-		at = &(*at)->next;
-	*at = call->next;
 }
 
 /* ---- entries -------------------------------------------------------------------------- */
@@ -232,6 +170,17 @@ static struct block *block_of(const struct calls *calls, uint32_t id)
 	return index < calls->n_places ? calls->places[index].block : NULL;
 }
 
+/* Its place, as above; a call that is in flight has one. */
+static struct call *entry_at(const struct calls *calls, uint32_t index)
+{
+	return &calls->places[index >> BLOCK_BITS].block->entries[index & (BLOCK_LEN - 1)];
+}
+
+static uint32_t index_of(const struct call *call)
+{
+	return call->id & ((1U << INDEX_BITS) - 1);
+}
+
 static int entry_new(struct calls *calls, struct call **ret_call)
 {
 	struct block *block;
@@ -245,7 +194,9 @@ static int entry_new(struct calls *calls, struct call **ret_call)
 	block = container_of(calls->blocks.next, struct block, link);
 	*ret_call = block->free_first;
 	block->free_first = block->free_first->next;
-	if (!block->free_first)
+	if (block->free_first)
+		expect_lines(block->free_first, ENTRY_LINES);
+	else
 		list_del(&block->link);
 	if (block->n_used++ == 0)
 		calls->n_spare--;
@@ -262,6 +213,45 @@ struct call *calls_get(const struct calls *calls, const struct party *provider, 
 	call = &block->entries[id & (BLOCK_LEN - 1)];
 	return call->id == id && call->provider == provider && call->state != CALL_FREE
 		? call : NULL;
+}
+
+/* ---- found by who asked --------------------------------------------------------------- */
+
+/* The key has two numbers only; mixing them well and secretly is enough. */
+static uint32_t hash_of(const struct calls *calls, const struct party *caller, uint64_t token)
+{
+	uint64_t h = (token ^ calls->seed[0]) * 0x9e3779b97f4a7c15ULL;
+
+	h ^= (uintptr_t)caller ^ calls->seed[1];
+	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ULL;
+	return (uint32_t)(h ^ h >> 32);
+}
+
+struct call *calls_find(const struct calls *calls, const struct party *caller, uint64_t token)
+{
+	uint32_t hash = hash_of(calls, caller, token), index;
+	size_t step = 0;
+
+	while (hash_index_next(&calls->awaited, hash, &step, &index)) {
+		struct call *call = entry_at(calls, index);
+
+		if (call->token == token && call->caller == caller)
+			return call;
+	}
+	return NULL;
+}
+
+static void await(struct calls *calls, struct call *call, struct party *caller)
+{
+	call->caller = caller;
+	hash_index_add(&calls->awaited, hash_of(calls, caller, call->token), index_of(call));
+	caller->n_awaited++;
+}
+
+static void leave_caller(struct calls *calls, struct call *call)
+{
+	hash_index_del(&calls->awaited, hash_of(calls, call->caller, call->token), index_of(call));
+	call->caller->n_awaited--;
 }
 
 /* ---- what will be asked for ----------------------------------------------------------- */
@@ -290,42 +280,27 @@ void calls_expect(const struct calls *calls, const uint32_t *ids, size_t n)
 	n = expect_entries(calls, ids, MIN(n, (size_t)CALLS_EXPECT_MAX), entries);
 	for (size_t i = 0; i < n; i++)
 		if (entries[i]->caller)
-			expect_lines(chain_of(calls, entries[i]->caller, entries[i]->token), 1);
+			hash_index_expect(&calls->awaited,
+					  hash_of(calls, entries[i]->caller, entries[i]->token));
 }
 
 void calls_expect_tokens(const struct calls *calls, const struct party *caller,
 			 const uint64_t *tokens, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		expect_lines(chain_of(calls, caller, tokens[i]), 1);
+		hash_index_expect(&calls->awaited, hash_of(calls, caller, tokens[i]));
 }
 
 /* ---- calls ---------------------------------------------------------------------------- */
-
-/* Somebody waits for it. */
-static void await(struct calls *calls, struct call *call, struct party *caller)
-{
-	call->caller = caller;
-	if (calls->n_keyed >= calls->n_chains)
-		resize(calls, calls->n_chains * 2);
-	link_call(calls, call);
-	calls->n_keyed++;
-	caller->n_awaited++;
-}
-
-static void leave_caller(struct calls *calls, struct call *call)
-{
-	unlink_call(calls, call);
-	calls->n_keyed--;
-	call->caller->n_awaited--;
-}
 
 int calls_add(struct calls *calls, struct party *payer, uint64_t token, struct api *api,
 	      bool oneway, struct call **ret_call)
 {
 	struct call *call;
-	int rc = entry_new(calls, &call);
+	int rc = oneway ? 0 : hash_index_reserve(&calls->awaited);
 
+	if (rc == 0)
+		rc = entry_new(calls, &call);
 	if (rc != 0)
 		return rc;
 	call->state = CALL_QUEUED;
@@ -476,8 +451,7 @@ void calls_trim(struct calls *calls)
 	list_for_each_safe(block, next, &calls->blocks, struct block, link)
 		if (block->n_used == 0 && calls->n_spare > 1)
 			block_free(calls, block);
-	if (calls->n_keyed == 0 && calls->n_chains > CHAINS_LEAST)
-		resize(calls, CHAINS_LEAST);
+	hash_index_trim(&calls->awaited);
 }
 
 size_t calls_count(const struct calls *calls)

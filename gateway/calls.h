@@ -35,7 +35,7 @@ enum call_state {
  * numbers, the label; the last one only of calls that wait in a queue.
  */
 struct call {
-	struct call *next;		/* in its chain; of a free entry: the next free one */
+	struct call *next;		/* of a free entry: the next free one */
 	struct party *caller;		/* who waits for the answer; NULL: nobody */
 	struct party *payer;		/* whom it is charged to; NULL: gone, or abandoned */
 	struct party *provider;		/* NULL: queued */
