@@ -98,7 +98,8 @@ static void check_publishing(const struct hub *hub, struct buf *out)
 	hub_health(hub, &health);
 	check.ok = *health.publish_error == '\0';
 	snprintf(check.text, sizeof(check.text), "%s",
-		 check.ok ? "no event was refused" : health.publish_error);
+		 check.ok ? "no event is held up, and the last was not refused"
+			  : health.publish_error);
 	put_check(out, &check);
 }
 

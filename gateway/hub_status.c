@@ -233,6 +233,18 @@ void hub_put_status(void *data, struct buf *out)
 	others_put_status(hub->others, out);
 }
 
+/* With nothing that waits there is nobody to find out that trouble is over: then how the last event
+ * has ended is all that is known. */
+static void put_publish_error(const struct outbox_status *publishing, char *out, size_t out_len)
+{
+	bool is_waiting = publishing->n_waiting > 0 || publishing->until_ms > read_now().ms;
+
+	if (publishing->pause != OUTBOX_RUNNING && is_waiting)
+		snprintf(out, out_len, "paused: %.180s", publishing->trouble);
+	else
+		snprintf(out, out_len, "%s", publishing->failing ? publishing->last_error : "");
+}
+
 void hub_health(const struct hub *hub, struct hub_health *ret_health)
 {
 	struct outbox_status publishing;
@@ -249,10 +261,6 @@ void hub_health(const struct hub *hub, struct hub_health *ret_health)
 		.name_conflict = remote.n_name_conflicts > 0 &&
 				 read_now().ms - remote.conflict_ms < CONFLICT_FRESH_MS,
 	};
-	if (publishing.pause != OUTBOX_RUNNING)
-		snprintf(ret_health->publish_error, sizeof(ret_health->publish_error),
-			 "paused: %.180s", publishing.trouble);
-	else
-		snprintf(ret_health->publish_error, sizeof(ret_health->publish_error), "%s",
-			 publishing.last_error);
+	put_publish_error(&publishing, ret_health->publish_error,
+			  sizeof(ret_health->publish_error));
 }

@@ -8,7 +8,8 @@
  *
  * Trouble is the hub's, not an event's, so it holds all of them up: while the last request
  * went wrong one at a time is tried, after growing waits. An event that brings trouble again
- * and again rests for itself, and is sent alone, so that others get past it.
+ * and again rests for itself, and is sent alone, so that others get past it; one that is forbidden
+ * lets another one try first, as it may be forbidden for what is in it.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
@@ -25,6 +26,7 @@
 #include "gateway/timers.h"
 
 #define NEVER UINT64_MAX
+#define FORBIDDEN_MAX 2 /* so often one is forbidden while others are taken; then it is given up */
 #define BATCH_FRAME 16 /* bytes of a batch's body around its events, and between two of them */
 
 struct entry {
@@ -36,6 +38,8 @@ struct entry {
 	bool alone;			/* not in a batch any more */
 	bool corrected;			/* was signed again after the clock was found wrong */
 	bool in_doubt;			/* one of its tries may have been taken */
+	unsigned int n_forbidden;	/* alone */
+	uint64_t n_taken;		/* then: how many requests had been taken */
 	size_t charged;			/* bytes of the queue's limit */
 	size_t body_len;		/* in a batch; 0 where nobody asks */
 	outbox_fn fn;
@@ -67,6 +71,7 @@ struct outbox {
 	uint64_t n_pauses;
 	unsigned int n_failures;	/* since an answer was a good one */
 	unsigned int n_forbidden;	/* likewise, answers that did not say for how long */
+	uint64_t n_taken;		/* requests */
 	uint64_t pause_until_ms;
 	uint64_t wanted_until_ms;	/* the hub itself wants nothing before */
 	struct outbox_status status;
@@ -268,11 +273,24 @@ static void pause_for_quota(struct outbox *o, const struct outbox_request *reque
 	set_trouble(o, OUTBOX_QUOTA, text);
 }
 
-/* The hub is there and has said no to an event: that is no trouble of the hub. */
-static void note_refusal(struct outbox *o, uint64_t now_ms)
+/* A good answer to what was sent before the pause began says nothing against what the hub itself
+ * has asked for since. */
+static bool ends_pause(const struct outbox *o, const struct outbox_request *request,
+		       uint64_t now_ms)
 {
+	return !is_old_news(o, request) ||
+	       (o->status.pause == OUTBOX_TROUBLE && now_ms >= o->wanted_until_ms);
+}
+
+/* The hub is there and has said no to an event: that is no trouble of the hub. */
+static void note_refusal(struct outbox *o, const struct outbox_request *request, uint64_t now_ms)
+{
+	uint64_t until_ms = backoff_later(now_ms, backoff_ms(&o->backoff, 0));
+
+	if (!ends_pause(o, request, now_ms))
+		return;
 	if (o->status.pause == OUTBOX_QUOTA)
-		o->pause_until_ms = backoff_later(now_ms, backoff_ms(&o->backoff, 0));
+		o->pause_until_ms = MAX(o->wanted_until_ms, until_ms);
 	else
 		resume(o);
 }
@@ -312,7 +330,9 @@ static void on_taken(const struct turn_out *t)
 {
 	struct entry *e;
 
-	resume(t->o);
+	t->o->n_taken++;
+	if (ends_pause(t->o, t->request, t->now_ms))
+		resume(t->o);
 	while ((e = list_first(&t->request->entries, struct entry, link)))
 		entry_end(t->o, e, t->verdict->status);
 }
@@ -359,7 +379,7 @@ static void fail_all(const struct turn_out *t)
 
 static void on_final(const struct turn_out *t)
 {
-	note_refusal(t->o, t->now_ms);
+	note_refusal(t->o, t->request, t->now_ms);
 	fail_all(t);
 }
 
@@ -368,7 +388,7 @@ static void on_wrong_clock(const struct turn_out *t)
 {
 	struct entry *e, *tmp;
 
-	note_refusal(t->o, t->now_ms);
+	note_refusal(t->o, t->request, t->now_ms);
 	t->o->status.clock_offset_s = t->answer->date - t->answer->unix_s;
 	list_for_each_safe(e, tmp, &t->request->entries, struct entry, link) {
 		if (e->corrected)
@@ -387,16 +407,73 @@ static void on_quota(const struct turn_out *t)
 	put_all_back(t);
 }
 
-/* It does not say why: if it was for a moment, little time is lost. */
-static void on_forbidden(const struct turn_out *t)
+/* One that has not been forbidden itself. NULL: there is none. */
+static struct entry *find_other(const struct outbox *o)
+{
+	struct entry *e;
+
+	list_for_each(e, &o->ready, struct entry, link)
+		if (e->n_forbidden == 0)
+			return e;
+	return NULL;
+}
+
+/* It does not say why: if it was for a moment, little time is lost. At first another one is asked
+ * at once, if there is one: it may be taken. */
+static void pause_for_forbidden(const struct turn_out *t)
 {
 	struct outbox *o = t->o;
-	uint64_t ms = backoff_ms(&o->probes, o->n_forbidden), n_pauses = o->n_pauses;
+	bool is_first = o->n_forbidden == 0 && find_other(o);
+	uint64_t ms = is_first ? 0 : backoff_ms(&o->probes, o->n_forbidden);
+	uint64_t n_pauses = o->n_pauses;
 
 	pause_for_quota(o, t->request, t->verdict->text, MAX(ms, retry_after_ms(t)), t->now_ms);
-	if (o->n_pauses != n_pauses && o->n_forbidden < UINT_MAX)
+	if (o->n_pauses != n_pauses && t->request->n == 1 && o->n_forbidden < UINT_MAX)
 		o->n_forbidden++;
+}
+
+/* Others were taken meanwhile, so it is about this one. */
+static void on_one_forbidden_again(const struct turn_out *t, struct entry *e)
+{
+	struct outbox *o = t->o;
+
+	note_refusal(o, t->request, t->now_ms);
+	if (e->n_forbidden > FORBIDDEN_MAX)
+		entry_fail(o, e, t->verdict->status,
+			   "it is forbidden while others are taken, something may filter what is "
+			   "in it: %s", t->verdict->text);
+	else
+		entry_rest(o, e, backoff_later(t->now_ms, backoff_ms(&o->backoff, 0)));
+}
+
+static void on_one_forbidden(const struct turn_out *t, struct entry *e)
+{
+	struct outbox *o = t->o;
+	bool again = e->n_forbidden > 0 && e->n_taken != o->n_taken;
+
+	e->alone = true;
+	e->n_forbidden++;
+	e->n_taken = o->n_taken;
+	if (again) {
+		on_one_forbidden_again(t, e);
+		return;
+	}
+	pause_for_forbidden(t);
+	entry_make_ready(o, e);		/* behind the others */
+}
+
+static void on_forbidden(const struct turn_out *t)
+{
+	struct entry *e = last_entry(t->request), *each;
+
+	if (t->request->n == 1) {
+		on_one_forbidden(t, e);
+		return;
+	}
+	list_for_each(each, &t->request->entries, struct entry, link)
+		each->alone = true;
 	put_all_back(t);
+	pause_for_forbidden(t);
 }
 
 static void on_refused(const struct turn_out *t)
@@ -407,7 +484,7 @@ static void on_refused(const struct turn_out *t)
 		on_final(t);
 		return;
 	}
-	note_refusal(t->o, t->now_ms);
+	note_refusal(t->o, t->request, t->now_ms);
 	list_for_each(e, &t->request->entries, struct entry, link)
 		e->alone = true;
 	put_all_back(t);
@@ -469,13 +546,29 @@ static bool goes_along(const struct outbox *o, const struct entry *e, size_t len
 	       (o->config.request_max == 0 || len + e->body_len <= o->config.request_max);
 }
 
-/* As many as go together, in their order. The quota is tried with one. */
+/* Whether the quota is over is tried with one, and rather not with one that was forbidden. NULL:
+ * there is no doubt about the quota. */
+static struct entry *find_probe(const struct outbox *o)
+{
+	struct entry *e;
+
+	if (o->status.pause != OUTBOX_QUOTA)
+		return NULL;
+	e = find_other(o);
+	return e ? e : list_first(&o->ready, struct entry, link);
+}
+
+/* As many as go together, in their order. */
 static void request_fill(struct outbox *o, struct outbox_request *request)
 {
-	unsigned int most = o->status.pause == OUTBOX_QUOTA ? 1 : o->config.batch;
+	unsigned int most = o->config.batch;
 	size_t len = BATCH_FRAME;
-	struct entry *e, *tmp;
+	struct entry *e = find_probe(o), *tmp;
 
+	if (e) {
+		request_add(o, request, e);
+		return;
+	}
 	list_for_each_safe(e, tmp, &o->ready, struct entry, link) {
 		if (request->n > 0 && !goes_along(o, e, len))
 			return;
@@ -618,9 +711,11 @@ static void tell(struct outbox *o, struct entry *e)
 		o->status.n_repeated++;
 	} else if (e->failed) {
 		o->status.n_failed++;
+		o->status.failing = true;
 		snprintf(o->status.last_error, sizeof(o->status.last_error), "%s", error);
 	} else {
 		o->status.n_published++;
+		o->status.failing = false;
 		o->status.n_excluding += e->exclude_own;
 	}
 	list_del(&e->link);

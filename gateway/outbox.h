@@ -114,6 +114,7 @@ struct outbox_status {
 	unsigned int last_status;	/* of the last answer; 0: none came */
 	char trouble[200];		/* why it is paused; "" */
 	char last_error[200];		/* of the last event given up; "" */
+	bool failing;			/* that was the last one to end */
 	int64_t clock_offset_s;
 };
 void outbox_status(const struct outbox *outbox, struct outbox_status *ret_status);

@@ -252,6 +252,40 @@ def test_doctor_says_why_publishing_is_paused(fake_hub, gateway, channel):
     assert not check['ok'] and 'paused: status 403' in check['text']
 
 
+def test_doctor_speaks_of_no_pause_when_nothing_waits(fake_hub, start_gateway, channel):
+    def publishing():
+        return [c for c in gateway.ask('doctor') if c['check'] == 'publishing'][0]
+
+    gateway = start_gateway(fake_hub, channel, timing={
+        'publish_grace': '0s', 'backoff_least': '10ms', 'backoff_most': '10ms'}).wait_up()
+    fake_hub.answers += [('502 Bad Gateway', '')] * 1000
+    ask(fake_hub, channel, 'a', timeout_ms=100)
+    wait_until(lambda: publisher(gateway)['failed'], 'its end')
+    wait_until(lambda: 'waited too long: status 502' in publishing()['text'], 'its reason')
+    assert not publishing()['ok']
+    fake_hub.answers.clear()
+    ask(fake_hub, channel, 'b')
+    fake_hub.wait_response('b')
+    wait_until(lambda: publishing()['ok'], 'the doctor to be content')
+
+
+def test_event_that_is_always_forbidden_holds_up_no_other(fake_hub, start_gateway, channel):
+    gateway = start_gateway(fake_hub, channel, timing={'backoff_least': '10ms'}).wait_up()
+    fake_hub.forbidden = 'bad'
+    ask(fake_hub, channel, 'bad')
+    wait_until(lambda: 'bad' in ids(fake_hub), 'its try')
+    for number in 'abcd':
+        ask(fake_hub, channel, number)
+        fake_hub.wait_response(number)
+        wait_until(lambda: publisher(gateway)['waiting'] <= 1, 'the answer to be taken')
+        n = ids(fake_hub).count('bad')
+        wait_until(lambda: publisher(gateway)['failed'] or ids(fake_hub).count('bad') > n,
+                   'the next try')
+    gateway.wait_log('it is forbidden while others are taken')
+    status = publisher(gateway)
+    assert (status['failed'], status['waiting'], status['state']) == (1, 0, 'running')
+
+
 def test_quota_probe_comes_by_itself(fake_hub, start_gateway, channel):
     gateway = start_gateway(fake_hub, channel, timing={'probe': '100ms'}).wait_up()
     fake_hub.answers += [('403 Forbidden', 'over quota')] * 3

@@ -1201,9 +1201,78 @@ static void test_403_of_requests_under_way_together_counts_once(void **state UNU
 	answer(&w, 403, "");
 	assert_pauses(&w, OUTBOX_QUOTA, BACKOFF);
 	pass(&w, status_of(&w).until_ms - w.now);
-	assert_takes(&w, "b");
+	assert_takes(&w, "a");
 	answer(&w, 403, "");
 	assert_pauses(&w, OUTBOX_QUOTA, 1000, 2000);
+}
+
+/* What is in it is filtered, perhaps. */
+static void test_event_that_is_always_forbidden_holds_up_no_other(void **state UNUSED)
+{
+	WORLD(w);
+
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	add_all(&w, "bc");
+	answer(&w, 403, "");
+	assert_takes(&w, "b");
+	assert_takes_nothing(&w);
+	answer(&w, 200, "{}");
+	assert_int_equal(status_of(&w).pause, OUTBOX_RUNNING);
+	assert_takes(&w, "c");
+	assert_takes(&w, "a");
+	answer(&w, 200, "{}");
+	answer(&w, 403, "");
+	assert_int_equal(status_of(&w).pause, OUTBOX_RUNNING);
+	add(&w, 'd');
+	assert_takes(&w, "d");
+	answer(&w, 200, "{}");
+	pass(&w, 1000);
+	assert_takes(&w, "a");
+	answer(&w, 403, "");
+	assert_ended(&w, "bcd", "a");
+	assert_told(&w, "it is forbidden while others are taken");
+	assert_int_equal(w.status, 403);
+	assert_int_equal(status_of(&w).pause, OUTBOX_RUNNING);
+	assert_empty(&w);
+}
+
+static void test_forbidden_batch_is_tried_one_by_one(void **state UNUSED)
+{
+	WORLD(w);
+
+	add_all(&w, "abc");
+	assert_takes(&w, "abc");
+	answer(&w, 403, "");
+	assert_takes(&w, "a");
+	assert_takes_nothing(&w);
+	answer(&w, 403, "");
+	assert_takes(&w, "b");
+	assert_takes_nothing(&w);
+	answer(&w, 200, "{}");
+	assert_takes(&w, "c");
+	assert_takes(&w, "a");
+	answer(&w, 200, "{}");
+	answer(&w, 200, "{}");
+	assert_ended(&w, "bca", "");
+}
+
+/* Only the first 403 is followed by another one's try at once. */
+static void test_forbidden_events_have_their_turns_after_growing_waits(void **state UNUSED)
+{
+	WORLD(w);
+
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	add_all(&w, "bc");
+	answer(&w, 403, "");
+	for (unsigned int i = 1; i < 6; i++) {
+		assert_takes(&w, (const char[]){ "abc"[i % 3], '\0' });
+		answer(&w, 403, "");
+		assert_pauses(&w, OUTBOX_QUOTA, 500u << i, 1000u << i);
+		pass(&w, status_of(&w).until_ms - w.now);
+	}
+	assert_ended(&w, "", "");
 }
 
 static void test_quota_goes_on_when_the_probe_is_refused(void **state UNUSED)
@@ -1370,6 +1439,78 @@ static void test_clock_that_was_set_needs_no_correction(void **state UNUSED)
 	assert_takes(&w, "a");
 }
 
+/* It was sent before the 429 came. */
+static void check_time_that_the_hub_has_named_lasts(unsigned int status, const char *body)
+{
+	struct verdict_answer a = status_answer(429, "");
+	WORLD(w);
+
+	a.retry_after_s = 60;
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	add(&w, 'b');
+	assert_takes(&w, "b");
+	answer_with(&w, &a);
+	answer(&w, status, body);
+	assert_int_equal(status_of(&w).pause, OUTBOX_TROUBLE);
+	pass(&w, 59999);
+	assert_takes_nothing(&w);
+	pass(&w, 1);
+	assert_takes(&w, "a");
+}
+
+static void test_taken_event_shortens_no_time_that_the_hub_has_named(void **state UNUSED)
+{
+	check_time_that_the_hub_has_named_lasts(200, "{}");
+}
+
+static void test_refused_event_shortens_no_time_that_the_hub_has_named(void **state UNUSED)
+{
+	check_time_that_the_hub_has_named_lasts(413, "");
+}
+
+static void test_event_that_was_sent_before_does_not_end_the_quota(void **state UNUSED)
+{
+	WORLD(w);
+
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	add(&w, 'b');
+	assert_takes(&w, "b");
+	answer(&w, 403, "quota");
+	answer(&w, 200, "{}");
+	assert_pauses(&w, OUTBOX_QUOTA, 300000, 900000);
+}
+
+static void test_event_that_was_sent_before_ends_trouble(void **state UNUSED)
+{
+	WORLD(w);
+
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	add(&w, 'b');
+	assert_takes(&w, "b");
+	answer(&w, 500, "");
+	answer(&w, 200, "{}");
+	assert_int_equal(status_of(&w).pause, OUTBOX_RUNNING);
+}
+
+static void test_status_says_whether_the_last_one_was_given_up(void **state UNUSED)
+{
+	WORLD(w);
+
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_false(status_of(&w).failing);
+		add(&w, 'a');
+		assert_takes(&w, "a");
+		answer(&w, 413, "");
+		assert_true(status_of(&w).failing);
+		add(&w, 'a');
+		assert_takes(&w, "a");
+		answer(&w, 200, "{}");
+	}
+}
+
 static void test_what_was_wanted_before_a_reload_is_over(void **state UNUSED)
 {
 	struct verdict_answer a = status_answer(429, "");
@@ -1408,6 +1549,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_was_wanted_before_a_reload_is_over),
+		cmocka_unit_test(test_taken_event_shortens_no_time_that_the_hub_has_named),
+		cmocka_unit_test(test_refused_event_shortens_no_time_that_the_hub_has_named),
+		cmocka_unit_test(test_event_that_was_sent_before_does_not_end_the_quota),
+		cmocka_unit_test(test_event_that_was_sent_before_ends_trouble),
+		cmocka_unit_test(test_status_says_whether_the_last_one_was_given_up),
 		cmocka_unit_test(test_403_shortens_no_time_that_the_hub_has_named),
 		cmocka_unit_test(test_one_alone_goes_at_once),
 		cmocka_unit_test(test_what_waits_together_goes_together_in_order),
@@ -1473,6 +1619,9 @@ int main(void)
 		cmocka_unit_test(test_quota_or_disabled_is_probed_slowly),
 		cmocka_unit_test(test_403_that_does_not_say_why_is_probed_soon_then_slowly),
 		cmocka_unit_test(test_403_of_requests_under_way_together_counts_once),
+		cmocka_unit_test(test_event_that_is_always_forbidden_holds_up_no_other),
+		cmocka_unit_test(test_forbidden_batch_is_tried_one_by_one),
+		cmocka_unit_test(test_forbidden_events_have_their_turns_after_growing_waits),
 		cmocka_unit_test(test_quota_goes_on_when_the_probe_is_refused),
 		cmocka_unit_test(test_quota_lasts_through_trouble_and_refusals),
 		cmocka_unit_test(test_quota_of_requests_under_way_together_is_one),

@@ -38,6 +38,7 @@ class FakeHub:
         # Scripted HTTP answers, else 200 {}: (status line, body), (status line, body, headers), or
         # f(sock, body), which may do what it likes: raising OSError closes the connection.
         self.answers = []
+        self.forbidden = None           # the id of events that are answered with a bare 403
         self.posts = []                 # all requests of HTTP: (target, body decoded)
         self.n_http_connections = 0
         self.is_closing = False         # closes the connection after each answer
@@ -138,6 +139,8 @@ class FakeHub:
             self.posts.append((first.split(' ')[1], json.loads(body)))
             if self.answers:
                 answer = self.answers.pop(0)
+            elif self.forbidden and self.forbidden.encode() in body:
+                answer = ('403 Forbidden', '')
             else:
                 self._publish(first, json.loads(body))
         if callable(answer):
