@@ -2,8 +2,7 @@
 /*
  * Calls that the program makes: asked, kept by id, answered once.
  *
- * A reply is one piece of memory with everything in it; the few that are made here are
- * static, so that losing the connection needs no memory.
+ * What is asked is question.c, what the answer says reply.c.
  */
 #include "libchapi-ipc/chapi-ipc.h"
 
@@ -12,171 +11,11 @@
 #include <stdlib.h>
 
 #include "libchapi-ipc/conn.h"
-#include "libchapi-ipc/error.h"
-#include "libchapi-ipc/mp_scan.h"
+#include "libchapi-ipc/question.h"
+#include "libchapi-ipc/reply.h"
 #include "libchapi-ipc/value.h"
 
-#define NIL 0xc0
-#define EMPTY_MAP 0x80
 #define UNSENT UINT64_MAX	/* struct call, end: the gateway cannot have read it whole */
-
-/* ---- replies ---- */
-
-struct chapi_reply {
-	int code;
-	enum chapi_ran ran;
-	const char *code_name, *message;
-	struct span result, details;
-	bool is_static;
-	char memory[];		/* of the texts and values above */
-};
-
-static const uint8_t nil[] = { NIL };
-
-#define REPLY_MADE_HERE(code_, ran_, name_, message_) \
-	{ .code = code_, .ran = ran_, .code_name = name_, .message = message_, \
-	  .result = { nil, 1 }, .details = { nil, 1 }, .is_static = true }
-
-static const chapi_reply reply_lost = REPLY_MADE_HERE(
-	CHAPI_ERR_CONNECTION_LOST, CHAPI_RAN_UNKNOWN, "connection_lost",
-	"the connection to the gateway was lost before the answer came");
-static const chapi_reply reply_unsent = REPLY_MADE_HERE(
-	CHAPI_ERR_CONNECTION_LOST, CHAPI_RAN_NO, "connection_lost",
-	"the connection to the gateway was lost before the request was sent");
-static const chapi_reply reply_late = REPLY_MADE_HERE(
-	CHAPI_ERR_DEADLINE_EXCEEDED, CHAPI_RAN_UNKNOWN, "deadline_exceeded",
-	"the gateway gave no answer in time");
-static const chapi_reply reply_large = REPLY_MADE_HERE(
-	CHAPI_ERR_TOO_LARGE, CHAPI_RAN_YES, "too_large",
-	"the answer is larger than this library takes (64 MiB)");
-
-/* The parts of an answer, still in the message. */
-struct answer {
-	int code;
-	enum chapi_ran ran;
-	struct span code_name, message, result, details;
-};
-
-static enum chapi_ran ran_from_name(struct span name, enum chapi_ran otherwise)
-{
-	for (enum chapi_ran ran = CHAPI_RAN_NO; ran <= CHAPI_RAN_UNKNOWN; ran++)
-		if (span_is(name, chapi_ran_name(ran)))
-			return ran;
-	return otherwise;
-}
-
-static void answer_read_error(struct answer *answer, struct span error)
-{
-	const struct error_info *info;
-	struct mp_reader r = mp_reader(error);
-
-	answer->code_name = conn_map_text(error, "code");
-	info = error_info_by_name(answer->code_name);
-	if (!info)
-		info = error_info(CHAPI_ERR_INTERNAL);
-	if (answer->code_name.len == 0)
-		answer->code_name = span_str(info->name);
-	answer->code = info->code;
-	answer->ran = ran_from_name(conn_map_text(error, "ran"), info->ran);
-	answer->message = conn_map_text(error, "message");
-	if (answer->message.len == 0 && mp_read_str(&r, &answer->message) != 0)
-		answer->message = span_str(info->sentence);
-	if (mp_map_get(error, "details", &answer->details) != 0)
-		answer->details = span_of(nil, 1);
-}
-
-/* full: the result is a record, with an error of its own. */
-static void answer_read(struct answer *answer, const struct message *message, bool full)
-{
-	struct span error = message->error;
-
-	*answer = (struct answer){ .ran = CHAPI_RAN_YES, .result = message->result,
-				   .details = span_of(nil, 1) };
-	if (!mp_is_nil(error))
-		answer->result = span_of(nil, 1);
-	else if (full && mp_map_get(message->result, "error", &error) != 0)
-		return;
-	if (!mp_is_nil(error))
-		answer_read_error(answer, error);
-}
-
-static struct span store_span(char **w, struct span s)
-{
-	return span_of(conn_store(w, s), s.len);
-}
-
-static chapi_reply *reply_new(const struct answer *answer)
-{
-	chapi_reply *reply = malloc(sizeof(*reply) + answer->code_name.len + answer->message.len +
-				    answer->result.len + answer->details.len + 4);
-	char *w;
-
-	if (!reply)
-		return NULL;
-	w = reply->memory;
-	reply->code = answer->code;
-	reply->ran = answer->ran;
-	reply->is_static = false;
-	reply->code_name = conn_store(&w, answer->code_name);
-	reply->message = conn_store(&w, answer->message);
-	reply->result = store_span(&w, answer->result);
-	reply->details = store_span(&w, answer->details);
-	return reply;
-}
-
-chapi_reply *chapi_reply_free(chapi_reply *reply)
-{
-	if (reply && !reply->is_static)
-		free(reply);
-	return NULL;
-}
-
-int chapi_reply_code(const chapi_reply *reply)
-{
-	return reply->code;
-}
-
-const char *chapi_reply_code_name(const chapi_reply *reply)
-{
-	return reply->code_name;
-}
-
-const char *chapi_reply_message(const chapi_reply *reply)
-{
-	return reply->message;
-}
-
-enum chapi_ran chapi_reply_ran(const chapi_reply *reply)
-{
-	return reply->ran;
-}
-
-const void *chapi_reply_result(const chapi_reply *reply, size_t *ret_len)
-{
-	*ret_len = reply->result.len;
-	return reply->result.p;
-}
-
-const void *chapi_reply_details(const chapi_reply *reply, size_t *ret_len)
-{
-	*ret_len = reply->details.len;
-	return reply->details.p;
-}
-
-static int span_to_json(struct span value, bool pretty, char **ret_text)
-{
-	return chapi_msgpack_to_json(value.p, value.len, pretty, ret_text, NULL, NULL, 0);
-}
-
-int chapi_reply_result_json(const chapi_reply *reply, bool pretty, char **ret_text)
-{
-	return span_to_json(reply->result, pretty, ret_text);
-}
-
-int chapi_reply_details_json(const chapi_reply *reply, bool pretty, char **ret_text)
-{
-	return span_to_json(reply->details, pretty, ret_text);
-}
 
 /* ---- calls in flight ---- */
 
@@ -257,7 +96,6 @@ static void call_finish(chapi_conn *conn, struct call *call, const chapi_reply *
 int client_response(chapi_conn *conn, const struct message *message)
 {
 	struct call *call = message->has_id ? call_in_flight(conn, message->id) : NULL;
-	struct answer answer;
 	const chapi_reply *reply;
 
 	if (!call) {
@@ -265,8 +103,7 @@ int client_response(chapi_conn *conn, const struct message *message)
 		conn_log(conn, "an answer to nothing that was asked was ignored");
 		return 0;
 	}
-	answer_read(&answer, message, call->full);
-	reply = reply_new(&answer);
+	reply = reply_read(message, call->full);
 	if (!reply)
 		return -ENOMEM;
 	conn_taken(conn);
@@ -339,73 +176,6 @@ void client_forget(chapi_conn *conn, uint32_t id)
 
 /* ---- asking ---- */
 
-/* A question to the gateway: a method and what to put into its params. */
-struct question {
-	const char *method;
-	const char *api;			/* call: */
-	struct given params;
-	struct chapi_call_options options;
-	struct span args;			/* any other method: the elements, and how many */
-	uint32_t n_args;
-};
-
-static uint32_t n_options(const struct chapi_call_options *o)
-{
-	return (o->timeout_ms != 0) + (o->id != NULL) + (o->to != NULL) + o->full + o->oneway +
-	       (o->progress != NULL) + o->raw;
-}
-
-static void put_true(struct buf *out, const char *key, bool value)
-{
-	if (!value)
-		return;
-	mp_put_str(out, key);
-	mp_put_bool(out, true);
-}
-
-static void put_options(struct buf *out, const struct chapi_call_options *o)
-{
-	mp_put_map(out, n_options(o));
-	if (o->timeout_ms != 0) {
-		mp_put_str(out, "timeout_ms");
-		mp_put_int(out, o->timeout_ms);
-	}
-	if (o->id) {
-		mp_put_str(out, "id");
-		mp_put_str(out, o->id);
-	}
-	if (o->to) {
-		mp_put_str(out, "to");
-		mp_put_str(out, o->to);
-	}
-	put_true(out, "full", o->full);
-	put_true(out, "oneway", o->oneway);
-	put_true(out, "progress", o->progress != NULL);
-	put_true(out, "raw", o->raw);
-}
-
-static int put_call(struct buf *out, uint32_t id, const struct question *q)
-{
-	bool has_options = n_options(&q->options) > 0;
-	int r;
-
-	message_put_request(out, id, "call", has_options ? 3 : 2);
-	mp_put_str(out, q->api);
-	r = conn_put_given(out, &q->params, EMPTY_MAP);
-	if (r == 0 && has_options)
-		put_options(out, &q->options);
-	return r;
-}
-
-static int put_question(struct buf *out, uint32_t id, const struct question *q)
-{
-	if (q->api)
-		return put_call(out, id, q);
-	message_put_request(out, id, q->method, q->n_args);
-	mp_put_raw(out, q->args);
-	return 0;
-}
-
 /* Asks; the call is in flight then. */
 static int client_ask(chapi_conn *conn, const struct question *q, chapi_reply_fn fn, void *data,
 		      struct call **ret_call)
@@ -420,7 +190,7 @@ static int client_ask(chapi_conn *conn, const struct question *q, chapi_reply_fn
 	call = call_new(conn, fn, data);
 	if (!call)
 		return -CHAPI_ERR_NOMEM;
-	r = conn_end(conn, start, put_question(&conn->out, call->id, q));
+	r = conn_end(conn, start, question_put(&conn->out, call->id, q));
 	if (r < 0) {
 		free(call);
 		return r;
@@ -519,37 +289,6 @@ static int client_ask_wait(chapi_conn *conn, const struct question *q, int64_t l
 }
 
 /* ---- chapi_call and its like ---- */
-
-/* options may be of an older, shorter struct, or of a newer, longer one. */
-static int question_call(struct question *q, const char *api, struct given params,
-			 const struct chapi_call_options *options)
-{
-	*q = (struct question){ .method = "call", .api = api, .params = params };
-	if (!api || (!params.p && params.len > 0) ||
-	    conn_copy_options(&q->options, sizeof(q->options), options) < 0)
-		return -CHAPI_ERR_USAGE;
-	if (q->options.timeout_ms < 0 || q->options.timeout_ms > INT64_MAX / 2 ||
-	    (q->options.oneway && q->options.progress))
-		return -CHAPI_ERR_USAGE;
-	return 0;
-}
-
-static int question_method(struct question *q, const char *method, struct span args)
-{
-	struct mp_reader r = mp_reader(args);
-	size_t len;
-
-	*q = (struct question){ .method = method };
-	if (!method || (!args.p && args.len > 0))
-		return -CHAPI_ERR_USAGE;
-	if (!args.p)
-		return 0;
-	if (mp_length(args, MP_VALUE_DEPTH_MAX + 1, &len) != 0 || len != args.len ||
-	    mp_read_array(&r, &q->n_args) != 0)
-		return -CHAPI_ERR_MSGPACK;
-	q->args = mp_rest(&r);
-	return 0;
-}
 
 static int call_begin(chapi_conn *conn, const char *api, struct given params,
 		      const struct chapi_call_options *options, chapi_reply_fn fn, void *data,
