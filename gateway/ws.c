@@ -12,11 +12,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "gateway/turn.h"
 #include "gateway/ws_client.h"
 #include "gateway/ws_link.h"
 
@@ -33,7 +36,32 @@ struct ws {
 	bool dispatching;
 	uint64_t generation;	/* of the latest connection */
 	uint64_t current;	/* whose events are passed on; 0: none */
+	uint64_t late_ms;	/* a frame of it that waited for longer is too old; 0: none is */
 };
+
+/*
+ * As both threads run, the thread reads at least as often as it pings, and the loop is at once there:
+ * so the process was stopped, or the loop. What lies in the socket is no younger.
+ */
+static void give_up_stale(struct ws *ws, uint64_t waited_ms)
+{
+	char why[200];
+
+	ws_close(ws);
+	snprintf(why, sizeof(why), "this process did not run for some %" PRIu64 " s: what the hub "
+		 "sent meanwhile is too old to be carried out", waited_ms / 1000);
+	ws->handler->closed(ws->data, 0, span_str(why));
+}
+
+static void pass_frame_on(struct ws *ws, const struct ws_item *item)
+{
+	uint64_t waited_ms = read_now().ms - item->since_ms;
+
+	if (ws->late_ms > 0 && waited_ms > ws->late_ms)
+		give_up_stale(ws, waited_ms);
+	else
+		ws->handler->frame(ws->data, span_of(item->text, item->len));
+}
 
 static void pass_on(struct ws *ws, const struct ws_item *item)
 {
@@ -46,7 +74,7 @@ static void pass_on(struct ws *ws, const struct ws_item *item)
 		ws->handler->opened(ws->data);
 		return;
 	case WS_ITEM_FRAME:
-		ws->handler->frame(ws->data, text);
+		pass_frame_on(ws, item);
 		return;
 	case WS_ITEM_SILENT:
 		ws->handler->silent(ws->data);
@@ -181,6 +209,7 @@ static void wish(struct ws *ws, uint64_t generation, struct ws_target *target)
 	struct ws_link *link = ws->link;
 
 	ws->current = generation;
+	ws->late_ms = 0;
 	pthread_mutex_lock(&link->lock);
 	ws_target_free(link->target);
 	link->target = target;
@@ -250,6 +279,7 @@ int ws_keep_alive(struct ws *ws, const struct ws_keep_alive *how)
 	pulse = ws_pulse_new(ws->current, how);
 	if (!pulse)
 		return -ENOMEM;
+	ws->late_ms = how->every_ms + how->answer_ms;
 	pthread_mutex_lock(&link->lock);
 	ws_pulse_free(link->pulse);
 	link->pulse = pulse;

@@ -50,7 +50,7 @@ struct ws_handler {
 	/* See ws_keep_alive(). The connection is still there. */
 	void (*silent)(void *data);
 	/* code: of the close frame, 0 if none came, or WS_CODE_TIME; why: one line of the system,
-	 * or of that frame. */
+	 * of that frame, or of our own. */
 	void (*closed)(void *data, unsigned int code, struct span why);
 };
 
@@ -77,7 +77,9 @@ struct ws_keep_alive {
 
 /*
  * Sends that ping every every_ms from now on. If nothing comes in for answer_ms after one,
- * handler->silent is called, once, and they end. 0 or -ENOMEM; nothing without a connection.
+ * handler->silent is called, once, and they end. A frame that may have waited for longer than both
+ * together, as this process did not run, is not passed on: that ends the connection. 0 or -ENOMEM;
+ * nothing without a connection.
  */
 int ws_keep_alive(struct ws *ws, const struct ws_keep_alive *how) MUST_CHECK;
 /* When that will be, if nothing comes in (monotonic); 0: no answer is waited for. */

@@ -68,6 +68,7 @@ struct client {
 	struct buf close_why;
 	struct buf gather;		/* the message that is coming in */
 	bool paused;			/* it is not read: the loop is behind */
+	uint64_t waited_since_ms;	/* what is read now may have come then */
 	struct ws_pulse *pulse;		/* NULL: the loop has not asked for pings yet */
 	struct keepalive keepalive;
 	bool ping_is_due;
@@ -437,6 +438,7 @@ static int push_frame(struct client *c, struct lws *wsi, struct span text)
 	item = ws_item_new(WS_ITEM_FRAME, c->generation, text);
 	if (!item)
 		return refuse_message(c, wsi, -ENOMEM);
+	item->since_ms = c->waited_since_ms;
 	c->paused = push(c, item);
 	if (c->paused)
 		lws_rx_flow_control(wsi, 0);
@@ -887,11 +889,14 @@ void *ws_client_main(void *arg)
 	lws_set_log_level(LLL_ERR | LLL_WARN | LLL_NOTICE, on_log);
 	for (;;) {
 		struct lws_context *known = c.context;
+		bool was_paused = c.paused;
 
 		wishes = take_wishes(&c);
 		if (wishes.stop)
 			break;
 		fulfil(&c, &wishes);
+		if (!was_paused)
+			c.waited_since_ms = read_now().ms;
 		serve(&c, known);
 	}
 	ws_target_free(wishes.target);

@@ -26,6 +26,7 @@ struct ws_item {
 	enum ws_item_kind kind;
 	uint64_t generation;	/* of the connection it is about */
 	unsigned int code;
+	uint64_t since_ms;	/* of a frame: it came no earlier */
 	size_t len;
 	uint8_t *text;		/* behind the struct */
 };
