@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What documents say to type, typed: doc/hacking.md, doc/security.md, doc/troubleshooting.md.
-
-README.md has test_readme.py, doc/shell.md has test_shell.py. Building, and what belongs to a service
-manager, is left to ./check.
+"""What documents say to type, typed: doc/hacking.md, doc/security.md, doc/troubleshooting.md,
+tests/conformance/README.md. What runs the blocks of the others is in a table here.
 """
+import glob
 import os
 import re
 import select
+import shutil
 import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -34,8 +35,8 @@ def blocks(name, title):
             for block in re.findall(r'(?:^    .*\n)+', section, re.M)]
 
 
-def block_with(text):
-    (found,) = [block for block in blocks('hacking', 'Look at the traffic')
+def block_with(text, title='Look at the traffic'):
+    (found,) = [block for block in blocks('hacking', title)
                 if any(text in line for line in block)]
     return found
 
@@ -104,6 +105,126 @@ def test_a_hub_of_ones_own(daemons, folder, surroundings):
         return re.search(r'"state": *"up"', status.stdout)
     wait_until(is_up, 'the hub to be up')
     gateway.wait_log('subscribed')
+
+
+# ---- doc/hacking.md: manual pages; tests/conformance/README.md -----------------------------------
+
+@pytest.fixture
+def in_sources(folder):
+    """in_sources(LINE): typed in the project's folder; Python is that of the tests."""
+    python = os.path.join(folder, 'python3')
+    with open(python, 'w') as f:
+        f.write('#!/bin/sh\nexec "%s" -B "$@"\n' % sys.executable)
+    os.chmod(python, 0o755)
+
+    def do(line, cwd=top_srcdir):
+        done = run(['sh', '-euc', line], cwd=cwd,
+                   env=environment(PATH='%s:%s' % (folder, os.environ['PATH'])))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+    return do
+
+
+@pytest.mark.usefixtures('once')
+@pytest.mark.parametrize('tool', ['ipc_dump.py', 'header_manual.py'])
+def test_blocks_and_pages_are_made_as_hacking_says(tool, folder, in_sources):
+    """In a copy, in which they are spoilt: they are then as they were."""
+    pytest.importorskip('msgpack')
+    (line,) = block_with(tool, 'Manual pages')
+    copy = os.path.join(folder, 'copy')
+    for name in ('doc', 'libchapi-ipc', 'tests/lib', 'clients/examples'):
+        shutil.copytree(os.path.join(top_srcdir, name), os.path.join(copy, name))
+    spoilt = {'ipc_dump.py': 'chapi-ipc.7', 'header_manual.py': 'chapi_call.3'}[tool]
+    path = os.path.join(copy, 'doc', spoilt)
+    with open(os.path.join(top_srcdir, 'doc', spoilt)) as f:
+        before = f.read()
+    os.chmod(path, 0o644)
+    with open(path, 'w') as f:
+        f.write(re.sub(r'^0{8}  ..', '00000000  ff', before, flags=re.M) if tool == 'ipc_dump.py'
+                else '')
+    in_sources(line, cwd=copy)
+    with open(path) as f:
+        assert f.read() == before
+
+
+@pytest.mark.usefixtures('once')
+def test_conformance_as_its_readme_says(gateway, in_sources):
+    pytest.importorskip('msgpack')
+    with open(os.path.join(top_srcdir, 'tests/conformance/README.md'), encoding='utf-8') as f:
+        lines = re.findall(r'^    (.*tests/conformance/conformance\.py .*)$', f.read(), re.M)
+    assert len(lines) == 3
+    for line in lines:
+        said = in_sources(line.replace('build/tests/conformance/adapter',
+                                       program('conformance-adapter'))
+                          .replace('/run/chapi/gw.sock', gateway.socket_path))
+        assert re.search(r'^ok ', said, re.M) and not re.search(r'^not ok', said, re.M)
+
+
+# ---- every block that a shell is to run ---------------------------------------------------------
+
+# By its first line: what types it; if a script, one of ./check or ./check --long. Fenced blocks
+# have names, and their own tests know all of them.
+RUN_BY = {
+    'README.md': 'test_readme::test_every_block_of_the_readme_is_run_by_a_test',
+    'doc/shell.md': 'test_shell::test_every_block_is_run_here',
+    'clients/python/README.md': 'test_python_readme::test_every_block_is_run_here',
+    # "./check" configures and tests so; its own word is compared below.
+    'autoreconf -fi': 'check',
+    'socat -v ': 'test_documents::test_a_spy_between_a_client_and_the_gateway',
+    'socat READLINE ': 'test_documents::test_lines_typed_into_a_connection',
+    '(umask 077; ': 'test_documents::test_a_hub_of_ones_own',
+    'tests/lib/': 'test_documents::test_blocks_and_pages_are_made_as_hacking_says',
+    'tests/conformance/': 'test_documents::test_conformance_as_its_readme_says',
+    'chapi-ctl ': 'test_documents::test_commands_in_the_text',
+    'sudo apt install build-essential': 'tests/debian/raspberry.sh',
+    # The figures of the page are its outcome: a quarter of an hour of a quiet machine.
+    './configure CFLAGS=': 'tests/bench/run.py',
+    # npm would ask the network; the package is laid there by hand, beside what setup.sh installs.
+    'npm install ': 'tests/integration/lib/node_package.py',
+}
+COMMAND = (r'(?:\w+=\S+ )*(?:\(|sudo |chapi-\w+ |socat |autoreconf|\./|make |tests/|npm |pip |'
+           r'git |python3 )')
+
+
+def shell_blocks():
+    """(document, first line) of those that stand indented; of fenced ones the document alone."""
+    for name in sorted(found for pattern in ('README.md', '*/*.md', '*/*/README.md')
+                       for found in glob.glob(os.path.join(top_srcdir, pattern))):
+        path = os.path.relpath(name, top_srcdir)
+        if path.startswith('build'):
+            continue
+        with open(name, encoding='utf-8') as f:
+            text = f.read()
+        if re.search(r'^```sh', text, re.M):
+            yield path, path
+        text = re.sub(r'^```.*?^```$', '', text, flags=re.M | re.S)
+        for block in re.findall(r'(?:^    .*\n)+', text, re.M):
+            if re.match(COMMAND, block[4:]):
+                yield path, block[4:].splitlines()[0]
+
+
+def test_every_shell_block_is_run_by_something():
+    used = set()
+    for path, line in shell_blocks():
+        found = [start for start in RUN_BY if line.startswith(start)]
+        assert len(found) == 1, '%s: what runs "%s"?' % (path, line)
+        used.add(found[0])
+    assert used == set(RUN_BY)
+    for where in RUN_BY.values():
+        assert (is_there(*where.split('::')) if '::' in where else
+                os.path.exists(os.path.join(top_srcdir, where))), where
+
+
+def test_the_build_of_hacking_is_one_of_check():
+    """Its first block, line by line: what ./check configures with sanitizers, and tests."""
+    lines = blocks('hacking', 'Build')[0]
+    arguments = [line for line in lines if line.startswith('../../configure ')]
+    with open(os.path.join(top_srcdir, 'check')) as f:
+        check = f.read()
+    assert len(arguments) == 1
+    for argument in re.findall(r'--\S+|CFLAGS=\'[^\']*\'', arguments[0]):
+        assert argument in check
+    assert lines[0] == 'autoreconf -fi' and lines[-1] == 'make check'
 
 
 # ---- commands in the text ------------------------------------------------------------------------
