@@ -41,6 +41,12 @@ with_wait "a reload ends, and is said" '
     systemctl reload chapi-gw
     until_true "systemctl is-active -q chapi-gw"
     journalctl -u chapi-gw | grep -q Reloaded'
+with_wait "a call has fields in the journal, and not its params" '
+    chapi-call chapi.echo a=never-in-a-log; not chapi-call no.such.name
+    until_true "journalctl -q -u chapi-gw CHAPI_API=chapi.echo CHAPI_CODE=ok PRIORITY=7 -o cat | grep ."
+    until_true "journalctl -q -u chapi-gw CHAPI_API=no.such.name CHAPI_CODE=api_not_found -o cat | grep ."
+    journalctl -q -u chapi-gw CHAPI_API=chapi.echo -o json | grep "\"CHAPI_CALL\":\"[^\"]"
+    not sh -c "journalctl | grep never-in-a-log"'
 with_wait "a reload with a wrong file changes nothing" '
     pid=$(systemctl show -P MainPID chapi-gw)
     printf "[gateway]\nnonsense = 1\n" >/etc/chapi/chapi-gw.conf
@@ -67,10 +73,12 @@ inside "the socket outlives a restart" '
     test "$before" = "$(stat -c %i /run/chapi/gw.sock)"; chapi-call chapi.ping'
 with_wait "one that hangs is found by the watchdog" '
     mkdir -p /run/systemd/system/chapi-gw.service.d
-    printf "[Service]\nWatchdogSec=1\n" >/run/systemd/system/chapi-gw.service.d/watchdog.conf
+    printf "[Service]\nWatchdogSec=2\n" >/run/systemd/system/chapi-gw.service.d/watchdog.conf
     systemctl daemon-reload; systemctl restart chapi-gw
     pid=$(systemctl show -P MainPID chapi-gw)
-    sleep 3; test "$pid" = "$(systemctl show -P MainPID chapi-gw)"
+    fed() { systemctl show -P WatchdogTimestampMonotonic chapi-gw; }
+    first=$(fed); until_true "test \$((\$(fed) - $first)) -gt 4000000"
+    test "$pid" = "$(systemctl show -P MainPID chapi-gw)"
     kill -STOP "$pid"
     until_true "! test -d /proc/$pid"
     until_true "systemctl is-active -q chapi-gw"
@@ -121,15 +129,40 @@ with_wait "commands of a file are served, as a user of their own" '
     systemctl is-active -q chapi-serve@basics'
 with_wait "commands come back after the gateway is started again" '
     systemctl restart chapi-gw; chapi-ctl wait whoami -t 20s; chapi-call whoami'
-with_wait "a drop-in gives what the box forbids" '
-    printf "[devices]\ncommand = ls /dev\n" >/etc/chapi/serve.d/devices.ini
-    touch /dev/kmsg; groupadd -f gpio
-    systemctl start chapi-serve@devices; chapi-ctl wait devices -t 20s
-    test -z "$(chapi-call devices | grep kmsg)"
-    mkdir -p /etc/systemd/system/chapi-serve@devices.service.d
-    cp /usr/share/chapi/drop-ins/gpio.conf /etc/systemd/system/chapi-serve@devices.service.d/
-    systemctl daemon-reload; systemctl restart chapi-serve@devices; chapi-ctl wait devices -t 20s
-    until_true "chapi-call devices | grep -q kmsg"'
+# As a board's pins are there: a device of a group. Anybody with the rights may open this one.
+inside "a device, a group, and a command that opens it" '
+    minor=$(awk "/ (tun|fuse)\$/ { print \$1; exit }" /proc/misc)
+    groupadd -f gpio; mknod -m 660 /dev/pin c 10 "$minor"; chgrp gpio /dev/pin
+    printf "[devices]\ncommand = ls /dev\n[pin]\ncommand = sh -c \": >/dev/pin\"\n" >/etc/chapi/serve.d/pins.ini
+    mkdir -p /etc/systemd/system/chapi-serve@pins.service.d'
+pins='drop_in() {
+    sed "s/char-gpiochip/$1/" /usr/share/chapi/drop-ins/gpio.conf \
+        >/etc/systemd/system/chapi-serve@pins.service.d/gpio.conf
+}
+serve() { systemctl daemon-reload; systemctl restart chapi-serve@pins; chapi-ctl wait pin devices -t 20s; }
+'
+with_wait "the box shows no devices" "$pins"'
+    serve; test -z "$(chapi-call devices | grep pin)"; not chapi-call pin'
+with_wait "a drop-in lets in its own driver only" "$pins"'
+    drop_in char-gpiochip; serve
+    until_true "chapi-call devices | grep -q pin"
+    not chapi-call pin 2>pin.log; cat pin.log; grep -q "not permitted" pin.log'
+with_wait "a drop-in gives its devices to its group" "$pins"'
+    drop_in char-misc; serve; until_true "chapi-call pin"
+    chgrp root /dev/pin; not chapi-call pin 2>pin.log; cat pin.log; grep -q "Permission denied" pin.log'
+with_wait "the other drop-ins are taken, where there are their groups" '
+    getent group video; not getent group i2c; groupadd -f render
+    for name in i2c camera; do
+        folder=/etc/systemd/system/chapi-serve@$name.service.d
+        mkdir -p $folder; cp /usr/share/chapi/drop-ins/$name.conf $folder/
+        printf "[$name]\ncommand = id -G\n" >/etc/chapi/serve.d/$name.ini
+    done
+    systemctl daemon-reload; systemctl start chapi-serve@camera chapi-serve@i2c
+    until_true "test \$(systemctl show -P ExecMainStatus chapi-serve@i2c) = 216"
+    groupadd i2c
+    chapi-ctl wait i2c camera -t 20s
+    in_group() { chapi-call "$1" | grep -w "$(getent group "$2" | cut -d : -f 3)"; }
+    in_group i2c i2c; in_group camera video; in_group camera render'
 
 # ---- a user's own ---------------------------------------------------------------------------------
 
@@ -141,5 +174,12 @@ with_wait "a user has a gateway of her own" '
     test "$(stat -c "%a %U" /run/user/$uid/chapi/gw.sock)" = "600 alice"
     as_alice chapi-call chapi.ping
     as_alice systemctl --user is-active chapi-gw.service'
+with_wait "a user serves commands of her own" '
+    uid=$(id -u alice); as_alice() { runuser -u alice -- env XDG_RUNTIME_DIR=/run/user/$uid "$@"; }
+    runuser -l alice -c "mkdir -p .config/chapi/serve.d; touch mine
+        printf \"[mine]\ncommand = ls /home/alice\n\" >.config/chapi/serve.d/mine.ini"
+    as_alice systemctl --user enable -q --now chapi-serve@mine
+    as_alice chapi-ctl wait mine -t 20s; as_alice chapi-call mine | grep mine
+    not chapi-ctl describe mine'
 
 finish_system chapi-gw "chapi-serve@*"
