@@ -94,6 +94,15 @@ def test_what_was_skipped_is_told_once_for_each_reason(told, folder):
     assert told('tests_in "$top"; finish')[1][:2] == ['skipped, 2 x: no `node`', 'skipped, 1 x: other']
 
 
+def test_what_ends_early_says_what_it_has_done(folder):
+    os.makedirs(os.path.join(folder, 'build/logs'))
+    script = 'trap ended_early EXIT; count good true; die "no such package"; finish'
+    done = run(['sh', '-c', HEAD + script, 'check', folder, top_srcdir], env=environment())
+    assert (done.returncode, done.stderr) == (1, 'check: no such package\n')
+    assert done.stdout.splitlines()[-2:] == ['FAILED: all that was to follow (see above)',
+                                             '1 passed, 1 failed']
+
+
 def test_counts_of_a_test_run_are_added_up(told, folder):
     """A folder whose "make check" leaves what automake would."""
     with open(os.path.join(folder, 'Makefile'), 'w') as f:

@@ -146,14 +146,28 @@ $(grep -hE '^(FAIL|ERROR|XPASS): ' "$folder/check.log" | sort | uniq) ($folder/t
     fi
 }
 
+tell() {
+    step "done"
+    [ -z "$failures" ] || say "What failed, and what it said:$failures"
+    say "$passed passed, $failed failed"
+}
+
+finished=no
 finish() {
     together
     for number in $(seq "$n_meanwhile"); do
         collect "meanwhile-$number"
     done
-    step "done"
-    [ -z "$failures" ] || say "What failed, and what it said:$failures"
-    say "$passed passed, $failed failed"
+    finished=yes
+    tell
     [ "$failed" = 0 ] && [ "$passed" != 0 ]
     exit
+}
+
+# For a trap: what ends by "die" still says what it has done. It has said why.
+ended_early() {
+    [ "$finished" = no ] || return 0
+    has_failed "all that was to follow" "see above"
+    tell
+    exit 1
 }
