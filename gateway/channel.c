@@ -473,17 +473,6 @@ void channel_renew(struct channel *c, const char *why, uint64_t now_ms)
 	channel_give_up(c, RETRY_AT_ONCE, now_ms);
 }
 
-void channel_stop(struct channel *c, uint64_t now_ms UNUSED)
-{
-	if (c->state == CHANNEL_STOPPED)
-		return;
-	if (is_connected(c))
-		c->ops.disconnect(c->data);
-	forget_connection(c);
-	channel_clear_reason(c);
-	channel_set_state(c, CHANNEL_STOPPED, "");
-}
-
 void channel_opened(struct channel *c, uint64_t now_ms UNUSED)
 {
 	if (c->state == CHANNEL_CONNECTING)

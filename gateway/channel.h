@@ -72,7 +72,6 @@ bool channel_has(const struct channel *channel, const char *name);
 /* Begins; out of a wait, for a new try to connect or to subscribe, it tries at once; a connection
  * on which the hub is silent about a channel for longer than subscribe_ms is opened anew. */
 void channel_start(struct channel *channel, uint64_t now_ms);
-void channel_stop(struct channel *channel, uint64_t now_ms);
 void channel_opened(struct channel *channel, uint64_t now_ms);
 /* A connection that is up is given up and opened anew: it does not do what it should. */
 void channel_renew(struct channel *channel, const char *why, uint64_t now_ms);

@@ -342,62 +342,6 @@ static void test_start_while_waiting_tries_at_once(void **state UNUSED)
 	assert_int_equal(w.n_connects, 2);
 }
 
-static void test_stop_while_connecting_disconnects(void **state UNUSED)
-{
-	WORLD(w);
-
-	start(&w);
-	channel_stop(w.channel, w.now);
-	assert_state(&w, CHANNEL_STOPPED);
-	assert_int_equal(w.n_disconnects, 1);
-	assert_true(next(&w) == NEVER);
-}
-
-static void test_stop_while_waiting_has_nothing_to_disconnect(void **state UNUSED)
-{
-	WORLD(w);
-
-	start(&w);
-	closed(&w, 0, "refused");
-	channel_stop(w.channel, w.now);
-	assert_state(&w, CHANNEL_STOPPED);
-	assert_int_equal(w.n_disconnects, 0);
-	pass(&w, 100000);
-	assert_int_equal(w.n_connects, 1);
-}
-
-static void test_stop_is_the_end(void **state UNUSED)
-{
-	WORLD(w);
-	unsigned int n_states;
-
-	bring_up(&w);
-	channel_stop(w.channel, w.now);
-	n_states = w.n_states;
-	frame(&w, "{\"event\":\"pusher:ping\"}");
-	frame(&w, "{\"event\":\"request\",\"channel\":\"" PUBLIC "\",\"data\":\"{}\"}");
-	opened(&w);
-	closed(&w, 1000, "");
-	channel_stop(w.channel, w.now);
-	pass(&w, 10000000);
-	assert_int_equal(w.n_states, n_states);
-	assert_int_equal(w.n_connects, 1);
-	assert_int_equal(w.n_events, 0);
-	assert_sent(&w, "");
-	assert_string_equal(status_of(&w).socket_id, "");
-}
-
-static void test_start_after_stop_begins_anew(void **state UNUSED)
-{
-	WORLD(w);
-
-	bring_up(&w);
-	channel_stop(w.channel, w.now);
-	bring_up(&w);
-	assert_int_equal(w.n_connects, 2);
-	assert_state(&w, CHANNEL_UP);
-}
-
 /* ---- hand-shake ------------------------------------------------------------------------- */
 
 static void test_handshake_nobody_answers(void **state UNUSED)
@@ -1755,8 +1699,6 @@ static void test_status_says_what_is_waited_for_and_until_when(void **state UNUS
 	assert_waits_for(&w, "", "", 0);
 	closed(&w, 0, "");
 	assert_waits_for(&w, "the next try to connect", "", next(&w));
-	channel_stop(w.channel, w.now);
-	assert_waits_for(&w, "", "", 0);
 }
 
 static void test_status_keeps_the_last_codes(void **state UNUSED)
@@ -1940,10 +1882,6 @@ int main(void)
 		cmocka_unit_test(test_start_connects),
 		cmocka_unit_test(test_start_again_changes_nothing),
 		cmocka_unit_test(test_start_while_waiting_tries_at_once),
-		cmocka_unit_test(test_stop_while_connecting_disconnects),
-		cmocka_unit_test(test_stop_while_waiting_has_nothing_to_disconnect),
-		cmocka_unit_test(test_stop_is_the_end),
-		cmocka_unit_test(test_start_after_stop_begins_anew),
 		cmocka_unit_test(test_handshake_nobody_answers),
 		cmocka_unit_test(test_handshake_silent_server),
 		cmocka_unit_test(test_handshake_greeting_with_data_as_object),
