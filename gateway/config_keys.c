@@ -296,19 +296,26 @@ const struct config_key config_keys[] = {
 	  .help = "Events in one HTTP request." },
 
 	{ "policy", "call", RULE(CONFIG_RIGHT_CALL),
-	  .help = "SUBJECT NAMES: who may call." },
+	  .help = "SUBJECT NAMES: who may call. "
+		  "Without a rule: everybody." },
 	{ "policy", "register", RULE(CONFIG_RIGHT_REGISTER),
-	  .help = "SUBJECT NAMES: who may register names." },
+	  .help = "SUBJECT NAMES: who may register names. "
+		  "Without a rule: everybody." },
 	{ "policy", "list", RULE(CONFIG_RIGHT_LIST),
-	  .help = "SUBJECT NAMES: who sees names." },
+	  .help = "SUBJECT NAMES: who sees names. "
+		  "Without a rule: everybody." },
 	{ "policy", "outgoing", RULE(CONFIG_RIGHT_OUTGOING),
-	  .help = "SUBJECT GATEWAY/NAMES: who may call other gateways." },
+	  .help = "SUBJECT GATEWAY/NAMES: who may call other gateways. "
+		  "Without a rule: everybody." },
 	{ "policy", "publish", RULE(CONFIG_RIGHT_PUBLISH),
-	  .help = "SUBJECT CHANNELS: who may publish events." },
+	  .help = "SUBJECT CHANNELS: who may publish events. "
+		  "Without a rule: root and the gateway's user." },
 	{ "policy", "monitor", RULE(CONFIG_RIGHT_MONITOR),
-	  .help = "SUBJECT NAMES: who may watch the calls of others." },
+	  .help = "SUBJECT NAMES: who may watch the calls of others. "
+		  "Without a rule: root and the gateway's user." },
 	{ "policy", "admin", RULE(CONFIG_RIGHT_ADMIN),
-	  .help = "SUBJECT NAMES: who looks after the gateway." },
+	  .help = "SUBJECT NAMES: who looks after the gateway. "
+		  "Without a rule: root and the gateway's user." },
 };
 const size_t config_n_keys = ARRAY_SIZE(config_keys);
 

@@ -5,6 +5,8 @@
  */
 #include "gateway/config_keys.h"
 
+#define COMMENT_WIDTH 79
+
 static const char *section_before(size_t i)
 {
 	return i > 0 ? config_keys[i - 1].section : "";
@@ -58,9 +60,29 @@ void config_print(const struct config *config, FILE *out)
 	}
 }
 
+/* In lines of COMMENT_WIDTH at most, broken between words. */
+static void print_comment(const char *text, FILE *out)
+{
+	size_t column = 1;
+
+	fputc('#', out);
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		if (column + 1 + len > COMMENT_WIDTH) {
+			fputs("\n#", out);
+			column = 1;
+		}
+		fprintf(out, " %.*s", (int)len, text);
+		column += 1 + len;
+		text += len + strspn(text + len, " ");
+	}
+	fputc('\n', out);
+}
+
 static void print_sample_key(const struct config_key *key, FILE *out)
 {
-	fprintf(out, "# %s\n", key->help);
+	print_comment(key->help, out);
 	if (key->derived)
 		fprintf(out, "# Default: %s.\n", key->derived);
 	fprintf(out, "#%s =%s%s\n", key->name, key->standard ? " " : "",
@@ -70,8 +92,7 @@ static void print_sample_key(const struct config_key *key, FILE *out)
 void config_print_sample(FILE *out)
 {
 	fputs("# Configuration of chapi-gw: every key with its default. See chapi-gw.conf(5).\n"
-	      "# Times take ms, s, m, h; sizes K, M; switches yes, no; "
-	      "lists are separated by blanks.\n"
+	      "# Times take ms, s, m, h; sizes K, M; switches yes, no; lists: blanks between.\n"
 	      "# Comments stand on lines of their own.\n", out);
 	for (size_t i = 0; i < config_n_keys; i++) {
 		const struct config_key *key = &config_keys[i];

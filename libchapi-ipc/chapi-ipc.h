@@ -3,9 +3,10 @@
  * libchapi-ipc: register names at a chapi gateway, answer calls, make calls.
  *
  * A connection (struct chapi_conn) is a Unix socket to chapi-gw. The library starts no
- * threads, prints nothing, never exits and keeps no global state. It can be driven by any
- * event loop (chapi_get_fd(), chapi_get_events(), chapi_get_timeout_ms(), chapi_process()),
- * or by itself (chapi_run(), and the calls that wait).
+ * threads, prints nothing, never exits, raises no signal (SIGPIPE) and keeps no global state;
+ * its sockets are closed on exec. It can be driven by any event loop (chapi_get_fd(),
+ * chapi_get_events(), chapi_get_timeout_ms(), chapi_process()), or by itself (chapi_run(), and
+ * the calls that wait).
  *
  * One connection belongs to one thread at a time; several connections are independent.
  *

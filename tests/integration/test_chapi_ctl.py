@@ -206,11 +206,13 @@ def test_status_shows_the_hub(remote_gateway):
 def test_status_says_until_when_it_waits(start_gateway, own_hub, channel):
     own_hub.start()
     own_hub.stop()
-    gateway = start_gateway(own_hub, channel, timing={'backoff_least': '50s', 'backoff_most': '60s'})
+    gateway = start_gateway(own_hub, channel,
+                            timing={'backoff_least': '50s', 'backoff_most': '60s'})
     with gateway.connect() as client:
-        wait_until(lambda: client.ask('status')['hub']['state'] == 'waiting', 'the first try to end')
+        wait_until(lambda: client.ask('status')['hub']['state'] == 'waiting', 'the end of a try')
     shown = run([program('chapi-ctl'), '-s', gateway.socket_path, 'status']).stdout
-    assert re.search(r'^  waits for +the next try to connect\n  until +in \d+ s$', shown, re.M), shown
+    waits = r'^  waits for +the next try to connect\n  until +in \d+ s$'
+    assert re.search(waits, shown, re.M), shown
     assert '0 of 1; 1 try to connect' in shown
 
 

@@ -89,9 +89,10 @@ def test_what_says_nothing_of_its_end_has_failed(told):
 
 def test_what_was_skipped_is_told_once_for_each_reason(told, folder):
     with open(os.path.join(folder, 'Makefile'), 'w') as f:
-        f.write('check:\n\t@printf "SKIP: x %s\\n" "1 - a # SKIP no \\`node\\`" "2 - b # SKIP no \\`node\\`" '
-                '"3 - c # SKIP other" "PASS"\n\t@printf "# PASS:  1\\n" >test-suite.log\n')
-    assert told('tests_in "$top"; finish')[1][:2] == ['skipped, 2 x: no `node`', 'skipped, 1 x: other']
+        f.write('check:\n\t@printf "SKIP: x %s\\n" "1 - a # SKIP no node" "2 - b # SKIP no node" '
+                '"3 - c # SKIP other"\n\t@printf "# PASS:  1\\n" >test-suite.log\n')
+    status, lines = told('tests_in "$top"; finish')
+    assert lines[:2] == ['skipped, 2 x: no node', 'skipped, 1 x: other']
 
 
 def test_what_ends_early_says_what_it_has_done(folder):
