@@ -10,7 +10,7 @@ set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/debian/system.sh"
 
-start_system "${1:-bookworm}" python3 gcc libc6-dev pkg-config dpkg-dev sudo
+start_system "${1:-bookworm}" python3 gcc libc6-dev pkg-config dpkg-dev sudo zsh fish bash-completion
 cp "$top/clients/examples/remote-call.py" "$top/tests/debian/type.py" "$root/usr/local/bin/"
 
 apt='DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends'
@@ -58,6 +58,11 @@ with_wait "$(readme 3)" "
 
 # ---- what else is in them -----------------------------------------------------------------------
 
+inside "the shells find their completion" '
+    zsh -c "autoload -U compinit; compinit -D; print \$_comps[chapi-call]" | grep -x _chapi
+    fish -c "complete -C \"chapi-ctl log-level d\"" | grep -x debug
+    bash -c ". /usr/share/bash-completion/bash_completion
+        _comp_load chapi-ctl 2>/dev/null || _completion_loader chapi-ctl; complete -p chapi-ctl" | grep -w _chapi'
 inside "no gateway is started for every user" 'not systemctl --global is-enabled chapi-gw.service'
 inside "the library, its headers and the module for Python" "
     $apt install ./packages/*.deb >/dev/null
