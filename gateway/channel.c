@@ -459,10 +459,13 @@ void channel_start(struct channel *c, uint64_t now_ms)
 {
 	if (c->state == CHANNEL_STOPPED)
 		c->n_failures = 0;
-	if (channel_is_established(c))
+	if (channel_is_established(c)) {
 		start_established(c, now_ms);
-	else if (!is_connected(c))
-		connect_now(c, now_ms);
+		return;
+	}
+	if (c->state == CHANNEL_CONNECTING)
+		c->ops.disconnect(c->data);
+	connect_now(c, now_ms);
 }
 
 void channel_renew(struct channel *c, const char *why, uint64_t now_ms)

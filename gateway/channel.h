@@ -69,8 +69,9 @@ int channel_add(struct channel *channel, const char *name, uint64_t now_ms) MUST
 /* Is this one confirmed on this connection? */
 bool channel_has(const struct channel *channel, const char *name);
 
-/* Begins; out of a wait, for a new try to connect or to subscribe, it tries at once; a connection
- * on which the hub is silent about a channel for longer than subscribe_ms is opened anew. */
+/* Begins; out of a wait, for a new try to connect or to subscribe, it tries at once; a try that has
+ * come to nothing so far, and a connection on which the hub is silent about a channel for longer
+ * than subscribe_ms, begins anew. */
 void channel_start(struct channel *channel, uint64_t now_ms);
 void channel_opened(struct channel *channel, uint64_t now_ms);
 /* A connection that is up is given up and opened anew: it does not do what it should. */

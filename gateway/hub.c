@@ -339,7 +339,7 @@ static void op_state(void *data, enum channel_state state, const char *reason)
 	if (*reason) {
 		hub_log_trouble(hub, reason);
 	} else if (state == CHANNEL_UP) {
-		hub->logged[0] = '\0';
+		said_forget(&hub->logged);
 		hub_log_up(hub);
 	} else if (state == CHANNEL_SUBSCRIBING) {
 		log_debug("hub", "connected to %s", hub->config->host);
@@ -518,11 +518,14 @@ static int make_remote(struct hub *hub, struct router *router)
 
 static void on_clock_set(void *data)
 {
+	struct channel_status status;
 	struct hub *hub = data;
 
 	log_info("hub", "this machine's clock was set");
 	publisher_clock_set(hub->publisher);
-	if (!hub->clock_trouble)
+	channel_status(hub->channel, &status);
+	/* A try under way may have failed already, by the clock that was. */
+	if (!hub->clock_trouble && status.state != CHANNEL_CONNECTING)
 		return;
 	hub->clock_trouble = false;
 	channel_start(hub->channel, read_now().ms);

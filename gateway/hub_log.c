@@ -7,8 +7,6 @@
 #include "gateway/hub_private.h"
 #include "gateway/turn.h"
 
-#include <stdio.h>
-
 #define CONFLICT_QUIET_MS 600000	/* two gateways of one name are logged once in this time */
 #define IGNORED_QUIET_MS 600000		/* likewise events that are none of ours */
 
@@ -74,12 +72,11 @@ void hub_log_trouble(struct hub *hub, const char *reason)
 {
 	struct channel_status status;
 	enum log_level level;
-	uint64_t ms;
+	uint64_t now_ms = read_now().ms, ms;
 
 	channel_status(hub->channel, &status);
-	ms = hub_next_try_in_ms(&status, read_now().ms);
-	level = strcmp(reason, hub->logged) == 0 ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
-	snprintf(hub->logged, sizeof(hub->logged), "%s", reason);
+	ms = hub_next_try_in_ms(&status, now_ms);
+	level = said_is_news(&hub->logged, reason, now_ms) ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
 	if (status.state == CHANNEL_WAITING)
 		log_write(level, "hub", "not connected: %s; next try in %llu.%llu s", reason,
 			  (unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000 / 100));

@@ -16,6 +16,7 @@
 #include "gateway/proof.h"
 #include "gateway/publisher.h"
 #include "gateway/remote.h"
+#include "gateway/said.h"
 #include "gateway/sealed.h"
 
 struct clockwatch;
@@ -54,7 +55,7 @@ struct hub {
 	char address[ADDRESS_LEN];	/* of the connection at hand, or its beginning; "": none */
 	bool opened;			/* the WebSocket at that address was */
 	uint64_t up_ms;			/* when it was up for the last time */
-	char logged[400];		/* the trouble that the log has been told of */
+	struct said logged;		/* of the trouble that lasts, to the log */
 	uint64_t conflict_logged_ms;	/* 0: never */
 	uint64_t ignored_logged_ms;	/* likewise */
 	uint64_t n_ignored_logged;	/* how many there were then */

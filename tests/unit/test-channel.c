@@ -214,7 +214,8 @@ static void opened(struct world *w)
 /* Up to the hub's greeting. */
 static void establish_as(struct world *w, const char *socket_id)
 {
-	start(w);
+	if (w->state != CHANNEL_CONNECTING)
+		start(w);
 	opened(w);
 	framef(w,
 	       "{\"event\":\"pusher:connection_established\","
@@ -281,6 +282,16 @@ static struct channel_status status_of(const struct world *w)
 	return status;
 }
 
+static void assert_waits_for(const struct world *w, const char *what, const char *channel,
+			     uint64_t until_ms)
+{
+	struct channel_status status = status_of(w);
+
+	assert_string_equal(status.waits_for, what);
+	assert_string_equal(status.waits_channel, channel);
+	assert_true(status.until_ms == until_ms);
+}
+
 /* The wait before the next try, in between. */
 static void assert_waits(const struct world *w, uint64_t least, uint64_t most)
 {
@@ -317,17 +328,28 @@ static void test_start_connects(void **state UNUSED)
 	assert_true(next(&w) == START + 15000);
 }
 
-static void test_start_again_changes_nothing(void **state UNUSED)
+static void test_start_of_what_is_up_changes_nothing(void **state UNUSED)
 {
 	WORLD(w);
 
-	start(&w);
-	start(&w);
-	assert_int_equal(w.n_connects, 1);
 	bring_up(&w);
 	start(&w);
 	assert_int_equal(w.n_connects, 1);
 	assert_state(&w, CHANNEL_UP);
+}
+
+/* Whoever asks for a try does not want to wait for the limit of one that hangs. */
+static void test_start_while_connecting_begins_anew(void **state UNUSED)
+{
+	WORLD(w);
+
+	start(&w);
+	opened(&w);
+	pass(&w, 14000);
+	start(&w);
+	assert_int_equal(w.n_disconnects, 1);
+	assert_int_equal(w.n_connects, 2);
+	assert_waits_for(&w, "a connection to the hub", "", w.now + 15000);
 }
 
 static void test_start_while_waiting_tries_at_once(void **state UNUSED)
@@ -1669,16 +1691,6 @@ static void test_renew_of_what_is_not_up_changes_nothing(void **state UNUSED)
 
 /* ---- status --------------------------------------------------------------------------------- */
 
-static void assert_waits_for(const struct world *w, const char *what, const char *channel,
-			     uint64_t until_ms)
-{
-	struct channel_status status = status_of(w);
-
-	assert_string_equal(status.waits_for, what);
-	assert_string_equal(status.waits_channel, channel);
-	assert_true(status.until_ms == until_ms);
-}
-
 static void test_status_says_what_is_waited_for_and_until_when(void **state UNUSED)
 {
 	WORLD(w);
@@ -1880,7 +1892,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_new_does_nothing_until_started),
 		cmocka_unit_test(test_start_connects),
-		cmocka_unit_test(test_start_again_changes_nothing),
+		cmocka_unit_test(test_start_of_what_is_up_changes_nothing),
+		cmocka_unit_test(test_start_while_connecting_begins_anew),
 		cmocka_unit_test(test_start_while_waiting_tries_at_once),
 		cmocka_unit_test(test_handshake_nobody_answers),
 		cmocka_unit_test(test_handshake_silent_server),
