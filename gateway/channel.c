@@ -98,12 +98,13 @@ static void forget_connection(struct channel *c)
 	}
 }
 
-/* The connection is no more; c->reason says why. */
-static void begin_wait(struct channel *c, enum retry retry, uint64_t now_ms)
+/* The connection is no more; c->reason says why. least_ms: what the other end asks for, on top of
+ * which all have waits of their own. */
+static void begin_wait(struct channel *c, enum retry retry, uint64_t least_ms, uint64_t now_ms)
 {
 	if (channel_is_established(c) && now_ms - c->established_ms >= c->config.backoff_reset_ms)
 		c->n_failures = 0;
-	c->until_ms = backoff_later(now_ms, retry_ms(c, retry));
+	c->until_ms = backoff_later(now_ms, backoff_later(retry_ms(c, retry), least_ms));
 	if (c->n_failures < UINT_MAX)
 		c->n_failures++;
 	forget_connection(c);
@@ -113,7 +114,7 @@ static void begin_wait(struct channel *c, enum retry retry, uint64_t now_ms)
 void channel_give_up(struct channel *c, enum retry retry, uint64_t now_ms)
 {
 	c->ops.disconnect(c->data);
-	begin_wait(c, retry, now_ms);
+	begin_wait(c, retry, 0, now_ms);
 }
 
 static void connect_now(struct channel *c, uint64_t now_ms)
@@ -516,7 +517,17 @@ void channel_closed(struct channel *c, unsigned int code, struct span why, uint6
 				   c->opened ? "the connection to the hub was lost"
 					     : "the hub cannot be reached",
 				   words[0] ? words : "no reason was given");
-	begin_wait(c, close_code_retry(code), now_ms);
+	begin_wait(c, close_code_retry(code), 0, now_ms);
+}
+
+void channel_refused(struct channel *c, unsigned int status, struct span why, uint64_t least_ms,
+		     uint64_t now_ms)
+{
+	if (c->state != CHANNEL_CONNECTING)
+		return;
+	channel_set_reason(c, "the hub cannot be reached: %.*s", (int)MIN(why.len, 300),
+			   why.p ? (const char *)why.p : "");
+	begin_wait(c, close_code_status_retry(status), least_ms, now_ms);
 }
 
 uint64_t channel_next_ms(const struct channel *c)

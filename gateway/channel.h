@@ -37,7 +37,7 @@ enum channel_state {
 
 /* None of them calls back into the channel; only connect may, with channel_closed(). */
 struct channel_ops {
-	/* Open a connection: channel_opened() or channel_closed() follows. */
+	/* Open a connection: channel_opened(), channel_closed() or channel_refused() follows. */
 	void (*connect)(void *data);
 	/* Give up the connection, whatever it is doing; no further event of it may come in. */
 	void (*disconnect)(void *data);
@@ -79,6 +79,9 @@ void channel_renew(struct channel *channel, const char *why, uint64_t now_ms);
 void channel_frame(struct channel *channel, struct span frame, uint64_t now_ms);
 /* code: of the close frame, 0: none came; why: text of the system or of the close frame. */
 void channel_closed(struct channel *channel, unsigned int code, struct span why, uint64_t now_ms);
+/* Not opened: an HTTP status came. least_ms: it asks for that much time; 0: it does not say. */
+void channel_refused(struct channel *channel, unsigned int status, struct span why,
+		     uint64_t least_ms, uint64_t now_ms);
 /* Nothing has come in since a ping, for as long as its answer may take. */
 void channel_silent(struct channel *channel, uint64_t now_ms);
 uint64_t channel_next_ms(const struct channel *channel);	/* UINT64_MAX: never */

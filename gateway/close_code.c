@@ -55,6 +55,19 @@ enum retry close_code_retry(unsigned int code)
 	return RETRY_BACKOFF;
 }
 
+enum retry close_code_status_retry(unsigned int status)
+{
+	switch (status) {
+	case 407:	/* a proxy may lock out whoever comes with a wrong password too often */
+		return RETRY_SLOWLY;
+	case 429:
+	case 503:
+		return RETRY_OVER_CAPACITY;
+	default:
+		return RETRY_BACKOFF;
+	}
+}
+
 const char *close_code_sentence(unsigned int code)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(code_sentences); i++)

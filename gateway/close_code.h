@@ -17,6 +17,8 @@ enum retry {
 
 /* code: 0 if there was none. */
 enum retry close_code_retry(unsigned int code);
+/* An HTTP status in place of a WebSocket. RETRY_BACKOFF: it may be the fault of one server only. */
+enum retry close_code_status_retry(unsigned int status);
 const char *close_code_sentence(unsigned int code);
 
 #endif

@@ -26,11 +26,11 @@
 #include <strings.h>
 #include <time.h>
 
+#include "gateway/retry_after.h"
 #include "libchapi-ipc/buf.h"
 #include "libchapi-ipc/list.h"
 
 #define HEADER_LEN 64		/* of a header's value, as far as we look at it */
-#define RETRY_AFTER_MAX_S 86400
 #define NAMES_KEPT_S 60L		/* where a name leads, while nothing goes wrong */
 
 struct http {
@@ -89,14 +89,6 @@ static bool read_header(const char *line, size_t len, const char *name, char ret
 	return true;
 }
 
-/* 0: it is none. */
-static int64_t read_date(const char *text)
-{
-	time_t date = curl_getdate(text, NULL);
-
-	return MAX((int64_t)date, 0);
-}
-
 /* Another server may do better. */
 static bool is_sick(long status)
 {
@@ -122,20 +114,6 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 	if (!read_header(p, len, "Date:", t->date))
 		(void)read_header(p, len, "Retry-After:", t->retry_after);
 	return len;
-}
-
-/* Seconds or a date, which is by the hub's clock: ours may be wrong. */
-static unsigned int retry_after_s(const struct transfer *t)
-{
-	int64_t s = strtoll(t->retry_after, NULL, 10), now;
-
-	if (!*t->retry_after)
-		return 0;
-	if (*t->retry_after < '0' || *t->retry_after > '9') {
-		now = read_date(t->date);
-		s = read_date(t->retry_after) - (now ? now : (int64_t)time(NULL));
-	}
-	return (unsigned int)MIN(MAX(s, 0), RETRY_AFTER_MAX_S);
 }
 
 static bool is_before_request(CURL *easy, CURLcode code)
@@ -191,9 +169,9 @@ static void fill_response(struct transfer *t, CURLcode code, struct http_respons
 	}
 	ret->status = (unsigned int)status_of(t->easy);
 	/* Reading a date costs more than the signature of a request: not for nothing. */
-	ret->date = ret->status == 200 ? 0 : read_date(t->date);
+	ret->date = ret->status == 200 ? 0 : retry_after_date(t->date);
 	ret->body = buf_span(&t->body);
-	ret->retry_after_s = retry_after_s(t);
+	ret->retry_after_s = retry_after_s(t->retry_after, t->date, time(NULL));
 }
 
 static void transfer_reset(struct transfer *t)

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #include "gateway/clockwatch.h"
+#include "gateway/close_code.h"
 #include "gateway/ledger.h"
 #include "gateway/others.h"
 #include "gateway/pusher.h"
@@ -203,16 +204,34 @@ static void on_silent(void *data)
 	hub_arm_timer(hub);
 }
 
-static void on_closed(void *data, unsigned int code, struct span why)
+/* By this address: then another one may do. A server that wants fewer connections means all of
+ * them; so do our clock, and a proxy that wants another password. */
+static bool has_failed_here(const struct hub *hub, const struct ws_end *end)
+{
+	return !hub->opened && !end->clock && !end->proxy && end->retry_after_s == 0 &&
+	       close_code_status_retry(end->status) == RETRY_BACKOFF;
+}
+
+static void on_closed(void *data, const struct ws_end *end)
 {
 	struct hub *hub = data;
 
 	note_end(hub);
-	if (!hub->opened && code != WS_CODE_TIME && connect_to_next(hub, why))
+	if (has_failed_here(hub, end) && connect_to_next(hub, end->why))
 		return;
-	hub->clock_trouble = code == WS_CODE_TIME;
-	channel_closed(hub->channel, code == WS_CODE_TIME ? 0 : code, why, read_now().ms);
+	hub->clock_trouble = end->clock;
+	if (end->status != 0)
+		channel_refused(hub->channel, end->status, end->why,
+				end->retry_after_s * UINT64_C(1000), read_now().ms);
+	else
+		channel_closed(hub->channel, end->code, end->why, read_now().ms);
 	hub_arm_timer(hub);
+}
+
+/* Before there is anything that could be closed. */
+static void on_not_connected(struct hub *hub, const char *why)
+{
+	on_closed(hub, &(struct ws_end){ .why = span_str(why) });
 }
 
 static const struct ws_handler ws_handler = {
@@ -229,13 +248,13 @@ static void on_resolved(void *data, const struct resolve_result *result)
 
 	hub->resolve = resolve_free(hub->resolve);
 	if (*result->error) {
-		on_closed(hub, 0, span_str(result->error));
+		on_not_connected(hub, result->error);
 		return;
 	}
 	hub->found = result->list;
 	r = connect_to(hub, addresses_begin(&hub->addresses, &hub->found));
 	if (r < 0)
-		on_closed(hub, 0, span_str(strerror(-r)));
+		on_not_connected(hub, strerror(-r));
 }
 
 /* ---- what the channel wants ------------------------------------------------------------------ */

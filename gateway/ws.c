@@ -50,7 +50,7 @@ static void give_up_stale(struct ws *ws, uint64_t waited_ms)
 	ws_close(ws);
 	snprintf(why, sizeof(why), "this process did not run for some %" PRIu64 " s: what the hub "
 		 "sent meanwhile is too old to be carried out", waited_ms / 1000);
-	ws->handler->closed(ws->data, 0, span_str(why));
+	ws->handler->closed(ws->data, &(struct ws_end){ .why = span_str(why) });
 }
 
 static void pass_frame_on(struct ws *ws, const struct ws_item *item)
@@ -66,6 +66,7 @@ static void pass_frame_on(struct ws *ws, const struct ws_item *item)
 static void pass_on(struct ws *ws, const struct ws_item *item)
 {
 	struct span text = span_of(item->text, item->len);
+	struct ws_end end = item->end;
 
 	if (item->generation != ws->current)
 		return;
@@ -81,7 +82,8 @@ static void pass_on(struct ws *ws, const struct ws_item *item)
 		return;
 	case WS_ITEM_CLOSED:
 		ws->current = 0;
-		ws->handler->closed(ws->data, item->code, text);
+		end.why = text;
+		ws->handler->closed(ws->data, &end);
 		return;
 	}
 }

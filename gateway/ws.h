@@ -25,12 +25,6 @@ struct ws;
 
 #define WS_FRAME_MAX (1024 * 1024)	/* of a whole message; a larger one ends the connection */
 
-/*
- * In place of a close code: never opened, as the certificate is not valid at this machine's
- * time.
- */
-#define WS_CODE_TIME 1
-
 struct ws_target {
 	const char *address;	/* where to connect to: digits; the proxy's if there is one */
 	const char *host;	/* name: for the request, SNI, and the check of the certificate */
@@ -43,15 +37,24 @@ struct ws_target {
 	const char *proxy_auth;	/* "USER:PASSWORD", or NULL */
 };
 
+/* How a connection has ended. */
+struct ws_end {
+	unsigned int code;	/* of the close frame; 0: none came */
+	struct span why;	/* one line of the system, of that frame, or of our own */
+	/* Never opened: */
+	bool clock;		/* the certificate is not valid at this machine's time */
+	bool proxy;		/* there is a proxy, and it does not want to */
+	unsigned int status;	/* of HTTP, in place of a WebSocket; 0: none came */
+	unsigned int retry_after_s;	/* with it; 0: it did not say */
+};
+
 /* Called from the loop. They may call any function here but ws_free(). */
 struct ws_handler {
 	void (*opened)(void *data);
 	void (*frame)(void *data, struct span text);
 	/* See ws_keep_alive(). The connection is still there. */
 	void (*silent)(void *data);
-	/* code: of the close frame, 0 if none came, or WS_CODE_TIME; why: one line of the system,
-	 * of that frame, or of our own. */
-	void (*closed)(void *data, unsigned int code, struct span why);
+	void (*closed)(void *data, const struct ws_end *end);	/* borrowed */
 };
 
 int ws_new(struct event_base *base, const struct ws_handler *handler, void *data,

@@ -33,12 +33,14 @@
 
 #include "gateway/keepalive.h"
 #include "gateway/log.h"
+#include "gateway/retry_after.h"
 #include "gateway/tls.h"
 #include "gateway/turn.h"
 #include "gateway/ws_link.h"
 #include "libchapi-ipc/buf.h"
 
 #define HOST_LEN_MAX 90
+#define HEADER_LEN 64		/* of an answer's, as far as we look at it */
 /* Else libwebsockets makes tables for as many as the process may open. */
 #define FDS_MAX 16
 #define TIMEOUT_S 30		/* of each step, a last resort: the limits are the channel's */
@@ -64,6 +66,7 @@ struct client {
 	bool reported;			/* the loop knows that it is over */
 	int certificate_error;		/* X509_V_ERR_*; 0: none */
 	unsigned long tls_error;	/* OpenSSL's; 0: none */
+	unsigned int retry_after_s;	/* of an answer in place of a WebSocket */
 	unsigned int close_code;
 	struct buf close_why;
 	struct buf gather;		/* the message that is coming in */
@@ -109,19 +112,20 @@ static struct ws_item *take_news(struct client *c, enum ws_item_kind kind)
 
 /* Without memory its reason is lost; before there are pings, all of it: the channel's time limit
  * for the handshake notices. */
-static void report_closed(struct client *c, unsigned int code, struct span why)
+static void report_end(struct client *c, const struct ws_end *end)
 {
 	struct ws_item *item;
 
 	if (c->generation == 0 || c->reported)
 		return;
 	c->reported = true;
-	item = ws_item_new(WS_ITEM_CLOSED, c->generation, why);
+	item = ws_item_new(WS_ITEM_CLOSED, c->generation, end->why);
 	if (!item)
 		item = take_news(c, WS_ITEM_CLOSED);
 	if (!item)
 		return;
-	item->code = code;
+	item->end = *end;
+	item->end.why = span_of(NULL, 0);
 	push(c, item);
 }
 
@@ -133,7 +137,7 @@ static void PRINTF(2, 3) report_failure(struct client *c, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(why, sizeof(why), fmt, args);
 	va_end(args);
-	report_closed(c, 0, span_str(why));
+	report_end(c, &(struct ws_end){ .why = span_str(why) });
 }
 
 static void forget_connection(struct client *c)
@@ -144,6 +148,7 @@ static void forget_connection(struct client *c)
 	c->connected = c->open = c->reported = false;
 	c->certificate_error = 0;
 	c->tls_error = 0;
+	c->retry_after_s = 0;
 	c->close_code = 0;
 	buf_deinit(&c->close_why);
 	buf_deinit(&c->gather);
@@ -220,7 +225,9 @@ static void report_certificate(struct client *c)
 	char why[300];
 
 	tls_describe(c->certificate_error, c->target->host, time(NULL), why, sizeof(why));
-	report_closed(c, tls_is_about_time(c->certificate_error) ? WS_CODE_TIME : 0, span_str(why));
+	report_end(c, &(struct ws_end){
+		.why = span_str(why), .clock = tls_is_about_time(c->certificate_error),
+	});
 }
 
 static void report_tls(struct client *c)
@@ -233,9 +240,36 @@ static void report_tls(struct client *c)
 
 static void report_status(struct client *c, unsigned int status)
 {
-	report_failure(c, "%s answered with HTTP status %u instead of opening a WebSocket%s",
-		       c->target->host, status,
-		       status >= 300 && status < 400 ? " (redirects are not followed)" : "");
+	char why[300];
+
+	snprintf(why, sizeof(why),
+		 "%s answered with HTTP status %u instead of opening a WebSocket%s",
+		 c->target->host, status,
+		 status >= 300 && status < 400 ? " (redirects are not followed)" : "");
+	report_end(c, &(struct ws_end){
+		.why = span_str(why), .status = status, .retry_after_s = c->retry_after_s,
+	});
+}
+
+/* Which status it gave libwebsockets does not tell, only that it was not 200. */
+static bool is_proxys_no(const struct client *c, struct span hint)
+{
+	static const char words[] = "proxy";
+
+	return c->target->proxy_port != 0 && hint.len >= strlen(words) &&
+	       memcmp(hint.p, words, strlen(words)) == 0;
+}
+
+static void report_proxy(struct client *c)
+{
+	const struct ws_target *target = c->target;
+	char why[300];
+
+	snprintf(why, sizeof(why),
+		 "the proxy %s port %u makes no connection to %s; is it allowed to, "
+		 "and are user and password in the setting proxy right?",
+		 target->address, target->proxy_port, target->host);
+	report_end(c, &(struct ws_end){ .why = span_str(why), .proxy = true });
 }
 
 /* hint: what libwebsockets says, if it says anything. */
@@ -251,6 +285,8 @@ static void report_not_opened(struct client *c, unsigned int status, struct span
 		report_tls(c);
 	else if (status != 0 && status != 101)
 		report_status(c, status);
+	else if (is_proxys_no(c, hint))
+		report_proxy(c);
 	else if (hint.len > 0)
 		report_failure(c, "no WebSocket with %s: %.*s", c->target->host,
 			       (int)MIN(hint.len, 100), (const char *)hint.p);
@@ -314,6 +350,17 @@ static int on_redirect(struct client *c UNUSED, const struct call *call UNUSED)
 	return -1;
 }
 
+static void note_retry_after(struct client *c, struct lws *wsi)
+{
+	char text[HEADER_LEN], date[HEADER_LEN];
+
+	if (lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP_RETRY_AFTER) <= 0)
+		return;
+	if (lws_hdr_copy(wsi, date, sizeof(date), WSI_TOKEN_HTTP_DATE) <= 0)
+		date[0] = '\0';
+	c->retry_after_s = retry_after_s(text, date, time(NULL));
+}
+
 static int on_failed(struct client *c, const struct call *call)
 {
 	struct span hint = span_of(call->in, call->in ? call->len : 0);
@@ -321,6 +368,7 @@ static int on_failed(struct client *c, const struct call *call)
 	/* Some versions count the terminator. */
 	while (hint.len > 0 && hint.p[hint.len - 1] == '\0')
 		hint.len--;
+	note_retry_after(c, call->wsi);
 	report_not_opened(c, lws_http_client_http_response(call->wsi), hint);
 	return 0;
 }
@@ -520,9 +568,10 @@ static int on_peer_close(struct client *c, const struct call *call)
 static int on_closed(struct client *c, const struct call *call UNUSED)
 {
 	if (c->close_code != 0)
-		report_closed(c, c->close_code, buf_span(&c->close_why));
+		report_end(c, &(struct ws_end){ .code = c->close_code,
+						.why = buf_span(&c->close_why) });
 	else
-		report_closed(c, 0, span_str("the connection was cut"));
+		report_failure(c, "the connection was cut");
 	return 0;
 }
 

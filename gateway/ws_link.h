@@ -25,7 +25,7 @@ struct ws_item {
 	struct list link;
 	enum ws_item_kind kind;
 	uint64_t generation;	/* of the connection it is about */
-	unsigned int code;
+	struct ws_end end;	/* why: see text */
 	uint64_t since_ms;	/* of a frame: it came no earlier */
 	size_t len;
 	uint8_t *text;		/* behind the struct */

@@ -2,6 +2,8 @@
 """What is around the gateway: a proxy, names that lead elsewhere, hubs that take only so much."""
 import contextlib
 import os
+import socket
+import threading
 
 import pytest
 
@@ -48,6 +50,15 @@ def test_proxy_that_wants_a_password_is_not_asked_until_the_deadline(proxy, tls_
         assert (refused.value.code, refused.value.ran) == ('failed_precondition', 'no')
         proxy.refusal = None
         assert client.ask('publish', 'news', 'x', {}) is None
+
+
+def test_proxy_that_refuses_the_websocket_is_named(proxy, tls_hub, start_gateway, channel):
+    proxy.refusal = '407 Proxy Authentication Required'
+    gateway = start_gateway(tls_hub, channel, pusher={'proxy': proxy.url()})
+    gateway.wait_log('the proxy 127.0.0.1 port %d makes no connection to localhost; is it allowed '
+                     'to, and are user and password in the setting proxy right?' % proxy.port)
+    proxy.refusal = None
+    gateway.wait_up()
 
 
 def test_proxy_that_is_out_of_order_is_tried_again(proxy, tls_hub, start_gateway, channel):
@@ -139,6 +150,73 @@ def test_address_that_refuses_costs_no_try(hosts, own_hub, start_gateway, channe
     gateway = start_gateway(own_hub, channel, executable=hosts.executable,
                             pusher={'host': 'two.test'}).wait_up()
     assert gateway.ask('status')['hub']['connects'] == 1
+
+
+class Refusing:
+    """Answers whoever comes to one of these addresses with the same words; counts them."""
+
+    def __init__(self, addresses, words):
+        self.words = words
+        self.n = 0
+        self.port = free_port_of(addresses)
+        self.listeners = [socket.create_server((address, self.port)) for address in addresses]
+        for listener in self.listeners:
+            threading.Thread(target=self.serve, args=(listener,), daemon=True).start()
+
+    def serve(self, listener):
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = listener.accept()
+                with contextlib.suppress(OSError), sock:
+                    while b'\r\n\r\n' not in sock.recv(4096):
+                        pass
+                    self.n += 1
+                    sock.sendall(self.words.encode())
+
+    def stop(self):
+        for listener in self.listeners:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+
+
+@contextlib.contextmanager
+def refusing(hosts, words):
+    hosts.lead(two=['127.0.0.1', '127.0.0.2'])
+    server = Refusing(hosts.addresses('two'), words)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize('status, header, least_s', [
+    ('429 Too Many Requests', 'Retry-After: 30\r\n', 30),
+    ('503 Service Unavailable', 'Retry-After: Tue, 14 Nov 2023 22:14:20 GMT\r\n'
+                                'Date: Tue, 14 Nov 2023 22:13:50 GMT\r\n', 30),
+    ('429 Too Many Requests', '', 1)], ids=['seconds', 'date', 'without'])
+def test_hub_that_wants_fewer_connections_is_obeyed(hosts, fake_hub, start_gateway, channel,
+                                                    status, header, least_s):
+    """None of its other addresses is tried in its place."""
+    words = 'HTTP/1.1 %s\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n' % (status, header)
+    with refusing(hosts, words) as server:
+        gateway = start_gateway(fake_hub, channel, executable=hosts.executable,
+                                pusher={'host': 'two.test', 'port': server.port},
+                                timing={'backoff_least': '20s', 'backoff_most': '20s'})
+        gateway.wait_log('not connected: the hub cannot be reached: two.test answered with HTTP '
+                         'status ' + status[:3])
+        hub = gateway.ask('status')['hub']
+        assert hub['state'] == 'waiting' and server.n == 1
+        assert least_s < hub['next_try_in_ms'] / 1000 < least_s + 21.1
+
+
+def test_server_that_has_a_fault_is_left_for_the_next(hosts, fake_hub, start_gateway, channel):
+    words = 'HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
+    with refusing(hosts, words) as server:
+        gateway = start_gateway(fake_hub, channel, executable=hosts.executable,
+                                pusher={'host': 'two.test', 'port': server.port},
+                                timing={'backoff_least': '20s', 'backoff_most': '20s'})
+        gateway.wait_log('not connected')
+        assert server.n == 2
 
 
 def test_address_that_takes_no_event_is_left_for_another(hosts, own_hub, start_gateway, folder,

@@ -1326,6 +1326,61 @@ static void test_wait_over_capacity_differs_from_seed_to_seed(void **state UNUSE
 	assert_true(most > 1950 && most <= 2000);
 }
 
+static void refused(struct world *w, unsigned int status, uint64_t least_ms)
+{
+	channel_refused(w->channel, status, span_str("status and words"), least_ms, w->now);
+}
+
+static void test_wait_of_a_refusal_grows_on_top_of_what_the_hub_asks_for(void **state UNUSED)
+{
+	static const unsigned int statuses[] = { 429, 503 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
+		WORLD(w);
+
+		for (unsigned int n = 0; n < 4; n += 2) {
+			start(&w);
+			refused(&w, statuses[i], 30000);
+			assert_waits(&w, 31000 + (500u << n), 31000 + (1000u << n));
+			assert_string_equal(w.reason,
+					    "the hub cannot be reached: status and words");
+			pass_to_next(&w);
+			assert_state(&w, CHANNEL_CONNECTING);
+			refused(&w, statuses[i], 0);
+			assert_waits(&w, 1000 + (1000u << n), 1000 + (2000u << n));
+		}
+	}
+}
+
+static void test_wait_of_a_proxy_that_wants_another_password_is_long(void **state UNUSED)
+{
+	WORLD(w);
+
+	start(&w);
+	refused(&w, 407, 0);
+	assert_waits(&w, 300000, 900000);
+}
+
+static void test_wait_of_a_refusal_of_another_kind(void **state UNUSED)
+{
+	WORLD(w);
+
+	start(&w);
+	refused(&w, 502, 0);
+	assert_waits(&w, BACKOFF);
+	refused(&w, 502, 0);		/* of a connection that is no more */
+	assert_waits(&w, BACKOFF);
+}
+
+static void test_wait_of_a_refusal_for_ever_does_not_overflow(void **state UNUSED)
+{
+	WORLD(w);
+
+	start(&w);
+	refused(&w, 429, NEVER);
+	assert_true(next(&w) > w.now + 1000000000);
+}
+
 static void test_wait_slow_probe_does_not_grow(void **state UNUSED)
 {
 	WORLD(w);
@@ -1987,6 +2042,10 @@ int main(void)
 		cmocka_unit_test(test_wait_of_accept_and_close_servers_grows),
 		cmocka_unit_test(test_wait_over_capacity_is_a_second_at_least),
 		cmocka_unit_test(test_wait_over_capacity_differs_from_seed_to_seed),
+		cmocka_unit_test(test_wait_of_a_refusal_grows_on_top_of_what_the_hub_asks_for),
+		cmocka_unit_test(test_wait_of_a_proxy_that_wants_another_password_is_long),
+		cmocka_unit_test(test_wait_of_a_refusal_of_another_kind),
+		cmocka_unit_test(test_wait_of_a_refusal_for_ever_does_not_overflow),
 		cmocka_unit_test(test_wait_slow_probe_does_not_grow),
 		cmocka_unit_test(test_wait_differs_from_seed_to_seed),
 		cmocka_unit_test(test_wait_with_endless_settings_does_not_overflow),
