@@ -457,6 +457,13 @@ static bool set_request(struct transfer *t, const struct http *http,
 	return request->once ? set_body_once(t, request->body) : set_body(t->easy, request->body);
 }
 
+/* Connecting included. */
+static void set_time(CURL *easy, uint64_t ms)
+{
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)ms);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ms);
+}
+
 int http_send(struct http *http, const struct http_request *request, http_fn fn, void *data)
 {
 	struct transfer *t = transfer_get(http);
@@ -466,8 +473,8 @@ int http_send(struct http *http, const struct http_request *request, http_fn fn,
 	t->fn = fn;
 	t->data = data;
 	t->body_max = request->get ? HTTP_GET_BODY_MAX : HTTP_BODY_MAX;
-	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)http->timeout_ms);
-	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->timeout_ms);
+	set_time(t->easy, request->within_ms > 0 ? MIN(request->within_ms, http->timeout_ms)
+						 : http->timeout_ms);
 	if (!set_request(t, http, request) ||
 	    curl_multi_add_handle(http->multi, t->easy) != CURLM_OK) {
 		transfer_free(t);

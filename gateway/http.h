@@ -56,6 +56,7 @@ struct http *http_free(struct http *http);
 struct http_request {
 	const char *target;		/* path and query, encoded already */
 	struct span body;		/* JSON */
+	uint64_t within_ms;		/* a shorter limit than timeout_ms; 0: none */
 	bool once;			/* never sent twice */
 	bool get;			/* GET, without a body; else POST */
 };

@@ -34,7 +34,7 @@ struct entry {
 	struct timer timer;
 	uint64_t deadline_ms;		/* the grace included */
 	unsigned int tries;
-	bool has_id, is_renewed, exclude_own;
+	bool has_id, is_renewed, exclude_own, on_time;
 	bool alone;			/* not in a batch any more */
 	bool corrected;			/* was signed again after the clock was found wrong */
 	bool in_doubt;			/* one of its tries may have been taken */
@@ -59,6 +59,8 @@ struct outbox_request {
 	struct list entries;
 	unsigned int n;
 	bool once;
+	bool on_time;			/* all of its events are, or none */
+	uint64_t until_ms;		/* of on_time: the first deadline */
 	uint64_t n_pauses;		/* when it was taken */
 };
 
@@ -127,6 +129,7 @@ static struct entry *entry_new(const struct outbox_event *event, outbox_fn fn, v
 	e->has_id = event->has_id;
 	e->is_renewed = event->is_renewed;
 	e->exclude_own = event->exclude_own;
+	e->on_time = event->on_time;
 	e->charged = sizeof(*e) + len;
 	e->fn = fn;
 	e->data = data;
@@ -536,13 +539,18 @@ static void request_add(struct outbox *o, struct outbox_request *request, struct
 	list_add_tail(&request->entries, &e->link);
 	request->n++;
 	request->once |= !e->has_id;
+	request->on_time = e->on_time;
+	if (e->on_time)
+		request->until_ms = MIN(request->until_ms, e->deadline_ms);
 	if (e->tries++ > 0)
 		o->status.n_repeated++;
 }
 
-static bool goes_along(const struct outbox *o, const struct entry *e, size_t len)
+/* What ends with one event's deadline ends for those with it, which may not be sent again. */
+static bool goes_along(const struct outbox *o, const struct outbox_request *request,
+		       const struct entry *e, size_t len)
 {
-	return !e->alone &&
+	return !e->alone && e->on_time == request->on_time &&
 	       (o->config.request_max == 0 || len + e->body_len <= o->config.request_max);
 }
 
@@ -570,7 +578,7 @@ static void request_fill(struct outbox *o, struct outbox_request *request)
 		return;
 	}
 	list_for_each_safe(e, tmp, &o->ready, struct entry, link) {
-		if (request->n > 0 && !goes_along(o, e, len))
+		if (request->n > 0 && !goes_along(o, request, e, len))
 			return;
 		if (e->alone)
 			most = 1;
@@ -598,6 +606,7 @@ struct outbox_request *outbox_take(struct outbox *o, uint64_t now_ms)
 	list_init(&request->entries);
 	list_add_tail(&o->requests, &request->link);
 	request->n_pauses = o->n_pauses;
+	request->until_ms = NEVER;
 	request_fill(o, request);
 	o->status.n_under_way++;
 	o->status.n_requests++;
@@ -612,6 +621,11 @@ bool outbox_request_is_batch(const struct outbox_request *request)
 bool outbox_request_is_once(const struct outbox_request *request)
 {
 	return request->once;
+}
+
+uint64_t outbox_request_until_ms(const struct outbox_request *request)
+{
+	return request->until_ms;
 }
 
 void outbox_request_put(const struct outbox_request *request, const char *socket_id,

@@ -36,7 +36,7 @@ struct outbox_event {
 	bool has_id;			/* a repeat does no harm */
 	bool is_renewed;		/* without id: in doubt its sender makes another of it */
 	uint64_t deadline_ms;		/* of whoever waits for it */
-	bool on_time;			/* of no use after it: no grace */
+	bool on_time;			/* of no use after it: no grace, and no try goes on */
 };
 
 enum {
@@ -73,6 +73,8 @@ struct outbox_request *outbox_take(struct outbox *outbox, uint64_t now_ms);
 bool outbox_request_is_batch(const struct outbox_request *request); /* batch_events, not events */
 /* Must it not be repeated below us? */
 bool outbox_request_is_once(const struct outbox_request *request);
+/* When it has to be ended, whatever becomes of it; UINT64_MAX: at no time. */
+uint64_t outbox_request_until_ms(const struct outbox_request *request);
 /* Appends the body. socket_id: of our connection as it is now; "": none. */
 void outbox_request_put(const struct outbox_request *request, const char *socket_id,
 			struct buf *out);

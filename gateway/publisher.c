@@ -221,6 +221,14 @@ static int put_target(const struct publisher *p, const char *method, const struc
 	return buf_error(out);
 }
 
+/* At least 1. */
+static uint64_t time_left_ms(const struct outbox_request *request)
+{
+	uint64_t until_ms = outbox_request_until_ms(request), now_ms = read_now().ms;
+
+	return until_ms > now_ms ? until_ms - now_ms : 1;
+}
+
 static int post_send(struct post *post)
 {
 	CLEANUP(buf_deinit) struct buf line = BUF_NULL;
@@ -239,6 +247,7 @@ static int post_send(struct post *post)
 	return http_send(p->http, &(struct http_request){
 		.target = (const char *)buf_data(&line),
 		.body = buf_span(&body),
+		.within_ms = time_left_ms(request),
 		.once = outbox_request_is_once(request),
 	}, on_answer, post);
 }

@@ -23,7 +23,8 @@ def two(daemons, folder, faulty_hub):
         os.mkdir(os.path.join(folder, name))
         gateways.append(daemons.start(Gateway(os.path.join(folder, name), faulty_hub,
                                               gateway={'name': name},
-                                              remote={'max_rate': '0'}, pusher=SILENCE)))
+                                              remote={'max_rate': '0'}, pusher=SILENCE,
+                                              timing={'publish_timeout': '60s'})))
     return [g.wait_up() for g in gateways]
 
 
@@ -70,6 +71,19 @@ def test_answer_that_is_lost_comes_again_and_the_function_ran_once(two, faulty_h
         assert here.call('f', 7, to='attic', timeout_ms=1000) == 7
         assert faulty_hub.control.done() == [1]
         assert got == [7]
+
+
+def test_try_that_the_hub_does_not_answer_ends_with_the_calls_time(two, faulty_hub):
+    """Else the hub could bring a repeat later than the other side believes that it can come."""
+    def waiting():
+        return two[0].ask('status')['hub']['publisher']['waiting']
+
+    faulty_hub.control.do('on post all do delay 60s')
+    with two[0].connect() as here:
+        number = here.request('call', 'f', 7, {'to': 'attic', 'timeout_ms': 300})
+        wait_until(lambda: waiting() > 0, 'the request to be under way')
+        wait_until(lambda: waiting() == 0, 'it to be over, long before publish_timeout')
+        assert here.wait_response(number)[2], 'nothing came of it'
 
 
 def test_what_was_refused_does_not_run_when_its_repeat_comes_late(two, faulty_hub):

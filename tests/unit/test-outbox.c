@@ -473,6 +473,37 @@ static void test_event_of_no_use_after_its_deadline_has_no_grace(void **state UN
 	assert_empty(&w);
 }
 
+static void add_on_time(struct world *w, char letter, uint64_t ms)
+{
+	struct outbox_event event = event_of(w, (char[]){ letter, '\0' });
+
+	event.on_time = true;
+	event.deadline_ms = w->now + ms;
+	assert_int_equal(add_event(w, letter, &event), 0);
+}
+
+static uint64_t until_ms(const struct world *w)
+{
+	return outbox_request_until_ms(w->requests[w->n_requests - 1]);
+}
+
+/* A try is not to end with it for those that need not be on time. */
+static void test_events_on_time_go_together_and_end_at_the_first_deadline(void **state UNUSED)
+{
+	WORLD(w);
+
+	add_all(&w, "ab");
+	add_on_time(&w, 'c', 30000);
+	add_on_time(&w, 'd', 20000);
+	add(&w, 'e');
+	assert_takes(&w, "ab");
+	assert_true(until_ms(&w) == UINT64_MAX);
+	assert_takes(&w, "cd");
+	assert_true(until_ms(&w) == w.now + 20000);
+	assert_takes(&w, "e");
+	assert_true(until_ms(&w) == UINT64_MAX);
+}
+
 /* What was refused in the end, or waited too long, was surely not taken: unless a try before was in doubt. */
 /* Each letter is one event; its mark is the data of its callback. */
 static void test_withdrawn_event_is_never_sent(void **state UNUSED)
@@ -1568,6 +1599,7 @@ int main(void)
 		cmocka_unit_test(test_queue_is_bounded_by_bytes),
 		cmocka_unit_test(test_event_that_waits_beyond_deadline_and_grace_is_given_up),
 		cmocka_unit_test(test_event_of_no_use_after_its_deadline_has_no_grace),
+		cmocka_unit_test(test_events_on_time_go_together_and_end_at_the_first_deadline),
 		cmocka_unit_test(test_withdrawn_event_is_never_sent),
 		cmocka_unit_test(test_doubt_of_one_try_stays),
 		cmocka_unit_test(test_event_that_comes_too_late_is_given_up_unsent),
