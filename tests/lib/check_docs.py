@@ -295,6 +295,16 @@ def reference_problems():
                 yield 'doc/%s names %s(%s), which is not there' % (page, name, number)
 
 
+def missing_section_problems():
+    """What every page has, of whatever kind; those of programs have more."""
+    for page in sorted(os.listdir(os.path.join(top, 'doc'))):
+        if not re.search(r'\.[1-8]$', page):
+            continue
+        for title in ('NAME', 'DESCRIPTION', 'EXAMPLES', 'SEE ALSO'):
+            if '\n.Sh %s\n' % title not in read('doc/' + page):
+                yield 'doc/%s has no section %s' % (page, title)
+
+
 def sections_of(page):
     return re.findall(r'^\.S[hs] (.*)$', read('doc/' + page), re.M)
 
@@ -424,6 +434,7 @@ def main():
     check('functions of libchapi-ipc(3)', library_problems)
     check('pages of functions are what chapi-ipc.h says', function_page_problems)
     check('pages that pages name', reference_problems)
+    check('sections of pages', missing_section_problems)
     check('sections of pages that are named', section_problems)
     check('files in doc/architecture.md', file_problems)
     check('paths, links and pages in the documents', link_problems)
