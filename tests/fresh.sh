@@ -29,4 +29,4 @@ if [ $# -gt 0 ]; then
     exit
 fi
 run_in "$root" 'cd /root/chapi && ./demo' || die "./demo failed on a fresh $suite"
-run_in "$root" 'cd /root/chapi && ./check' || die "./check failed on a fresh $suite"
+run_in "$root" "cd /root/chapi && CHAPI_TESTS_WORKERS=${CHAPI_TESTS_WORKERS-} ./check" || die "./check failed on a fresh $suite"

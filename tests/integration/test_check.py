@@ -104,6 +104,15 @@ def test_what_ends_early_says_what_it_has_done(folder):
                                              '1 passed, 1 failed']
 
 
+@pytest.mark.parametrize('wanted', ['5', ''])
+def test_how_many_tests_run_at_a_time(told, folder, wanted):
+    with open(os.path.join(folder, 'Makefile'), 'w') as f:
+        f.write('check:\n\t@echo $$CHAPI_TESTS_WORKERS >workers; echo "# PASS:  1" >test-suite.log\n')
+    assert told('CHAPI_TESTS_WORKERS=%s; tests_in "$top"; finish' % wanted)[0] == 0
+    with open(os.path.join(folder, 'workers')) as f:
+        assert int(f.read()) == int(wanted or len(os.sched_getaffinity(0)) + 1)
+
+
 def test_counts_of_a_test_run_are_added_up(told, folder):
     """A folder whose "make check" leaves what automake would."""
     with open(os.path.join(folder, 'Makefile'), 'w') as f:

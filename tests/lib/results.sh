@@ -117,12 +117,13 @@ skips_in() {
 }
 
 # tests_in FOLDER [VARIABLE=VALUE...]: make check there. An integration test waits for half of its
-# time, so one more of them runs at a time than there are processors.
+# time, so one more of them runs at a time than there are processors; $CHAPI_TESTS_WORKERS is for a
+# check that is not alone.
 tests_in() {
     folder=$1
     shift
     rm -f "$folder/test-suite.log"
-    if env CHAPI_TESTS_WORKERS="$(($(nproc) + 1))" "$@" \
+    if env CHAPI_TESTS_WORKERS="${CHAPI_TESTS_WORKERS:-$(($(nproc) + 1))}" "$@" \
         make -C "$folder" -j "$(nproc)" check >"$folder/check.log" 2>&1; then
         result=0
     else
