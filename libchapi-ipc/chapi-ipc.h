@@ -162,7 +162,8 @@ int chapi_process(chapi_conn *conn);
 
 /*
  * One wait (poll) of at most timeout_ms (-1: no limit) and one chapi_process(). A signal
- * that is caught ends the wait: 0; so does having sent all that waited to be sent.
+ * that is caught ends the wait: 0; so does having sent all that waited to be sent. Who does
+ * something at a certain time looks at a clock whether it has come.
  */
 int chapi_run_once(chapi_conn *conn, int timeout_ms);
 /*

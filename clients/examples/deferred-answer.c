@@ -14,7 +14,7 @@
 #define WHOLE_MS 250
 
 static chapi_request *running;	/* ours until it is answered */
-static long began_ms;
+static long began_ms, next_ms;	/* when it began, when its next step is */
 
 static long now_ms(void)
 {
@@ -39,8 +39,16 @@ static void on_request(chapi_request *request, void *data)
 		return;
 	}
 	running = request;
-	began_ms = now_ms();
+	began_ms = next_ms = now_ms();
 	chapi_request_on_cancel(request, on_cancel, NULL);
+}
+
+/* Until the next step; chapi_run_once() may come back earlier, as when something was sent. */
+static int wait_ms(void)
+{
+	long left_ms = next_ms - now_ms();
+
+	return !running ? -1 : left_ms > 0 ? (int)left_ms : 0;
 }
 
 static void go_on(void)
@@ -48,6 +56,7 @@ static void go_on(void)
 	long passed_ms = now_ms() - began_ms;
 	char text[32];
 
+	next_ms += STEP_MS;
 	if (passed_ms >= WHOLE_MS) {
 		chapi_answer_json(running, "\"done\"");
 		running = NULL;
@@ -66,8 +75,8 @@ int main(void)
 		r = chapi_register(conn, "timer", NULL, on_request, NULL, NULL);
 	fputs(r == 0 ? "ready\n" : "", stderr);
 	while (r == 0) {
-		r = chapi_run_once(conn, running ? STEP_MS : -1);
-		if (running)
+		r = chapi_run_once(conn, wait_ms());
+		if (wait_ms() == 0)
 			go_on();
 	}
 	fprintf(stderr, "deferred-answer: %s\n", chapi_strerror(r));

@@ -19,7 +19,7 @@ static void echo(chapi_request *request, void *data)
 
 int main(void)
 {
-	chapi_conn *conn;
+	chapi_conn *conn = NULL;
 	int r = chapi_connect(NULL, &conn);
 
 	if (r == 0)
@@ -30,5 +30,6 @@ int main(void)
 	}
 	if (r < 0)
 		fprintf(stderr, "echo-provider: %s\n", chapi_strerror(r));
+	chapi_close(conn);
 	return chapi_exit_status(r);
 }

@@ -127,6 +127,7 @@ def test_deferred_answer_tells_its_progress(example, client):
     assert told == number
     assert 0 <= value['percent'] < 100
     assert client.result(number) == 'done'
+    assert len(client.inbox) < 5, 'a step has 50 ms, all of it 250'
 
 
 def test_list_names_shows_what_fits(gateway):

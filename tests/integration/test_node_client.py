@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from lib import serving
 from lib.limits import LIMIT
 from lib.node_package import PACKAGE, node, project     # noqa: F401, a fixture
 from lib.process import Daemon, environment, program, run, top_srcdir
@@ -84,6 +85,24 @@ def hub_arguments(hub, channel):
 def test_remote_client(project, remote_gateway, hub, channel):
     node(project, 'remote.test.mjs', *hub_arguments(hub, channel),
          CHAPI_SOCKET=remote_gateway.socket_path)
+
+
+def page_script():
+    """What the example's page runs as a module, with the package's place for one of these tests."""
+    with open(os.path.join(PACKAGE, 'examples/page.html')) as f:
+        text = re.search(r'<script type="module">\n(.*)</script>', f.read(), re.S)[1]
+    assert "'./chapi/lib/remote.js'" in text and "channel: 'private-chapi-pi'" in text
+    return text.replace('./chapi/lib/remote.js', 'chapi/remote')
+
+
+def test_web_page_of_the_examples(project, daemons, start_gateway, hub, channel):
+    gateway = start_gateway(hub, channel).wait_up()
+    serving.start(daemons, gateway, 'disk.free', '--', 'echo', '12345', names=['disk.free'])
+    path = os.path.join(project, 'tests', 'page-script.mjs')
+    with open(path, 'w') as f:
+        f.write(page_script().replace('private-chapi-pi', channel))
+    said = node(project, 'page.mjs', *hub_arguments(hub, channel), PAGE_SCRIPT=path)
+    assert said == '12345 bytes\n'
 
 
 def test_remote_call_on_an_encrypted_channel(project, start_gateway, hub, master_key):
