@@ -6,8 +6,11 @@ Subscribes to the gateway's channel over a WebSocket, publishes the event "reque
 hub's HTTP API, and prints the event "response" that has the same id. Exit status: 0 for a
 result, 1 for an error of the API or the gateway, 2 when no answer came.
 
-    remote-call.py --host 127.0.0.1 --port 6001 --app ID:KEY --secret-file FILE \\
+    remote-call.py --cluster eu --app ID:KEY --secret-file FILE \\
         --channel private-chapi-pi echo '{"a": 1}'
+
+For a hub of your own, --host, --port and --tls in place of --cluster. Certificates are checked by
+the system's, or by those of $SSL_CERT_FILE.
 """
 import argparse
 import base64
@@ -18,6 +21,7 @@ import json
 import os
 import secrets
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -28,10 +32,12 @@ def hmac_hex(secret, text):
 
 
 class WebSocket:
-    """As much of RFC 6455 as a client of a hub on loopback needs: text frames and pings."""
+    """As much of RFC 6455 as a client of a hub needs: text frames and pings."""
 
-    def __init__(self, host, port, path, timeout):
+    def __init__(self, host, port, path, timeout, tls=None):
         self.socket = socket.create_connection((host, port), timeout)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=host)
         self.stream = self.socket.makefile("rb")
         nonce = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall((f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
@@ -84,6 +90,20 @@ def events(websocket):
                json.loads(data) if isinstance(data, str) else data)
 
 
+def places(args):
+    """Host and port of the WebSocket, and those of the HTTP API."""
+    if args.cluster:
+        return (f"ws-{args.cluster}.pusher.com", 443), (f"api-{args.cluster}.pusher.com", 443)
+    return (args.host, args.port), (args.host, args.port)
+
+
+def http_connection(args):
+    host, port = places(args)[1]
+    if args.tls:
+        return http.client.HTTPSConnection(host, port, timeout=args.timeout, context=args.tls)
+    return http.client.HTTPConnection(host, port, timeout=args.timeout)
+
+
 def publish(args, event, data):
     app_id, key = args.app.split(":")
     body = json.dumps({"name": event, "channels": [args.channel], "data": json.dumps(data)})
@@ -91,7 +111,7 @@ def publish(args, event, data):
              f"&body_md5={hashlib.md5(body.encode()).hexdigest()}")
     path = f"/apps/{app_id}/events"
     signature = hmac_hex(args.secret, f"POST\n{path}\n{query}")
-    hub = http.client.HTTPConnection(args.host, args.port, timeout=args.timeout)
+    hub = http_connection(args)
     hub.request("POST", f"{path}?{query}&auth_signature={signature}", body,
                 {"Content-Type": "application/json"})
     answer = hub.getresponse()
@@ -116,10 +136,12 @@ def subscribe(args, websocket, incoming):
             raise ConnectionError(f"the hub refuses the channel: {data}")
 
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(description="One call from a remote client, over the hub.")
-    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--cluster", help="of the hosted service, such as eu")
+    parser.add_argument("--host", default="127.0.0.1", help="a hub of your own")
     parser.add_argument("--port", type=int, default=6001)
+    parser.add_argument("--tls", action="store_true", help="which --cluster always has")
     parser.add_argument("--app", required=True, metavar="ID:KEY")
     parser.add_argument("--secret-file", required=True)
     parser.add_argument("--channel", required=True)
@@ -129,9 +151,14 @@ def main():
     args = parser.parse_args()
     with open(args.secret_file, encoding="ascii") as file:
         args.secret = file.read().strip()
+    args.tls = ssl.create_default_context() if args.tls or args.cluster else None
+    return args
 
-    websocket = WebSocket(args.host, args.port, f"/app/{args.app.split(':')[1]}?protocol=7",
-                          args.timeout)
+
+def main():
+    args = arguments()
+    websocket = WebSocket(*places(args)[0], f"/app/{args.app.split(':')[1]}?protocol=7",
+                          args.timeout, args.tls)
     incoming = events(websocket)
     subscribe(args, websocket, incoming)
     request = {"id": secrets.token_hex(8), "api": args.api, "params": json.loads(args.params)}
@@ -140,6 +167,8 @@ def main():
         if event == "response" and channel == args.channel and data.get("id") == request["id"]:
             print(json.dumps(data["error"] or data["result"]))
             return 1 if data["error"] else 0
+        if event == "response-part" and data.get("id") == request["id"]:
+            raise ValueError("the answer is large and comes in parts, which this cannot read")
     return 2
 
 

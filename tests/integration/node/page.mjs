@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The script of examples/page.html, run as a browser would: with a button, an output, the official
-// client, and a web server at which that asks to be let into the channel. argv: that of hub.mjs; the
-// script is $PAGE_SCRIPT. Says what the output shows after a click.
+// client, and a web server at which that asks to be let into the channel. argv: that of hub.mjs;
+// the script is $PAGE_SCRIPT. Says what the output shows after a click.
 import http from 'node:http';
 import { once } from 'node:events';
 
