@@ -114,7 +114,7 @@ static void log_pause(struct publisher *p, const struct outbox_status *status)
 	uint64_t now_ms = read_now().ms;
 	uint64_t ms = status->until_ms > now_ms ? status->until_ms - now_ms : 0;
 
-	if (is_worth_a_line(p, status->trouble))
+	if (ms > 0 && is_worth_a_line(p, status->trouble))
 		log_warn("publisher", "%s: %s; %zu events wait, next try in %llu.%llu s",
 			 status->pause == OUTBOX_QUOTA ? "publishing has stopped"
 						       : "cannot publish",

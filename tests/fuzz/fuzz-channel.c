@@ -3,10 +3,11 @@
  * Fuzz harness: the life of a hub connection, whatever the hub says and when.
  *
  * The input is lines. '{' begins a frame; a letter is an event of the edge: o opened, c and a
- * number closed with that code, t and a number that many ms of time, s start, r renew, q silence
- * after a ping. What must hold: connecting and giving up take turns, nothing is sent without a connection, no channel is asked for twice on it unless the hub has
- * said that something is wrong, or after an unsubscribe of what is not needed to be up; up means
- * all confirmed, and there is always a next time unless it is not started or up.
+ * number closed with that code, h and a number refused with that status, t and a number that many
+ * ms of time, s start, r renew, q silence after a ping. What must hold: connecting and giving up
+ * take turns, nothing is sent without a connection, no channel is asked for twice on it unless the
+ * hub has said that something is wrong, or after an unsubscribe of what is not needed to be up; up
+ * means all confirmed, and there is always a next time unless it is not started or up.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
@@ -176,6 +177,14 @@ static void close_it(struct edge *e, unsigned int code, struct span words)
 	channel_closed(e->channel, code, words, e->now_ms);
 }
 
+static void refuse(struct edge *e, unsigned int n, struct span words)
+{
+	if (e->state != CHANNEL_CONNECTING)
+		return;
+	e->connected = false;
+	channel_refused(e->channel, n % 1000, words, n, e->now_ms);
+}
+
 static void hear(struct edge *e, struct span text)
 {
 	struct pusher_frame frame = PUSHER_FRAME_NULL;
@@ -199,6 +208,8 @@ static void play(struct edge *e, struct span line)
 		channel_opened(e->channel, e->now_ms);
 	else if (line.p[0] == 'c')
 		close_it(e, n % 65536, line);
+	else if (line.p[0] == 'h')
+		refuse(e, n, line);
 	else if (line.p[0] == 't')
 		pass(e, n);
 	else if (line.p[0] == 's')

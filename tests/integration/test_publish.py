@@ -369,6 +369,20 @@ def test_hang_up_signal_tries_at_once(start_gateway, fake_hub, channel):
     gateway.wait_up()
 
 
+def test_hang_up_signal_begins_a_try_anew_that_hangs(start_gateway, fake_hub, channel):
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+        silent.settimeout(20)
+        gateway = start_gateway(fake_hub, channel, pusher={
+            'port': silent.getsockname()[1], 'http_port': fake_hub.port}, timing={'handshake': '5m'})
+        first, _ = silent.accept()
+        wait_until(lambda: hub_of(gateway)['state'] == 'connecting', 'it to connect')
+        gateway.send_signal(signal.SIGHUP)
+        second, _ = silent.accept()
+        assert hub_of(gateway)['state'] == 'connecting'
+        first.close()
+        second.close()
+
+
 def test_certificate_of_another_time_waits_for_the_clock(start_gateway, fake_hub, channel,
                                                          authority):
     certificate, key, ca = authority.issue('old', 'DNS:localhost', expired=True)
