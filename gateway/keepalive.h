@@ -5,7 +5,7 @@
  *
  * A ping goes out at its time, whatever else is said: some servers count nothing else as life.
  * Whatever comes in after it shows that the peer lives. What a ping is and how it is sent:
- * ws_client.c; how often, and what follows from a death: channel.h.
+ * ws_alive.c; how often, and what follows from a death: channel.h.
  */
 #ifndef CHAPI_KEEPALIVE_H
 #define CHAPI_KEEPALIVE_H

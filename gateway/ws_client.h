@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The thread that runs libwebsockets: connects as the loop wishes, frames to and fro.
- * Private to ws.c; the only place beside ws_link.c that knows libwebsockets.
+ * Private to ws.c; nothing beside the files of ws_client_private.h and ws_link.c knows
+ * libwebsockets.
  */
 #ifndef CHAPI_WS_CLIENT_H
 #define CHAPI_WS_CLIENT_H
