@@ -12,12 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/common.h"
 #include "libchapi-ipc/chapi-ipc.h"
-
-/* Runs f(&variable) when the variable goes out of scope. */
-#define CLEANUP(f) __attribute__((cleanup(f)))
-#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Exit statuses that no outcome of a call has; all others are chapi_exit_status(). */
 enum {

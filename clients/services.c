@@ -2,7 +2,7 @@
 /*
  * What chapi-serve serves: see services.h.
  *
- * A file is read by the gateway's own reader of INI files, so that both are written alike.
+ * A file is written like the gateway's settings: one reader reads both.
  */
 #include <config.h>	/* _GNU_SOURCE: asprintf */
 
@@ -19,7 +19,7 @@
 #include "clients/http_request.h"
 #include "clients/invocation.h"
 #include "clients/words.h"
-#include "gateway/inifile.h"
+#include "common/inifile.h"
 
 #define CONCURRENCY_MAX 1000
 #define STATUS_CONFIG 78

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 /* All zero: full. */
 struct bucket {

@@ -9,7 +9,7 @@
 #ifndef CHAPI_CLOCKWATCH_H
 #define CHAPI_CLOCKWATCH_H
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 struct event_base;
 struct clockwatch;

@@ -4,7 +4,7 @@
  */
 #include "gateway/close_code.h"
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 /* The range decides what is done... */
 static const struct {

@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "common/common.h"
 #include "gateway/log.h"
-#include "libchapi-ipc/common.h"
 
 #define CONFIG_CHANNELS_MAX 16
 

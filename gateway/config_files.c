@@ -11,10 +11,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "common/inifile.h"
 #include "gateway/config_keys.h"
 #include "gateway/config_private.h"
 #include "gateway/fd.h"
-#include "gateway/inifile.h"
 
 #ifndef PACKAGE_SYSCONFDIR
 #define PACKAGE_SYSCONFDIR "/etc"

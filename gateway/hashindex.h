@@ -13,8 +13,8 @@
 
 #include <stdbool.h>
 
+#include "common/common.h"
 #include "gateway/lines.h"
-#include "libchapi-ipc/common.h"
 
 struct hash_index {
 	uint64_t *slots;	/* the hash above, the number + 1 below; 0: free */

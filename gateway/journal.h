@@ -6,7 +6,7 @@
 #ifndef CHAPI_JOURNAL_H
 #define CHAPI_JOURNAL_H
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 

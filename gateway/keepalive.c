@@ -4,8 +4,8 @@
  */
 #include "gateway/keepalive.h"
 
+#include "common/common.h"
 #include "gateway/backoff.h"
-#include "libchapi-ipc/common.h"
 
 void keepalive_init(struct keepalive *k)
 {

@@ -11,7 +11,7 @@
 #ifndef CHAPI_LOG_H
 #define CHAPI_LOG_H
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 

@@ -9,7 +9,7 @@
 #ifndef CHAPI_NOTIFY_H
 #define CHAPI_NOTIFY_H
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 struct event_base;
 struct notify;

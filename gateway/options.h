@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 enum option_type {
 	OPTION_BOOL,		/* bool */

@@ -15,8 +15,8 @@
 
 #include <stdbool.h>
 
+#include "common/common.h"
 #include "libchapi-ipc/chapi-ipc.h"
-#include "libchapi-ipc/common.h"
 
 #define OUTCOMES_MAX 65536	/* ids */
 

@@ -7,7 +7,7 @@
 #ifndef CHAPI_PASSED_H
 #define CHAPI_PASSED_H
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 struct passed_fault {
 	char text[200];		/* one line: what is wrong and what helps */

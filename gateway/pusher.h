@@ -13,8 +13,8 @@
 
 #include <stdbool.h>
 
+#include "common/common.h"
 #include "libchapi-ipc/buf.h"
-#include "libchapi-ipc/common.h"
 
 #define PUSHER_DEPTH_MAX 64		/* of a frame, data that is no string included */
 #define PUSHER_ACTIVITY_TIMEOUT_S 120	/* where the hub names none */

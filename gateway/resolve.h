@@ -8,8 +8,8 @@
 #ifndef CHAPI_RESOLVE_H
 #define CHAPI_RESOLVE_H
 
+#include "common/common.h"
 #include "gateway/addresses.h"
-#include "libchapi-ipc/common.h"
 
 struct event_base;
 struct resolve;

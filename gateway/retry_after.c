@@ -7,7 +7,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 int64_t retry_after_date(const char *text)
 {

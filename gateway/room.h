@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 #define ROOM_EVENT_NAME_MAX 224	/* bytes of an event's name, for which room is left */
 

@@ -10,7 +10,7 @@
 #ifndef CHAPI_SCHEMA_H
 #define CHAPI_SCHEMA_H
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 #define SCHEMA_LEN_MAX (64 * 1024)	/* bytes of a description */
 

@@ -6,7 +6,7 @@
 #ifndef CHAPI_SECRET_H
 #define CHAPI_SECRET_H
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 #define SECRET_LEN_MAX 512
 

@@ -8,7 +8,7 @@
 #ifndef CHAPI_SIPHASH_H
 #define CHAPI_SIPHASH_H
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 uint64_t siphash(const uint64_t key[2], struct span text);
 

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <time.h>
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 enum {
 	TLS_E_CA_FILE = 1,	/* ca_file cannot be read, or holds no certificate */

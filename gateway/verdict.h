@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 /* What came back for a request, if anything did. Borrowed for the time of the call. */
 struct verdict_answer {

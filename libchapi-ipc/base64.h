@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "common.h"
+#include "common/common.h"
 
 size_t base64_len(size_t len);	/* of the text that stands for len bytes */
 /* Writes base64_len(len) bytes at w, without a NUL; returns where they end. */

@@ -11,7 +11,7 @@
 
 #include <stdarg.h>
 
-#include "common.h"
+#include "common/common.h"
 
 struct buf {
 	uint8_t *p;	/* NULL while nothing was ever stored */

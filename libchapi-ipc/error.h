@@ -8,7 +8,7 @@
 #define CHAPI_ERROR_H
 
 #include "chapi-ipc.h"
-#include "common.h"
+#include "common/common.h"
 
 struct error_info {
 	int code;		/* CHAPI_ERR_*, 1 to 63 */

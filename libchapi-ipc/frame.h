@@ -9,7 +9,7 @@
 #ifndef CHAPI_FRAME_H
 #define CHAPI_FRAME_H
 
-#include "common.h"
+#include "common/common.h"
 #include "mp.h"
 #include "mp_scan.h"
 

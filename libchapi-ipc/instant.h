@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "common.h"
+#include "common/common.h"
 
 /* Seconds of 0000-01-01T00:00:00Z and 9999-12-31T23:59:59Z: what RFC 3339 can write. */
 #define INSTANT_SECONDS_MIN INT64_C(-62167219200)

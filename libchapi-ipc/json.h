@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 #include "buf.h"
-#include "common.h"
+#include "common/common.h"
 
 /* JSON_E_SURROGATE: grammatical, but half a character; only json_take_string() tells it apart. */
 enum { JSON_E_END = 1, JSON_E_BAD, JSON_E_TYPE, JSON_E_SURROGATE };

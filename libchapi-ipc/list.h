@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "common.h"
+#include "common/common.h"
 
 struct list {
 	struct list *next, *prev;

@@ -13,7 +13,7 @@
 #define CHAPI_MESSAGE_H
 
 #include "buf.h"
-#include "common.h"
+#include "common/common.h"
 #include "mp.h"
 
 enum message_type { MESSAGE_REQUEST = 0, MESSAGE_RESPONSE = 1, MESSAGE_NOTIFICATION = 2 };

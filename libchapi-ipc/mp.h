@@ -14,7 +14,7 @@
 #include <stdbool.h>
 
 #include "buf.h"
-#include "common.h"
+#include "common/common.h"
 
 /* A value is at most this deep (an array in an array is 2); messages wrap it in two more. */
 #define MP_VALUE_DEPTH_MAX 24

@@ -9,7 +9,7 @@
 #ifndef CHAPI_TABLE_H
 #define CHAPI_TABLE_H
 
-#include "common.h"
+#include "common/common.h"
 
 #define TABLE_SMALL 8	/* buckets that need no memory of their own */
 

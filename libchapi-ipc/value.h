@@ -11,7 +11,7 @@
 #define CHAPI_VALUE_H
 
 #include "buf.h"
-#include "common.h"
+#include "common/common.h"
 
 enum {
 	VALUE_E_SYNTAX = 1,	/* not JSON, resp. not MessagePack */

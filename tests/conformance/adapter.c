@@ -4,8 +4,8 @@
  * reports. What is told and reported is in README.md beside this file; the driver there plays the
  * gateway. A line that is wrong ends the program: it was the driver that wrote it.
  */
+#include "common/common.h"
 #include "libchapi-ipc/chapi-ipc.h"
-#include "libchapi-ipc/common.h"
 
 #include <poll.h>
 #include <stdio.h>

@@ -13,8 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/inifile.h"
 #include "gateway/config.h"
-#include "gateway/inifile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -16,7 +16,7 @@
 
 #include <stdbool.h>
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 /* Close codes: 40xx never again, 41xx later, 42xx at once. */
 enum {

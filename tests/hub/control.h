@@ -10,7 +10,7 @@
 
 #include <libwebsockets.h>
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 struct control;
 struct play;

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 /* Bytes; the libraries let 200 through, the service does not promise it. */
 #define CHANNEL_NAME_MAX 164

@@ -311,7 +311,7 @@ def sections_of(page):
 
 def sources():
     """All that may name a section of a page: sources, tests and documents."""
-    for folder in ('gateway', 'libchapi-ipc', 'clients', 'tests', 'doc'):
+    for folder in ('common', 'gateway', 'libchapi-ipc', 'clients', 'tests', 'doc'):
         for where, _, names in os.walk(os.path.join(top, folder)):
             for name in names:
                 if re.search(r'\.(?:c|h|py|js|mjs|ts|md|sh|[1-8])$', name):
@@ -359,15 +359,15 @@ def file_problems():
     """architecture.md names all files of the gateway, and none that is not there."""
     text = read('doc/architecture.md')
     known = {}
-    for folder in ('gateway', 'libchapi-ipc', 'clients', 'tests/hub', 'tests/unit'):
+    for folder in ('common', 'gateway', 'libchapi-ipc', 'clients', 'tests/hub', 'tests/unit'):
         for name in os.listdir(os.path.join(top, folder)):
             known.setdefault(name, folder)
     named = set(re.findall(r'(?<![\w-])([a-z][\w-]*\.[ch])\b', text))
     for name in sorted(named - set(known)):
         yield 'doc/architecture.md names %s, which is not there' % name
     for name, folder in sorted(known.items()):
-        if folder == 'gateway' and name.endswith('.c') and name not in named:
-            yield 'doc/architecture.md does not name gateway/%s' % name
+        if folder in ('common', 'gateway') and name.endswith('.c') and name not in named:
+            yield 'doc/architecture.md does not name %s/%s' % (folder, name)
 
 
 def documents():
@@ -386,7 +386,7 @@ def anchors(text):
 
 def path_problems(path, text):
     for name in re.findall(
-            r'(?<![\w/.$-])((?:doc|gateway|libchapi-ipc|clients|tests)/[\w./-]*\w)', text):
+            r'(?<![\w/.$-])((?:common|doc|gateway|libchapi-ipc|clients|tests)/[\w./-]*\w)', text):
         if not re.search(r'/test-X\.c$', name) and not os.path.exists(os.path.join(top, name)) and \
            not re.match(r'tests/unit/test-\w+$', name):
             yield '%s names %s, which is not there' % (path, name)

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/common.h"
 #include "gateway/addresses.h"
-#include "libchapi-ipc/common.h"
 
 static const struct address_list ab = { 2, { "a", "b" } };
 static const struct address_list ba = { 2, { "b", "a" } };

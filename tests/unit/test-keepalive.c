@@ -10,8 +10,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "common/common.h"
 #include "gateway/keepalive.h"
-#include "libchapi-ipc/common.h"
 
 #define START UINT64_C(1000000)
 

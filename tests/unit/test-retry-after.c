@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "gateway/retry_after.h"
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 #define NOW 1700000000	/* Tue, 14 Nov 2023 22:13:20 GMT */
 

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "gateway/said.h"
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 #define START 1000000
 

@@ -6,7 +6,7 @@
  * before, drops what follows " ;" and reports no empty section. So each line passes through
  * read_line(), which counts, refuses what would be misread, and notes sections itself.
  */
-#include "gateway/inifile.h"
+#include "common/inifile.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * One INI file, read strictly: what the library underneath would pass over in silence (cut
  * lines, continued lines, comments behind values) is a fault with its line.
  *
- * Knows sections, names and values as text; what they mean is config_keys.h.
+ * Knows sections, names and values as text; what they mean is told by who asks.
  */
 #ifndef CHAPI_INIFILE_H
 #define CHAPI_INIFILE_H
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "libchapi-ipc/common.h"
+#include "common/common.h"
 
 struct inifile_entry {
 	const char *section;	/* "" before the first one */
