@@ -19,8 +19,8 @@ struct party;
 
 /* The time, read once per turn of the loop by whoever calls the core. */
 struct now {
-	uint64_t ms;	/* monotonic */
-	uint64_t us;	/* monotonic */
+	uint64_t ms;	/* monotonic, and counts while the machine sleeps */
+	uint64_t us;	/* likewise */
 	double unix_s;	/* seconds since 1970, UTC */
 };
 
