@@ -137,14 +137,15 @@ def subscribe(args, websocket, incoming):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description="One call from a remote client, over the hub.")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cluster", help="of the hosted service, such as eu")
     parser.add_argument("--host", default="127.0.0.1", help="a hub of your own")
     parser.add_argument("--port", type=int, default=6001)
     parser.add_argument("--tls", action="store_true", help="which --cluster always has")
     parser.add_argument("--app", required=True, metavar="ID:KEY")
-    parser.add_argument("--secret-file", required=True)
-    parser.add_argument("--channel", required=True)
+    parser.add_argument("--secret-file", required=True, help="the app's secret")
+    parser.add_argument("--channel", required=True, help="private-chapi- and the gateway's name")
     parser.add_argument("--timeout", type=float, default=10, help="seconds")
     parser.add_argument("api")
     parser.add_argument("params", nargs="?", default="{}", help="JSON")
