@@ -183,3 +183,15 @@ def test_local_requests_answer_the_handlers(server, local):
     assert (seen[0]['id'], seen[0]['api'], seen[0]['params']) == \
         (number, 'wrong_api', {'arg': 'test'})
     assert (seen[0]['result'], seen[0]['error']['code']) == (None, 'api_not_found')
+
+
+def test_client_that_was_stopped_says_so(gateway):
+    """With the error of a lost connection, as all else that asks for one that is not there."""
+    client = chapi.Client(socket=gateway.socket_path)
+    client.stop()
+    client.stop()
+    for ask in (lambda: client.call('chapi.ping'), client.wait_ready, client.status,
+                lambda: client.publish('c', 'e', 1), client.monitor):
+        with pytest.raises(chapi.ConnectionLost, match='stopped') as e:
+            ask()
+        assert e.value.ran == 'no'

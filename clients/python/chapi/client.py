@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from .aclient import CONNECT_TIMEOUT, AsyncClient, merge_params
 from .app import MasterKey, Tls
+from .errors import ConnectionLost
 from .monitor import Monitor
 from .pusher import Handlers, Pusher
 from .records import Response
@@ -47,7 +48,10 @@ class Client(Pusher):
         atexit.register(self.stop)
 
     def stop(self) -> None:
-        """Ends the connection; calls under way get ConnectionLost. A second call does nothing."""
+        """Ends the connection, for good; calls under way, and later ones, get ConnectionLost.
+
+        A second call of it does nothing.
+        """
         background, self._background = self._background, None
         if background is not None:
             atexit.unregister(self.stop)
@@ -154,5 +158,5 @@ class Client(Pusher):
 
     def _loop(self) -> Background:
         if self._background is None:
-            raise RuntimeError('the client was stopped')
+            raise ConnectionLost('the client was stopped', ran='no')
         return self._background
