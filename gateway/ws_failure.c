@@ -119,7 +119,7 @@ static void report_status(struct ws_client *c, unsigned int status)
 /* Which status it gave libwebsockets does not tell, only that it was not 200. */
 static bool is_proxys_no(const struct ws_client *c, struct span hint)
 {
-	static const char words[] = "proxy";
+	static const char words[] = "proxy not h1";
 
 	return c->target->proxy_port != 0 && hint.len >= strlen(words) &&
 	       memcmp(hint.p, words, strlen(words)) == 0;
