@@ -13,7 +13,7 @@ from lib.certificates import Authority
 from lib.fake_hub import FakeHub
 from lib.gateway import Gateway, write_config
 from lib.limits import LIMIT
-from lib.process import Daemon, Daemons, program, run
+from lib.process import Daemon, Daemons, complaints, program, run
 from lib.pusher_client import Remote
 
 pytest_plugins = ['lib.python_client']
@@ -87,6 +87,9 @@ def no_secret_in_any_log():
         found = daemon.name == 'chapi-gw' and [text for text in Daemon.known_params
                                                if text in daemon.log()]
         assert not found, 'params or results in a log: %s\n%s' % (found, daemon.log())
+    for argv, text in complaints:
+        for secret in Daemon.known_secrets:
+            assert secret not in text, '%s told a secret:\n%s' % (argv, text)
 
 
 # ---- the gateway ------------------------------------------------------------------------------

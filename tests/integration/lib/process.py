@@ -87,14 +87,21 @@ def as_ordinary_user(argv):
             '--inh-caps=-all', '--pdeathsig', 'KILL'] + list(argv)
 
 
+# What commands have said on standard error, in the whole run: no secret is to be in it.
+complaints = []
+
+
 def run(argv, *, stdin=None, limit=None, env=None, cwd=None):
     """A command that ends by itself. stdin: text, or None for an empty one.
 
     Returns a CompletedProcess.
     """
-    return subprocess.run(argv, input='' if stdin is None else stdin, capture_output=True,
+    done = subprocess.run(argv, input='' if stdin is None else stdin, capture_output=True,
                           text=True, timeout=LIMIT if limit is None else limit,
                           env=env or environment(), cwd=cwd, preexec_fn=die_with_parent)
+    if done.stderr:
+        complaints.append((argv, done.stderr))
+    return done
 
 
 class Daemon:
