@@ -150,6 +150,28 @@ def test_remote_call_whose_gateway_restarts_is_not_run_again(project, daemons, s
     gateway.end_status = 0
 
 
+def test_remote_call_in_doubt_is_not_run_by_the_gateway_that_comes_next(
+        project, daemons, start_gateway, faulty_hub, channel):
+    """The hub took it and did not say so; it ran; the gateway restarts before it goes out again."""
+    gateway = start_gateway(faulty_hub, channel).wait_up()
+    faulty_hub.control.do('on posted do answer 502', 'on post 2- do answer 503')
+    with gateway.connect() as local:
+        local.ask('register', 'once')
+        program = daemons.start(Daemon(
+            'doubt.mjs', [shutil.which('node'), os.path.join(project, 'tests/doubt.mjs'),
+                          *hub_arguments(faulty_hub, channel)],
+            env=environment(CHAPI_TESTS_LIMIT=str(LIMIT))))
+        local.wait_request('once', LIMIT * 2)
+        gateway.kill()
+    gateway.start().wait_up()
+    with gateway.connect() as local:
+        local.ask('register', 'once')
+        faulty_hub.control.do('forget')
+        program.wait_log('failed_precondition restarted unknown')
+        assert program.wait() == 0
+        assert local.quiet()
+
+
 def test_remote_call_over_a_hub_that_restarts(project, daemons, start_gateway, own_hub, channel):
     own_hub.start()
     gateway = start_gateway(own_hub, channel).wait_up()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import threading
+import time
 
 import pytest
 
@@ -31,6 +32,24 @@ def test_remote_call(hub, channel, remote_gateway, python_server):
             client.call('nobody.has.this')
         with pytest.raises(chapi.DeadlineExceeded):
             client.wait_ready('nobody.has.this', timeout=0.2)
+
+
+def test_request_that_is_lost_runs_with_the_repeat(faulty_hub, channel, start_gateway,
+                                                   python_server):
+    """The repeat says for how long the first has been out: less than the gateway is there."""
+    silence_s, timeout_s = 0.5, 0.8
+    gateway = start_gateway(faulty_hub, channel, pusher={'ping_interval': '100ms',
+                                                         'pong_timeout': '400ms'}).wait_up()
+    there_at = time.monotonic() + silence_s + timeout_s
+    python_server(gateway, add=add)
+    with remote_client(faulty_hub, channel) as client:
+        client.wait_ready(timeout=LIMIT)
+        wait_until(lambda: time.monotonic() > there_at, 'the gateway to be there for so long')
+        faulty_hub.control.do('on deliver request do swallow')
+        assert client.call('add', timeout=timeout_s, a=1, b=2) == 3
+        assert faulty_hub.control.done() == [1]
+        response = client.perform('add', {'a': 1}, id='of-unknown-age', retry='')
+        assert (response.error.details['reason'], response.error.ran) == ('restarted', 'unknown')
 
 
 def test_handlers_of_a_remote_client_see_its_requests(hub, channel, remote_gateway):
