@@ -417,6 +417,13 @@ def link_problems():
                 yield '%s names %s(%s), which is not there' % (path, name, number)
 
 
+def audience_problems():
+    """Each document in doc/ says in its first lines whom it is for."""
+    for path in documents():
+        if os.path.dirname(path) == 'doc' and not re.match(r'# .*\n\nFor who', read(path)):
+            yield '%s does not begin with whom it is for ("For whoever ...")' % path
+
+
 def main():
     check_dumps()
     check('methods', method_problems)
@@ -438,6 +445,7 @@ def main():
     check('sections of pages that are named', section_problems)
     check('files in doc/architecture.md', file_problems)
     check('paths, links and pages in the documents', link_problems)
+    check('documents say whom they are for', audience_problems)
 
 
 if __name__ == '__main__':
