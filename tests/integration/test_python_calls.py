@@ -188,10 +188,12 @@ def test_local_requests_answer_the_handlers(server, local):
 def test_client_that_was_stopped_says_so(gateway):
     """With the error of a lost connection, as all else that asks for one that is not there."""
     client = chapi.Client(socket=gateway.socket_path)
+    events = client.monitor(['peer'])
     client.stop()
     client.stop()
     for ask in (lambda: client.call('chapi.ping'), client.wait_ready, client.status,
-                lambda: client.publish('c', 'e', 1), client.monitor):
+                lambda: client.publish('c', 'e', 1), client.monitor,
+                lambda: client.call('chapi.ping', on_progress=print), lambda: next(events)):
         with pytest.raises(chapi.ConnectionLost, match='stopped') as e:
             ask()
         assert e.value.ran == 'no'

@@ -354,6 +354,30 @@ def test_calls_after_stop_are_errors_at_once(gateway):
                                        connect_timeout=LIMIT)))
 
 
+def test_blocking_client_that_is_stopped_meanwhile_lets_nobody_wait(gateway):
+    """From several threads: each call ends, with its result or with an error of chapi."""
+    client = chapi.Client(socket=gateway.socket_path, connect_timeout=LIMIT)
+    events = client.monitor(['peer'])
+    began = threading.Event()
+
+    def ask():
+        while True:
+            client.call('chapi.ping', timeout=LIMIT)
+            began.set()
+    def watch():
+        for _ in events:
+            pass
+    asking = [in_thread(ask) for _ in range(4)]
+    watching = in_thread(watch)
+    assert began.wait(LIMIT)
+    client.stop()
+    for ended in asking:
+        assert isinstance(ended(), chapi.ConnectionLost)
+    said = watching()
+    assert said is None or isinstance(said, chapi.ConnectionLost)
+    events.stop()
+
+
 @pytest.mark.parametrize('kind', ['function', 'coroutine'])
 def test_call_cancelled_as_soon_as_it_comes_has_its_answer(folder, kind):
     """Also before the last name is registered, as the first is served by then."""

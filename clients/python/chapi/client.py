@@ -8,7 +8,6 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from .aclient import CONNECT_TIMEOUT, AsyncClient, merge_params
 from .app import MasterKey, Tls
-from .errors import ConnectionLost
 from .monitor import Monitor
 from .pusher import Handlers, Pusher
 from .records import Response
@@ -43,7 +42,8 @@ class Client(Pusher):
             app_id, key, secret, cluster, channel=channel, host=host, port=port, tls=tls,
             encryption_master_key=encryption_master_key, socket=socket, name=name,
             connect_timeout=connect_timeout, handlers=handlers)
-        self._background: Optional[Background] = Background()
+        self._is_stopped = False
+        self._background = Background()
         self._background.run(self._client.start())
         atexit.register(self.stop)
 
@@ -52,11 +52,11 @@ class Client(Pusher):
 
         A second call of it does nothing.
         """
-        background, self._background = self._background, None
-        if background is not None:
+        was_stopped, self._is_stopped = self._is_stopped, True
+        if not was_stopped:
             atexit.unregister(self.stop)
-            background.run(self._client.stop())
-            background.stop()
+            self._background.run(self._client.stop())
+            self._background.stop()
 
     def __enter__(self) -> Client:
         return self
@@ -69,7 +69,7 @@ class Client(Pusher):
 
         timeout is in seconds, None for ever. Raises as `AsyncClient.wait_ready`.
         """
-        self._loop().run(self._client.wait_ready(*apis, timeout=timeout))
+        self._background.run(self._client.wait_ready(*apis, timeout=timeout))
 
     def call(self, api: str, params: Any = None, /, *, timeout: Optional[float] = None,
              on_progress: Optional[Progress] = None, **more: Any) -> Any:
@@ -99,10 +99,10 @@ class Client(Pusher):
         Arguments, and what is raised: as of `AsyncClient.perform`.
         """
         if on_progress is None:
-            return self._loop().run(self._client.perform(
+            return self._background.run(self._client.perform(
                 api, params, timeout=timeout, to=to, id=id, retry=retry))
         values: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        future = self._loop().start(self._client.perform(
+        future = self._background.start(self._client.perform(
             api, params, timeout=timeout, to=to, id=id, retry=retry, on_progress=values.put))
         future.add_done_callback(lambda _: values.put(_END))
         try:
@@ -115,33 +115,33 @@ class Client(Pusher):
 
     def notify(self, api: str, params: Any = None, /, **more: Any) -> None:
         """Calls a function without waiting for it: returns when the request is handed over."""
-        self._loop().run(self._client.notify(api, params, **more))
+        self._background.run(self._client.notify(api, params, **more))
 
     def request(self, api: str, /, **params: Any) -> str:
         """Sends a request; the response goes to the handlers of `add_response_handler`.
 
         Returns the request's id. Raises HubDown and the like when the hub does not take it.
         """
-        return self._loop().run(self._client.request(api, **params))
+        return self._background.run(self._client.request(api, **params))
 
     def apis(self, pattern: str = '*') -> List[Dict[str, Any]]:
         """The functions there are, sorted by name: name, summary, state, policy, visibility, ..."""
-        return self._loop().run(self._client.apis(pattern))
+        return self._background.run(self._client.apis(pattern))
 
     def describe(self, name: str) -> Dict[str, Any]:
         """All about one function: description, params and result too. Raises ApiNotFound."""
-        return self._loop().run(self._client.describe(name))
+        return self._background.run(self._client.describe(name))
 
     def status(self) -> Dict[str, Any]:
         """How the gateway is: version, uptime, calls, counters, the connection to the hub, ..."""
-        return self._loop().run(self._client.status())
+        return self._background.run(self._client.status())
 
     def publish(self, channel: str, event: str, data: Any) -> None:
         """Publishes an event of one's own through the hub; back when the hub has it.
 
         Arguments, and what is raised: as of `AsyncClient.publish`.
         """
-        self._loop().run(self._client.publish(channel, event, data))
+        self._background.run(self._client.publish(channel, event, data))
 
     def monitor(self, kinds: Optional[Sequence[str]] = None, apis: Optional[str] = None,
                 bodies: bool = False) -> Monitor:
@@ -153,10 +153,5 @@ class Client(Pusher):
 
         Arguments, and what is raised: as of `AsyncClient.monitor`.
         """
-        background = self._loop()
-        return Monitor(background.run(self._client.monitor(kinds, apis, bodies)), background)
-
-    def _loop(self) -> Background:
-        if self._background is None:
-            raise ConnectionLost('the client was stopped', ran='no')
-        return self._background
+        events = self._background.run(self._client.monitor(kinds, apis, bodies))
+        return Monitor(events, self._background)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import Any, Deque, Dict, List, Optional, Sequence
 
@@ -130,8 +131,9 @@ class Monitor:
         self._background = background
 
     def stop(self) -> None:
-        """Ends it, and the iteration."""
-        self._background.run(self._monitor.stop())
+        """Ends it, and the iteration. Its client's `stop` has done so already."""
+        with contextlib.suppress(ConnectionLost):
+            self._background.run(self._monitor.stop())
 
     def __iter__(self) -> Monitor:
         return self

@@ -107,7 +107,8 @@ class Server(Pusher):
 
     def _do(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Before the start nothing waits, so any loop will do."""
-        return self._background.run(coroutine) if self._background else asyncio.run(coroutine)
+        background = self._background
+        return background.run(coroutine) if background else asyncio.run(coroutine)
 
     # -- names
 

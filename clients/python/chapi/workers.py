@@ -6,11 +6,15 @@ import asyncio
 import contextvars
 import queue
 import threading
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any, Callable, Coroutine, Optional, Tuple, TypeVar
+
+from .errors import ConnectionLost
 
 T = TypeVar('T')
 _Job = Tuple['Future[Any]', Callable[[], Any]]
+
+_LINGER = 1         # second, for what is about to end by itself
 
 
 class Workers:
@@ -60,12 +64,18 @@ class Background:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._lock = threading.Lock()
+        self._is_stopped = False
         self._thread = threading.Thread(target=self._loop.run_forever, name='chapi', daemon=True)
         self._thread.start()
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """Runs a coroutine in the loop; returns at once."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        """Runs a coroutine in the loop; returns at once. Raises ConnectionLost after `stop`."""
+        with self._lock:
+            if not self._is_stopped:
+                return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        coroutine.close()
+        raise ConnectionLost('it was stopped', ran='no')
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine in the loop and returns its result. Ctrl-C cancels it."""
@@ -76,12 +86,30 @@ class Background:
         future = self.start(coroutine)
         try:
             return future.result()
+        except CancelledError:
+            if not self._is_stopped:
+                raise
+            raise ConnectionLost('it was stopped') from None
         except BaseException:
             future.cancel()
             raise
 
     def stop(self) -> None:
         """Ends the loop and its thread."""
+        with self._lock:
+            self._is_stopped = True
+            ending = asyncio.run_coroutine_threadsafe(_end_others(), self._loop)
+        ending.result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _end_others() -> None:
+    """Whoever has been told of the end comes to an own one; what then still waits is cancelled."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        _, late = await asyncio.wait(others, timeout=_LINGER)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
