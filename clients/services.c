@@ -51,14 +51,8 @@ static const struct cli_option command_key = {
 
 /* ---- where a setting stands, and what is wrong there ---- */
 
-/* file NULL: on the command line. */
-struct place {
-	const char *file;
-	unsigned int line;
-};
-
-/* Says it, returns the status to end with. */
-static int PRINTF(2, 3) wrong(const struct place *place, const char *fmt, ...)
+/* Says it, returns the status to end with. A place without a file is the command line. */
+static int PRINTF(2, 3) wrong(const struct inifile_place *place, const char *fmt, ...)
 {
 	char text[600];
 	va_list args;
@@ -116,7 +110,7 @@ void services_deinit(struct services *s)
 /* ---- descriptions of values ---- */
 
 /* A file that a setting names is looked for beside the file that the setting is in. */
-static char *beside(const struct place *place, const char *path)
+static char *beside(const struct inifile_place *place, const char *path)
 {
 	const char *slash = place->file && *path != '/' ? strrchr(place->file, '/') : NULL;
 	char *joined;
@@ -128,7 +122,8 @@ static char *beside(const struct place *place, const char *path)
 	return joined;
 }
 
-static int load(const struct place *place, const char *name, const char *text, json_t **ret_value)
+static int load(const struct inifile_place *place, const char *name, const char *text,
+		json_t **ret_value)
 {
 	char *path CLEANUP(cli_free) = NULL;
 	json_error_t error;
@@ -151,7 +146,7 @@ static int load(const struct place *place, const char *name, const char *text, j
 }
 
 /* Puts the JSON itself in the place of text. */
-static int take_schema(struct services *s, const struct place *place, const char *name,
+static int take_schema(struct services *s, const struct inifile_place *place, const char *name,
 		       const char **text)
 {
 	json_t *value = NULL;
@@ -211,7 +206,7 @@ static const char *find_program(char *const *shell)
 }
 
 /* A caller must not write a part of a program. The shell may stand behind env, sudo, timeout. */
-static int check_keys(const struct place *place, char *const *argv)
+static int check_keys(const struct inifile_place *place, char *const *argv)
 {
 	const char *program;
 
@@ -227,7 +222,7 @@ static int check_keys(const struct place *place, char *const *argv)
 	return 0;
 }
 
-static int check_command(const struct place *place, char *const *argv)
+static int check_command(const struct inifile_place *place, char *const *argv)
 {
 	if (!can_be_found(argv[0])) {
 		if (place->file)
@@ -240,7 +235,7 @@ static int check_command(const struct place *place, char *const *argv)
 
 /* ---- one name ---- */
 
-static int check_policy(const struct place *place, const char *policy)
+static int check_policy(const struct inifile_place *place, const char *policy)
 {
 	static const char *const policies[] = { "exclusive", "replace", "share", "standby" };
 
@@ -251,7 +246,7 @@ static int check_policy(const struct place *place, const char *policy)
 			      policy) : 0;
 }
 
-static int check_limits(const struct place *place, const struct service *v)
+static int check_limits(const struct inifile_place *place, const struct service *v)
 {
 	if (v->concurrency < 1 || v->concurrency > CONCURRENCY_MAX)
 		return wrong(place, "concurrency: it is from 1 to %d", CONCURRENCY_MAX);
@@ -264,7 +259,7 @@ static int check_limits(const struct place *place, const struct service *v)
 	return check_policy(place, v->policy);
 }
 
-static int check_http(const struct place *place, const struct service *v)
+static int check_http(const struct inifile_place *place, const struct service *v)
 {
 	char fault[200];
 
@@ -277,7 +272,7 @@ static int check_http(const struct place *place, const struct service *v)
 	return 0;
 }
 
-static int check(struct services *s, const struct place *place, struct service *v)
+static int check(struct services *s, const struct inifile_place *place, struct service *v)
 {
 	int status;
 
@@ -295,7 +290,7 @@ static int check(struct services *s, const struct place *place, struct service *
 
 int services_add(struct services *s, const struct service *service)
 {
-	const struct place place = { NULL, 0 };
+	const struct inifile_place place = { NULL, 0 };
 	struct service *added = add(s, service);
 
 	return added ? check(s, &place, added) : no_memory();
@@ -306,7 +301,7 @@ int services_add(struct services *s, const struct service *service)
 struct reading {
 	struct services *services;
 	const struct service *defaults;
-	struct place begins;		/* the section that is being read */
+	struct inifile_place begins;		/* the section that is being read */
 	int status;
 };
 
@@ -362,7 +357,7 @@ static const struct cli_option *find_key(const char *name)
 
 static int take_key(struct reading *r, const struct inifile_entry *entry)
 {
-	const struct place place = { r->begins.file, entry->line };
+	const struct inifile_place place = { r->begins.file, entry->line };
 	const struct cli_option *key = find_key(entry->name);
 	const char *allowed, *value = entry->value;
 
@@ -394,7 +389,7 @@ static int read_stream(struct reading *r, FILE *in)
 {
 	struct inifile_fault fault = { 0 };
 	int e = inifile_read(in, take_entry, r, &fault);
-	const struct place place = { r->begins.file, fault.line };
+	const struct inifile_place place = { r->begins.file, fault.line };
 
 	if (r->status != 0)
 		return r->status;

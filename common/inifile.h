@@ -13,6 +13,12 @@
 
 #include "common/common.h"
 
+/* Where something stands. */
+struct inifile_place {
+	const char *file;	/* NULL: in none */
+	unsigned int line;
+};
+
 struct inifile_entry {
 	const char *section;	/* "" before the first one */
 	const char *name;	/* NULL: the section begins here */

@@ -32,12 +32,13 @@ int loader_no_memory(struct loader *l)
 	return loader_fail(l, STATUS_INTERNAL, "no memory for the configuration");
 }
 
-const struct place *loader_place(const struct loader *l, const char *section, const char *name)
+const struct inifile_place *loader_place(const struct loader *l, const char *section,
+					 const char *name)
 {
 	return &l->places[config_key_find(section, name) - config_keys];
 }
 
-int loader_fail_at(struct loader *l, const struct place *place, const char *fmt, ...)
+int loader_fail_at(struct loader *l, const struct inifile_place *place, const char *fmt, ...)
 {
 	char what[400];
 	va_list args;

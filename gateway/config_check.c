@@ -13,7 +13,7 @@
 
 int loader_check_pusher(struct loader *l)
 {
-	const struct place *cluster = loader_place(l, "pusher", "cluster");
+	const struct inifile_place *cluster = loader_place(l, "pusher", "cluster");
 	const struct config *c = l->config;
 	const char *missing = !c->app_id ? "app_id" : !c->key ? "key" :
 			      !c->cluster && !c->host ?
@@ -64,7 +64,7 @@ static const char *taken_event(const char *name)
 
 static int check_events(struct loader *l)
 {
-	const struct place *place = loader_place(l, "remote", "request_event");
+	const struct inifile_place *place = loader_place(l, "remote", "request_event");
 	const char *request = l->config->request_event, *response = l->config->response_event;
 
 	if (strcmp(request, response) == 0)
@@ -107,7 +107,7 @@ static bool is_loopback(const char *host)
 	return strcmp(host, "::1") == 0 || strcasecmp(host, "localhost") == 0;
 }
 
-static void PRINTF(2, 3) warn_at(const struct place *place, const char *fmt, ...)
+static void PRINTF(2, 3) warn_at(const struct inifile_place *place, const char *fmt, ...)
 {
 	char what[400];
 	va_list args;

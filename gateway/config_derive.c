@@ -111,7 +111,7 @@ static bool may_give_to(gid_t gid)
 
 int loader_derive_group(struct loader *l)
 {
-	const struct place *place = loader_place(l, "gateway", "socket_group");
+	const struct inifile_place *place = loader_place(l, "gateway", "socket_group");
 	const char *name = l->config->socket_group;
 	const struct group *group;
 

@@ -74,7 +74,7 @@ static bool take_section(struct loader *l, const struct inifile_entry *e,
 			       "limits, timing and policy", LOG_TEXT(span_str(e->section)));
 	if (strcmp(e->section, "pusher") == 0) {
 		l->config->pusher = true;
-		l->pusher = (struct place){ l->files[l->n_files - 1], e->line };
+		l->pusher = (struct inifile_place){ l->files[l->n_files - 1], e->line };
 	}
 	return true;
 }
@@ -104,7 +104,7 @@ static bool take_setting(struct loader *l, const struct inifile_entry *e,
 {
 	const struct config_key *key = config_key_find(e->section, e->name);
 	const char *file = l->files[l->n_files - 1];
-	struct place *place;
+	struct inifile_place *place;
 	char why[256];
 	int r;
 
@@ -114,7 +114,7 @@ static bool take_setting(struct loader *l, const struct inifile_entry *e,
 	if (place->file == file && key->type != CONFIG_RULE)
 		return put_why(fault, "\"%s\" is set twice, the first time in line %u", e->name,
 			       place->line);
-	*place = (struct place){ file, e->line };
+	*place = (struct inifile_place){ file, e->line };
 	if (key->type == CONFIG_RULE)
 		r = take_rule(l, key, e->value, why, sizeof(why));
 	else

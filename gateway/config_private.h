@@ -15,17 +15,13 @@
 #ifndef CHAPI_CONFIG_PRIVATE_H
 #define CHAPI_CONFIG_PRIVATE_H
 
+#include "common/inifile.h"
 #include "gateway/config.h"
 
 #define CONFIG_FILES_MAX 256
 #define CONFIG_KEYS_MAX 128
 
 enum { STATUS_USAGE = 64, STATUS_NO_INPUT = 66, STATUS_INTERNAL = 70, STATUS_CONFIG = 78 };
-
-struct place {
-	const char *file;	/* NULL: not set by a file */
-	unsigned int line;
-};
 
 struct loader {
 	struct config *config;
@@ -34,19 +30,20 @@ struct loader {
 	char *files[CONFIG_FILES_MAX];	/* names of those read, for places */
 	size_t n_files;
 	size_t n_file_rules;		/* of the file at hand */
-	struct place pusher;		/* where the section begins */
-	struct place places[CONFIG_KEYS_MAX];	/* by the key's row */
+	struct inifile_place pusher;	/* where the section begins */
+	struct inifile_place places[CONFIG_KEYS_MAX];	/* by the key's row; no file: not set by one */
 };
 
 /* Each returns -1, having put words and status. */
 int loader_fail(struct loader *l, int status, const char *fmt, ...) PRINTF(3, 4) MUST_CHECK;
 /* "FILE:LINE: " of a place, or as much as is known. */
-int loader_fail_at(struct loader *l, const struct place *place, const char *fmt, ...)
+int loader_fail_at(struct loader *l, const struct inifile_place *place, const char *fmt, ...)
 	PRINTF(3, 4) MUST_CHECK;
 int loader_no_memory(struct loader *l) MUST_CHECK;
 
 /* Where the key was set last. */
-const struct place *loader_place(const struct loader *l, const char *section, const char *name);
+const struct inifile_place *loader_place(const struct loader *l, const char *section,
+					 const char *name);
 
 /* The steps. 0, or -1 with words and status put, as above. */
 int loader_read_files(struct loader *l) MUST_CHECK;

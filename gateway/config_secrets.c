@@ -14,7 +14,8 @@
 
 /* ---- the secret -------------------------------------------------------------------------- */
 
-static int take_secret(struct loader *l, const struct place *place, const char *path, char **ret)
+static int take_secret(struct loader *l, const struct inifile_place *place, const char *path,
+		       char **ret)
 {
 	struct secret secret;
 	const char *why;
@@ -57,7 +58,7 @@ static bool is_master_key(const char *text)
 	return is_one;
 }
 
-static int take_master_key(struct loader *l, const struct place *place, const char *path)
+static int take_master_key(struct loader *l, const struct inifile_place *place, const char *path)
 {
 	const char *why_not = sealed_why_not();
 
@@ -88,7 +89,7 @@ int loader_read_master_key(struct loader *l)
 
 int loader_check_encrypted(struct loader *l)
 {
-	const struct place *place = loader_place(l, "remote", "channel");
+	const struct inifile_place *place = loader_place(l, "remote", "channel");
 	const struct config *c = l->config;
 
 	for (size_t i = 0; i < c->n_channels; i++) {

@@ -83,14 +83,14 @@ void mp_scan_init_values(struct mp_scan *s, unsigned int depth_limit, uint64_t n
 }
 
 /* Where a scan is, in registers while it goes on. */
-struct place {
+struct position {
 	const uint8_t *p;
 	uint64_t left;		/* of the level */
 	unsigned int depth;
 };
 
 /* Goes on below a container; MP_E_DEEP if that is one too many. */
-static inline int scan_descend(struct mp_scan *s, struct place *at, uint64_t n)
+static inline int scan_descend(struct mp_scan *s, struct position *at, uint64_t n)
 {
 	if (at->depth >= s->depth_limit)
 		return MP_E_DEEP;
@@ -108,7 +108,7 @@ static inline size_t length_of_short(const uint8_t *p, const uint8_t *end)
 
 /* The most frequent forms: what is short, and containers of up to 15. Stops before whatever else
  * comes, at the end of a level, or where a value is cut. */
-static inline int scan_short(struct mp_scan *s, struct place *at, const uint8_t *end)
+static inline int scan_short(struct mp_scan *s, struct position *at, const uint8_t *end)
 {
 	int r = 0;
 
@@ -133,7 +133,7 @@ static inline int scan_short(struct mp_scan *s, struct place *at, const uint8_t 
 
 /* Any value. It counts as begun (left is one less) as soon as its head is passed; what is
  * missing of it is s->body. */
-static inline int scan_any(struct mp_scan *s, struct place *at, const uint8_t *end)
+static inline int scan_any(struct mp_scan *s, struct position *at, const uint8_t *end)
 {
 	struct head head;
 	int r = head_read(at->p, (size_t)(end - at->p), &head);
@@ -158,7 +158,7 @@ static inline int scan_any(struct mp_scan *s, struct place *at, const uint8_t *e
 /* Values one after the other, until the bytes or the value end. */
 static int scan_values(struct mp_scan *s, const uint8_t **pp, const uint8_t *end)
 {
-	struct place at = { .p = *pp, .left = s->left[s->depth], .depth = s->depth };
+	struct position at = { .p = *pp, .left = s->left[s->depth], .depth = s->depth };
 	int r;
 
 	for (;;) {

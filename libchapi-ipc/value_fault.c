@@ -12,12 +12,12 @@
 #define PART_MAX 48
 
 /* Text that grows backwards, from the end: the innermost part of a place matters most. */
-struct place {
+struct place_text {
 	char text[PLACE_MAX];
 	size_t left;
 };
 
-static bool place_prepend(struct place *pl, const char *text, size_t len)
+static bool place_prepend(struct place_text *pl, const char *text, size_t len)
 {
 	if (len > pl->left)
 		return false;
@@ -76,7 +76,7 @@ static size_t level_show(const struct conv *c, unsigned int i, char ret[PART_MAX
 	return key_show(c, span_of(conv_output(c) + key->off, key->len), ret);
 }
 
-static void place_show(const struct conv *c, struct place *pl)
+static void place_show(const struct conv *c, struct place_text *pl)
 {
 	char part[PART_MAX];
 
@@ -98,7 +98,7 @@ static int fault(struct conv *c, int code, const char *why)
 {
 	char *text = c->fault->text;
 	size_t size = sizeof(c->fault->text), len = 0;
-	struct place place;
+	struct place_text place;
 
 	place_show(c, &place);
 	if (place.text[place.left])
