@@ -17,7 +17,8 @@
 #include <string.h>
 
 #include "clients/cli.h"
-#include "clients/utf8.h"
+#include "clients/text.h"
+#include "common/utf8.h"
 #include "libchapi-ipc/chapi-ipc-msgpack.h"
 
 #define DETAIL_MAX ((size_t)8 << 10)	/* of the end of an output */
@@ -29,7 +30,7 @@ static int pack_output(msgpack_packer *packer, const char *out, size_t len)
 {
 	int r;
 
-	if (!utf8_is_valid(out, len)) {
+	if (!utf8_is_valid(span_of(out, len))) {
 		r = msgpack_pack_bin(packer, len);
 		return r < 0 ? r : msgpack_pack_bin_body(packer, out, len);
 	}
@@ -61,7 +62,7 @@ static int make_value(const char *out, size_t len, const struct answer_form *for
 	int r;
 
 	*fault = '\0';
-	if (form->text && !utf8_is_valid(out, len)) {
+	if (form->text && !utf8_is_valid(span_of(out, len))) {
 		snprintf(fault, fault_len, "not UTF-8");
 		return -1;
 	}
@@ -113,7 +114,7 @@ static int pack_tail(msgpack_packer *packer, const char *out, size_t len)
 
 	if (tail_len > 0)
 		memcpy(tail, out + len - tail_len, tail_len);
-	utf8_mend(tail, tail_len);
+	text_mend(tail, tail_len);
 	r = msgpack_pack_str(packer, tail_len);
 	return r < 0 ? r : msgpack_pack_str_body(packer, tail, tail_len);
 }
@@ -121,7 +122,7 @@ static int pack_tail(msgpack_packer *packer, const char *out, size_t len)
 /* Byte for byte: a text, or what is none as bytes. */
 static int pack_exactly(msgpack_packer *packer, const char *out, size_t len)
 {
-	bool is_text = utf8_is_valid(out, len);
+	bool is_text = utf8_is_valid(span_of(out, len));
 	int r = is_text ? msgpack_pack_str(packer, len) : msgpack_pack_bin(packer, len);
 
 	return r < 0 || len == 0 ? r : msgpack_pack_str_body(packer, out, len);
@@ -179,7 +180,7 @@ static void answer_error(chapi_request *request, const struct command_end *end,
 {
 	char *details CLEANUP(cli_free) = make_details(end, form);
 
-	utf8_make_line(message, strlen(message));
+	text_make_line(message, strlen(message));
 	(void)chapi_answer_error(request, code, message, details);
 }
 
@@ -299,7 +300,7 @@ void answer_not_started(chapi_request *request, const char *command, int error)
 
 	snprintf(message, sizeof(message), "%.200s cannot be started: %s", command,
 		 strerror(error));
-	utf8_make_line(message, strlen(message));
+	text_make_line(message, strlen(message));
 	if (is_lasting(error))
 		(void)chapi_answer_error(request, "failed_precondition", message, NULL);
 	else
@@ -311,7 +312,7 @@ void answer_invalid(chapi_request *request, const char *why)
 	char line[300];
 
 	snprintf(line, sizeof(line), "%s", why);
-	utf8_make_line(line, strlen(line));
+	text_make_line(line, strlen(line));
 	(void)chapi_answer_error(request, "invalid_argument", line, NULL);
 }
 

@@ -17,7 +17,8 @@
 
 #include "clients/answer.h"
 #include "clients/cli.h"
-#include "clients/utf8.h"
+#include "clients/text.h"
+#include "common/utf8.h"
 #include "libchapi-ipc/chapi-ipc-msgpack.h"
 
 #define HEADERS_MAX 200
@@ -309,7 +310,7 @@ static int put_text(msgpack_packer *packer, const char *text, size_t len)
 {
 	int r;
 
-	if (!utf8_is_valid(text, len)) {
+	if (!utf8_is_valid(span_of(text, len))) {
 		r = msgpack_pack_bin(packer, len);
 		return r < 0 ? r : msgpack_pack_bin_body(packer, text, len);
 	}
@@ -332,7 +333,7 @@ static const char *find_header(const struct http_exchange *e, const char *name)
 
 static bool is_passed_on(const struct http_exchange *e, const struct header *header)
 {
-	return utf8_is_valid(header->name, strlen(header->name)) &&
+	return utf8_is_valid(span_of(header->name, strlen(header->name))) &&
 	       !http_is_hop_by_hop(header->name, strlen(header->name),
 				    find_header(e, "connection"));
 }
@@ -447,7 +448,7 @@ static void answer_failure(const struct http_exchange *e, chapi_request *request
 	char message[CURL_ERROR_SIZE + 100];
 
 	snprintf(message, sizeof(message), "the HTTP service: %s", why);
-	utf8_make_line(message, strlen(message));
+	text_make_line(message, strlen(message));
 	if (is_not_reached(e->result))
 		answer_busy(request, message);
 	else if (e->result == CURLE_OPERATION_TIMEDOUT)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "clients/cli.h"
-#include "clients/utf8.h"
+#include "common/utf8.h"
 #include "libchapi-ipc/chapi-ipc-msgpack.h"
 
 #define FILE_MAX ((size_t)64 << 20)	/* no gateway takes a larger message */
@@ -104,7 +104,7 @@ static int item_parse(const char *arg, struct item *ret)
 	}
 	if (ret->key_len == 0)
 		return cli_usage("\"%s\" has no key", arg);
-	if (utf8_is_valid(arg, ret->key_len))
+	if (utf8_is_valid(span_of(arg, ret->key_len)))
 		return 0;
 	cli_error("the key of \"%s\" is not UTF-8", arg);
 	return CLI_STATUS_DATA;
@@ -154,7 +154,7 @@ static int put_text(msgpack_packer *packer, const char *text, size_t len)
 
 static int put_checked_text(msgpack_packer *packer, const char *what, const char *text, size_t len)
 {
-	if (utf8_is_valid(text, len))
+	if (utf8_is_valid(span_of(text, len)))
 		return put_text(packer, text, len);
 	cli_error("%s: it is not text (UTF-8); bytes can be sent as KEY:='{\"$bin\":\"BASE64\"}'",
 		  what);

@@ -17,8 +17,9 @@
 #include <wchar.h>
 
 #include "clients/cli.h"
-#include "clients/utf8.h"
+#include "clients/text.h"
 #include "clients/wrap.h"
+#include "common/utf8.h"
 
 #define WIDTH 80
 #define COLUMNS_MAX 10
@@ -77,7 +78,7 @@ static char *make_clean(const char *text)
 	char *copy = strdup(text);
 
 	if (copy)
-		utf8_make_line(copy, strlen(copy));
+		text_make_line(copy, strlen(copy));
 	return copy;
 }
 

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/utf8.h"
 #include "gateway/text.h"
 #include "libchapi-ipc/mp.h"
 
@@ -57,7 +58,7 @@ static int read_text(struct mp_reader *r, const struct option *o, void *ret,
 {
 	struct span text;
 
-	if (mp_read_str(r, &text) != 0 || !fits(text, o) || !text_is_utf8(text))
+	if (mp_read_str(r, &text) != 0 || !fits(text, o) || !utf8_is_valid(text))
 		return fault_set(fault, "option '%s' must be a text (UTF-8) of %" PRId64
 				 " to %" PRId64 " bytes", o->key, o->least, o->most);
 	*(struct span *)ret = text;
@@ -121,7 +122,7 @@ static bool texts_are_good(struct span array, const struct option *o)
 	if (mp_read_array(&r, &n) != 0 || n > (uint64_t)o->most)
 		return false;
 	for (; n > 0; n--)
-		if (mp_read_str(&r, &text) != 0 || text.len > ONE_TEXT_MAX || !text_is_utf8(text))
+		if (mp_read_str(&r, &text) != 0 || text.len > ONE_TEXT_MAX || !utf8_is_valid(text))
 			return false;
 	return true;
 }

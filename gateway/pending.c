@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/utf8.h"
 #include "gateway/builtin.h"
 #include "gateway/methods.h"
 #include "gateway/options.h"
@@ -388,7 +389,7 @@ static bool check_event(struct request *q, struct span channel, struct span even
 		request_fail(q, CHAPI_ERR_INVALID_ARGUMENT,
 			     "'%s' is no channel: 1 to 164 of A-Z a-z 0-9 _ - = @ , . ;",
 			     TEXT_QUOTE(channel));
-	else if (event.len == 0 || event.len > PUBLISH_NAME_MAX || !text_is_utf8(event))
+	else if (event.len == 0 || event.len > PUBLISH_NAME_MAX || !utf8_is_valid(event))
 		request_fail(q, CHAPI_ERR_INVALID_ARGUMENT,
 			     "the event's name must be a text of 1 to %d bytes", PUBLISH_NAME_MAX);
 	else if (begins_with(event, "pusher:") || begins_with(event, "pusher_internal:") ||
@@ -409,7 +410,7 @@ static bool read_data(struct request *q, struct buf *out)
 
 	if (mp_peek(&q->args) == MP_STR && mp_read_str(&q->args, &text) == 0) {
 		buf_put(out, text.p, text.len);
-		if (text_is_utf8(text))
+		if (utf8_is_valid(text))
 			return true;
 		request_fail(q, CHAPI_ERR_INVALID_ARGUMENT, "the data is not UTF-8");
 		return false;

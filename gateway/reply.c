@@ -8,6 +8,7 @@
  */
 #include "gateway/reply.h"
 
+#include "common/utf8.h"
 #include "gateway/text.h"
 #include "libchapi-ipc/mp.h"
 
@@ -200,7 +201,7 @@ void reply_read_error(struct span error, unsigned int depth, struct buf *scratch
 
 	buf_clear(scratch);
 	why = read_error(error, &said);
-	if (!why && !text_is_utf8(said.code))
+	if (!why && !utf8_is_valid(said.code))
 		why = "the provider's error has a code that is not UTF-8";
 	if (!why && depth > MP_VALUE_DEPTH_MAX)
 		why = "the provider's error is nested too deep";

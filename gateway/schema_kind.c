@@ -2,6 +2,7 @@
 /*
  * What a single value is: its type, and what bounds of a description look at.
  */
+#include "common/utf8.h"
 #include "gateway/schema_private.h"
 
 #include "gateway/text.h"
@@ -33,7 +34,7 @@ static const char *kind_of_bytes(struct mp_reader r, enum mp_type type, struct k
 
 	if ((type == MP_STR ? mp_read_str(&r, &bytes) : mp_read_bin(&r, &bytes)) != 0)
 		return "is no value that can be read";
-	if (type == MP_STR && !text_is_utf8(bytes))
+	if (type == MP_STR && !utf8_is_valid(bytes))
 		return "is no valid UTF-8";
 	k->type = type == MP_STR ? TYPE_STRING : TYPE_BINARY;
 	k->length = type == MP_STR ? count_characters(bytes) : bytes.len;

@@ -7,6 +7,7 @@
  * has a budget of steps. Recursion follows the description, which is no deeper than a value may
  * be.
  */
+#include "common/utf8.h"
 #include "gateway/schema.h"
 
 #include <inttypes.h>
@@ -211,7 +212,7 @@ static int match_member(struct match *m, struct names *properties, struct names 
 	if (!key_read(r, digits, &place.key))
 		return schema_refuse(m->fault, up,
 				     "has a key that is neither a string nor an integer");
-	if (!text_is_utf8(place.key))
+	if (!utf8_is_valid(place.key))
 		return schema_refuse(m->fault, up, "has a key that is no valid UTF-8");
 	described = names_find(m, properties, place.key, &schema);
 	wanted = names_find(m, required, place.key, NULL);

@@ -1,57 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text from outside: see text.h. UTF-8 as RFC 3629 has it: shortest forms only, no
- * surrogates, nothing above U+10FFFF.
+ * Text from outside: see text.h.
  */
 #include "gateway/text.h"
 
-static bool is_tail(uint8_t c)
-{
-	return (c & 0xc0) == 0x80;
-}
-
-/* What the second byte of a character must be, given the first. */
-static bool second_fits(uint8_t first, uint8_t second)
-{
-	switch (first) {
-	case 0xe0:
-		return second >= 0xa0;
-	case 0xed:
-		return second < 0xa0;
-	case 0xf0:
-		return second >= 0x90;
-	case 0xf4:
-		return second < 0x90;
-	default:
-		return true;
-	}
-}
-
-/* Length of the character that text begins with; 0: none. */
-static size_t char_len(struct span text)
-{
-	uint8_t c = text.p[0];
-	size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-
-	if (len == 0 || len > text.len)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if (!is_tail(text.p[i]))
-			return 0;
-	return len == 1 || second_fits(c, text.p[1]) ? len : 0;
-}
-
-bool text_is_utf8(struct span text)
-{
-	while (text.len > 0) {
-		size_t n = char_len(text);
-
-		if (n == 0)
-			return false;
-		text = span_of(text.p + n, text.len - n);
-	}
-	return true;
-}
+#include "common/utf8.h"
 
 bool text_is_printable_ascii(struct span text)
 {
@@ -64,13 +17,9 @@ bool text_is_printable_ascii(struct span text)
 /* Length of the character that text begins with if it may stand in a line; 0: it may not. */
 static size_t line_char_len(struct span text)
 {
-	size_t n = char_len(text);
+	size_t n = utf8_char_len(text.p, text.len);
 
-	if (n == 1 && (text.p[0] < 0x20 || text.p[0] == 0x7f))
-		return 0;
-	if (n == 2 && text.p[0] == 0xc2 && text.p[1] < 0xa0)	/* U+0080 to U+009F */
-		return 0;
-	return n;
+	return utf8_is_control(text.p, n) ? 0 : n;
 }
 
 /* Length of the part at the beginning that may stand in a line. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text from outside: is it UTF-8, and what may stand in one line of a message.
+ * Text from outside: what of it may stand in one line of a message.
  */
 #ifndef CHAPI_TEXT_H
 #define CHAPI_TEXT_H
@@ -9,7 +9,6 @@
 
 #include "libchapi-ipc/buf.h"
 
-bool text_is_utf8(struct span text);
 bool text_is_printable_ascii(struct span text);
 
 /*

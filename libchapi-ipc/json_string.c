@@ -4,6 +4,8 @@
  */
 #include "libchapi-ipc/json_string.h"
 
+#include "common/utf8.h"
+
 /* ---- characters ------------------------------------------------------------------------- */
 
 #define ONES 0x0101010101010101u
@@ -26,30 +28,6 @@ static inline bool is_plain(uint8_t c)
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-static inline bool is_tail(uint8_t c)
-{
-	return (c & 0xc0) == 0x80;
-}
-
-/* Bytes of the character of more than one byte at p; 0 if it is none, cut off, longer than
- * need be, a surrogate, or beyond U+10FFFF. */
-static size_t utf8_char(const uint8_t *p, size_t len)
-{
-	uint8_t c = p[0];
-
-	if (c < 0xc2 || c > 0xf4 || len < 2 || !is_tail(p[1]))
-		return 0;
-	if (c < 0xe0)
-		return 2;
-	if (len < 3 || !is_tail(p[2]))
-		return 0;
-	if (c < 0xf0)
-		return (c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] >= 0xa0) ? 0 : 3;
-	if (len < 4 || !is_tail(p[3]))
-		return 0;
-	return (c == 0xf0 && p[1] < 0x90) || (c == 0xf4 && p[1] >= 0x90) ? 0 : 4;
-}
-
 size_t json_clean_run(const uint8_t *p, size_t len)
 {
 	size_t i = 0, n;
@@ -62,25 +40,12 @@ size_t json_clean_run(const uint8_t *p, size_t len)
 		if (i == len || p[i] < 0x80)
 			return i;
 		do {
-			n = utf8_char(p + i, len - i);
+			n = utf8_char_len(p + i, len - i);
 			if (n == 0)
 				return i;
 			i += n;
 		} while (i < len && p[i] >= 0x80);
 	}
-}
-
-bool json_is_utf8(struct span text)
-{
-	size_t i = 0;
-
-	while (i < text.len) {
-		i += json_clean_run(text.p + i, text.len - i);
-		if (i < text.len && text.p[i] >= 0x80)
-			return false;
-		i++;
-	}
-	return true;
 }
 
 /* ---- reading ---------------------------------------------------------------------------- */

@@ -10,7 +10,6 @@
 /* How many bytes at p may stand in a string as they are: whole valid UTF-8 characters but
  * quotes, backslashes and control characters. */
 size_t json_clean_run(const uint8_t *p, size_t len);
-bool json_is_utf8(struct span text);
 
 /*
  * These move the reader on, or return JSON_E_BAD or JSON_E_SURROGATE with the reader at the fault

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "common/utf8.h"
 #include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/mp_scan.h"
 
@@ -43,7 +44,7 @@ static int method_parse(struct mp_reader *r, struct message *m, const char **ret
 {
 	if (mp_read_str(r, &m->method) != 0)
 		return bad(ret_why, "the method is not a string");
-	if (!is_ascii(m->method) && !json_is_utf8(m->method))
+	if (!is_ascii(m->method) && !utf8_is_valid(m->method))
 		return bad(ret_why, "the method is not valid UTF-8");
 	if (mp_read_array(r, &m->n_params) != 0)
 		return bad(ret_why, "the params are not an array");

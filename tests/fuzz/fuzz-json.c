@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "common/utf8.h"
 #include "libchapi-ipc/frame.h"
 #include "libchapi-ipc/json.h"
 #include "libchapi-ipc/json_string.h"
@@ -40,7 +41,7 @@ static void check_string(struct span value, struct span text)
 
 	json_put_string(&again, text);
 	assert(again.len <= 6 * value.len);
-	assert(json_is_utf8(text));
+	assert(utf8_is_valid(text));
 	buf_deinit(&again);
 }
 
@@ -113,7 +114,7 @@ static void check_line(struct span line)
 	int taken = json_text(line, JSON_DEPTH_MAX, &value, &why) == 0;
 
 	assert(e >= 0);
-	assert(e == 0 || (fault.text[0] && json_is_utf8(span_str(fault.text)) && msgpack.len == 0));
+	assert(e == 0 || (fault.text[0] && utf8_is_valid(span_str(fault.text)) && msgpack.len == 0));
 	assert(taken ? e != VALUE_E_SYNTAX : e != 0);
 	if (taken)
 		walk(value);

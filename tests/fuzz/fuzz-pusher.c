@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "common/utf8.h"
 #include "gateway/pusher.h"
 #include "libchapi-ipc/json.h"
 #include "libchapi-ipc/json_string.h"
@@ -74,8 +75,8 @@ static void check_frame(const struct pusher_frame *frame)
 
 	pusher_is_protocol_event(frame->event);
 	check_data(frame->data);
-	if (!json_is_utf8(frame->event) || !json_is_utf8(frame->channel) ||
-	    !json_is_utf8(frame->data))
+	if (!utf8_is_valid(frame->event) || !utf8_is_valid(frame->channel) ||
+	    !utf8_is_valid(frame->data))
 		return;
 	check_body(&event);
 	check_batch_entry(&event);

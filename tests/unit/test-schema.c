@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/utf8.h"
 #include "gateway/schema.h"
 #include "gateway/text.h"
 #include "libchapi-ipc/buf.h"
@@ -35,7 +36,7 @@ static void assert_says(const struct schema_fault *fault, const char *words)
 	if (!strstr(fault->text, words))
 		fail_msg("\"%s\" does not say \"%s\"", fault->text, words);
 	assert_true(strlen(fault->text) < sizeof(fault->text));
-	assert_true(text_is_utf8(span_str(fault->text)));
+	assert_true(utf8_is_valid(span_str(fault->text)));
 	for (const char *p = fault->text; *p; p++)
 		assert_true((unsigned char)*p >= ' ' && *p != 0x7f);
 }

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "common/utf8.h"
 #include "gateway/text.h"
 
 #define SPAN(literal) span_of(literal, sizeof(literal) - 1)
@@ -31,19 +32,19 @@ static const struct span no_characters[] = {
 
 static void test_utf8_is_told(void **state UNUSED)
 {
-	assert_true(text_is_utf8(span_of(NULL, 0)));
-	assert_true(text_is_utf8(span_str("plain, Z\xc3\xbcrich, \xe2\x9c\x93, \xf0\x9f\x98\x80")));
+	assert_true(utf8_is_valid(span_of(NULL, 0)));
+	assert_true(utf8_is_valid(span_str("plain, Z\xc3\xbcrich, \xe2\x9c\x93, \xf0\x9f\x98\x80")));
 	for (size_t i = 0; i < ARRAY_SIZE(characters); i++)
-		assert_true(text_is_utf8(characters[i]));
+		assert_true(utf8_is_valid(characters[i]));
 	for (size_t i = 0; i < ARRAY_SIZE(no_characters); i++)
-		assert_false(text_is_utf8(no_characters[i]));
+		assert_false(utf8_is_valid(no_characters[i]));
 }
 
 static void test_utf8_that_is_cut_short_is_none(void **state UNUSED)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(characters); i++)
 		for (size_t len = 1; len < characters[i].len; len++)
-			assert_false(text_is_utf8(span_of(characters[i].p, len)));
+			assert_false(utf8_is_valid(span_of(characters[i].p, len)));
 }
 
 static void test_printable_ascii_is_told(void **state UNUSED)

@@ -22,6 +22,7 @@
 #include <time.h>
 
 #undef json_is_null	/* Jansson's; ours is a function */
+#include "common/utf8.h"
 #include "libchapi-ipc/json.h"
 #include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/mp.h"
@@ -51,7 +52,7 @@ static void assert_same(const struct buf *b, struct span expected)
 	assert_int_equal(buf_error(b), 0);
 	if (span_equal(buf_span(b), expected))
 		return;
-	if (expected.len > 0 && json_is_utf8(expected) && json_is_utf8(buf_span(b)))
+	if (expected.len > 0 && utf8_is_valid(expected) && utf8_is_valid(buf_span(b)))
 		fail_msg("got %.*s\nnot %.*s", (int)b->len, (const char *)buf_data(b),
 			 (int)expected.len, (const char *)expected.p);
 	fail_with_bytes(b, expected);
@@ -978,11 +979,11 @@ static void test_place_is_always_one_line_of_utf8(void **state UNUSED)
 		buf_put_byte(&json, 'x');
 		buf_put_byte(&msgpack, 0xc1);
 		assert_int_equal(value_from_json(buf_span(&json), 9, &out, &fault), VALUE_E_SYNTAX);
-		assert_true(json_is_utf8(span_str(fault.text)) &&
+		assert_true(utf8_is_valid(span_str(fault.text)) &&
 			    !strpbrk(fault.text, "\n\r\x1b\x7f"));
 		assert_int_equal(value_to_json(buf_span(&msgpack), 9, &out, &fault),
 				 VALUE_E_SYNTAX);
-		assert_true(json_is_utf8(span_str(fault.text)) &&
+		assert_true(utf8_is_valid(span_str(fault.text)) &&
 			    !strpbrk(fault.text, "\n\r\x1b\x7f"));
 		assert_non_null(strstr(fault.text, "at "));
 		buf_deinit(&json);
@@ -1276,7 +1277,7 @@ static void test_random_noise_stays_inside(void **state UNUSED)
 		e = value_to_json(copy, 24, &out, &fault);
 		assert_true(e == 0 ||
 			    ((e == VALUE_E_SYNTAX || e == VALUE_E_INEXPRESSIBLE) && fault.text[0]));
-		assert_true(e == 0 ? json_is_utf8(buf_span(&out)) : out.len == 0);
+		assert_true(e == 0 ? utf8_is_valid(buf_span(&out)) : out.len == 0);
 		span_free(copy);
 		buf_deinit(&msgpack);
 		buf_deinit(&out);
