@@ -100,7 +100,8 @@ static void put_counters(FILE *out, const json_t *counters)
 static void put_hub(FILE *out, const json_t *hub)
 {
 	static const struct metric metrics[] = {
-		{ "connects", "chapi_hub_connects_total", "counter", "Tries to connect to the hub.", 1 },
+		{ "connects", "chapi_hub_connects_total", "counter",
+		  "Tries to connect to the hub.", 1 },
 		{ "subscribed", "chapi_hub_channels", "gauge", "Channels subscribed to.", 1 },
 		{ "wanted", "chapi_hub_channels_wanted", "gauge", "Channels configured.", 1 },
 	};

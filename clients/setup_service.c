@@ -80,7 +80,7 @@ int setup_add_member(const char *user)
 		cli_error("%s is not in the group " SETUP_GROUP " (see above)", user);
 		return CLI_STATUS_SYSTEM;
 	}
-	cli_error("%s may use it from the next login on; in this shell now, by: newgrp " SETUP_GROUP,
-		  user);
+	cli_error("%s may use it from the next login on; in this shell now, by: newgrp "
+		  SETUP_GROUP, user);
 	return 0;
 }

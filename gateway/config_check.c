@@ -70,8 +70,8 @@ static int check_events(struct loader *l)
 	if (strcmp(request, response) == 0)
 		return loader_fail_at(l, place, "request_event and response_event have to differ");
 	if (is_part_event(request, response) || is_part_event(response, request))
-		return loader_fail_at(l, place, "request_event and response_event have to differ, and "
-				      "neither may be the other with -part");
+		return loader_fail_at(l, place, "request_event and response_event have to differ, "
+				      "and neither may be the other with -part");
 	if (taken_event(request))
 		return loader_fail_at(l, place, "request_event = %s: that is an event of another "
 				      "meaning", request);

@@ -118,7 +118,8 @@ int loader_derive_group(struct loader *l)
 	if (name) {
 		if (getgrnam(name))
 			return 0;
-		return loader_fail_at(l, place, "there is no group \"%s\"", LOG_TEXT(span_str(name)));
+		return loader_fail_at(l, place, "there is no group \"%s\"",
+				      LOG_TEXT(span_str(name)));
 	}
 	group = l->options->user ? NULL : getgrnam("chapi");
 	if (!group || !may_give_to(group->gr_gid))

@@ -134,8 +134,8 @@ static bool take_entry(void *data, const struct inifile_entry *e, struct inifile
 static int remember_file(struct loader *l, const char *path)
 {
 	if (l->n_files == ARRAY_SIZE(l->files))
-		return loader_fail(l, STATUS_CONFIG, "%s: too many files, at most %zu are read", path,
-				   ARRAY_SIZE(l->files));
+		return loader_fail(l, STATUS_CONFIG, "%s: too many files, at most %zu are read",
+				   path, ARRAY_SIZE(l->files));
 	l->files[l->n_files] = strdup(path);
 	if (!l->files[l->n_files])
 		return loader_no_memory(l);

@@ -31,7 +31,7 @@ struct loader {
 	size_t n_files;
 	size_t n_file_rules;		/* of the file at hand */
 	struct inifile_place pusher;	/* where the section begins */
-	struct inifile_place places[CONFIG_KEYS_MAX];	/* by the key's row; no file: not set by one */
+	struct inifile_place places[CONFIG_KEYS_MAX];	/* by the key's row */
 };
 
 /* Each returns -1, having put words and status. */

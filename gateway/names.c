@@ -278,7 +278,8 @@ static bool check_update(struct request *q, const struct holder *holder,
 	const struct api *api = holder->api;
 
 	if (holder->standby || api->n_holders == 1 ||
-	    (options->policy == holder->options.policy && api_same_terms(&holder->options, options)))
+	    (options->policy == holder->options.policy &&
+	     api_same_terms(&holder->options, options)))
 		return true;
 	request_fail(q, CHAPI_ERR_FAILED_PRECONDITION,
 		     "'%s' is shared by %u; policy, visibility, params, result, timeout_ms and "

@@ -2,8 +2,8 @@
 /*
  * What has been said already while one trouble lasts, so that the log is told each thing once.
  *
- * Its words may change from try to try, in a round (the addresses of a name, each refused) or without
- * an end (a name that leads to ever new ones). No I/O and no clock; the words are those of
+ * Its words may change from try to try, in a round (the addresses of a name, each refused) or
+ * without an end (a name that leads to ever new ones). No I/O and no clock; the words are those of
  * channel.h, the lines hub_log.c's.
  */
 #ifndef CHAPI_SAID_H

@@ -40,8 +40,8 @@ struct ws {
 };
 
 /*
- * As both threads run, the thread reads at least as often as it pings, and the loop is at once there:
- * so the process was stopped, or the loop. What lies in the socket is no younger.
+ * As both threads run, the thread reads at least as often as it pings, and the loop is at once
+ * there: so the process was stopped, or the loop. What lies in the socket is no younger.
  */
 static void give_up_stale(struct ws *ws, uint64_t waited_ms)
 {

@@ -115,11 +115,13 @@ size_t instant_format(const struct instant *t, char ret[INSTANT_TEXT_MAX])
 	uint64_t seconds = (uint64_t)(t->seconds - INSTANT_SECONDS_MIN);
 	struct date d = date_of((unsigned int)(seconds / DAY_SECONDS));
 	unsigned int rest = (unsigned int)(seconds % DAY_SECONDS);
-	size_t len = (size_t)snprintf(ret, INSTANT_TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02u", d.year, d.month,
-				      d.day, rest / 3600, rest / 60 % 60, rest % 60);
+	size_t len = (size_t)snprintf(ret, INSTANT_TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02u",
+				      d.year, d.month, d.day, rest / 3600, rest / 60 % 60,
+				      rest % 60);
 
 	if (t->nanoseconds) {
-		len += (size_t)snprintf(ret + len, INSTANT_TEXT_MAX - len, ".%09" PRIu32, t->nanoseconds);
+		len += (size_t)snprintf(ret + len, INSTANT_TEXT_MAX - len, ".%09" PRIu32,
+					t->nanoseconds);
 		while (ret[len - 1] == '0')
 			len--;
 	}

@@ -192,7 +192,8 @@ static int from_time(struct conv *c)
 	uint8_t *w;
 
 	if (!instant_parse(buf_span(&c->scratch), &t))
-		return conv_inexpressible(c, "the string of $time is not like 2026-03-01T12:34:56.789Z");
+		return conv_inexpressible(c, "the string of $time is not like "
+					     "2026-03-01T12:34:56.789Z");
 	w = conv_room(c, INSTANT_PACKED_MAX);
 	if (!w)
 		return c->out->error;
@@ -352,7 +353,7 @@ static int from_next(struct conv *c)
 		}
 		if (!next_is(c, level->map ? '}' : ']'))
 			return conv_bad_syntax(c, level->map ? "a comma or } is missing" :
-							  "a comma or ] is missing");
+							       "a comma or ] is missing");
 		c->p++;
 		e = from_close(c);
 		if (e != 0)

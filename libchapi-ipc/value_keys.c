@@ -42,8 +42,8 @@ static int key_compare(const uint8_t *base, const struct conv_key *a, const stru
 	return memcmp(base + a->off, base + b->off, a->len);
 }
 
-static void keys_merge(const uint8_t *base, const struct conv_key *a, size_t n_a, const struct conv_key *b,
-		       size_t n_b, struct conv_key *to)
+static void keys_merge(const uint8_t *base, const struct conv_key *a, size_t n_a,
+		       const struct conv_key *b, size_t n_b, struct conv_key *to)
 {
 	/* Keys often come in order. */
 	if (n_b == 0 || key_compare(base, &a[n_a - 1], &b[0]) <= 0) {
@@ -66,7 +66,8 @@ static void keys_merge(const uint8_t *base, const struct conv_key *a, size_t n_a
 
 /* Merge sort: no order of keys that somebody might send makes it slow. Returns which of the
  * two arrays has the result. */
-static struct conv_key *keys_sort(const uint8_t *base, struct conv_key *keys, struct conv_key *spare, size_t n)
+static struct conv_key *keys_sort(const uint8_t *base, struct conv_key *keys,
+				  struct conv_key *spare, size_t n)
 {
 	for (size_t width = 1; width < n; width *= 2) {
 		struct conv_key *from = keys;
@@ -83,7 +84,8 @@ static struct conv_key *keys_sort(const uint8_t *base, struct conv_key *keys, st
 }
 
 /* The second of two equal ones among few keys, or NULL. */
-static const struct conv_key *twin_among_few(const uint8_t *base, const struct conv_key *keys, size_t n)
+static const struct conv_key *twin_among_few(const uint8_t *base, const struct conv_key *keys,
+					     size_t n)
 {
 	for (size_t i = 1; i < n; i++)
 		for (size_t j = 0; j < i; j++)

@@ -15,7 +15,7 @@
 static int read_fault(struct conv *c, int e)
 {
 	return conv_bad_syntax(c, e == MP_E_MORE ? "the bytes end before the value does" :
-					      "0xc1 is no type of MessagePack");
+						   "0xc1 is no type of MessagePack");
 }
 
 static struct mp_reader to_reader(const struct conv *c)
@@ -79,7 +79,7 @@ static int to_text(struct conv *c, struct span s, bool dollar)
 	clean += clean == s.len ? 0 : json_put_inside(c->out, span_of(s.p + clean, s.len - clean));
 	if (clean < s.len)
 		return conv_inexpressible(c, c->in_key ? "a key is not valid UTF-8" :
-						    "a string is not valid UTF-8");
+							 "a string is not valid UTF-8");
 	conv_put_byte(c, '"');
 	return 0;
 }
@@ -107,7 +107,7 @@ static int to_float(struct conv *c)
 		return read_fault(c, e);
 	if (!isfinite(v))
 		return conv_inexpressible(c, isnan(v) ? "NaN has no form in JSON" :
-						   "an infinite number has no form in JSON");
+							"an infinite number has no form in JSON");
 	c->p = r.p;
 	conv_put_text(c, text, json_format_double(v, text));
 	return 0;
@@ -154,8 +154,8 @@ static int to_ext(struct conv *c)
 	if (e != 0)
 		return read_fault(c, e);
 	if (type != -1)
-		return conv_inexpressible(c, "an extension type other than the timestamp has no form in "
-					"JSON");
+		return conv_inexpressible(c, "an extension type other than the timestamp has no "
+					     "form in JSON");
 	if (!instant_unpack(s, &t) || t.nanoseconds > 999999999)
 		return conv_inexpressible(c, "a timestamp is malformed");
 	if (t.seconds < INSTANT_SECONDS_MIN || t.seconds > INSTANT_SECONDS_MAX)
@@ -207,8 +207,8 @@ static int to_key(struct conv *c)
 	else if (type == MP_NONE)
 		e = read_fault(c, c->p == c->end ? MP_E_MORE : MP_E_BAD);
 	else
-		e = conv_inexpressible(c, "a key that is neither a string nor an integer has no form in "
-				     "JSON");
+		e = conv_inexpressible(c, "a key that is neither a string nor an integer has no form "
+				       "in JSON");
 	if (e == 0)	/* what is between the quotes */
 		e = conv_key_add(c, start + 1, c->out->len - start - 2);
 	if (e != 0)

@@ -232,8 +232,8 @@ export class RemoteClient {
 
 	/** Sends a request, again at half of its time and after a reconnect; its response. */
 	async #perform(record, waiting) {
-		const request = await Request.make(record, this.#isEncrypted ? SEALED_MAX : EVENT_MAX,
-			this.#sendsValues);
+		const request = await Request.make(record,
+			this.#isEncrypted ? SEALED_MAX : EVENT_MAX, this.#sendsValues);
 		const ready = this.ready(
 			{ timeout: Math.min(record.timeout_ms, this.#connectTimeout) });
 		await Promise.race([waiting.answer, ready]);
@@ -319,7 +319,8 @@ export class RemoteClient {
 	#triggerClientEvent(write) {
 		const sent = this.#clientEvents.then(() => {
 			const event = write();
-			if (event && !this.#channel.trigger(`client-${event[0]}`, JSON.parse(event[1])))
+			if (event &&
+			    !this.#channel.trigger(`client-${event[0]}`, JSON.parse(event[1])))
 				throw new HubDown('there is no connection to the hub');
 		});
 		this.#clientEvents = sent.catch(() => {}).then(() => sleep(CLIENT_EVENT_GAP));

@@ -6,7 +6,8 @@ import { InvalidArgument, TooLarge } from './errors.js';
 import { isRoundedByOthers, toJson } from './json.js';
 import { partAgain, RECORD_MAX, split } from './parts.js';
 
-const AGAIN_MAX = 240;		// bytes of what a repeat says: an instance with each byte escaped, a number
+// Bytes of what a repeat says: an instance with each byte escaped, a number.
+const AGAIN_MAX = 240;
 
 /**
  * Milliseconds since it was made, at least 1. The even clock stands still while the machine sleeps,

@@ -65,7 +65,10 @@ class Hub:
         self.socket_id: Optional[str] = None             # None: not subscribed
 
     def start(self) -> None:
-        """Begins to connect, in the background. A second call does nothing, nor one after `stop`."""
+        """Begins to connect, in the background. A second call does nothing.
+
+        Nor does one after `stop`.
+        """
         if self._task is None and self._ready.refusal is None:
             self._ready.begin()
             self._task = asyncio.ensure_future(self._keep())

@@ -38,7 +38,10 @@ class Link:
         self.has_been_up = False         # before the present connection
 
     def start(self) -> None:
-        """Begins to connect, in the background. A second call does nothing, nor one after `stop`."""
+        """Begins to connect, in the background. A second call does nothing.
+
+        Nor does one after `stop`.
+        """
         if self._task is None and self._ready.refusal is None:
             self._ready.begin()
             self._task = asyncio.ensure_future(self._keep())
