@@ -135,7 +135,8 @@ static void print_quoted(const char *text)
 static void report_error(const char *tag, const char *code, const char *message,
 			 enum chapi_ran ran, const char *details)
 {
-	printf("{\"as\":\"%s\",\"error\":{\"code\":\"%s\",\"ran\":\"%s\",\"details\":%s,\"message\":",
+	printf("{\"as\":\"%s\",\"error\":{\"code\":\"%s\",\"ran\":\"%s\",\"details\":%s,"
+	       "\"message\":",
 	       tag, code, chapi_ran_name(ran), details);
 	print_quoted(message);
 	puts("}}");
@@ -254,7 +255,8 @@ static void do_answer(struct adapter *adapter, const char *command)
 {
 	struct request *entry = find_request(adapter, command);
 	char *error CLEANUP(text_free) = member(command, "error");
-	int err = error ? answer_error(entry->request, error) : answer_result(entry->request, command);
+	int err = error ? answer_error(entry->request, error) :
+			  answer_result(entry->request, command);
 
 	entry->request = NULL;
 	if (err && err != -CHAPI_ERR_GONE)

@@ -114,7 +114,8 @@ static void check_line(struct span line)
 	int taken = json_text(line, JSON_DEPTH_MAX, &value, &why) == 0;
 
 	assert(e >= 0);
-	assert(e == 0 || (fault.text[0] && utf8_is_valid(span_str(fault.text)) && msgpack.len == 0));
+	assert(e == 0 || (fault.text[0] && utf8_is_valid(span_str(fault.text)) &&
+			  msgpack.len == 0));
 	assert(taken ? e != VALUE_E_SYNTAX : e != 0);
 	if (taken)
 		walk(value);

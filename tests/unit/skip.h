@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * To leave a test that cannot be run here, and say why. cmocka's own skip() is "not ok" in TAP, which
- * automake takes for a failure.
+ * To leave a test that cannot be run here, and say why. cmocka's own skip() is "not ok" in TAP,
+ * which automake takes for a failure.
  */
 #ifndef CHAPI_TESTS_SKIP_H
 #define CHAPI_TESTS_SKIP_H

@@ -470,7 +470,8 @@ static size_t shuffle(const struct sent sent[RECORDS], struct due *due, size_t m
 	return n;
 }
 
-/* Every record comes out once; two of one id never do, unless one was whole before the other began. */
+/* Every record comes out once; two of one id never do, unless one was whole before the other
+ * began. */
 static void random_round(unsigned int seed)
 {
 	static const struct assemblies_limits limits = {

@@ -54,9 +54,12 @@ static void test_list_has_the_names_sorted_and_nothing_else(void **state UNUSED)
 	assert_listed("{\"channels\":{}}", "[]");
 	assert_listed("{\"channels\":[]}", "[]");
 	assert_listed(
-		"{\"channels\":{\"private-chapi-pi@up\":{},\"private-chapi-pi\":{},\"private-chapi-@up\":{},"
-		"\"private-chapi-pi@reply\":{},\"private-chapi-attic@up\":{\"subscription_count\":2},"
-		"\"private-chapi-pi2@up\":{},\"private-chapi-gone@up\":{\"subscription_count\":0}}}",
+		"{\"channels\":{\"private-chapi-pi@up\":{},\"private-chapi-pi\":{},"
+		"\"private-chapi-@up\":{},"
+		"\"private-chapi-pi@reply\":{},"
+		"\"private-chapi-attic@up\":{\"subscription_count\":2},"
+		"\"private-chapi-pi2@up\":{},"
+		"\"private-chapi-gone@up\":{\"subscription_count\":0}}}",
 		"[{\"name\":\"attic\",\"self\":false},{\"name\":\"pi\",\"self\":true},"
 		"{\"name\":\"pi2\",\"self\":false}]");
 }

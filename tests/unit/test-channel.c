@@ -231,7 +231,8 @@ static void establish(struct world *w)
 static void confirm(struct world *w, const char *name)
 {
 	framef(w,
-	       "{\"event\":\"pusher_internal:subscription_succeeded\",\"channel\":\"%s\",\"data\":\"{}\"}",
+	       "{\"event\":\"pusher_internal:subscription_succeeded\",\"channel\":\"%s\","
+	       "\"data\":\"{}\"}",
 	       name);
 }
 
@@ -399,7 +400,8 @@ static void test_handshake_greeting_with_data_as_object(void **state UNUSED)
 	start(&w);
 	opened(&w);
 	frame(&w,
-	      "{\"event\":\"pusher:connection_established\",\"data\":{\"socket_id\":\"1234.5678\"}}");
+	      "{\"event\":\"pusher:connection_established\","
+	      "\"data\":{\"socket_id\":\"1234.5678\"}}");
 	assert_state(&w, CHANNEL_SUBSCRIBING);
 	assert_string_equal(status_of(&w).socket_id, "1234.5678");
 }
@@ -669,7 +671,8 @@ static void test_refused_by_subscription_error(void **state UNUSED)
 {
 	check_refusal(
 		"{\"event\":\"pusher:subscription_error\",\"channel\":\"" PRIVATE "\",\"data\":"
-		"{\"type\":\"AuthError\",\"error\":\"The connection is unauthorized.\",\"status\":401}}",
+		"{\"type\":\"AuthError\",\"error\":\"The connection is unauthorized.\","
+		"\"status\":401}}",
 		"401: The connection is unauthorized.");
 }
 
@@ -689,7 +692,8 @@ static void test_refused_by_error_with_channel(void **state UNUSED)
 static void test_refused_by_error_that_names_it_in_its_text(void **state UNUSED)
 {
 	check_refusal(
-		"{\"event\":\"pusher:error\",\"data\":{\"code\":null,\"message\":\"Invalid signature: Expected "
+		"{\"event\":\"pusher:error\",\"data\":{\"code\":null,"
+		"\"message\":\"Invalid signature: Expected "
 		"HMAC SHA256 hex digest of 1234.5678:" PRIVATE ", but got 00\"}}",
 		"Invalid signature");
 }
@@ -697,9 +701,11 @@ static void test_refused_by_error_that_names_it_in_its_text(void **state UNUSED)
 static void test_refused_for_the_signature_names_the_secrets_file(void **state UNUSED)
 {
 	check_refusal(
-		"{\"event\":\"pusher:error\",\"data\":{\"code\":null,\"message\":\"Invalid signature: Expected "
+		"{\"event\":\"pusher:error\",\"data\":{\"code\":null,"
+		"\"message\":\"Invalid signature: Expected "
 		"HMAC SHA256 hex digest of 1234.5678:" PRIVATE ", but got 00\"}}",
-		"our signature is not taken, check key and secret_file (the hub says: Invalid signature");
+		"our signature is not taken,"
+		" check key and secret_file (the hub says: Invalid signature");
 	check_refusal("{\"event\":\"pusher:subscription_error\",\"channel\":\"" PRIVATE
 		      "\",\"data\":"
 		      "{\"type\":\"AuthError\",\"error\":\"no\",\"status\":401}}",
@@ -709,7 +715,8 @@ static void test_refused_for_the_signature_names_the_secrets_file(void **state U
 static void test_refused_by_error_in_a_string_that_names_it(void **state UNUSED)
 {
 	check_refusal(
-		"{\"event\":\"pusher:error\",\"data\":\"{\\\"code\\\":null,\\\"message\\\":\\\"no, " PRIVATE
+		"{\"event\":\"pusher:error\",\"data\":\"{\\\"code\\\":null,"
+		"\\\"message\\\":\\\"no, " PRIVATE
 		".\\\"}\"}",
 		"no, " PRIVATE);
 }
@@ -748,10 +755,12 @@ static void test_refused_name_inside_another_name_is_not_meant(void **state UNUS
 	world_init_config(&w, &config);
 	establish(&w);
 	frame(&w,
-	      "{\"event\":\"pusher:error\",\"data\":{\"message\":\"no such thing as 1.2:private-chapi.x here\"}}");
+	      "{\"event\":\"pusher:error\",\"data\":{\"message\":\"no such thing as 1.2:"
+	      "private-chapi.x here\"}}");
 	assert_told(&w, "channel private-chapi.x is");
 	frame(&w,
-	      "{\"event\":\"pusher:error\",\"data\":{\"message\":\"I do not like private-chapi.\"}}");
+	      "{\"event\":\"pusher:error\",\"data\":{\"message\":\"I do not like "
+	      "private-chapi.\"}}");
 	assert_told(&w, "channel private-chapi is");
 	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"message\":\"chapi: no\"}}");
 	assert_told(&w, "channel chapi is");
@@ -969,7 +978,8 @@ static void test_error_before_the_greeting_acts_as_a_close(void **state UNUSED)
 	start(&w);
 	opened(&w);
 	frame(&w,
-	      "{\"event\":\"pusher:error\",\"data\":{\"code\":4001,\"message\":\"App key x not in this cluster\"}}");
+	      "{\"event\":\"pusher:error\",\"data\":{\"code\":4001,"
+	      "\"message\":\"App key x not in this cluster\"}}");
 	assert_waits(&w, 300000, 900000);
 	assert_int_equal(w.n_disconnects, 1);
 	assert_told(&w, "4001: the hub does not know this key; check key and cluster");
@@ -985,7 +995,8 @@ static void test_error_before_the_greeting_as_string(void **state UNUSED)
 	start(&w);
 	opened(&w);
 	frame(&w,
-	      "{\"event\":\"pusher:error\",\"data\":\"{\\\"code\\\":4200,\\\"message\\\":\\\"m\\\"}\"}");
+	      "{\"event\":\"pusher:error\",\"data\":\"{\\\"code\\\":4200,"
+	      "\\\"message\\\":\\\"m\\\"}\"}");
 	assert_waits(&w, 0, 500);
 	assert_int_equal(w.n_disconnects, 1);
 }

@@ -355,8 +355,10 @@ static void test_register_says_every_option(void **state)
 	assert_int_equal(chapi_register(f->conn, "f", &o, on_request_echo, NULL, NULL), 0);
 	gateway_hears(
 		f,
-		"[0,1,\"register\",[\"f\",{\"summary\":\"s\",\"policy\":\"share\",\"visibility\":\"local\","
-		"\"concurrency\":2,\"queue\":7,\"timeout_ms\":10,\"timeout_max_ms\":20,\"idempotent\":true,"
+		"[0,1,\"register\",[\"f\",{\"summary\":\"s\",\"policy\":\"share\","
+		"\"visibility\":\"local\","
+		"\"concurrency\":2,\"queue\":7,\"timeout_ms\":10,\"timeout_max_ms\":20,"
+		"\"idempotent\":true,"
 		"\"description\":\"d\",\"version\":\"1.2\",\"tags\":[\"a\",\"b\"],"
 		"\"params\":{\"type\":\"object\"},\"result\":{},\"new\":[1]}]]");
 	o = (struct chapi_api_options){ .size = offsetof(struct chapi_api_options, policy),
@@ -599,7 +601,8 @@ static void test_hello(void **state)
 	assert_int_equal(chapi_hello(f->conn, &o, NULL), -CHAPI_ERR_FAILED_PRECONDITION);
 	gateway_hears(
 		f,
-		"[0,2,\"hello\",[{\"client\":\"c\",\"version\":\"1\",\"protocol\":1,\"app_key\":\"k\"}]]");
+		"[0,2,\"hello\",[{\"client\":\"c\",\"version\":\"1\",\"protocol\":1,"
+		"\"app_key\":\"k\"}]]");
 	o.size = 0;
 	assert_int_equal(chapi_hello(f->conn, &o, NULL), -CHAPI_ERR_USAGE);
 }
@@ -710,7 +713,8 @@ static void test_monitor_hands_events_on(void **state)
 	assert_int_equal(chapi_monitor(f->conn, &o, on_event, &events, NULL), 0);
 	gateway_hears(
 		f,
-		"[0,1,\"monitor\",[{\"kinds\":[\"api\"],\"apis\":[\"f.*\",\"g\"],\"bodies\":true}]]");
+		"[0,1,\"monitor\",[{\"kinds\":[\"api\"],\"apis\":[\"f.*\",\"g\"],"
+		"\"bodies\":true}]]");
 	assert_int_equal(events.n, 1);
 	assert_string_equal(events.last, "{\"kind\":\"api\"}");
 	gateway_say(f, "[2,\"event\",[]]");

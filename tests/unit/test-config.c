@@ -940,7 +940,8 @@ static void test_value_fault_has_file_line_key_and_what_is_allowed(void **state 
 {
 	check_text(
 		"[pusher]\n\nping_interval = 5\n", 3,
-		"ping_interval = 5: a time from 100ms to 10m is allowed, such as 500ms, 10s, 5m or 1h");
+		"ping_interval = 5: a time from 100ms to 10m is allowed, such as 500ms, 10s,"
+		" 5m or 1h");
 	check_text("[remote]\nchannel = a presence-b\n", 2,
 		   "channel = a presence-b: presence channels cannot be used");
 }
@@ -1503,7 +1504,8 @@ static void test_print_reads_back(void **state UNUSED)
 	load_text(
 		&w,
 		"[gateway]\nname = pi\nsocket_mode = 0600\n[limits]\npinned_total = 1536K\n"
-		"[timing]\npublish_timeout = 1500ms\n[policy]\nadmin = user:a *\ncall = remote x.*\n"
+		"[timing]\npublish_timeout = 1500ms\n[policy]\nadmin = user:a *\n"
+		"call = remote x.*\n"
 		"call = * y\n[remote]\nchannel = private-a chapi\nanswer_unknown = no\n");
 	print_with(config_print, &w.config, text, sizeof(text));
 	assert_contains(text, "# no [pusher] section: local calls only\n");

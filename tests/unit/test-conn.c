@@ -129,7 +129,8 @@ static void test_call_says_what_it_is_asked_to(void **state)
 	assert_int_equal(chapi_call(f->conn, "a", NULL, 0, &o, NULL, NULL, NULL), 0);
 	gateway_hears(
 		f,
-		"[0,1,\"call\",[\"a\",{},{\"timeout_ms\":500,\"id\":\"x1\",\"to\":\"pi\",\"full\":true}]]");
+		"[0,1,\"call\",[\"a\",{},{\"timeout_ms\":500,\"id\":\"x1\",\"to\":\"pi\","
+		"\"full\":true}]]");
 	o.size = offsetof(struct chapi_call_options, id);
 	assert_int_equal(chapi_call(f->conn, "a", "\x01", 1, &o, NULL, NULL, NULL), 0);
 	gateway_hears(f, "[0,2,\"call\",[\"a\",1,{\"timeout_ms\":500}]]");
@@ -174,7 +175,8 @@ static void test_call_error_is_told_whole(void **state)
 				 0);
 	gateway_say(
 		f,
-		"[1,1,{\"code\":\"busy\",\"message\":\"m\",\"ran\":\"unknown\",\"details\":{\"retry_after_ms\":5}},null]");
+		"[1,1,{\"code\":\"busy\",\"message\":\"m\",\"ran\":\"unknown\","
+		"\"details\":{\"retry_after_ms\":5}},null]");
 	assert_int_equal(process(f), 0);
 	assert_int_equal(heard.code, CHAPI_ERR_BUSY);
 	assert_int_equal(heard.ran, CHAPI_RAN_UNKNOWN);
@@ -358,7 +360,8 @@ static void test_request_tells_what_the_gateway_said(void **state)
 	register_f(f, on_request_keep, &request);
 	gateway_say(
 		f,
-		"[0,7,\"f\",[{\"x\":1},{\"call\":\"c7\",\"origin\":\"remote\",\"caller\":\"claimed:me\","
+		"[0,7,\"f\",[{\"x\":1},{\"call\":\"c7\",\"origin\":\"remote\","
+		"\"caller\":\"claimed:me\","
 		"\"request_time\":1700000000.25,\"timeout_ms\":1500}]]");
 	assert_int_equal(process(f), 0);
 	assert_string_equal(chapi_request_api(request), "f");
@@ -420,14 +423,16 @@ static void test_request_fails_with_the_programs_words(void **state)
 		chapi_answer_error(keep_request(f), "door_stuck", "it is stuck", "{\"mm\":3}"), 0);
 	gateway_hears(
 		f,
-		"[1,7,{\"code\":\"door_stuck\",\"message\":\"it is stuck\",\"details\":{\"mm\":3}},null]");
+		"[1,7,{\"code\":\"door_stuck\",\"message\":\"it is stuck\","
+		"\"details\":{\"mm\":3}},null]");
 }
 
 static void test_request_a_bad_answer_is_told(void **state)
 {
 	struct fixture *f = *state;
 	static const char bad[] =
-		"[1,7,{\"code\":\"bad_reply\",\"message\":\"the provider's answer is not a value\"},null]";
+		"[1,7,{\"code\":\"bad_reply\","
+		"\"message\":\"the provider's answer is not a value\"},null]";
 	chapi_request *request = NULL;
 
 	register_f(f, on_request_keep, &request);

@@ -218,7 +218,8 @@ static void test_request_goes_out_with_the_time_that_is_left(void **state UNUSED
 	assert_string_equal(
 		w.payload,
 		"{\"id\":\"" ID "\",\"api\":\"f\",\"params\":[1],\"request_time\":1700000000.5,"
-		"\"timeout_ms\":1000,\"caller\":\"uid:1\",\"reply_to\":\"private-chapi-pi@reply\"}");
+		"\"timeout_ms\":1000,\"caller\":\"uid:1\","
+		"\"reply_to\":\"private-chapi-pi@reply\"}");
 }
 
 static void test_answer_comes_back(void **state UNUSED)

@@ -13,7 +13,8 @@
 
 #include "libchapi-ipc/error.h"
 
-/* chapi-ipc(7), "ERROR CODES", by number. What is "no or unknown" there is the cautious one here. */
+/* chapi-ipc(7), "ERROR CODES", by number. What is "no or unknown" there is the cautious one
+ * here. */
 static const struct {
 	int code;
 	const char *name;

@@ -125,7 +125,8 @@ static void test_words_and_json_say_the_same(void **state)
 {
 	const char *const lines[] = {
 		"  on post do answer 502 '<h1>it is # \"so\"</h1>' 'Retry-After: 3' # why",
-		"[\"on\",\"post\",\"do\",\"answer\",\"502\",\"<h1>it is # \\\"so\\\"</h1>\",\"Retry-After: 3\"]",
+		"[\"on\",\"post\",\"do\",\"answer\",\"502\",\"<h1>it is # \\\"so\\\"</h1>\","
+		"\"Retry-After: 3\"]",
 	};
 	const struct script_event event = { .when = SCRIPT_POST, .name = "events" };
 	struct script_hits hits;

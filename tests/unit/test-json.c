@@ -118,7 +118,8 @@ static const struct valid valid[] = {
 	{ BYTES("{\"a\":1,\"\\u0061\":2}"), NO_MSGPACK },
 	{ BYTES("{\"foo\\u0000bar\": 42}"), NO_JANSSON },
 	{ BYTES("{ \"min\": -1.0e+28, \"max\": 1.0e+28 }"), 0 },
-	{ BYTES("{\"x\":[{\"id\": \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}], \"id\": \"xxxxxxxx\"}"),
+	{ BYTES("{\"x\":[{\"id\": \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}],"
+		" \"id\": \"xxxxxxxx\"}"),
 	  0 },
 	{ BYTES("{\"title\":\"\\u041f\\u043e\\u043b\\u0442\\u043e\\u0440\\u0430\" }"), 0 },
 	{ BYTES("{\n\"a\" :\t\"b\"\r\n}"), 0 },
@@ -131,7 +132,8 @@ static const struct valid valid[] = {
 	{ BYTES("[0e1]"), 0 },
 	{ BYTES("[0E0]"), 0 },
 	{ BYTES("[ 4]"), 0 },
-	{ BYTES("[-0.000000000000000000000000000000000000000000000000000000000000000000000000000001]"),
+	{ BYTES("[-0.0000000000000000000000000000000000000000000000000000000000000000000000000000"
+		"01]"),
 	  0 },
 	{ BYTES("[20e1]"), 0 },
 	{ BYTES("[-0]"), 0 },

@@ -280,7 +280,8 @@ static void test_no_dir_at_all_counts_in_memory(void **state UNUSED)
 	assert_int_equal(
 		times_logged(
 			&w,
-			"state_dir: none is set; the messages of the day are counted in memory only"),
+			"state_dir: none is set; the messages of the day are counted in memory "
+			"only"),
 		1);
 }
 

@@ -101,7 +101,8 @@ static void test_options_of_every_type(void **state UNUSED)
 
 	read_good(
 		&r,
-		"{\"flag\":false,\"number\":42,\"text\":\"Z\\u00fcri\",\"label\":\"a b~\",\"choice\":\"green\","
+		"{\"flag\":false,\"number\":42,\"text\":\"Z\\u00fcri\",\"label\":\"a b~\","
+		"\"choice\":\"green\","
 		"\"texts\":[\"x\",\"\"],\"raw\":{\"a\":[1,null]}}");
 	assert_false(r.settings.flag);
 	assert_int_equal(r.settings.number, 42);

@@ -504,7 +504,8 @@ static void test_events_on_time_go_together_and_end_at_the_first_deadline(void *
 	assert_true(until_ms(&w) == UINT64_MAX);
 }
 
-/* What was refused in the end, or waited too long, was surely not taken: unless a try before was in doubt. */
+/* What was refused in the end, or waited too long, was surely not taken: unless a try before was
+ * in doubt. */
 /* Each letter is one event; its mark is the data of its callback. */
 static void test_withdrawn_event_is_never_sent(void **state UNUSED)
 {
@@ -621,7 +622,7 @@ static void test_what_is_left_at_the_end_is_freed_without_a_word(void **state UN
 	assert_ended(&w, "", "");
 }
 
-/* ---- the table: what is taken ----------------------------------------------------------------- */
+/* ---- the table: what is taken ---------------------------------------------------------- */
 
 static void check_taken(unsigned int status, const char *body)
 {
@@ -660,7 +661,7 @@ static void test_202_is_taken(void **state UNUSED)
 	check_taken(202, "202 ACCEPTED\n");
 }
 
-/* ---- the table: what is final ----------------------------------------------------------------- */
+/* ---- the table: what is final ---------------------------------------------------------- */
 
 static void check_final(unsigned int status, const char *body, unsigned int meant,
 			const char *words)
@@ -776,7 +777,7 @@ static void test_words_of_the_hub_become_one_line_and_are_cut(void **state UNUSE
 	free(body);
 }
 
-/* ---- the table: what is sent again ------------------------------------------------------------ */
+/* ---- the table: what is sent again ----------------------------------------------------- */
 
 /* First with an id, then without: which of the two come again? */
 static void check_again(const struct verdict_answer *a, uint64_t least, uint64_t most,
@@ -1057,7 +1058,7 @@ static void test_hub_that_is_back_is_not_asked_before_its_own_time(void **state 
 	assert_takes(&w, "a");
 }
 
-/* ---- the table: batches that are refused -------------------------------------------------------- */
+/* ---- the table: batches that are refused ----------------------------------------------- */
 
 static void check_split(unsigned int status, const char *body)
 {
@@ -1148,7 +1149,7 @@ static void test_another_event_may_be_added_when_one_has_failed(void **state UNU
 	assert_empty(&w);
 }
 
-/* ---- the table: quota --------------------------------------------------------------------------- */
+/* ---- the table: quota ------------------------------------------------------------------ */
 
 static void test_quota_stops_all_until_one_probe_is_taken(void **state UNUSED)
 {
@@ -1374,7 +1375,7 @@ static void test_quota_is_tried_at_once_on_demand(void **state UNUSED)
 	assert_takes(&w, "b");
 }
 
-/* ---- the table: the clock ----------------------------------------------------------------------- */
+/* ---- the table: the clock -------------------------------------------------------------- */
 
 static const char too_old[] =
 	"Timestamp expired: Given timestamp (2023-11-14T22:13:20Z) not within 600s of "

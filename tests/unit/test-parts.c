@@ -125,7 +125,8 @@ static void test_part_is_read(void **state UNUSED)
 
 	assert_int_equal(
 		parse(" {\"more\":[{}],\"data\":\"" SLICE "\",\"encoding\":\"zlib\",\"id\":\"a b\","
-		      "\"to\":\"pi\",\"retry\":\"00ff\",\"retry_ms\":2.5,\"parts\":16384,\"part\":16383,\"sha256\":\"" DIGEST
+		      "\"to\":\"pi\",\"retry\":\"00ff\",\"retry_ms\":2.5,\"parts\":16384,"
+		      "\"part\":16383,\"sha256\":\"" DIGEST
 		      "\"} ",
 		      &part),
 		0);

@@ -64,7 +64,8 @@ static void test_frame_with_data_as_string(void **state UNUSED)
 static void test_frame_with_data_as_object_keeps_its_text(void **state UNUSED)
 {
 	assert_frame(
-		"{\"event\":\"e\",\"channel\":\"c\",\"data\": {\"a\": 18446744073709551615, \"b\":0.10} }",
+		"{\"event\":\"e\",\"channel\":\"c\",\"data\": {\"a\": 18446744073709551615,"
+		" \"b\":0.10} }",
 		"e", "c", "{\"a\": 18446744073709551615, \"b\":0.10}");
 }
 
@@ -109,7 +110,8 @@ static void test_frame_order_and_blanks_do_not_matter(void **state UNUSED)
 static void test_frame_unknown_keys_are_ignored(void **state UNUSED)
 {
 	assert_frame(
-		"{\"message_id\":\"m\",\"event\":\"e\",\"user_id\":7,\"channel\":\"c\",\"data\":\"x\","
+		"{\"message_id\":\"m\",\"event\":\"e\",\"user_id\":7,\"channel\":\"c\","
+		"\"data\":\"x\","
 		"\"stream_id\":{\"event\":\"no\"}}",
 		"e", "c", "x");
 }
@@ -347,7 +349,8 @@ static void test_put_subscribe(void **state UNUSED)
 	pusher_put_subscribe(&out, "private-a", span_str("k:s"));
 	assert_text(
 		&out,
-		"{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"private-a\",\"auth\":\"k:s\"}}");
+		"{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"private-a\","
+		"\"auth\":\"k:s\"}}");
 }
 
 static void test_put_unsubscribe(void **state UNUSED)

@@ -327,7 +327,8 @@ static void test_names_are_registered_again_as_they_were(void **state)
 	come_back(f, &changes);
 	gateway_hears(
 		f,
-		"[0,8,\"register\",[\"g\",{\"concurrency\":5,\"version\":\"2\",\"summary\":\"s\"}]]");
+		"[0,8,\"register\",[\"g\",{\"concurrency\":5,\"version\":\"2\","
+		"\"summary\":\"s\"}]]");
 	gateway_hears(f, "[0,9,\"register\",[\"paused\",{}]]");
 	gateway_hears(f, "[0,10,\"pause\",[\"paused\"]]");
 	gateway_say(f, "[1,8,null,{\"state\":\"active\"}]");
@@ -345,7 +346,8 @@ static void test_names_are_registered_again_as_they_were(void **state)
 	come_back(f, &changes);
 	gateway_hears(
 		f,
-		"[0,12,\"register\",[\"g\",{\"concurrency\":5,\"version\":\"2\",\"summary\":\"s\"}]]");
+		"[0,12,\"register\",[\"g\",{\"concurrency\":5,\"version\":\"2\","
+		"\"summary\":\"s\"}]]");
 	gateway_hears(f, "[0,13,\"register\",[\"paused\",{}]]");
 	gateway_hears_nothing(f);
 }

@@ -8,7 +8,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -81,7 +80,8 @@ static void test_request_with_every_field(void **state UNUSED)
 {
 	REQUEST(r);
 
-	parse("{\"progress\":true,\"raw\":true,\"echo\":true,\"reply_to\":\"private-r\",\"to\":\"pi\","
+	parse("{\"progress\":true,\"raw\":true,\"echo\":true,\"reply_to\":\"private-r\","
+	      "\"to\":\"pi\","
 	      "\"caller\":\"Ann\",\"timeout_ms\":1500,\"request_time\":1700000000.25,"
 	      "\"params\":{\"a\":[1,2]},\"retry\":\"ab\",\"retry_ms\":0.5,"
 	      "\"api\":\"lights.on\",\"id\":\"i-1\"}",
@@ -123,7 +123,8 @@ static void test_request_unknown_fields_are_kept_as_received(void **state UNUSED
 {
 	REQUEST(r);
 
-	parse("{ \"timestamp\" : 1.50 , \"api\":\"x\",\"\\u0061\\n\":{ \"k\":[1, 2]},\"big\":99999999999999999999 }",
+	parse("{ \"timestamp\" : 1.50 , \"api\":\"x\",\"\\u0061\\n\":{ \"k\":[1, 2]},"
+	      "\"big\":99999999999999999999 }",
 	      &r);
 	assert_text(
 		&r.extra,
@@ -134,7 +135,8 @@ static void test_request_fields_that_a_response_has_are_not_kept(void **state UN
 {
 	REQUEST(r);
 
-	parse("{\"api\":\"x\",\"result\":1,\"error\":2,\"response_time\":3,\"queue_ms\":4,\"run_ms\":5,\"gateway\":6,"
+	parse("{\"api\":\"x\",\"result\":1,\"error\":2,\"response_time\":3,\"queue_ms\":4,"
+	      "\"run_ms\":5,\"gateway\":6,"
 	      "\"instance\":7,\"cached\":8,\"\\u0072esult\":9,\"mine\":0}",
 	      &r);
 	assert_text(&r.extra, ",\"mine\":0");
@@ -144,7 +146,8 @@ static void test_request_last_of_equal_fields_counts(void **state UNUSED)
 {
 	REQUEST(r);
 
-	parse("{\"api\":\"a\",\"id\":\"1\",\"api\":\"b\",\"params\":{\"x\":1},\"id\":\"2\",\"params\":[]}",
+	parse("{\"api\":\"a\",\"id\":\"1\",\"api\":\"b\",\"params\":{\"x\":1},\"id\":\"2\","
+	      "\"params\":[]}",
 	      &r);
 	assert_text(&r.api, "b");
 	assert_text(&r.id, "2");
@@ -164,7 +167,8 @@ static void test_request_null_counts_as_missing(void **state UNUSED)
 {
 	REQUEST(r);
 
-	parse("{\"api\":\"x\",\"id\":null,\"request_time\":null,\"timeout_ms\":null,\"caller\":null,\"to\":null,"
+	parse("{\"api\":\"x\",\"id\":null,\"request_time\":null,\"timeout_ms\":null,"
+	      "\"caller\":null,\"to\":null,"
 	      "\"reply_to\":null,\"progress\":null,\"echo\":null,\"retry\":null}",
 	      &r);
 	assert_int_equal(r.id.len, 0);
@@ -390,8 +394,9 @@ static void test_request_long_fault_stays_utf8(void **state UNUSED)
 
 static const struct record_gateway gateway = { .gateway = "pi-kitchen", .instance = "00ff" };
 
-#define TIMES                                                                                      \
-	"\"request_time\":1700000000.5,\"response_time\":1700000001.0,\"queue_ms\":0.25,\"run_ms\":12.5"
+#define TIMES \
+	"\"request_time\":1700000000.5,\"response_time\":1700000001.0,\"queue_ms\":0.25," \
+	"\"run_ms\":12.5"
 #define GATEWAY "\"gateway\":\"pi-kitchen\",\"instance\":\"00ff\""
 
 static struct party_response response_of(const struct failure *failure, struct span result)
@@ -436,7 +441,8 @@ static void test_response_with_id_and_echo_has_params(void **state UNUSED)
 	assert_response(
 		"{\"id\":\"i\",\"api\":\"x\",\"params\":{ \"a\":1.0},\"mine\":2,\"echo\":true}",
 		NULL, RESULT_1,
-		"{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null,\"params\":{ \"a\":1.0}," TIMES
+		"{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null,"
+		"\"params\":{ \"a\":1.0}," TIMES
 		"," GATEWAY "}");
 }
 
@@ -494,7 +500,8 @@ static void test_response_with_error_details(void **state UNUSED)
 
 	assert_response(
 		"{\"id\":\"i\",\"api\":\"x\"}", &failure, span_of(NULL, 0),
-		"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"api_error\",\"message\":\"m\","
+		"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"api_error\","
+		"\"message\":\"m\","
 		"\"ran\":\"yes\",\"details\":{\"k\":{\"$bin\":\"/w==\"}}}," TIMES "," GATEWAY "}");
 }
 
@@ -507,7 +514,8 @@ static void test_response_error_details_without_json_form_are_left_out(void **st
 
 	assert_response(
 		"{\"id\":\"i\",\"api\":\"x\"}", &failure, span_of(NULL, 0),
-		"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"api_error\",\"message\":\"m\","
+		"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"api_error\","
+		"\"message\":\"m\","
 		"\"ran\":\"yes\"}," TIMES "," GATEWAY "}");
 }
 

@@ -102,7 +102,8 @@ static void test_a_default_that_is_written_out_is_no_change(void **state)
 {
 	CONFIG(a, "[gateway]\nname = x\n");
 	CONFIG(b,
-	       "[gateway]\nname = x\nlog_level = info\nstop_timeout = 10000ms\nmax_message = 4096K\n");
+	       "[gateway]\nname = x\nlog_level = info\nstop_timeout = 10000ms\n"
+	       "max_message = 4096K\n");
 
 	(void)state;
 	assert_changes(&a, &b, "", "");
@@ -114,7 +115,8 @@ static void test_changes_are_told_apart(void **state)
 	CONFIG(b,
 	       "[gateway]\nname = y\nsocket = /tmp/s\nsocket_mode = 0600\nlog_level = debug\n"
 	       "default_visibility = local\nstop_timeout = 1s\nmax_message = 1M\n"
-	       "[remote]\nchannel = c\nanswer_unknown = no\nmax_calls = 5\nmax_event_bytes = 20480\n"
+	       "[remote]\nchannel = c\nanswer_unknown = no\nmax_calls = 5\n"
+	       "max_event_bytes = 20480\n"
 	       "[limits]\npeers = 7\noutput_per_peer = 9M\n[timing]\nbackoff_least = 2s\n");
 
 	(void)state;
@@ -231,10 +233,12 @@ static void test_what_was_taken_is_no_change_any_more(void **state)
 {
 	CONFIG(a, "[gateway]\nname = x\n");
 	CONFIG(b,
-	       "[gateway]\nname = x\nlog_level = error\n[remote]\nreply_channels = private-a private-b\n"
+	       "[gateway]\nname = x\nlog_level = error\n[remote]\n"
+	       "reply_channels = private-a private-b\n"
 	       "[limits]\npeers = 9\n[timing]\nbatch = 2\n[policy]\nadmin = user:root *\n");
 	CONFIG(c,
-	       "[gateway]\nname = x\nlog_level = error\n[remote]\nreply_channels = private-a private-b\n"
+	       "[gateway]\nname = x\nlog_level = error\n[remote]\n"
+	       "reply_channels = private-a private-b\n"
 	       "[limits]\npeers = 9\n[timing]\nbatch = 2\n[policy]\nadmin = user:root *\n");
 
 	(void)state;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The remote side where records travel in parts, and where answers go elsewhere: what a hub refuses,
- * time, repeats. The router and the publisher are played here, as in test-remote.c; parts that come
- * over a real hub are in the integration tests.
+ * The remote side where records travel in parts, and where answers go elsewhere: what a hub
+ * refuses, time, repeats. The router and the publisher are played here, as in test-remote.c; parts
+ * that come over a real hub are in the integration tests.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
@@ -249,8 +249,9 @@ static void send_parts(struct world *w, const char *record, const char *id, unsi
 	send_parts_saying(w, record, id, n_least, from, NULL);
 }
 
-#define RECORD                                                                                     \
-	"{\"id\":\"i\",\"api\":\"x\",\"params\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]}"
+#define RECORD \
+	"{\"id\":\"i\",\"api\":\"x\",\"params\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19," \
+	"20]}"
 
 /* ---- answers ---------------------------------------------------------------------------- */
 
@@ -418,7 +419,9 @@ static void test_limit_of_a_whole_request_counts_escapes(void **state UNUSED)
 	assert_string_equal(w->events[0].name, "response");
 	world_forget_events(w);
 	comes(w,
-	      "{\"id\":\"k\",\"api\":\"x\",\"echo\":true,\"params\":[\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\"]}");
+	      "{\"id\":\"k\",\"api\":\"x\",\"echo\":true,"
+	      "\"params\":[\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\""
+	      "\\\"\"]}");
 	answer_letters(w, 1330);
 	join_events(w, 0, &record);
 	for (unsigned int i = 0; i < w->n; i++) {
@@ -462,7 +465,8 @@ static void test_request_whose_parts_do_not_all_come_is_late(void **state UNUSED
 	assert_string_equal(w->events[0].channel, CHANNEL);
 	assert_says(
 		&w->events[0],
-		"{\"id\":\"i\",\"api\":\"\",\"result\":null,\"error\":{\"code\":\"deadline_exceeded\"");
+		"{\"id\":\"i\",\"api\":\"\",\"result\":null,"
+		"\"error\":{\"code\":\"deadline_exceeded\"");
 	assert_says(&w->events[0], "\"ran\":\"no\"");
 	assert_int_equal(remote_next_ms(w->remote), UINT64_MAX);
 	/* Its caller has been told so: whatever comes of it later is told so, too. */

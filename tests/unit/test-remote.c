@@ -284,10 +284,12 @@ static void assert_says_not(const struct world *w, const char *words)
 	assert_null(memmem(buf_data(&w->payload), w->payload.len, words, strlen(words)));
 }
 
-#define TIMES                                                                                      \
-	"\"request_time\":1700000000.5,\"response_time\":1700000001.0,\"queue_ms\":0.25,\"run_ms\":12.5"
-#define NO_TIMES                                                                                   \
-	"\"request_time\":1700000000.5,\"response_time\":1700000000.5,\"queue_ms\":0.0,\"run_ms\":0.0"
+#define TIMES \
+	"\"request_time\":1700000000.5,\"response_time\":1700000001.0,\"queue_ms\":0.25," \
+	"\"run_ms\":12.5"
+#define NO_TIMES \
+	"\"request_time\":1700000000.5,\"response_time\":1700000000.5,\"queue_ms\":0.0," \
+	"\"run_ms\":0.0"
 #define GATEWAY "\"gateway\":\"pi\",\"instance\":\"00ff\""
 
 /* ---- requests and their answers --------------------------------------------------------- */
@@ -393,7 +395,8 @@ static void test_answer_with_echo_has_params(void **state UNUSED)
 	answer_call(&w, 0);
 	assert_published(
 		&w, 1,
-		"{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null,\"params\":{\"a\": 1.0}," TIMES
+		"{\"id\":\"i\",\"api\":\"x\",\"result\":1,\"error\":null,"
+		"\"params\":{\"a\": 1.0}," TIMES
 		"," GATEWAY "}");
 	world_deinit(&w);
 }
@@ -500,7 +503,8 @@ static void test_request_that_is_wrong_is_refused(void **state UNUSED)
 	request_comes(&w, "{\"id\":\"i\",\"api\":\"x\",\"timeout_ms\":0}");
 	assert_published(
 		&w, 1,
-		"{\"id\":\"i\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"invalid_argument\","
+		"{\"id\":\"i\",\"api\":\"x\",\"result\":null,"
+		"\"error\":{\"code\":\"invalid_argument\","
 		"\"message\":\"timeout_ms: has to be a number above 0\",\"ran\":\"no\"}," NO_TIMES
 		"," GATEWAY "}");
 	assert_string_equal(w.channel, PRIVATE);
@@ -539,7 +543,8 @@ static void test_request_beyond_max_calls_is_refused(void **state UNUSED)
 	assert_published(
 		&w, 1,
 		"{\"id\":\"b\",\"api\":\"x\",\"result\":null,\"error\":{\"code\":\"rate_limited\","
-		"\"message\":\"3 calls of remote callers run already (max_calls); try again later\",\"ran\":\"no\","
+		"\"message\":\"3 calls of remote callers run already (max_calls); try again "
+		"later\",\"ran\":\"no\","
 		"\"details\":{\"retry_after_ms\":1000}}," NO_TIMES "," GATEWAY "}");
 	request_comes(&w, "{\"api\":\"x\"}");
 	assert_int_equal(w.n_published, 1);

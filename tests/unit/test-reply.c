@@ -281,7 +281,8 @@ static void test_reply_of_another_type_is_bad(void **state UNUSED)
 			cases[i],
 			&(struct told){
 				CHAPI_ERR_BAD_REPLY, CHAPI_RAN_YES,
-				"the provider's error is neither a text nor a map of code, message, details",
+				"the provider's error is neither a text nor a map of code,"
+				" message, details",
 				"" });
 }
 

@@ -310,7 +310,8 @@ static int setup(void **state UNUSED)
 		.policy = policy_of(NULL, 0),
 		.edge = {
 			.publish = on_publish, .withdraw = on_withdraw, .reload = on_reload,
-			.set_log_level = on_log_level, .put_doctor = on_doctor, .call_elsewhere = on_call_elsewhere,
+			.set_log_level = on_log_level, .put_doctor = on_doctor,
+			.call_elsewhere = on_call_elsewhere,
 			.cancel_elsewhere = on_cancel_elsewhere,
 		},
 		.data = &world,
@@ -557,14 +558,16 @@ static void test_register_reads_all_options(void **state UNUSED)
 {
 	static const char options[] =
 		"[\"door\",{\"policy\":\"share\",\"concurrency\":2,\"queue\":3,\"timeout_ms\":4,"
-		"\"timeout_max_ms\":5,\"visibility\":\"local\",\"idempotent\":true,\"summary\":\"s\","
+		"\"timeout_max_ms\":5,\"visibility\":\"local\",\"idempotent\":true,"
+		"\"summary\":\"s\","
 		"\"description\":\"d\",\"version\":\"v\",\"tags\":[\"x\",\"y\"],\"unknown\":1,"
 		"\"params\":{\"type\":\"object\"},\"result\":{\"type\":\"null\"}}]";
 
 	assert_has(
 		holds(alice, options),
 		"{\"name\":\"door\",\"state\":\"active\","
-		"\"policy\":\"share\",\"visibility\":\"local\",\"concurrency\":2,\"queue\":3,\"timeout_ms\":4,\"timeout_max_ms\":5,"
+		"\"policy\":\"share\",\"visibility\":\"local\",\"concurrency\":2,\"queue\":3,"
+		"\"timeout_ms\":4,\"timeout_max_ms\":5,"
 		"\"idempotent\":true,\"summary\":\"s\",\"description\":\"d\",\"version\":\"v\","
 		"\"tags\":[\"x\",\"y\"],\"params\":{\"type\":\"object\"},"
 		"\"result\":{\"type\":\"null\"}}");
@@ -597,7 +600,8 @@ static void test_register_refuses_what_makes_no_sense(void **state UNUSED)
 		"[\"a\",{\"result\":7}]",
 		"[\"a\",7]",
 		"[]",
-		"[\"a\",{\"tags\":[\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\"]}]",
+		"[\"a\",{\"tags\":[\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\","
+		"\"\",\"\",\"\",\"\",\"\"]}]",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
@@ -1381,7 +1385,8 @@ static void test_queued_calls_are_held_against_the_new_params(void **state UNUSE
 {
 	holds(alice, "[\"door\",{\"concurrency\":1,\"params\":{\"type\":\"integer\"}}]");
 	holds(bob,
-	      "[\"door\",{\"policy\":\"standby\",\"params\":{\"type\":\"integer\",\"maximum\":2}}]");
+	      "[\"door\",{\"policy\":\"standby\",\"params\":{\"type\":\"integer\","
+	      "\"maximum\":2}}]");
 	for (int i = 1; i <= 3; i++)
 		say(carol, "[0,%d,\"call\",[\"door\",%d]]", i, i);
 	leave(alice);
@@ -1412,7 +1417,8 @@ static void test_caller_of_its_own_function_may_leave(void **state UNUSED)
 	heard_nothing(alice);
 }
 
-/* Each call takes long to be held against the heir's description: some have to wait for a later turn. */
+/* Each call takes long to be held against the heir's description: some have to wait for a later
+ * turn. */
 static void test_queued_calls_are_given_out_a_few_in_a_turn(void **state UNUSED)
 {
 	CLEANUP(buf_deinit) struct buf call = BUF_NULL;
@@ -1514,7 +1520,8 @@ static void test_list_is_sorted_and_filtered(void **state UNUSED)
 		gets(dave, "list", "[\"door.*\"]"),
 		"[{\"name\":\"door.a\",\"summary\":\"\",\"state\":\"active\",\"policy\":\"share\","
 		"\"visibility\":\"remote\",\"providers\":2},"
-		"{\"name\":\"door.b\",\"summary\":\"\",\"state\":\"active\",\"policy\":\"exclusive\","
+		"{\"name\":\"door.b\",\"summary\":\"\",\"state\":\"active\","
+		"\"policy\":\"exclusive\","
 		"\"visibility\":\"remote\",\"providers\":1}]");
 	assert_has(gets(dave, "list", "[]"), "\"name\":\"zoo\",\"summary\":\"animals\"");
 	assert_has(gets(dave, "list", "[null,{\"long\":true}]"), "\"queue\":64");
@@ -1612,7 +1619,8 @@ static void test_hello_tells_who_is_there(void **state UNUSED)
 		     "[{\"client\":\"c\",\"version\":\"1\",\"protocol\":1,"
 		     "\"app_key\":\"the-key\"}]"),
 		"\"gateway\":\"chapi-gw\",\"version\":\"1.2.3\","
-		"\"protocol\":1,\"name\":\"north\",\"instance\":\"0123456789abcdef0123456789abcdef\","
+		"\"protocol\":1,\"name\":\"north\","
+		"\"instance\":\"0123456789abcdef0123456789abcdef\","
 		"\"uid\":2000,\"limits\":{\"calls_per_peer\":4096");
 	gets(dave, "hello", "[]");
 }
@@ -1909,7 +1917,8 @@ static void test_full_gives_the_whole_record(void **state UNUSED)
 	heard(bob,
 	      "ok 2 {\"id\":\"L\",\"api\":\"door\",\"result\":{\"r\":1},\"error\":null,"
 	      "\"request_time\":1700000000.0,\"response_time\":1700000000.75,\"queue_ms\":250.0,"
-	      "\"run_ms\":500.0,\"gateway\":\"north\",\"instance\":\"0123456789abcdef0123456789abcdef\"}");
+	      "\"run_ms\":500.0,\"gateway\":\"north\","
+	      "\"instance\":\"0123456789abcdef0123456789abcdef\"}");
 }
 
 static void test_full_has_the_error_in_it(void **state UNUSED)

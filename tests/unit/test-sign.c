@@ -102,7 +102,8 @@ static void test_hmac_of_a_sign_in(void **state UNUSED)
 static void test_hmac_of_a_webhook(void **state UNUSED)
 {
 	assert_hmac(
-		"{\"time_ms\":1700000000123,\"events\":[{\"name\":\"channel_occupied\",\"channel\":\"ch-a\"}]}",
+		"{\"time_ms\":1700000000123,\"events\":[{\"name\":\"channel_occupied\","
+		"\"channel\":\"ch-a\"}]}",
 		"24a47d285fc972d7488cae7e7ea9a18283201caec65ab9b21d530be5ed69cfa9");
 }
 
@@ -123,12 +124,14 @@ struct http_case {
 
 static const struct http_case http_cases[] = {
 	{ "POST", "/apps/7654321/events", NULL,
-	  "{\"name\":\"reading\",\"channels\":[\"private-sensor.42\"],\"data\":\"{\\\"t\\\":21.5,\\\"unit\\\":\\\"C\\\"}\"}",
+	  "{\"name\":\"reading\",\"channels\":[\"private-sensor.42\"],\"data\":\"{\\\"t\\\":21.5,"
+	  "\\\"unit\\\":\\\"C\\\"}\"}",
 	  "/apps/7654321/events?" PARAMS "&body_md5=b25c417edabb9536a8a46e8ee1da2343"
 	  "&auth_signature=4918bd53458a09ac2fce7c2e7e1bb3d7e2332b08826fd8ec384e3f9c0a3eb732" },
 	{ "POST", "/apps/7654321/batch_events", NULL,
 	  "{\"batch\":[{\"name\":\"reading\",\"channel\":\"ch-a\",\"data\":\"1\"},"
-	  "{\"name\":\"note\",\"channel\":\"ch-b\",\"data\":\"Z\xc3\xbcrich \xe2\x9c\x93\",\"socket_id\":\"1234.5678\"}]}",
+	  "{\"name\":\"note\",\"channel\":\"ch-b\",\"data\":\"Z\xc3\xbcrich \xe2\x9c\x93\","
+	  "\"socket_id\":\"1234.5678\"}]}",
 	  "/apps/7654321/batch_events?" PARAMS "&body_md5=3148f9f24364eaaa0e817bfb4851c185"
 	  "&auth_signature=096e468c5149c6804ce11cdedd06637ec26abfff44de93d2c2818f1b47b92428" },
 	{ "GET", "/apps/7654321/channels", "filter_by_prefix=presence-&info=user_count", NULL,

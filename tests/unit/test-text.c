@@ -33,7 +33,8 @@ static const struct span no_characters[] = {
 static void test_utf8_is_told(void **state UNUSED)
 {
 	assert_true(utf8_is_valid(span_of(NULL, 0)));
-	assert_true(utf8_is_valid(span_str("plain, Z\xc3\xbcrich, \xe2\x9c\x93, \xf0\x9f\x98\x80")));
+	assert_true(utf8_is_valid(span_str("plain, Z\xc3\xbcrich, \xe2\x9c\x93,"
+					   " \xf0\x9f\x98\x80")));
 	for (size_t i = 0; i < ARRAY_SIZE(characters); i++)
 		assert_true(utf8_is_valid(characters[i]));
 	for (size_t i = 0; i < ARRAY_SIZE(no_characters); i++)

@@ -771,7 +771,7 @@ static void test_from_json_refuses_what_is_not_base64(void **state UNUSED)
 		*const cases[] = {
 			"A",	  "AA",	      "AAA",	    "AA=",	   "A===",
 			"====",	  "=AAA",     "A=AA",	    "AA=A",	   "AAAAA",
-			"AAAA=",  "AAAA====", "AAB=", /* bits that the padding leaves over are not zero */
+			"AAAA=",  "AAAA====", "AAB=", /* padding leaves over bits that are not 0 */
 			"AB==",	  "A/==",     "AA-_",	    "AA A",	   " AAA",
 			"AA\\nA", "AA==AA==", "\\u0000AAA", "\xc3\xa9=AA",
 		};
@@ -952,7 +952,8 @@ static void test_place_of_long_keys_is_cut(void **state UNUSED)
 static void test_place_of_many_levels_keeps_the_innermost(void **state UNUSED)
 {
 	assert_place(
-		"{\"outer_key\":{\"a_second_key\":{\"a_third_key\":{\"a_fourth_key\":{\"last\":[0,x]}}}}}",
+		"{\"outer_key\":{\"a_second_key\":{\"a_third_key\":{\"a_fourth_key\":{\"last\":["
+		"0,x]}}}}}",
 		"at ....a_second_key.a_third_key.a_fourth_key.last[1]: " NO_VALUE " (byte 71)");
 }
 

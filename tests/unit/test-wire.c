@@ -105,7 +105,8 @@ static void test_request_in_json(void **state UNUSED)
 	put_request(ENCODING_JSON, &r, &out);
 	assert_text(
 		&out,
-		"[0,5,\"lights.on\",[{\"a\":1},{\"call\":\"c-1\",\"origin\":\"local\",\"caller\":\"uid:1000\","
+		"[0,5,\"lights.on\",[{\"a\":1},{\"call\":\"c-1\",\"origin\":\"local\","
+		"\"caller\":\"uid:1000\","
 		"\"request_time\":1700000000.5,\"timeout_ms\":30000}]]\n");
 }
 
@@ -123,7 +124,8 @@ static void test_request_in_json_with_all_of_meta(void **state UNUSED)
 	put_request(ENCODING_UNKNOWN, &r, &out);
 	assert_text(
 		&out,
-		"[0,4294967295,\"lights.on\",[{\"a\":1},{\"call\":\"\xc3\xa9\",\"origin\":\"remote\","
+		"[0,4294967295,\"lights.on\",[{\"a\":1},{\"call\":\"\xc3\xa9\","
+		"\"origin\":\"remote\","
 		"\"caller\":\"claimed:\\\"A\\\\n\\\"\",\"request_time\":1700000000.5,"
 		"\"timeout_ms\":9007199254740992,\"progress\":true,\"oneway\":true,"
 		"\"raw\":true}]]\n");
@@ -242,7 +244,8 @@ static void test_result_without_form_in_json_is_bad_reply(void **state UNUSED)
 	put_result(ENCODING_JSON, 7, SPAN("\x92\x01\xcb\x7f\xf8\0\0\0\0\0\0"), &out); /* [1, NaN] */
 	assert_text(
 		&out,
-		"[1,6,null,0]\n[1,7,{\"code\":\"bad_reply\",\"message\":\"the answer has no form in "
+		"[1,6,null,0]\n[1,7,{\"code\":\"bad_reply\","
+		"\"message\":\"the answer has no form in "
 		"JSON: at [1]: NaN has no form in JSON\",\"ran\":\"yes\"},null]\n");
 }
 
@@ -287,7 +290,8 @@ static void test_error_in_json(void **state UNUSED)
 	put_error(ENCODING_JSON, 9, &plain_failure, &out);
 	assert_text(
 		&out,
-		"[1,9,{\"code\":\"api_not_found\",\"message\":\"no \\\"x\\\"\",\"ran\":\"no\"},null]\n");
+		"[1,9,{\"code\":\"api_not_found\",\"message\":\"no \\\"x\\\"\",\"ran\":\"no\"},"
+		"null]\n");
 	put_error(ENCODING_JSON, 9, &detailed_failure, &out);
 	assert_text(&out,
 		    "[1,9,{\"code\":\"deadline_exceeded\",\"message\":\"late\",\"ran\":\"unknown\","
@@ -303,7 +307,8 @@ static void test_error_details_without_form_in_json_are_left_out(void **state UN
 	put_error(ENCODING_JSON, 9, &failure, &out);
 	assert_text(
 		&out,
-		"[1,9,{\"code\":\"deadline_exceeded\",\"message\":\"late\",\"ran\":\"unknown\"},null]\n");
+		"[1,9,{\"code\":\"deadline_exceeded\",\"message\":\"late\",\"ran\":\"unknown\"},"
+		"null]\n");
 }
 
 static void test_refusal_has_no_id(void **state UNUSED)
@@ -316,7 +321,8 @@ static void test_refusal_has_no_id(void **state UNUSED)
 	assert_int_equal(wire_put_refusal(ENCODING_JSON, &plain_failure, &out), 0);
 	assert_text(
 		&out,
-		"[1,null,{\"code\":\"api_not_found\",\"message\":\"no \\\"x\\\"\",\"ran\":\"no\"},null]\n");
+		"[1,null,{\"code\":\"api_not_found\",\"message\":\"no \\\"x\\\"\","
+		"\"ran\":\"no\"},null]\n");
 	assert_int_equal(wire_put_refusal(ENCODING_UNKNOWN, &plain_failure, &out), 0);
 	assert_int_equal(buf_data(&out)[0], '[');
 	buf_deinit(&out);
