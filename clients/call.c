@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "clients/answer.h"
-#include "clients/cli.h"
 #include "clients/invocation.h"
 
 /* The gateway tells the caller that the time is over; our answer shall not come before. */

@@ -149,7 +149,8 @@ static int table_find(const struct table *t, int option)
 	return -1;
 }
 
-bool cli_parse_time(const char *text, int64_t *ret_ms)
+/* 500ms, 5s, 2m, 1h; false: it is not that, or 0. */
+static bool parse_time(const char *text, int64_t *ret_ms)
 {
 	static const struct {
 		const char *name;
@@ -183,7 +184,8 @@ bool cli_parse_number(const char *text, int64_t *ret)
 	return true;
 }
 
-bool cli_parse_size(const char *text, int64_t *ret)
+/* 4096, 64K, 4M; false: it is not that, or 0. */
+static bool parse_size(const char *text, int64_t *ret)
 {
 	size_t len = strlen(text);
 	int64_t unit = 1, v;
@@ -217,12 +219,12 @@ const char *cli_set(const struct cli_option *option, const char *value, void *op
 		*(const char **)member = value;
 		return NULL;
 	case CLI_TIME:
-		return cli_parse_time(value, member)
+		return parse_time(value, member)
 			       ? NULL : "a time has a unit and is above 0: 500ms, 5s, 2m";
 	case CLI_NUMBER:
 		return cli_parse_number(value, member) ? NULL : "it is a whole number, 0 or more";
 	case CLI_SIZE:
-		return cli_parse_size(value, member) ? NULL : "a size is above 0: 4096, 64K, 4M";
+		return parse_size(value, member) ? NULL : "a size is above 0: 4096, 64K, 4M";
 	}
 	return NULL;
 }

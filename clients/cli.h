@@ -69,11 +69,7 @@ int cli_parse(const struct cli *cli, int argc, char **argv, void *options, int *
  */
 const char *cli_set(const struct cli_option *option, const char *value, void *options);
 
-/* 500ms, 5s, 2m, 1h; false: it is not that, or 0. */
-bool cli_parse_time(const char *text, int64_t *ret_ms);
 bool cli_parse_number(const char *text, int64_t *ret);
-/* 4096, 64K, 4M; false: it is not that, or 0. */
-bool cli_parse_size(const char *text, int64_t *ret);
 
 /* One line on standard error, whatever is in the text; on a terminal as many as it takes. */
 void cli_error(const char *fmt, ...) PRINTF(1, 2);

@@ -5,7 +5,6 @@
 #include "clients/ctl.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #include "clients/output.h"

@@ -8,7 +8,6 @@
 #define CHAPI_CLIENTS_PROMPT_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 enum { PROMPT_E_ENDED = 1 };	/* a signal, or the end of the input */
 

@@ -10,7 +10,6 @@
 #define CHAPI_CLIENTS_SETUP_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 

@@ -4,8 +4,6 @@
  */
 #include "gateway/ask.h"
 
-#include <errno.h>
-
 #include "gateway/parts.h"
 #include "gateway/record.h"
 

@@ -42,14 +42,14 @@ static uint64_t retry_ms(struct channel *c, enum retry retry)
 
 /* ---- state ------------------------------------------------------------------------------ */
 
-bool channel_is_established(const struct channel *c)
+static bool is_established(const struct channel *c)
 {
 	return c->state == CHANNEL_SUBSCRIBING || c->state == CHANNEL_UP;
 }
 
 static bool is_connected(const struct channel *c)
 {
-	return c->state == CHANNEL_CONNECTING || channel_is_established(c);
+	return c->state == CHANNEL_CONNECTING || is_established(c);
 }
 
 void channel_set_state(struct channel *c, enum channel_state state, const char *reason)
@@ -102,7 +102,7 @@ static void forget_connection(struct channel *c)
  * which all have waits of their own. */
 static void begin_wait(struct channel *c, enum retry retry, uint64_t least_ms, uint64_t now_ms)
 {
-	if (channel_is_established(c) && now_ms - c->established_ms >= c->config.backoff_reset_ms)
+	if (is_established(c) && now_ms - c->established_ms >= c->config.backoff_reset_ms)
 		c->n_failures = 0;
 	c->until_ms = backoff_later(now_ms, backoff_later(retry_ms(c, retry), least_ms));
 	if (c->n_failures < UINT_MAX)
@@ -184,7 +184,7 @@ static void on_subscribed(struct channel *c, const struct pusher_frame *frame,
 {
 	struct subscription *s = channel_find(c, frame->channel);
 
-	if (channel_is_established(c) && s && s->state != SUBSCRIPTION_IDLE &&
+	if (is_established(c) && s && s->state != SUBSCRIPTION_IDLE &&
 	    s->state != SUBSCRIPTION_LEFT)
 		subscription_confirmed(c, s);
 	else
@@ -232,7 +232,7 @@ static void on_subscription_error(struct channel *c, const struct pusher_frame *
 	struct subscription *s = channel_find(c, frame->channel);
 	struct pusher_error error;
 
-	if (!channel_is_established(c) || !s || !subscription_may_be_refused(s)) {
+	if (!is_established(c) || !s || !subscription_may_be_refused(s)) {
 		c->n_ignored++;
 		return;
 	}
@@ -313,10 +313,10 @@ static void on_error(struct channel *c, const struct pusher_frame *frame, uint64
 	struct pusher_error error;
 
 	pusher_parse_error(frame->data, &error);
-	if (channel_is_established(c) && is_good_news(c, frame, &error))
+	if (is_established(c) && is_good_news(c, frame, &error))
 		return;
 	keep_hub_says(c, &error, now_ms);
-	if (channel_is_established(c))
+	if (is_established(c))
 		on_late_error(c, frame, &error, now_ms);
 	else
 		on_early_error(c, &error, now_ms);
@@ -367,7 +367,7 @@ static void handle_event(struct channel *c, const struct pusher_frame *frame)
 {
 	struct subscription *s = channel_find(c, frame->channel);
 
-	if (channel_is_established(c) && s && s->state != SUBSCRIPTION_IDLE)
+	if (is_established(c) && s && s->state != SUBSCRIPTION_IDLE)
 		c->ops.event(c->data, frame->channel, frame->event, frame->data);
 	else
 		c->n_ignored++;
@@ -396,7 +396,7 @@ int channel_add(struct channel *c, const char *name, uint64_t now_ms)
 	c->subscriptions = subscriptions;
 	subscriptions += c->n_subscriptions++;
 	*subscriptions = (struct subscription){ .name = name, .extra = true };
-	if (channel_is_established(c))
+	if (is_established(c))
 		subscription_ask(c, subscriptions, now_ms);
 	return 0;
 }
@@ -460,7 +460,7 @@ void channel_start(struct channel *c, uint64_t now_ms)
 {
 	if (c->state == CHANNEL_STOPPED)
 		c->n_failures = 0;
-	if (channel_is_established(c)) {
+	if (is_established(c)) {
 		start_established(c, now_ms);
 		return;
 	}
@@ -536,7 +536,7 @@ uint64_t channel_next_ms(const struct channel *c)
 
 	if (c->state == CHANNEL_STOPPED)
 		return NEVER;
-	if (!channel_is_established(c))
+	if (!is_established(c))
 		return c->until_ms;
 	next_ms = NEVER;
 	for (size_t i = 0; i < c->n_subscriptions; i++) {
@@ -565,7 +565,7 @@ static void handshake_timed_out(struct channel *c, uint64_t now_ms)
 
 void channel_silent(struct channel *c, uint64_t now_ms)
 {
-	if (!channel_is_established(c))
+	if (!is_established(c))
 		return;
 	channel_set_reason(c,
 			   "the hub did not answer a ping within %" PRIu64
@@ -582,7 +582,7 @@ static void established_tick(struct channel *c, uint64_t now_ms)
 
 void channel_tick(struct channel *c, uint64_t now_ms)
 {
-	if (channel_is_established(c))
+	if (is_established(c))
 		established_tick(c, now_ms);
 	else if (c->state == CHANNEL_STOPPED || now_ms < c->until_ms)
 		return;

@@ -63,7 +63,6 @@ struct channel {
 	uint64_t n_connects, n_ignored;
 };
 
-bool channel_is_established(const struct channel *c);
 void channel_set_state(struct channel *c, enum channel_state state, const char *reason);
 /* Keeps what went wrong for the status, as one line of printable ASCII. True if it is news. */
 bool channel_set_reason(struct channel *c, const char *fmt, ...) PRINTF(2, 3);

@@ -6,7 +6,6 @@
  * it, ties in turn. If none has room (its concurrency, or it does not read), the call waits in
  * the name's queue, in which case its params are copied. Queued calls go first.
  */
-#include <assert.h>
 #include <stdio.h>
 
 #include "gateway/builtin.h"

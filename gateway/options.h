@@ -8,8 +8,6 @@
 #ifndef CHAPI_OPTIONS_H
 #define CHAPI_OPTIONS_H
 
-#include <stdbool.h>
-
 #include "common/common.h"
 
 enum option_type {

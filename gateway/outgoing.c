@@ -6,8 +6,6 @@
  * over the hub, time included, is elsewhere.h, reached through the edge. A one-way call has
  * nobody who waits, and outlives its caller.
  */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "gateway/router_private.h"

@@ -7,7 +7,6 @@
  */
 #include "gateway/pusher.h"
 
-#include <errno.h>
 #include <math.h>
 
 #include "libchapi-ipc/json.h"

@@ -8,7 +8,6 @@
  */
 #include "gateway/record.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 

@@ -5,7 +5,6 @@
 #include "gateway/record_caller.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "gateway/record.h"
 #include "libchapi-ipc/error.h"

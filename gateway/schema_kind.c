@@ -5,8 +5,6 @@
 #include "common/utf8.h"
 #include "gateway/schema_private.h"
 
-#include "gateway/text.h"
-
 static uint64_t count_characters(struct span text)
 {
 	uint64_t n = 0;

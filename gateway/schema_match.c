@@ -14,7 +14,6 @@
 
 #include "gateway/choices.h"
 #include "gateway/schema_private.h"
-#include "gateway/text.h"
 
 #define BUDGET_LEAST 1000000		/* steps: about a hundredth of a second */
 #define BUDGET_PER_BYTE 4		/* more, for each byte of the value */

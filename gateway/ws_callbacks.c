@@ -19,7 +19,6 @@
 #include <stdlib.h>
 
 #include "gateway/tls.h"
-#include "gateway/turn.h"
 
 #define GATHER_KEEP 8192
 

@@ -10,7 +10,6 @@
  */
 #include "gateway/ws_client.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>

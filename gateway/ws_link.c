@@ -33,6 +33,16 @@ int ws_link_new(struct ws_link **ret_link)
 	return 0;
 }
 
+static void items_free(struct list *items)
+{
+	struct ws_item *item, *tmp;
+
+	list_for_each_safe(item, tmp, items, struct ws_item, link) {
+		list_del(&item->link);
+		free(item);
+	}
+}
+
 void ws_link_unref(struct ws_link *link)
 {
 	unsigned int refs;
@@ -45,8 +55,8 @@ void ws_link_unref(struct ws_link *link)
 
 	ws_target_free(link->target);
 	ws_pulse_free(link->pulse);
-	ws_items_free(&link->out);
-	ws_items_free(&link->in);
+	items_free(&link->out);
+	items_free(&link->in);
 	pthread_cond_destroy(&link->changed);
 	pthread_mutex_destroy(&link->lock);
 	close(link->event_fd);
@@ -63,7 +73,7 @@ void ws_link_wake_thread(struct ws_link *link)
 
 void ws_link_clear_out(struct ws_link *link)
 {
-	ws_items_free(&link->out);
+	items_free(&link->out);
 	link->out_bytes = 0;
 }
 
@@ -83,16 +93,6 @@ struct ws_item *ws_item_new(enum ws_item_kind kind, uint64_t generation, struct 
 	if (text.len > 0)
 		memcpy(item->text, text.p, text.len);
 	return item;
-}
-
-void ws_items_free(struct list *items)
-{
-	struct ws_item *item, *tmp;
-
-	list_for_each_safe(item, tmp, items, struct ws_item, link) {
-		list_del(&item->link);
-		free(item);
-	}
 }
 
 struct ws_pulse *ws_pulse_free(struct ws_pulse *pulse)

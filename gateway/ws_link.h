@@ -73,7 +73,6 @@ void ws_link_clear_out(struct ws_link *link);
 
 /* NULL: out of memory. */
 struct ws_item *ws_item_new(enum ws_item_kind kind, uint64_t generation, struct span text);
-void ws_items_free(struct list *items);
 
 /* NULL: out of memory. */
 struct ws_pulse *ws_pulse_new(uint64_t generation, const struct ws_keep_alive *how);

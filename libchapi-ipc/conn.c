@@ -544,13 +544,21 @@ static bool conn_owes(const chapi_conn *conn)
 	return conn->refused >= 0 || !list_empty(&conn->owed) || !list_empty(&conn->unwanted);
 }
 
+/* The sooner of two waits of milliseconds, -1: no limit. */
+static int sooner(int a_ms, int b_ms)
+{
+	if (a_ms < 0 || b_ms < 0)
+		return MAX(a_ms, b_ms);
+	return MIN(a_ms, b_ms);
+}
+
 int chapi_get_timeout_ms(const chapi_conn *conn)
 {
 	int r = conn->stalled || conn_owes(conn) ? STALL_MS : -1;
 
 	if (conn->fd < 0 && !reconnect_is_on(conn))
 		return 0;
-	return conn_sooner(r, reconnect_timeout_ms(conn));
+	return sooner(r, reconnect_timeout_ms(conn));
 }
 
 int chapi_process(chapi_conn *conn)
@@ -568,13 +576,6 @@ static bool conn_has_backlog(const chapi_conn *conn)
 	return conn->in.len > 0 && !conn->partial && !conn->stalled;
 }
 
-int conn_sooner(int a_ms, int b_ms)
-{
-	if (a_ms < 0 || b_ms < 0)
-		return MAX(a_ms, b_ms);
-	return MIN(a_ms, b_ms);
-}
-
 /* What can be sent at once has been. */
 static int conn_wait(chapi_conn *conn, int timeout_ms)
 {
@@ -583,7 +584,7 @@ static int conn_wait(chapi_conn *conn, int timeout_ms)
 
 	if (conn_has_backlog(conn))
 		timeout_ms = 0;
-	n = poll(&pfd, 1, conn_sooner(timeout_ms, chapi_get_timeout_ms(conn)));
+	n = poll(&pfd, 1, sooner(timeout_ms, chapi_get_timeout_ms(conn)));
 	if (n < 0)
 		return errno == EINTR ? 0 : -CHAPI_ERR_SYSTEM;
 	return chapi_process(conn);

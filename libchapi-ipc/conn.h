@@ -105,8 +105,6 @@ static inline bool conn_is_open(const struct chapi_conn *conn)
 
 /* Times of the library: milliseconds of a clock that only goes forward. */
 int64_t conn_clock_ms(void);
-/* The sooner of two waits of milliseconds, -1: no limit. */
-int conn_sooner(int a_ms, int b_ms);
 
 /* The message being handled has been copied or is not wanted: its spans end here. */
 void conn_taken(struct chapi_conn *conn);
@@ -216,8 +214,6 @@ void reconnect_process(struct chapi_conn *conn);
 void reconnect_restore(struct chapi_conn *conn);
 /* Milliseconds until reconnect_process() has something to do; -1: nothing. */
 int reconnect_timeout_ms(const struct chapi_conn *conn);
-/* Tells the program, if it wants to know. */
-void reconnect_tell(struct chapi_conn *conn, const struct chapi_change *change);
 /* What became of something asked for again: OK, or failed, with the gateway's answer. */
 void reconnect_tell_reply(struct chapi_conn *conn, enum chapi_change_kind ok,
 			  enum chapi_change_kind failed, const char *name,

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "config.h"
-#include "libchapi-ipc/conn.h"
+#include "libchapi-ipc/mp.h"
 #include "libchapi-ipc/value.h"
 
 const char *chapi_version(void)

@@ -10,7 +10,6 @@
 #define CHAPI_FRAME_H
 
 #include "common/common.h"
-#include "mp.h"
 #include "mp_scan.h"
 
 enum encoding { ENCODING_UNKNOWN, ENCODING_MSGPACK, ENCODING_JSON };

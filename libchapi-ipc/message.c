@@ -10,7 +10,6 @@
 #include <stdbool.h>
 
 #include "common/utf8.h"
-#include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/mp_scan.h"
 
 static int bad(const char **ret_why, const char *why)

@@ -55,7 +55,8 @@ void reconnect_plan(chapi_conn *conn, int error)
 	plan_next(reconnect, now_ms);
 }
 
-void reconnect_tell(chapi_conn *conn, const struct chapi_change *change)
+/* Tells the program, if it wants to know. */
+static void tell(chapi_conn *conn, const struct chapi_change *change)
 {
 	if (conn->reconnect.fn && !conn->closed)
 		conn->reconnect.fn(conn, change, conn->reconnect.data);
@@ -69,7 +70,7 @@ void reconnect_tell_lost(chapi_conn *conn)
 
 	conn->reconnect.untold = 0;
 	if (change.error != 0)
-		reconnect_tell(conn, &change);
+		tell(conn, &change);
 }
 
 void reconnect_tell_reply(chapi_conn *conn, enum chapi_change_kind ok,
@@ -80,7 +81,7 @@ void reconnect_tell_reply(chapi_conn *conn, enum chapi_change_kind ok,
 					     .kind = code == CHAPI_OK ? ok : failed,
 					     .error = -code, .name = name, .reply = reply };
 
-	reconnect_tell(conn, &change);
+	tell(conn, &change);
 }
 
 void reconnect_process(chapi_conn *conn)
@@ -95,7 +96,7 @@ void reconnect_process(chapi_conn *conn)
 	}
 	reconnect_restore(conn);
 	reconnect_tell_lost(conn);
-	reconnect_tell(conn, &change);
+	tell(conn, &change);
 }
 
 void reconnect_restore(chapi_conn *conn)

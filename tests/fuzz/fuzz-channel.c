@@ -13,7 +13,6 @@
 
 #undef NDEBUG
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "gateway/channel.h"

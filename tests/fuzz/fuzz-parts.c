@@ -7,7 +7,6 @@
  */
 #undef NDEBUG
 #include <assert.h>
-#include <errno.h>
 
 #include "gateway/assembly.h"
 #include "gateway/sign.h"

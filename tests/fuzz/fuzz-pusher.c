@@ -11,7 +11,6 @@
 #include "common/utf8.h"
 #include "gateway/pusher.h"
 #include "libchapi-ipc/json.h"
-#include "libchapi-ipc/json_string.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

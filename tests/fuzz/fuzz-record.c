@@ -6,7 +6,6 @@
  */
 #undef NDEBUG
 #include <assert.h>
-#include <errno.h>
 
 #include "gateway/record.h"
 #include "gateway/record_notes.h"

@@ -4,7 +4,6 @@
  */
 #undef NDEBUG
 #include <assert.h>
-#include <errno.h>
 
 #include "gateway/sealed.h"
 

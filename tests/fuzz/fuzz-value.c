@@ -11,7 +11,6 @@
 
 #include "common/utf8.h"
 #include "libchapi-ipc/json.h"
-#include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/mp.h"
 #include "libchapi-ipc/mp_scan.h"
 #include "libchapi-ipc/value.h"

@@ -4,7 +4,6 @@
  */
 #include "tests/hub/forms.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include <jansson.h>

@@ -8,7 +8,6 @@
 #include "tests/hub/http_api.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <jansson.h>

@@ -8,7 +8,6 @@
 #include "tests/hub/http_auth.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "clients/cli.h"
 #include "clients/command.h"
 
 #define LATER_MS 100000		/* more than any limit */

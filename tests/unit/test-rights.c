@@ -11,7 +11,6 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "gateway/rights.h"

@@ -13,7 +13,6 @@
 
 #include "common/utf8.h"
 #include "gateway/schema.h"
-#include "gateway/text.h"
 #include "libchapi-ipc/buf.h"
 #include "libchapi-ipc/mp.h"
 #include "libchapi-ipc/value.h"

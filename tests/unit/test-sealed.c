@@ -9,8 +9,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <errno.h>
-
 #include "gateway/sealed.h"
 #include "tests/unit/skip.h"
 

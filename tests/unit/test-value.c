@@ -12,10 +12,8 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <float.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
