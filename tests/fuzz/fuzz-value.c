@@ -2,7 +2,7 @@
 /*
  * Fuzz harness: a MessagePack value, to JSON and back.
  *
- * What it became has to stay the same from then on, and mp.c has to be of one opinion with
+ * What it became has to stay the same from then on, and mp_scan.h has to be of one opinion with
  * value.h about what is MessagePack.
  */
 #undef NDEBUG
