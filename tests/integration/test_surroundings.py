@@ -219,6 +219,22 @@ def test_server_that_has_a_fault_is_left_for_the_next(hosts, fake_hub, start_gat
         assert server.n == 2
 
 
+def test_trouble_that_turns_with_the_addresses_is_logged_once(hosts, fake_hub, start_gateway,
+                                                              channel):
+    two = ['127.0.0.1', '127.0.0.2']
+    hosts.lead(two=two)
+    gateway = start_gateway(fake_hub, channel, executable=hosts.executable,
+                            pusher={'host': 'two.test', 'port': free_port_of(two)},
+                            timing={'backoff_least': '10ms', 'backoff_most': '10ms'})
+    gateway.wait_log('not connected')
+    for addresses in (two[:1], two[1:], two[:1], two[1:]):
+        hosts.lead(two=addresses)
+        wait_until(lambda: addresses[0] in gateway.ask('status')['hub']['reason'], 'its turn')
+    for address in two:
+        assert gateway.log().count('not connected: the hub cannot be reached: cannot connect to '
+                                   + address) == 1
+
+
 def test_address_that_takes_no_event_is_left_for_another(hosts, own_hub, start_gateway, folder,
                                                          channel):
     """The WebSocket stays where it is, and what is published finds the other way."""
