@@ -81,9 +81,10 @@ inside "a next version is made" '
     done'
 with_wait "an upgrade keeps settings, says nothing, and serves on" "
     printf '[gateway]\\nlog_level = debug\\n' >/etc/chapi/chapi-gw.conf
-    before=\$(systemctl show -P MainPID chapi-gw)
+    before=\$(systemctl show -P MainPID chapi-gw); socket=\$(stat -c %i /run/chapi/gw.sock)
     $apt install ./packages/next/*.deb </dev/null >upgrade.log 2>&1
-    not grep 'sudo chapi-ctl setup' upgrade.log
+    not grep -e 'sudo chapi-ctl setup' -e 'Could not' upgrade.log
+    test \"\$socket\" = \"\$(stat -c %i /run/chapi/gw.sock)\"
     test \"\$before\" != \"\$(systemctl show -P MainPID chapi-gw)\"
     systemctl is-active chapi-gw.socket chapi-gw.service
     grep -q debug /etc/chapi/chapi-gw.conf; chapi-call chapi.ping
