@@ -181,7 +181,9 @@ def test_refused_batch_is_sent_again_one_by_one(fake_hub, start_gateway, channel
     others_are_there.set()
     records = [fake_hub.wait_published()[2] for _ in range(3 if '413' in str(answer) else 2)]
     assert len({r['id'] for r in records}) == len(records)
-    assert sum('batch' in body for _, body in fake_hub.posts) == 1
+    batches = [len(body['batch']) for _, body in fake_hub.posts if 'batch' in body]
+    # What says that one was too large may go with another one that waits still.
+    assert batches == [3] or ('413' in str(answer) and batches == [3, 2])
 
 
 def test_answer_too_large_for_the_hub_becomes_an_error(fake_hub, gateway, channel):
