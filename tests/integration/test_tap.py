@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from lib.limits import LIMIT
 from lib.process import environment, run
 
 pytestmark = pytest.mark.usefixtures('once')
@@ -63,7 +64,7 @@ def reported(folder, text, workers):
         f.write('[pytest]\n')
     done = run([sys.executable, '-B', '-m', 'pytest', '-q', '-p', 'lib.tap',
                 '-p', 'no:cacheprovider', *(['-n', str(workers)] if workers else []), folder],
-               cwd=folder, env=environment(PYTHONPATH=HERE))
+               cwd=folder, env=environment(PYTHONPATH=HERE), limit=LIMIT * 6)
     lines = done.stdout.splitlines()
     return (done.returncode, [line for line in lines if not line.startswith('#')],
             [line for line in lines if line.startswith('#')])
