@@ -27,16 +27,6 @@
 
 /* ---- out -------------------------------------------------------------------------------- */
 
-static void put_base64(struct buf *out, struct span bytes)
-{
-	uint8_t *w = buf_reserve(out, base64_len(bytes.len));
-
-	if (!w)
-		return;
-	base64_write(w, bytes.p, bytes.len);
-	buf_commit(out, base64_len(bytes.len));
-}
-
 /* What travels: deflated, where that is smaller. */
 static int pack(struct span record, struct parts *p)
 {
@@ -65,7 +55,7 @@ static int put_frame(struct span id, struct span record, struct parts *p)
 	json_put_string(&p->head, id);
 	buf_put_str(&p->head, ",\"part\":");
 	buf_put_str(&p->tail, ",\"sha256\":\"");
-	put_base64(&p->tail, span_of(digest, sizeof(digest)));
+	base64_put(&p->tail, span_of(digest, sizeof(digest)));
 	buf_printf(&p->tail, "\",\"encoding\":\"%s\",\"data\":\"", deflated ? "zlib" : "json");
 	r = buf_error(&p->head);
 	return r < 0 ? r : buf_error(&p->tail);
@@ -111,7 +101,7 @@ void parts_put(const struct parts *p, unsigned int i, struct buf *out)
 	buf_put(out, buf_data(&p->head), p->head.len);
 	buf_printf(out, "%u,\"parts\":%u", i, p->n);
 	buf_put(out, buf_data(&p->tail), p->tail.len);
-	put_base64(out, span_of(p->bytes.p + off, MIN(p->slice_len, p->bytes.len - off)));
+	base64_put(out, span_of(p->bytes.p + off, MIN(p->slice_len, p->bytes.len - off)));
 	buf_put_str(out, "\"}");
 }
 

@@ -130,16 +130,6 @@ static int box_open(const struct sealed *s UNUSED, struct span channel UNUSED,
 
 /* ---- their text ------------------------------------------------------------------------- */
 
-static void put_base64(struct buf *out, struct span bytes)
-{
-	uint8_t *w = buf_reserve(out, base64_len(bytes.len));
-
-	if (!w)
-		return;
-	base64_write(w, bytes.p, bytes.len);
-	buf_commit(out, base64_len(bytes.len));
-}
-
 static int close_box(const struct sealed *s, struct span channel, struct span text, struct buf *out)
 {
 	CLEANUP(buf_deinit) struct buf box = BUF_NULL;
@@ -154,9 +144,9 @@ static int close_box(const struct sealed *s, struct span channel, struct span te
 		return r;
 	buf_commit(&box, text.len + TAG_LEN);
 	buf_put_str(out, "{\"nonce\":\"");
-	put_base64(out, span_of(nonce, sizeof(nonce)));
+	base64_put(out, span_of(nonce, sizeof(nonce)));
 	buf_put_str(out, "\",\"ciphertext\":\"");
-	put_base64(out, buf_span(&box));
+	base64_put(out, buf_span(&box));
 	buf_put_str(out, "\"}");
 	return buf_error(out);
 }

@@ -29,6 +29,16 @@ uint8_t *base64_write(uint8_t *w, const uint8_t *p, size_t len)
 	return w;
 }
 
+void base64_put(struct buf *out, struct span bytes)
+{
+	uint8_t *w = buf_reserve(out, base64_len(bytes.len));
+
+	if (!w)
+		return;
+	base64_write(w, bytes.p, bytes.len);
+	buf_commit(out, base64_len(bytes.len));
+}
+
 static int digit_of(uint8_t c)
 {
 	if (c >= 'A' && c <= 'Z')
