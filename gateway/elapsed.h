@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long something has lasted, where no clock alone can be believed: the one that runs evenly may
- * be a peer's that stands still while its machine sleeps, or a paused machine's, and that of the day
- * may be set.
+ * How long something has lasted, where no clock alone can be believed: the one that runs evenly
+ * may be a peer's that stands still while its machine sleeps, or a paused machine's, and that of
+ * the day may be set.
  */
 #ifndef CHAPI_ELAPSED_H
 #define CHAPI_ELAPSED_H

@@ -3,8 +3,8 @@
  * The time of this turn of the loop: read when the first callback asks for it, the same for
  * all that follow, forgotten when the turn is over. And the time outside of turns.
  *
- * The even clock counts what the machine sleeps: a peer's time goes on meanwhile, and what was to be
- * done before is late, not due. libevent's timers do not, so they may be late after a sleep.
+ * The even clock counts what the machine sleeps: a peer's time goes on meanwhile, and what was to
+ * be done before is late, not due. libevent's timers do not, so they may be late after a sleep.
  */
 #ifndef CHAPI_TURN_H
 #define CHAPI_TURN_H

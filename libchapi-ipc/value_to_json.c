@@ -207,8 +207,8 @@ static int to_key(struct conv *c)
 	else if (type == MP_NONE)
 		e = read_fault(c, c->p == c->end ? MP_E_MORE : MP_E_BAD);
 	else
-		e = conv_inexpressible(c, "a key that is neither a string nor an integer has no form "
-				       "in JSON");
+		e = conv_inexpressible(c, "a key that is neither a string nor an integer has no "
+				       "form in JSON");
 	if (e == 0)	/* what is between the quotes */
 		e = conv_key_add(c, start + 1, c->out->len - start - 2);
 	if (e != 0)

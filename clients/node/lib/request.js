@@ -43,7 +43,8 @@ function textOf(head, params) {
 function checkedSize(text) {
 	const size = new TextEncoder().encode(text).length;
 	if (size > RECORD_MAX)
-		throw new TooLarge(`a request of ${size} bytes; at most ${RECORD_MAX} go over a hub`,
+		throw new TooLarge(
+			`a request of ${size} bytes; at most ${RECORD_MAX} go over a hub`,
 			{ details: { size, limit: RECORD_MAX } });
 	return size;
 }
@@ -70,12 +71,13 @@ export class Request {
 		const params = asJson(value, 'params'), text = textOf(head, params);
 		const goesWhole = checkedSize(text) + AGAIN_MAX <= most &&
 			!(sendsValues && isRoundedByOthers(text));
-		return new Request(head, params, goesWhole ? null : await split(head.id, text, most));
+		const parts = goesWhole ? null : await split(head.id, text, most);
+		return new Request(head, params, parts);
 	}
 
 	/**
-	 * It goes out for the first time. instance: of the gateway that it goes to, as far as known:
-	 * one that was started since must not run it.
+	 * It goes out for the first time. instance: of the gateway that it goes to, as far as
+	 * known: one that was started since must not run it.
 	 */
 	begin(instance) {
 		this.#begun = new Since();
@@ -100,8 +102,12 @@ export class Request {
 		if (this.#parts !== null)
 			return ['request-part', isRepeat ? partAgain(this.#parts[i], this.#again)
 				: this.#parts[i]];
-		return ['request', textOf(isRepeat ? { ...this.#head, ...this.#again,
-			timeout_ms: Math.max(Math.ceil(this.left), 1) } : this.#head, this.#params)];
+		return ['request', textOf(isRepeat ? this.#headAgain() : this.#head, this.#params)];
+	}
+
+	#headAgain() {
+		const timeout_ms = Math.max(Math.ceil(this.left), 1);
+		return { ...this.#head, ...this.#again, timeout_ms };
 	}
 
 	get #again() {
