@@ -244,13 +244,14 @@ struct call *calls_find(const struct calls *calls, const struct party *caller, u
 static void await(struct calls *calls, struct call *call, struct party *caller)
 {
 	call->caller = caller;
-	hash_index_add(&calls->awaited, hash_of(calls, caller, call->token), index_of(call));
+	call->hash = hash_of(calls, caller, call->token);
+	hash_index_add(&calls->awaited, call->hash, index_of(call));
 	caller->n_awaited++;
 }
 
 static void leave_caller(struct calls *calls, struct call *call)
 {
-	hash_index_del(&calls->awaited, hash_of(calls, call->caller, call->token), index_of(call));
+	hash_index_del(&calls->awaited, call->hash, index_of(call));
 	call->caller->n_awaited--;
 }
 
@@ -279,9 +280,7 @@ void calls_expect(const struct calls *calls, const uint32_t *ids, size_t n)
 
 	n = expect_entries(calls, ids, MIN(n, (size_t)CALLS_EXPECT_MAX), entries);
 	for (size_t i = 0; i < n; i++)
-		if (entries[i]->caller)
-			hash_index_expect(&calls->awaited,
-					  hash_of(calls, entries[i]->caller, entries[i]->token));
+		hash_index_expect(&calls->awaited, entries[i]->hash);
 }
 
 void calls_expect_tokens(const struct calls *calls, const struct party *caller,

@@ -51,8 +51,9 @@ struct call {
 	struct list handled;		/* provider->calls_handled */
 	struct timer deadline;
 
-	enum call_state state;
-	enum party_origin origin;
+	uint32_t hash;			/* of caller and token */
+	enum call_state state : 8;
+	enum party_origin origin : 8;
 	uint64_t checked;		/* serial of the holder whose description the params fit */
 	size_t pinned;			/* bytes charged to the payer */
 	uint64_t arrived_us, handed_us;

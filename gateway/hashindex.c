@@ -26,15 +26,6 @@ void hash_index_deinit(struct hash_index *index)
 	index->slots = NULL;
 }
 
-static void put(struct hash_index *index, uint64_t slot)
-{
-	size_t mask = index->n_slots - 1, at = slot >> 32 & mask;
-
-	while (index->slots[at] != 0)
-		at = (at + 1) & mask;
-	index->slots[at] = slot;
-}
-
 static int resize(struct hash_index *index, size_t n_slots)
 {
 	uint64_t *old = index->slots, *slots = calloc(n_slots, sizeof(*slots));
@@ -46,24 +37,17 @@ static int resize(struct hash_index *index, size_t n_slots)
 	index->n_slots = n_slots;
 	for (size_t i = 0; i < n_old; i++)
 		if (old[i] != 0)
-			put(index, old[i]);
+			hash_index_put(index, old[i]);
 	free(old);
 	return 0;
 }
 
 /* Without memory it becomes fuller than it should, which is slower, not wrong. */
-int hash_index_reserve(struct hash_index *index)
+int hash_index_grow(struct hash_index *index)
 {
-	if (index->n_used < index->n_slots / 2 || resize(index, 2 * index->n_slots) == 0)
+	if (resize(index, 2 * index->n_slots) == 0)
 		return 0;
 	return index->n_used + 1 < index->n_slots ? 0 : -ENOMEM;
-}
-
-void hash_index_add(struct hash_index *index, uint32_t hash, uint32_t number)
-{
-	assert(index->n_used + 1 < index->n_slots && number < UINT32_MAX);
-	put(index, (uint64_t)hash << 32 | (number + 1));
-	index->n_used++;
 }
 
 /* The place is free: what lies behind it and begins at it, or before, moves there. */

@@ -26,13 +26,33 @@ struct hash_index {
 int hash_index_init(struct hash_index *index) MUST_CHECK;
 void hash_index_deinit(struct hash_index *index);
 
-/* Room for one more, so that the next hash_index_add() finds it. 0 or -ENOMEM: all is as before. */
-int hash_index_reserve(struct hash_index *index) MUST_CHECK;
-void hash_index_add(struct hash_index *index, uint32_t hash, uint32_t number);
+int hash_index_grow(struct hash_index *index) MUST_CHECK;
 /* It is there. */
 void hash_index_del(struct hash_index *index, uint32_t hash, uint32_t number);
 /* Gives memory back, if it is empty. */
 void hash_index_trim(struct hash_index *index);
+
+/* Room for one more, so that the next hash_index_add() finds it. 0 or -ENOMEM: all is as before. */
+static inline int MUST_CHECK hash_index_reserve(struct hash_index *index)
+{
+	return index->n_used < index->n_slots / 2 ? 0 : hash_index_grow(index);
+}
+
+static inline void hash_index_put(struct hash_index *index, uint64_t slot)
+{
+	size_t mask = index->n_slots - 1, at = slot >> 32 & mask;
+
+	while (index->slots[at] != 0)
+		at = (at + 1) & mask;
+	index->slots[at] = slot;
+}
+
+/* number: below UINT32_MAX. */
+static inline void hash_index_add(struct hash_index *index, uint32_t hash, uint32_t number)
+{
+	hash_index_put(index, (uint64_t)hash << 32 | (number + 1));
+	index->n_used++;
+}
 
 /* The numbers of a hash, one at a time; *step begins with 0. false: no more. */
 static inline bool hash_index_next(const struct hash_index *index, uint32_t hash, size_t *step,

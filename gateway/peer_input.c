@@ -206,7 +206,7 @@ static bool goes_on(const struct peer *p)
 }
 
 /* What the message just handled has led to; most: as much work as may be done. */
-static void look_after(struct peer *p, uint64_t most)
+static inline void look_after(struct peer *p, uint64_t most)
 {
 	if (is_slow_caller(p))
 		peer_pause(p);
