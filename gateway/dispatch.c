@@ -306,19 +306,15 @@ static enum outcome refuse_name(struct request *q, struct span name)
 			    (int)name.len, name.p);
 }
 
-/* What one may not even see is not there. */
-static bool may_call(struct request *q, struct span name)
+/* The caller may not call it. What one may not even see is not there. */
+static enum outcome refuse_call(struct request *q, struct span name)
 {
-	if (router_allows(q->router, RIGHT_CALL, q->from, name))
-		return true;
-	if (router_allows(q->router, RIGHT_LIST, q->from, name))
-		request_fail(q, CHAPI_ERR_PERMISSION_DENIED,
-			     "%s may not call '%.*s'; a rule 'call = ...' in [policy] of the "
-			     "gateway's configuration would allow it", q->from->caller,
-			     (int)name.len, name.p);
-	else
-		refuse_name(q, name);
-	return false;
+	if (!router_allows(q->router, RIGHT_LIST, q->from, name))
+		return refuse_name(q, name);
+	return request_fail(q, CHAPI_ERR_PERMISSION_DENIED,
+			    "%s may not call '%.*s'; a rule 'call = ...' in [policy] of the "
+			    "gateway's configuration would allow it", q->from->caller,
+			    (int)name.len, name.p);
 }
 
 static bool check_params(struct request *q, const struct asked *asked, const struct api *api)
@@ -379,8 +375,8 @@ static enum outcome call_builtin(struct request *q, const struct asked *asked)
 	enum outcome outcome;
 
 	monitor_request(q->router, q->from, asked, q->response.call, NULL, builtin != NULL, q->now);
-	if (!may_call(q, asked->api))
-		return OUTCOME_FAILURE;
+	if (!router_allows(q->router, RIGHT_CALL, q->from, asked->api))
+		return refuse_call(q, asked->api);
 	if (!builtin)
 		return refuse_name(q, asked->api);
 	outcome = builtin->run(q, asked->params);
@@ -405,8 +401,8 @@ enum outcome request_call(struct request *q, const struct asked *asked)
 	if (api && !api_is_seen(api, q->from->origin))
 		api = NULL;
 	monitor_request(q->router, q->from, asked, q->response.call, api, api != NULL, q->now);
-	if (!may_call(q, asked->api))
-		return OUTCOME_FAILURE;
+	if (!router_allows(q->router, RIGHT_CALL, q->from, asked->api))
+		return refuse_call(q, asked->api);
 	if (!api)
 		return refuse_name(q, asked->api);
 	if (!check_open(q, api) || !check_params(q, asked, api))

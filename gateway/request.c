@@ -160,13 +160,6 @@ bool router_may_wait(const struct router *router, const struct party *party, siz
 
 /* ---- rights --------------------------------------------------------------------------- */
 
-bool router_allows(const struct router *router, enum right right, const struct party *party,
-		   struct span object)
-{
-	return (router->open_rights & 1U << right) != 0 ||
-	       policy_allows(router->config.policy, right, party, object);
-}
-
 bool request_may(struct request *q, enum right right, struct span object, const char *doing)
 {
 	if (router_allows(q->router, right, q->from, object))

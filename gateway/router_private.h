@@ -132,8 +132,13 @@ void router_forget_answer(struct router *router);
 bool request_charge(struct request *q, size_t n) MUST_CHECK;
 void router_uncharge(struct router *router, struct party *party, size_t n);
 
-bool router_allows(const struct router *router, enum right right, const struct party *party,
-		   struct span object);
+static inline bool router_allows(const struct router *router, enum right right,
+				 const struct party *party, struct span object)
+{
+	return (router->open_rights & 1U << right) != 0 ||
+	       policy_allows(router->config.policy, right, party, object);
+}
+
 /* The work of asking that n times in a row. */
 void router_spend_rights(struct router *router, uint64_t n);
 /* Also sets the failure, permission_denied. doing: "register 'x'" and so on, for people. */

@@ -9,8 +9,6 @@
 #ifndef CHAPI_TURN_H
 #define CHAPI_TURN_H
 
-#include <time.h>
-
 #include "gateway/party.h"
 
 struct turn {
@@ -18,27 +16,19 @@ struct turn {
 	bool known;
 };
 
+const struct now *turn_read(struct turn *turn);	/* the clocks, whatever is known */
+
 static inline const struct now *turn_now(struct turn *turn)
 {
-	struct timespec even, real;
-
-	if (turn->known)
-		return &turn->now;
-	clock_gettime(CLOCK_BOOTTIME, &even);
-	clock_gettime(CLOCK_REALTIME, &real);
-	turn->now.us = (uint64_t)even.tv_sec * 1000000 + (uint64_t)even.tv_nsec / 1000;
-	turn->now.ms = turn->now.us / 1000;
-	turn->now.unix_s = (double)((int64_t)real.tv_sec * 1000000 + real.tv_nsec / 1000) / 1e6;
-	turn->known = true;
-	return &turn->now;
+	return turn->known ? &turn->now : turn_read(turn);
 }
 
 /* The time where no turn is known: beyond the loop's callbacks, and in another thread. */
 static inline struct now read_now(void)
 {
-	struct turn turn = { .known = false };
+	struct turn turn;
 
-	return *turn_now(&turn);
+	return *turn_read(&turn);
 }
 
 static inline void turn_over(struct turn *turn)

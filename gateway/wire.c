@@ -23,19 +23,24 @@ static inline uint8_t *w_bytes(uint8_t *w, const void *p, size_t len)
 	return w + len;
 }
 
-static uint8_t *w_text(uint8_t *w, struct span text)
+static inline uint8_t *w_text(uint8_t *w, struct span text)
 {
 	w = mp_w_str_head(w, text.len);
 	return text.len ? w_bytes(w, text.p, text.len) : w;
 }
 
-/* A key of up to 31 bytes: its head is one byte. */
-static inline uint8_t *w_key(uint8_t *w, const char *key)
+/* A text that is known, of up to 31 bytes: its head is one byte. */
+static inline uint8_t *w_known(uint8_t *w, const char *text)
 {
-	size_t len = strlen(key);
+	size_t len = strlen(text);
 
 	*w++ = (uint8_t)(0xa0 | len);
-	return w_bytes(w, key, len);
+	return w_bytes(w, text, len);
+}
+
+static inline uint8_t *w_key(uint8_t *w, const char *key)
+{
+	return w_known(w, key);
 }
 
 /* Takes back what was appended since len if there was no room for all of it. */
@@ -48,11 +53,6 @@ static int finish(struct buf *out, size_t len)
 	return r;
 }
 
-static const char *origin_name(enum party_origin origin)
-{
-	return origin == PARTY_REMOTE ? "remote" : "local";
-}
-
 /* ---- MessagePack ------------------------------------------------------------------------ */
 
 static uint8_t *w_meta(uint8_t *w, const struct party_request *r)
@@ -61,7 +61,7 @@ static uint8_t *w_meta(uint8_t *w, const struct party_request *r)
 	w = w_key(w, "call");
 	w = w_text(w, r->call);
 	w = w_key(w, "origin");
-	w = w_text(w, span_str(origin_name(r->origin)));
+	w = r->origin == PARTY_REMOTE ? w_known(w, "remote") : w_known(w, "local");
 	w = w_key(w, "caller");
 	w = w_text(w, r->caller);
 	w = w_key(w, "request_time");

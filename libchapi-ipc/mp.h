@@ -134,7 +134,7 @@ int mp_map_get(struct span map, const char *key, struct span *ret) MUST_CHECK;
  */
 #define MP_HEAD_MAX 9
 uint8_t *mp_w_long_array(uint8_t *w, uint32_t n);	/* of more than 15 */
-uint8_t *mp_w_map(uint8_t *w, uint32_t n);
+uint8_t *mp_w_long_map(uint8_t *w, uint32_t n);		/* of more than 15 */
 uint8_t *mp_w_wide_uint(uint8_t *w, uint64_t v);	/* above 127 */
 uint8_t *mp_w_int(uint8_t *w, int64_t v);
 uint8_t *mp_w_double(uint8_t *w, double v);
@@ -146,6 +146,14 @@ static inline uint8_t *mp_w_array(uint8_t *w, uint32_t n)
 	if (n > 15)
 		return mp_w_long_array(w, n);
 	*w = (uint8_t)(0x90 | n);
+	return w + 1;
+}
+
+static inline uint8_t *mp_w_map(uint8_t *w, uint32_t n)
+{
+	if (n > 15)
+		return mp_w_long_map(w, n);
+	*w = (uint8_t)(0x80 | n);
 	return w + 1;
 }
 

@@ -6,24 +6,21 @@
 
 #include <assert.h>
 
-static uint8_t *w_count(uint8_t *w, uint32_t n, uint8_t fix, uint8_t wide)
+/* A count of 2 or 4 bytes; wide: the byte that announces one of 2. */
+static uint8_t *w_count(uint8_t *w, uint32_t n, uint8_t wide)
 {
-	if (n <= 15) {
-		*w = (uint8_t)(fix | n);
-		return w + 1;
-	}
 	*w = n <= 0xffff ? wide : (uint8_t)(wide + 1);
 	return mp_w_be(w + 1, n, n <= 0xffff ? 2 : 4);
 }
 
 uint8_t *mp_w_long_array(uint8_t *w, uint32_t n)
 {
-	return w_count(w, n, 0x90, 0xdc);
+	return w_count(w, n, 0xdc);
 }
 
-uint8_t *mp_w_map(uint8_t *w, uint32_t n)
+uint8_t *mp_w_long_map(uint8_t *w, uint32_t n)
 {
-	return w_count(w, n, 0x80, 0xde);
+	return w_count(w, n, 0xde);
 }
 
 /* A length of 1, 2 or 4 bytes; first: the byte that announces one of 1. */

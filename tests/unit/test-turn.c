@@ -10,6 +10,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <time.h>
+
 #include "gateway/outbox.h"
 #include "gateway/turn.h"
 
