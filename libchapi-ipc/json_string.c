@@ -4,6 +4,8 @@
  */
 #include "libchapi-ipc/json_string.h"
 
+#include <endian.h>
+
 #include "common/utf8.h"
 
 /* ---- characters ------------------------------------------------------------------------- */
@@ -11,16 +13,19 @@
 #define ONES 0x0101010101010101u
 #define TOPS 0x8080808080808080u
 
-/* Non-zero if one of eight bytes is a quote, a backslash, a control character or no ASCII. */
-static inline uint64_t special_bytes(const uint8_t *p)
+/* How many of eight bytes come before the first that is a quote, a backslash, a control character
+ * or no ASCII. */
+static inline size_t plain_bytes(const uint8_t *p)
 {
-	uint64_t v, quote, backslash;
+	uint64_t v, quote, backslash, special;
 
 	memcpy(&v, p, sizeof(v));
+	v = le64toh(v);		/* what a byte borrows, it borrows from those behind it */
 	quote = v ^ ONES * '"';
 	backslash = v ^ ONES * '\\';
-	return (v | ((v - ONES * 0x20) & ~v) | ((quote - ONES) & ~quote) |
-		((backslash - ONES) & ~backslash)) & TOPS;
+	special = (v | ((v - ONES * 0x20) & ~v) | ((quote - ONES) & ~quote) |
+		   ((backslash - ONES) & ~backslash)) & TOPS;
+	return special ? (size_t)__builtin_ctzll(special) / 8 : 8;
 }
 
 static inline bool is_plain(uint8_t c)
@@ -28,15 +33,25 @@ static inline bool is_plain(uint8_t c)
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
+static size_t plain_run(const uint8_t *p, size_t len)
+{
+	size_t i = 0, n = 8;
+
+	while (n == 8 && len - i >= 8) {
+		n = plain_bytes(p + i);
+		i += n;
+	}
+	while (n == 8 && i < len && is_plain(p[i]))
+		i++;
+	return i;
+}
+
 size_t json_clean_run(const uint8_t *p, size_t len)
 {
 	size_t i = 0, n;
 
 	for (;;) {
-		while (len - i >= 8 && !special_bytes(p + i))
-			i += 8;
-		while (i < len && is_plain(p[i]))
-			i++;
+		i += plain_run(p + i, len - i);
 		if (i == len || p[i] < 0x80)
 			return i;
 		do {
@@ -124,9 +139,15 @@ static int unicode_take(struct json_reader *r, uint8_t ret[4], size_t *ret_len,
 	return 0;
 }
 
+/* Most escapes: the character is what follows the backslash. */
+static inline bool stands_for_itself(uint8_t c)
+{
+	return c == '"' || c == '\\' || c == '/';
+}
+
 int json_take_escape(struct json_reader *r, uint8_t ret[4], size_t *ret_len, const char **ret_why)
 {
-	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
 	const char *hit;
 
 	if (r->end - r->p < 2)
@@ -135,13 +156,29 @@ int json_take_escape(struct json_reader *r, uint8_t ret[4], size_t *ret_len, con
 		r->p += 2;
 		return unicode_take(r, ret, ret_len, ret_why);
 	}
-	hit = memchr(from, r->p[1], sizeof(from) - 1);
+	*ret_len = 1;
+	ret[0] = r->p[1];
+	if (stands_for_itself(ret[0])) {
+		r->p += 2;
+		return 0;
+	}
+	hit = memchr(from, ret[0], sizeof(from) - 1);
 	if (!hit)
 		return json_bad(ret_why, "an escape that JSON does not have");
 	r->p += 2;
 	ret[0] = (uint8_t)to[hit - from];
-	*ret_len = 1;
 	return 0;
+}
+
+/* As buf_put(), without a function for each of many short runs. */
+static inline void put_run(struct buf *b, const uint8_t *p, size_t n)
+{
+	uint8_t *w = n > 0 ? buf_reserve(b, n) : NULL;
+
+	if (!w)
+		return;
+	memcpy(w, p, n);
+	buf_commit(b, n);
 }
 
 int json_take_string(struct json_reader *r, struct buf *out, const char **ret_why)
@@ -153,7 +190,7 @@ int json_take_string(struct json_reader *r, struct buf *out, const char **ret_wh
 	for (;;) {
 		n = json_clean_run(r->p, (size_t)(r->end - r->p));
 		if (out)
-			buf_put(out, r->p, n);
+			put_run(out, r->p, n);
 		r->p += n;
 		if (r->p == r->end)
 			return json_bad(ret_why, "a string has no closing quote");
@@ -169,22 +206,26 @@ int json_take_string(struct json_reader *r, struct buf *out, const char **ret_wh
 		if (e != 0)
 			return e;
 		if (out)
-			buf_put(out, c, n);
+			put_run(out, c, n);
 	}
 }
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
-static void put_escape(struct buf *b, uint8_t c)
+/* What may not stand in a string as it is. */
+static inline void put_escape(struct buf *b, uint8_t c)
 {
 	static const char hex[] = "0123456789abcdef";
-	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
-	const char *hit = memchr(from, c, sizeof(from) - 1);
-	char text[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+	static const uint8_t letters[0x20] = {
+		['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
+	};
+	uint8_t letter = c < sizeof(letters) ? letters[c] : c;
+	const uint8_t text[] = { '\\', 'u', '0', '0', (uint8_t)hex[c >> 4], (uint8_t)hex[c & 15] };
 
-	if (hit)
-		text[1] = to[hit - from];
-	buf_put(b, text, hit ? 2 : 6);
+	if (letter != 0)
+		put_run(b, (const uint8_t[]){ '\\', letter }, 2);
+	else
+		put_run(b, text, sizeof(text));
 }
 
 size_t json_put_inside(struct buf *b, struct span text)
@@ -193,7 +234,7 @@ size_t json_put_inside(struct buf *b, struct span text)
 
 	while (i < text.len) {
 		n = json_clean_run(text.p + i, text.len - i);
-		buf_put(b, text.p + i, n);
+		put_run(b, text.p + i, n);
 		i += n;
 		if (i == text.len || text.p[i] >= 0x80)
 			break;
