@@ -75,10 +75,12 @@ int ctl_print_json(const json_t *value);
 int ctl_no_memory(void);
 
 /*
- * A call of the gateway to itself, through the hub by one of its channels (ctl_trip.c). Negative
- * CHAPI_ERR_*, and why in words; else 0 and how long it took.
+ * A call of the gateway to itself, through the hub by one of its channels, as the event that it
+ * takes for a request (ctl_trip.c). Negative CHAPI_ERR_*, and why in words; else 0 and how long it
+ * took.
  */
-int ctl_trip(chapi_conn *conn, const char *channel, int64_t *ret_ms, char *why, size_t why_len);
+int ctl_trip(chapi_conn *conn, const char *channel, const char *event, int64_t *ret_ms, char *why,
+	     size_t why_len);
 
 /* Of an object: text that is there, or ""; numbers or 0. */
 const char *ctl_text(const json_t *object, const char *key);

@@ -229,7 +229,7 @@ static void check_round_trip(struct doctor *d, const json_t *hub)
 		add(d, "round trip", RESULT_SKIPPED, "all channels are encrypted", "");
 		return;
 	}
-	r = ctl_trip(d->ctl->conn, channel, &ms, why, sizeof(why));
+	r = ctl_trip(d->ctl->conn, channel, ctl_text(hub, "request_event"), &ms, why, sizeof(why));
 	if (r == 0)
 		snprintf(text, sizeof(text), "a call to oneself through the hub took %lld ms",
 			 (long long)ms);

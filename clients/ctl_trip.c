@@ -41,7 +41,8 @@ static int64_t clock_ms(clockid_t clock)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-int ctl_trip(chapi_conn *conn, const char *channel, int64_t *ret_ms, char *why, size_t why_len)
+int ctl_trip(chapi_conn *conn, const char *channel, const char *event, int64_t *ret_ms, char *why,
+	     size_t why_len)
 {
 	static const char *const kinds[] = { "response", NULL };
 	static const char *const apis[] = { "chapi.ping", NULL };
@@ -58,7 +59,7 @@ int ctl_trip(chapi_conn *conn, const char *channel, int64_t *ret_ms, char *why, 
 	snprintf(data, sizeof(data), "{\"id\":\"%s\",\"api\":\"chapi.ping\"}", trip.id);
 	r = chapi_monitor(conn, &options, on_event, &trip, NULL);
 	if (r == 0)
-		r = chapi_publish_json(conn, channel, "request", data, ROUND_TRIP_MS, &reply);
+		r = chapi_publish_json(conn, channel, event, data, ROUND_TRIP_MS, &reply);
 	while (r == 0 && !trip.seen) {
 		left = began + ROUND_TRIP_MS - clock_ms(CLOCK_MONOTONIC);
 		r = left <= 0 ? -CHAPI_ERR_DEADLINE_EXCEEDED : chapi_run_once(conn, (int)left);

@@ -167,7 +167,7 @@ static int travel(struct trial *t)
 {
 	char why[300];
 	int64_t ms;
-	int r = ctl_trip(t->ctl.conn, t->folder.channel, &ms, why, sizeof(why));
+	int r = ctl_trip(t->ctl.conn, t->folder.channel, "request", &ms, why, sizeof(why));
 
 	if (r < 0)
 		return refused(why);

@@ -211,7 +211,7 @@ void hub_put_status(void *data, struct buf *out)
 	channel_status(hub->channel, &status);
 	note_ping(hub, &status);
 	waits = status.state == CHANNEL_WAITING;
-	mp_put_map(out, waits ? 18 : 17);
+	mp_put_map(out, waits ? 19 : 18);
 	put_text(out, "state", hub_state_name(status.state));
 	put_text(out, "host", hub->config->host);
 	put_text(out, "socket_id", status.socket_id);
@@ -220,6 +220,7 @@ void hub_put_status(void *data, struct buf *out)
 	if (waits)
 		put_number(out, "next_try_in_ms", hub_next_try_in_ms(&status, read_now().ms));
 	put_channels(hub->config, out);
+	put_text(out, "request_event", hub->config->request_event);
 	put_number(out, "subscribed", status.n_subscribed);
 	put_number(out, "wanted", status.n_wanted);
 	put_number(out, "connects", status.n_connects);

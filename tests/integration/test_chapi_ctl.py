@@ -528,6 +528,13 @@ def test_doctor_calls_the_gateway_through_the_hub(start_gateway, hub, channel):
     assert all(c['ok'] for c in found.values())
 
 
+def test_doctor_calls_with_the_event_that_the_gateway_goes_by(start_gateway, hub, channel):
+    gateway = start_gateway(hub, channel, remote={'request_event': 'ask'},
+                            policy={'publish': 'user:%d private-chapi-*' % os.getuid()}).wait_up()
+    result = run([program('chapi-ctl'), '-s', gateway.socket_path, 'doctor', '--json'])
+    assert checks(result.stdout)['round trip']['ok'], result.stdout
+
+
 def test_doctor_who_may_not_publish(remote_gateway):
     result = run([program('chapi-ctl'), '-s', remote_gateway.socket_path, 'doctor', '--json'])
     check = checks(result.stdout)['round trip']
