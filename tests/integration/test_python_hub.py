@@ -134,6 +134,25 @@ def test_refusals_of_the_hub(fake_hub, answer, error, ran):
         assert (type(e.value), e.value.ran) == (error, ran)
 
 
+def test_answer_of_the_hub_that_is_cut_off_leaves_the_call_in_doubt(fake_hub):
+    with remote_client(fake_hub, 'chapi') as client:
+        client.wait_ready(timeout=LIMIT)
+        fake_hub.answers.append(('502 Bad\r\nTransfer-Encoding: chunked', 'no chunk\r\n'))
+        with pytest.raises(chapi.HubDown, match='did not answer') as e:
+            client.call('f')
+        assert e.value.ran == 'unknown'
+
+
+def test_repeat_that_cannot_be_sent_never_says_that_nothing_ran(fake_hub):
+    with remote_client(fake_hub, 'chapi') as client:
+        client.wait_ready(timeout=LIMIT)
+        for retry, ran in ((None, 'no'), ('6d1f', 'unknown')):
+            fake_hub.answers.append(('429 Slow', ''))
+            with pytest.raises(chapi.RateLimited) as e:
+                client.perform('f', id='the-same', retry=retry)
+            assert e.value.ran == ran
+
+
 def test_call_is_repeated_when_the_connection_is_back(fake_hub):
     """What was answered meanwhile is lost: the same id is asked for again,
     for the time that is left."""

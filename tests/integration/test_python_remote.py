@@ -52,6 +52,47 @@ def test_request_that_is_lost_runs_with_the_repeat(faulty_hub, channel, start_ga
         assert (response.error.details['reason'], response.error.ran) == ('restarted', 'unknown')
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """The hub has longer for a request than the test runs."""
+    monkeypatch.setattr(chapi.app, 'PUBLISH_TIMEOUT', 2 * LIMIT)
+
+
+def test_publishing_that_hangs_ends_with_the_calls_time(faulty_hub, channel, patient):
+    """Else a repeat could go out later than its receiver believes that it can come."""
+    with remote_client(faulty_hub, channel) as client:
+        client.wait_ready(timeout=LIMIT)
+        faulty_hub.control.do('on post all do delay 10m')
+        wait = in_thread(client.call, 'f', timeout=0.2)
+        error = wait()
+        assert (error.code, error.ran) == ('hub_down', 'unknown')
+
+
+def test_what_waits_beyond_its_time_does_not_go_out(faulty_hub, channel, patient, monkeypatch):
+    monkeypatch.setattr(chapi.remote, 'PUBLISHERS', 1)
+    with remote_client(faulty_hub, channel) as client:
+        client.wait_ready(timeout=LIMIT)
+        faulty_hub.control.do('on post 1 do delay 10m')
+        waits = [in_thread(client.call, 'f', timeout=0.2)]
+        wait_until(lambda: faulty_hub.control.done() == [1], 'the one publisher to be busy')
+        waits += [in_thread(client.call, 'f', timeout=0.1)]
+        first, second = (wait() for wait in waits)
+        assert (first.code, first.ran) == ('hub_down', 'unknown')
+        assert (second.code, second.ran) == ('deadline_exceeded', 'no')
+        assert faulty_hub.control.ask('rules')[0]['seen'] == 1, 'it went out'
+
+
+def test_answer_counts_before_the_hub_has_confirmed_the_request(
+        faulty_hub, channel, start_gateway, python_server, patient):
+    gateway = start_gateway(faulty_hub, channel).wait_up()
+    python_server(gateway, add=add)
+    with remote_client(faulty_hub, channel) as client:
+        client.wait_ready('add', timeout=LIMIT)
+        faulty_hub.control.do('on posted 1 do delay 10m')
+        assert in_thread(client.call, 'add', timeout=LIMIT, a=1, b=2)() == 3
+        assert faulty_hub.control.done() == [1]
+
+
 def test_handlers_of_a_remote_client_see_its_requests(hub, channel, remote_gateway):
     seen, came = [], threading.Event()
     with remote_client(hub, channel) as client:

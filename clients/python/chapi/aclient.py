@@ -141,7 +141,8 @@ class AsyncClient(Pusher):
                 first try went to, '' if that is not known. A gateway that has started since then
                 answers FailedPrecondition (ran: unknown) instead of running it.
 
-        Raises the `Error` that kept the call from being answered at all.
+        Raises the `Error` that kept the call from being answered at all; that of a repeat never
+        says ran: no, as the first try may have run.
         """
         return await self._transport.perform(
             api, {} if params is None else params, id or uuid.uuid4().hex,

@@ -19,7 +19,7 @@ from .crypto import Seal, is_encrypted
 from .errors import Error, FailedPrecondition, HubDown, RateLimited, TooLarge, Unauthenticated
 from .version import VERSION
 
-PUBLISH_TIMEOUT = 10.0      # seconds
+PUBLISH_TIMEOUT = 10.0      # seconds for a request to the hub, at most
 BATCH_MAX = 10              # events that a hub takes at once
 TEXT_MAX = 300              # of what a hub says, kept for a message
 CLOCK_SKEW = 300            # seconds: more than this and a 401 may be the clock's fault
@@ -99,12 +99,13 @@ class App:
 
     # -- publishing
 
-    def publish(self, channel: str, event: str, data: List[str],
-                socket_id: Optional[str] = None) -> None:
+    def publish(self, channel: str, event: str, data: List[str], socket_id: Optional[str] = None,
+                timeout: float = PUBLISH_TIMEOUT) -> None:
         """Publishes one event for each text in data; blocks until the hub has them.
 
         On an encrypted channel they go out sealed. Never tries again by itself. socket_id is the
-        connection that does not get them back.
+        connection that does not get them back. timeout: seconds, above 0, for each step of a
+        request to the hub; more than 10 are 10.
 
         Raises:
             HubDown: the hub cannot be reached (ran: no), or its answer did not come (ran: unknown).
@@ -114,47 +115,53 @@ class App:
             seal = Seal(channel, self.encryption_master_key)
             data = [seal.close(text) for text in data]
         for i in range(0, len(data), BATCH_MAX):
-            self._publish_some(channel, event, data[i:i + BATCH_MAX], socket_id)
+            self._publish_some(channel, event, data[i:i + BATCH_MAX], socket_id,
+                               min(timeout, PUBLISH_TIMEOUT))
 
     def _publish_some(self, channel: str, event: str, data: List[str],
-                      socket_id: Optional[str]) -> None:
+                      socket_id: Optional[str], timeout: float) -> None:
         entries: List[Dict[str, Any]] = [
             {'name': event, 'channel': channel, 'data': d} for d in data]
         if socket_id:
             for entry in entries:
                 entry['socket_id'] = socket_id
         if len(entries) > 1:
-            self._post('batch_events', {'batch': entries})
+            self._post('batch_events', {'batch': entries}, timeout)
             return
         entries[0]['channels'] = [entries[0].pop('channel')]
-        self._post('events', entries[0])
+        self._post('events', entries[0], timeout)
 
-    def _post(self, what: str, value: Any) -> None:
+    def _post(self, what: str, value: Any, timeout: float) -> None:
         body = json.dumps(value, ensure_ascii=False, separators=(',', ':')).encode()
-        status, text, date = self._send(what, body)
+        status, text, date = self._send(what, body, timeout)
         if status == 401 and self._is_clock_wrong(date):
-            status, text, date = self._send(what, body)
+            status, text, date = self._send(what, body, timeout)
         if status != 200:
             raise _refusal(status, text)
 
-    def _send(self, what: str, body: bytes) -> Tuple[int, str, Optional[str]]:
+    def _send(self, what: str, body: bytes, timeout: float) -> Tuple[int, str, Optional[str]]:
         """(status, text, date); some servers write the status into the body of a 200."""
         target = self.signed_target('POST', '/apps/%s/%s' % (self.app_id, what), body)
         request = urllib.request.Request(
             '%s://%s%s' % ('https' if self.tls else 'http', self._http_host, target), body,
             {'Content-Type': 'application/json', 'X-Pusher-Library': 'chapi-python ' + VERSION})
         try:
-            with self._opener.open(request, timeout=PUBLISH_TIMEOUT) as answer:
-                return _status_within(answer.read(1 << 16))
-        except urllib.error.HTTPError as e:
-            with e:
-                return e.code, e.read(TEXT_MAX).decode(errors='replace'), e.headers.get('Date')
+            return self._exchange(request, timeout)
         except urllib.error.URLError as e:
             raise HubDown('the hub cannot be reached: %s' % e.reason,
                           ran='no' if isinstance(e.reason, NOT_SENT) else 'unknown') from e
         except (OSError, http.client.HTTPException) as e:
             raise HubDown('the hub did not answer: %s' % (e or type(e).__name__),
                           ran='unknown') from e
+
+    def _exchange(self, request: urllib.request.Request,
+                  timeout: float) -> Tuple[int, str, Optional[str]]:
+        try:
+            with self._opener.open(request, timeout=timeout) as answer:
+                return _status_within(answer.read(1 << 16))
+        except urllib.error.HTTPError as e:
+            with e:
+                return e.code, e.read(TEXT_MAX).decode(errors='replace'), e.headers.get('Date')
 
     def _is_clock_wrong(self, date: Optional[str]) -> bool:
         """Takes the hub's time if ours differs: small machines start with 1970."""

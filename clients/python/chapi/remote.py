@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from . import parts
-from .app import BATCH_MAX, App
+from .app import BATCH_MAX, PUBLISH_TIMEOUT, App
 from .crypto import is_encrypted, text_max
 from .errors import (ApiNotFound, ConnectionLost, DeadlineExceeded, Error, FailedPrecondition,
                      InvalidArgument, TooLarge)
@@ -185,7 +185,7 @@ class RemoteTransport:
 
     async def send(self, api: str, params: Any, number: str, timeout: float,
                    to: Optional[str]) -> None:
-        await self._publish_request(self._make(api, params, number, timeout, to))
+        await self._publish_request(self._make(api, params, number, timeout, to), None, timeout)
 
     async def request(self, api: str, params: Dict[str, Any], number: str) -> None:
         await self._publish_request(self._make(api, params, number, echo=True))
@@ -202,7 +202,7 @@ class RemoteTransport:
             text = data if isinstance(data, str) else to_json(data)
         except (TypeError, ValueError) as e:
             raise InvalidArgument('data that JSON cannot express: %s' % e) from e
-        await self._publish(channel, event, [lambda: text], None)
+        await self._publish(channel, event, [lambda: text], None, _since_now(PUBLISH_TIMEOUT))
 
     async def monitor(self, options: Dict[str, Any]) -> EventMonitor:
         raise FailedPrecondition('only the gateway of this machine can be monitored, '
@@ -220,8 +220,14 @@ class RemoteTransport:
         repeating: Optional[asyncio.Task[None]] = None
         instance = self._instance(to) if retry is None else retry
         begun = _Since() if retry is None else None
+        publishing = asyncio.ensure_future(self._publish_request(
+            request, None if retry is None else _Again(retry), timeout))
+        publishing.add_done_callback(_pass_over)
         try:
-            await self._publish_request(request, None if retry is None else _Again(retry))
+            either: Set[asyncio.Future[Any]] = {publishing, waiting.answer}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.answer.done():
+                await publishing
             waiting.is_back.clear()
             repeating = asyncio.ensure_future(
                 self._repeat(request, instance, waiting.is_back, timeout, begun))
@@ -231,8 +237,13 @@ class RemoteTransport:
         except asyncio.CancelledError:
             self._cancel(number)
             raise
+        except Error as e:
+            if retry is not None and e.ran == 'no':
+                e.ran = 'unknown'       # that it did not run is known of this try only
+            raise
         finally:
             del self._waiting[number]
+            await end_task(publishing)
             await end_task(repeating)
 
     async def _repeat(self, request: _Request, instance: str, is_back: asyncio.Event,
@@ -282,33 +293,42 @@ class RemoteTransport:
             head['to'] = to
         return _Request(head, params)
 
-    async def _publish_request(self, request: _Request, again: Optional[_Again] = None) -> None:
-        """again: it is a repeat."""
+    async def _publish_request(self, request: _Request, again: Optional[_Again] = None,
+                               timeout: float = PUBLISH_TIMEOUT) -> None:
+        """again: it is a repeat. timeout: for the hub to take it, unless the repeat has an end."""
         await self.wait_ready(self._connect_timeout)
-        await self._send(*request.write(self._event_max, again))
+        end = again.end if again is not None else None
+        await self._send(*request.write(self._event_max, again),
+                         _since_now(timeout) if end is None else end)
 
-    async def _send(self, event: str, data: List[Write]) -> None:
+    async def _send(self, event: str, data: List[Write], end: float) -> None:
         """What goes out on our channel does not come back, unless a handler wants to see it."""
         await self._publish(self._hub.channel, event, data,
-                            None if self._handlers.of_requests else self._hub.socket_id)
+                            None if self._handlers.of_requests else self._hub.socket_id, end)
 
     async def _publish(self, channel: str, event: str, data: List[Write],
-                       socket_id: Optional[str]) -> None:
+                       socket_id: Optional[str], end: float) -> None:
+        """end: when it is of no use any more, on the even clock."""
         self.start()
         assert self._publishers is not None
         await asyncio.wrap_future(self._publishers.submit(functools.partial(
-            self._publish_now, channel, event, data, socket_id)))
+            self._publish_now, channel, event, data, socket_id, end)))
 
     def _publish_now(self, channel: str, event: str, data: List[Write],
-                     socket_id: Optional[str]) -> None:
+                     socket_id: Optional[str], end: float) -> None:
         """In a thread, whenever there is one for it."""
         for i in range(0, len(data), BATCH_MAX):
-            self._hub.app.publish(channel, event, [write() for write in data[i:i + BATCH_MAX]],
-                                  socket_id)
+            texts = [write() for write in data[i:i + BATCH_MAX]]
+            left = end - time.monotonic()
+            if left <= 0:
+                raise DeadlineExceeded('its time was over before the hub had taken all of it',
+                                       ran='no')
+            self._hub.app.publish(channel, event, texts, socket_id, left)
 
     def _cancel(self, number: str) -> None:
         text = to_json({'id': number})
-        task = asyncio.ensure_future(self._send('cancel', [lambda: text]))
+        task = asyncio.ensure_future(
+            self._send('cancel', [lambda: text], _since_now(PUBLISH_TIMEOUT)))
         self._cancels.add(task)
         task.add_done_callback(self._cancel_done)
 
@@ -367,6 +387,17 @@ class RemoteTransport:
         else:
             if whole is not None:
                 self._take_response(whole)
+
+
+def _pass_over(task: asyncio.Task[None]) -> None:
+    """Its failure is nobody's affair once the answer is there."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _since_now(seconds: float) -> float:
+    """A time on the even clock."""
+    return time.monotonic() + seconds
 
 
 def _milliseconds(seconds: float) -> int:
