@@ -71,6 +71,13 @@ static bool find_reason(struct channel *c)
 	return false;
 }
 
+/* What was told holds no more. */
+static void tell_what_is_left(struct channel *c)
+{
+	(void)find_reason(c);
+	c->ops.state(c->data, c->state, c->reason);
+}
+
 static void count(unsigned int *n)
 {
 	if (*n < UINT_MAX)
@@ -98,18 +105,18 @@ void channel_check_up(struct channel *c)
 
 void subscription_confirmed(struct channel *c, struct subscription *s)
 {
+	bool was_reason = c->reason_of == s->name;
+
 	if (s->state == SUBSCRIPTION_CONFIRMED)
 		return;
 	s->state = SUBSCRIPTION_CONFIRMED;
 	s->why[0] = '\0';
-	if (c->reason_of == s->name)
-		(void)find_reason(c);
-	if (s->extra) {
+	if (!s->extra && ++c->n_confirmed == c->n_wanted)
+		channel_check_up(c);
+	else if (was_reason)
+		tell_what_is_left(c);
+	if (s->extra)
 		c->ops.added(c->data, s->name);
-		return;
-	}
-	c->n_confirmed++;
-	channel_check_up(c);
 }
 
 static int put_subscribe(struct channel *c, const struct subscription *s, struct buf *out)

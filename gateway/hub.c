@@ -352,6 +352,7 @@ static void share_state(struct hub *hub, bool is_up)
 static void op_state(void *data, enum channel_state state, const char *reason)
 {
 	struct hub *hub = data;
+	bool was_up = hub->is_up;
 
 	hub->handler->changed(hub->handler_data, hub_state_name(state), reason);
 	share_state(hub, state == CHANNEL_UP);
@@ -359,7 +360,10 @@ static void op_state(void *data, enum channel_state state, const char *reason)
 		hub_log_trouble(hub, reason);
 	} else if (state == CHANNEL_UP) {
 		said_forget(&hub->logged);
-		hub_log_up(hub);
+		if (was_up)
+			hub_log_well(hub);
+		else
+			hub_log_up(hub);
 	} else if (state == CHANNEL_SUBSCRIBING) {
 		log_debug("hub", "connected to %s", hub->config->host);
 	}

@@ -67,6 +67,12 @@ void hub_log_up(const struct hub *hub)
 	log_info("hub", "connected to %s, subscribed to%s", config->host, names);
 }
 
+/* It was up with some trouble, which is over. */
+void hub_log_well(const struct hub *hub)
+{
+	log_info("hub", "all is well again with the connection to %s", hub->config->host);
+}
+
 /* The same trouble again is news for those only who want to know everything. */
 void hub_log_trouble(struct hub *hub, const char *reason)
 {

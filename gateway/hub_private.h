@@ -78,6 +78,7 @@ void hub_log_conflict(struct hub *hub, uint64_t now_ms);
 void hub_log_ignored(struct hub *hub, struct span channel, struct span event, uint64_t now_ms);
 void hub_log_unreadable(struct hub *hub, struct span channel);
 void hub_log_up(const struct hub *hub);
+void hub_log_well(const struct hub *hub);
 void hub_log_trouble(struct hub *hub, const char *reason);
 
 const char *hub_state_name(enum channel_state state);

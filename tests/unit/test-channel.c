@@ -1566,6 +1566,39 @@ static void test_silence_about_an_added_channel_does_not_end_the_connection(void
 	assert_true(channel_has(w.channel, EXTRA));
 }
 
+/* Whoever was told of the trouble is told that it is over. */
+static void test_reason_of_an_added_channel_is_told_to_be_over(void **state UNUSED)
+{
+	unsigned int n_states;
+	WORLD(w);
+
+	assert_int_equal(channel_add(w.channel, EXTRA, w.now), 0);
+	bring_up(&w);
+	pass(&w, 10000);
+	assert_told(&w, EXTRA " is not subscribed");
+	pass_to_next(&w);
+	n_states = w.n_states;
+	confirm(&w, EXTRA);
+	assert_string_equal(status_of(&w).reason, "");
+	assert_string_equal(w.reason, "");
+	assert_state(&w, CHANNEL_UP);
+	assert_int_equal(w.n_states, n_states + 1);
+}
+
+/* Of one that is needed, while others are not there yet. */
+static void test_reason_of_a_channel_is_told_to_be_over_before_all_is_up(void **state UNUSED)
+{
+	WORLD(w);
+
+	establish(&w);
+	frame(&w, "{\"event\":\"pusher:subscription_error\",\"channel\":\"" PRIVATE "\"}");
+	assert_told(&w, PRIVATE " is not subscribed");
+	pass_to_next(&w);
+	confirm(&w, PRIVATE);
+	assert_string_equal(w.reason, "");
+	assert_state(&w, CHANNEL_SUBSCRIBING);
+}
+
 /* What the hosted service says to an unsubscribe of what it never subscribed. */
 static void test_answer_to_an_unsubscribe_is_no_refusal(void **state UNUSED)
 {
@@ -2069,6 +2102,8 @@ int main(void)
 		cmocka_unit_test(
 			test_refused_added_channel_is_no_reason_while_another_keeps_us_waiting),
 		cmocka_unit_test(test_silence_about_an_added_channel_does_not_end_the_connection),
+		cmocka_unit_test(test_reason_of_an_added_channel_is_told_to_be_over),
+		cmocka_unit_test(test_reason_of_a_channel_is_told_to_be_over_before_all_is_up),
 		cmocka_unit_test(test_answer_to_an_unsubscribe_is_no_refusal),
 		cmocka_unit_test(test_late_answer_to_what_was_left_does_not_count),
 		cmocka_unit_test(test_very_late_success_does_not_hide_a_refusal),
