@@ -272,7 +272,8 @@ static struct subscription *find_refused(struct channel *c, const struct pusher_
 }
 
 /* What the hosted service says to an unsubscribe of what was not subscribed (see leave()), and to
- * a subscribe of what is: no trouble, and no reason of a close that follows. */
+ * a subscribe of what is: no trouble, and no reason of a close that follows. Of one that was left
+ * it came late: by now it is not subscribed. */
 static bool is_good_news(struct channel *c, const struct pusher_frame *frame,
 			 const struct pusher_error *error)
 {
@@ -282,7 +283,10 @@ static bool is_good_news(struct channel *c, const struct pusher_frame *frame,
 		return true;
 	if (!strstr(error->message, "Existing subscription") || !s || s->state == SUBSCRIPTION_IDLE)
 		return false;
-	subscription_confirmed(c, s);
+	if (s->state == SUBSCRIPTION_LEFT)
+		c->n_ignored++;
+	else
+		subscription_confirmed(c, s);
 	return true;
 }
 

@@ -1637,6 +1637,26 @@ static void test_late_answer_to_what_was_left_does_not_count(void **state UNUSED
 	assert_told(&w, EXTRA " is not subscribed: the hub says: no more of");
 }
 
+/* The unsubscribe is out: to count it as confirmed would be to hear nothing of it any more. */
+static void test_existing_subscription_to_what_was_left_does_not_count(void **state UNUSED)
+{
+	WORLD(w);
+
+	assert_int_equal(channel_add(w.channel, EXTRA, w.now), 0);
+	bring_up(&w);
+	pass(&w, 10000);
+	assert_sent(&w, LEAVE_EXTRA "\n");
+	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"code\":null,"
+		  "\"message\":\"Existing subscription to channel " EXTRA "\"}}");
+	assert_false(channel_has(w.channel, EXTRA));
+	assert_int_equal(w.n_added, 0);
+	assert_int_equal(status_of(&w).n_ignored, 1);
+	pass_to_next(&w);
+	assert_sent(&w, ASK_EXTRA "\n");
+	confirm(&w, EXTRA);
+	assert_true(channel_has(w.channel, EXTRA));
+}
+
 /* Later than the second subscribe, even. */
 static void test_very_late_success_does_not_hide_a_refusal(void **state UNUSED)
 {
@@ -2106,6 +2126,7 @@ int main(void)
 		cmocka_unit_test(test_reason_of_a_channel_is_told_to_be_over_before_all_is_up),
 		cmocka_unit_test(test_answer_to_an_unsubscribe_is_no_refusal),
 		cmocka_unit_test(test_late_answer_to_what_was_left_does_not_count),
+		cmocka_unit_test(test_existing_subscription_to_what_was_left_does_not_count),
 		cmocka_unit_test(test_very_late_success_does_not_hide_a_refusal),
 		cmocka_unit_test(test_start_asks_for_a_silent_added_channel_at_once),
 		cmocka_unit_test(test_reason_stays_while_one_added_channel_is_missing),
