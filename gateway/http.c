@@ -116,24 +116,16 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 	return len;
 }
 
-static bool is_before_request(CURL *easy, CURLcode code)
+/*
+ * Was nothing of the request sent? By the moment before the sending, which stays unless it was never
+ * reached. The error does not tell: a kept connection that breaks after all was sent has libcurl
+ * open another one, and that one may be refused.
+ */
+static bool is_before_request(CURL *easy)
 {
 	curl_off_t us = 0;
 
-	switch (code) {
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_COULDNT_CONNECT:
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_URL_MALFORMAT:
-		return true;
-	default:
-		/* The moment before the request is sent; 0: it was never reached. */
-		return curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &us) == CURLE_OK &&
-		       us == 0;
-	}
+	return curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &us) == CURLE_OK && us == 0;
 }
 
 static int certificate_error(CURL *easy, CURLcode code)
@@ -164,7 +156,7 @@ static void fill_response(struct transfer *t, CURLcode code, struct http_respons
 	if (code != CURLE_OK) {
 		ret->certificate_error = certificate_error(t->easy, code);
 		ret->error = *t->error ? t->error : curl_easy_strerror(code);
-		ret->unsent = is_before_request(t->easy, code);
+		ret->unsent = is_before_request(t->easy);
 		return;
 	}
 	ret->status = (unsigned int)status_of(t->easy);
@@ -172,6 +164,16 @@ static void fill_response(struct transfer *t, CURLcode code, struct http_respons
 	ret->date = ret->status == 200 ? 0 : retry_after_date(t->date);
 	ret->body = buf_span(&t->body);
 	ret->retry_after_s = retry_after_s(t->retry_after, t->date, time(NULL));
+}
+
+static void transfer_free(struct transfer *t)
+{
+	if (t->easy)
+		curl_easy_cleanup(t->easy);
+	buf_deinit(&t->body);
+	buf_deinit(&t->once);
+	list_del(&t->link);
+	free(t);
 }
 
 static void transfer_reset(struct transfer *t)
@@ -183,6 +185,17 @@ static void transfer_reset(struct transfer *t)
 	t->error[0] = '\0';
 }
 
+/* A handle that has failed may remember that its body was to be sent again. */
+static void keep(struct http *http, struct transfer *t, CURLcode code)
+{
+	if (code != CURLE_OK) {
+		transfer_free(t);
+		return;
+	}
+	transfer_reset(t);
+	list_add_tail(&http->idle, &t->link);
+}
+
 static void finish(struct http *http, struct transfer *t, CURLcode code)
 {
 	struct http_response response;
@@ -192,8 +205,7 @@ static void finish(struct http *http, struct transfer *t, CURLcode code)
 	http->in_trouble = response.error || is_sick(response.status);
 	list_del(&t->link);
 	t->fn(t->data, &response);
-	transfer_reset(t);
-	list_add_tail(&http->idle, &t->link);
+	keep(http, t, code);
 }
 
 static void hand_out(struct http *http)
@@ -354,16 +366,6 @@ static void set_options(CURL *easy, struct http *http, struct transfer *t)
 	curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy ? http->proxy : "");
 	set_protocols(easy);
 	set_trust(easy, http);
-}
-
-static void transfer_free(struct transfer *t)
-{
-	if (t->easy)
-		curl_easy_cleanup(t->easy);
-	buf_deinit(&t->body);
-	buf_deinit(&t->once);
-	list_del(&t->link);
-	free(t);
 }
 
 static struct transfer *transfer_new(struct http *http)

@@ -47,10 +47,10 @@ def silent(sock, _):
 
 
 def busy_after(event):
-    """503, as soon as the event has come."""
+    """429, as soon as the event has come: what it answers waits with all others."""
     def answer(sock, _):
         event.wait(LIMIT)
-        sock.sendall(b'HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n')
+        sock.sendall(b'HTTP/1.1 429 Busy\r\nContent-Length: 0\r\n\r\n')
     return answer
 
 
@@ -106,6 +106,53 @@ def test_answer_without_id_is_published_once(fake_hub, gateway, channel, trouble
     ask(fake_hub, channel, 'last')
     fake_hub.wait_response('last')
     assert ids(fake_hub) == ['first', None, 'last']
+
+
+@pytest.fixture
+def http_hub(tmp_path):
+    """The hub's other half, where it can die alone: FakeHub for HTTP, with a secret of its own."""
+    hub = FakeHub(str(tmp_path))
+    yield hub
+    hub.stop()
+
+
+def dies(hub):
+    """It has read a request, and then nobody listens there."""
+    def answer(sock, _):
+        hub.listener.shutdown(socket.SHUT_RDWR)
+        hub.listener.close()
+        sock.close()
+        raise OSError
+    return answer
+
+
+def test_what_a_hub_has_read_that_died_is_not_published_again(start_gateway, fake_hub, http_hub,
+                                                              channel, folder):
+    """A client library tries another connection by itself: that this one is refused says nothing."""
+    gateway = start_gateway(fake_hub, channel, pusher={'http_port': http_hub.port}).wait_up()
+    ask(fake_hub, channel, 'first')
+    http_hub.wait_response('first')
+    http_hub.answers.append(dies(http_hub))
+    ask(fake_hub, channel, None)
+    wait_until(lambda: publisher(gateway)['failed'] == 1, 'the answer to be given up')
+    late = FakeHub(folder, http_hub.port)
+    try:
+        ask(fake_hub, channel, 'last')
+        late.wait_response('last')
+        assert ids(http_hub) + ids(late) == ['first', None, 'last']
+    finally:
+        late.stop()
+
+
+def test_event_that_a_hub_has_read_that_died_may_have_gone_out(start_gateway, fake_hub, http_hub,
+                                                               channel):
+    gateway = start_gateway(fake_hub, channel, pusher={'http_port': http_hub.port}).wait_up()
+    ask(fake_hub, channel, 'first')
+    http_hub.wait_response('first')
+    http_hub.answers.append(dies(http_hub))
+    with gateway.connect() as client, pytest.raises(RpcError) as e:
+        client.ask('publish', 'news', 'e', {'a': 1})
+    assert e.value.ran == 'unknown'
 
 
 def test_answer_without_id_is_published_when_the_hub_is_there(start_gateway, fake_hub,
