@@ -66,7 +66,9 @@ def test_what_is_not_understood_is_logged_now_and_then(hub, names, gateway):
         for nonsense in ('[]', '{"api":7}', 'no JSON'):
             remote.send(nonsense)
         wait_until(lambda: ignored(gateway) == before + 3, 'all to be counted')
-        assert gateway.log().count("event 'request' on %s is ignored" % names['private-']) == 1
+        line = "event 'request' on %s is ignored" % names['private-']
+        gateway.wait_log(line)
+        assert gateway.log().count(line) == 1
 
 
 @pytest.mark.parametrize('channel, why', [
