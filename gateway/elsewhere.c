@@ -56,19 +56,33 @@ void elsewhere_put_id(const struct elsewhere *e, const struct outward *o,
 	snprintf(ret, RECORD_ID_MAX + 1, "%.40s-%" PRIx64, e->config.instance, o->serial);
 }
 
-struct outward *elsewhere_find_by_id(struct elsewhere *e, struct span id)
+/* The number in an id that we gave; 0: it is none of ours. */
+static uint64_t find_serial(const struct elsewhere *e, struct span id)
 {
 	char text[RECORD_ID_MAX + 1], own[RECORD_ID_MAX + 1];
-	struct outward *o;
+	struct outward given = { .serial = 0 };
 	char *dash;
 
 	snprintf(text, sizeof(text), "%.*s", (int)id.len, id.len ? (const char *)id.p : "");
 	dash = strrchr(text, '-');
-	o = dash ? elsewhere_find(e, strtoull(dash + 1, NULL, 16)) : NULL;
-	if (!o)
-		return NULL;
-	elsewhere_put_id(e, o, own);
-	return span_is(id, own) ? o : NULL;
+	if (dash)
+		given.serial = strtoull(dash + 1, NULL, 16);
+	elsewhere_put_id(e, &given, own);
+	return given.serial <= e->n_serials && span_is(id, own) ? given.serial : 0;
+}
+
+struct outward *elsewhere_find_by_id(struct elsewhere *e, struct span id)
+{
+	uint64_t serial = find_serial(e, id);
+
+	return serial > 0 ? elsewhere_find(e, serial) : NULL;
+}
+
+bool elsewhere_is_over(struct elsewhere *e, struct span id)
+{
+	uint64_t serial = find_serial(e, id);
+
+	return serial > 0 && !elsewhere_find(e, serial);
 }
 
 void elsewhere_finish(struct elsewhere *e, struct outward *o, const struct party_response *response)

@@ -99,7 +99,10 @@ bool elsewhere_cancel(struct elsewhere *elsewhere, uint64_t serial);
 /* One of the two channels on which answers come: in clear, and of encrypted requests. */
 bool elsewhere_listens(const struct elsewhere *elsewhere, struct span channel);
 void elsewhere_ready(struct elsewhere *elsewhere, const char *channel, const struct now *now);
-/* An event on such a channel, in clear. False: nobody could use it. */
+/*
+ * An event on such a channel, in clear. False: it is of no call of ours, or makes no sense. What
+ * comes too late, or was doubled, is passed over, as on any day.
+ */
 bool elsewhere_event(struct elsewhere *elsewhere, struct span channel, struct span event,
 		     struct span payload, const struct now *now);
 /*
@@ -118,7 +121,7 @@ void elsewhere_tick(struct elsewhere *elsewhere, const struct now *now);
 
 struct elsewhere_status {
 	uint64_t n_calls, n_answers, n_repeated;
-	uint64_t n_ignored;		/* events that nobody could use */
+	uint64_t n_ignored;		/* events that nobody could use, or that came late */
 	unsigned int n_waiting;
 };
 void elsewhere_status(const struct elsewhere *elsewhere, struct elsewhere_status *ret_status);

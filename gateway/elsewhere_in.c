@@ -42,6 +42,15 @@ static struct outward *find_asker(struct elsewhere *e, struct span channel, stru
 	return o && span_is(channel, elsewhere_reply_of(e, o)) ? o : NULL;
 }
 
+/* Of a call that was cancelled, or is answered: the hub or the other side has doubled it. */
+static bool pass_over(struct elsewhere *e, struct span id)
+{
+	bool is_late = elsewhere_is_over(e, id);
+
+	e->status.n_ignored += is_late;
+	return is_late;
+}
+
 static bool response_came(struct elsewhere *e, struct span channel, struct span payload,
 			  const struct now *now)
 {
@@ -53,7 +62,7 @@ static bool response_came(struct elsewhere *e, struct span channel, struct span 
 		return false;
 	o = find_asker(e, channel, buf_span(&answer.id));
 	if (!o)
-		return false;
+		return pass_over(e, buf_span(&answer.id));
 	elsewhere_learn(e, o->channel, buf_span(&answer.instance));
 	failure = (struct failure){
 		.code = answer.code,
@@ -98,7 +107,7 @@ static bool part_came(struct elsewhere *e, struct span channel, struct span payl
 		return false;
 	o = find_asker(e, channel, buf_span(&part.id));
 	if (!o)
-		return false;
+		return pass_over(e, buf_span(&part.id));
 	r = assemblies_add(e->assemblies, span_str(elsewhere_reply_of(e, o)), &part, now->ms,
 			   &text, &size);
 	e->ops.timer(e->data);
@@ -126,8 +135,14 @@ static bool progress_came(struct elsewhere *e, struct span channel, struct span 
 	if (record_progress_parse(payload, &id, &seq, &value))
 		return false;
 	o = find_asker(e, channel, buf_span(&id));
-	if (!o || !o->progress || seq < o->n_progress)
+	if (!o)
+		return pass_over(e, buf_span(&id));
+	if (!o->progress)
 		return false;
+	if (seq < o->n_progress) {
+		e->status.n_ignored++;
+		return true;
+	}
 	o->n_progress = seq + 1;
 	e->ops.progress(e->data, o->call, buf_span(&value));
 	return true;

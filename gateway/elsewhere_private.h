@@ -74,6 +74,8 @@ struct elsewhere {
 struct outward *elsewhere_find(struct elsewhere *e, uint64_t serial);
 /* By the id that it has on the hub. */
 struct outward *elsewhere_find_by_id(struct elsewhere *e, struct span id);
+/* The id was of a call of ours that does not wait any more. */
+bool elsewhere_is_over(struct elsewhere *e, struct span id);
 void elsewhere_put_id(const struct elsewhere *e, const struct outward *o,
 		      char ret[RECORD_ID_MAX + 1]);
 /* It is over without an answer; NULL is fine. */

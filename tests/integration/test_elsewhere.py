@@ -259,6 +259,9 @@ def test_progress_and_cancel_travel(two, names):
         error = here.wait_response(number)[2]
         assert (error['code'], error['ran']) == ('cancelled', 'unknown')
         assert there.wait_notification('cancel')[2] == [request[1]]
+    wait_until(lambda: two[0].ask('status')['hub']['elsewhere']['ignored'] == 1,
+               'what the other gateway says of the cancelled call')
+    assert 'is ignored' not in two[0].log(), 'an ordinary day is in the log as a fault'
 
 
 def test_caller_that_leaves_cancels(two, names):
