@@ -52,6 +52,16 @@ static void print_publisher(const json_t *publisher)
 	table_print_field("publishing", text);
 }
 
+/* What the reserve means; the gateway itself withholds no answer. */
+static const char *tell_reserve(const json_t *budget)
+{
+	if (!json_is_true(json_object_get(budget, "low")))
+		return "";
+	if (ctl_integer(budget, "messages") < ctl_integer(budget, "limit"))
+		return "; what is left is kept for answers";
+	return "; the day's messages are used up, answers go on";
+}
+
 static void print_budget(const json_t *budget)
 {
 	char text[200];
@@ -62,20 +72,20 @@ static void print_budget(const json_t *budget)
 		snprintf(text, sizeof(text), "%lld", ctl_integer(budget, "messages"));
 	else
 		snprintf(text, sizeof(text), "%lld of %lld%s", ctl_integer(budget, "messages"),
-			 ctl_integer(budget, "limit"),
-			 json_is_true(json_object_get(budget, "low")) ?
-			 "; what is left is kept for answers" : "");
+			 ctl_integer(budget, "limit"), tell_reserve(budget));
 	table_print_field("today", text);
 }
 
 static void print_conflict(const json_t *conflict)
 {
+	long long seen = ctl_integer(conflict, "seen");
 	char text[200];
 
 	if (!json_is_object(conflict))
 		return;
 	snprintf(text, sizeof(text), "another gateway (instance %s) answers by this name too, "
-		 "seen %lld times", ctl_text(conflict, "instance"), ctl_integer(conflict, "seen"));
+		 "seen %lld time%s; give one of them another name",
+		 ctl_text(conflict, "instance"), seen, seen == 1 ? "" : "s");
 	table_print_field("name conflict", text);
 }
 

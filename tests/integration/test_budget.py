@@ -172,4 +172,4 @@ def test_tools_show_it(start):
         '\nchapi_hub_messages_limit 40\n' in ctl('metrics')
     use_up(remote, 9)
     wait_messages(gateway, 10 * CALL)
-    assert '40 of 40; what is left is kept for answers\n' in ctl('status')
+    assert "40 of 40; the day's messages are used up, answers go on\n" in ctl('status')

@@ -105,7 +105,8 @@ def test_another_gateway_of_our_name_is_told_of(remote, remote_gateway):
     assert conflict['age_ms'] >= 0
     check = {c['check']: c for c in remote_gateway.ask('doctor')}['name']
     assert not check['ok'] and 'name_conflict' in check['text'] and 'name' in check['hint']
-    assert '0123abcd' in ctl(remote_gateway, 'status').stdout
+    words = ' '.join(ctl(remote_gateway, 'status').stdout.split())
+    assert '(instance 0123abcd) answers by this name too, seen 5 times; give one of' in words
     doctor = ctl(remote_gateway, 'doctor', '--json')
     assert not {c['check']: c['ok'] for c in json.loads(doctor.stdout)}['name']
     assert remote_gateway.log().count('0123abcd') == 1
