@@ -11,7 +11,7 @@ from lib import serving
 from lib.gateway import Gateway
 from lib.limits import wait_until
 from lib.process import program
-from lib.pusher_client import PusherClient
+from lib.pusher_client import PusherClient, Remote
 
 
 @pytest.fixture
@@ -262,6 +262,19 @@ def test_progress_and_cancel_travel(two, names):
     wait_until(lambda: two[0].ask('status')['hub']['elsewhere']['ignored'] == 1,
                'what the other gateway says of the cancelled call')
     assert 'is ignored' not in two[0].log(), 'an ordinary day is in the log as a fault'
+
+
+def test_channel_of_answers_takes_no_requests(two, names, hub):
+    with two[0].connect() as here:
+        here.call('chapi.ping', {}, to=names[1])
+    before = two[0].ask('status')['hub']['remote']
+    with Remote(hub, 'private-chapi-%s@reply' % names[0]) as remote:
+        remote.request('chapi.ping')
+        remote.request_over_socket('chapi.ping', {})
+        wait_until(lambda: two[0].ask('status')['hub']['remote']['ignored'] ==
+                   before['ignored'] + 2, 'both to be counted')
+        assert remote.is_quiet()
+    assert two[0].ask('status')['hub']['remote']['requests'] == before['requests']
 
 
 def test_caller_that_leaves_cancels(two, names):

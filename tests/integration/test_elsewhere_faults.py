@@ -65,6 +65,25 @@ def test_request_that_is_lost_comes_again_and_runs_once(two, faulty_hub):
         assert two[0].ask('status')['hub']['elsewhere']['repeated'] == 1
 
 
+def test_channel_of_answers_is_there_again_after_a_lost_connection(two, faulty_hub):
+    """It came with the first call, and the answer to a call under way needs it at once."""
+    with two[1].connect() as there, two[0].connect() as here:
+        there.ask('register', 'f')
+        assert here.call('chapi.ping', {}, to='attic') == 'pong'
+        number = here.request('call', 'f', 7, {'to': 'attic'})
+        request = there.wait_request()
+        connects = two[0].ask('status')['hub']['connects']
+        faulty_hub.control.do('now client chapi-gw cut')
+        wait_until(lambda: two[0].ask('status')['hub']['connects'] > connects, 'a new connection')
+        for gateway in two:
+            gateway.wait_up()
+        faulty_hub.control.do('on receive pusher:subscribe all do freeze')
+        assert here.call('chapi.ping', {}, to='attic') == 'pong'
+        there.answer(request, 8)
+        assert here.wait_response(number)[3] == 8
+        assert faulty_hub.control.done() == [0]
+
+
 def test_answer_that_is_lost_comes_again_and_the_function_ran_once(two, faulty_hub):
     with providing(two[1], 'f') as got, two[0].connect() as here:
         faulty_hub.control.do('on deliver response do swallow')

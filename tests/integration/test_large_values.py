@@ -10,6 +10,7 @@ import zlib
 import pytest
 
 from lib.gateway import Provider
+from lib.limits import wait_until
 from lib.pusher_client import Remote, payload
 
 EVENT_MAX = 10240
@@ -88,6 +89,20 @@ def test_what_cannot_be_deflated_is_not(remote, remote_gateway):
     text = ''.join(chr(random.randrange(0x80, 0x7ff)) for _ in range(6000))
     send_parts(remote, cut('odd', request('odd', text), encoding='json'))
     assert collect(remote, 'odd')[1]['result'] == text
+
+
+def test_parts_for_another_gateway_are_left_alone(remote, remote_gateway):
+    def counted():
+        return remote_gateway.ask('status')['hub']['remote']
+
+    before = counted()
+    parts = cut('for-another', request('for-another', noise(9000)), to='another')
+    send_parts(remote, parts)
+    wait_until(lambda: counted()['ignored'] == before['ignored'] + len(parts), 'them to be counted')
+    assert counted()['assembling'] == before['assembling']
+    parts = cut('for-us', request('for-us', 'x' * 20000), to='gw-of-the-tests')
+    send_parts(remote, parts)
+    assert collect(remote, 'for-us')[1]['result'] == 'x' * 20000
 
 
 def test_parts_come_in_any_order_twice_and_mixed(remote, remote_gateway):
