@@ -84,16 +84,24 @@ static void request_fill(struct outbox *o, struct outbox_request *request)
 	}
 }
 
+/* If anything is ready; see pause_for_forbidden(). */
+static uint64_t next_try_ms(const struct outbox *o)
+{
+	if (o->others_until_ms < o->pause_until_ms && entries_find_other(o))
+		return o->others_until_ms;
+	return o->pause_until_ms;
+}
+
 struct outbox_request *outbox_take(struct outbox *o, uint64_t now_ms)
 {
 	struct outbox_request *request;
 
 	entries_advance(o, now_ms);
-	if (list_empty(&o->ready) || !has_room(o) || now_ms < o->pause_until_ms)
+	if (list_empty(&o->ready) || !has_room(o) || now_ms < next_try_ms(o))
 		return NULL;
 	request = calloc(1, sizeof(*request));
 	if (!request) {
-		o->pause_until_ms = backoff_later(now_ms, backoff_ms(&o->backoff, 0));
+		outbox_pause_until(o, backoff_later(now_ms, backoff_ms(&o->backoff, 0)));
 		outbox_set_trouble(o, MAX(o->status.pause, OUTBOX_TROUBLE),
 			    "there is no memory to send anything");
 		return NULL;
@@ -201,7 +209,7 @@ uint64_t outbox_next_ms(const struct outbox *o)
 	if (!list_empty(&o->done))
 		return 0;
 	if (!list_empty(&o->ready) && has_room(o))
-		next_ms = MIN(next_ms, o->pause_until_ms);
+		next_ms = MIN(next_ms, next_try_ms(o));
 	return next_ms;
 }
 
@@ -246,7 +254,8 @@ void outbox_hurry(struct outbox *o)
 {
 	struct entry *e;
 
-	o->pause_until_ms = o->wanted_until_ms = 0;
+	outbox_pause_until(o, 0);
+	o->wanted_until_ms = 0;
 	while ((e = list_first(&o->resting, struct entry, link)))
 		entry_make_ready(o, e);
 }
@@ -258,7 +267,8 @@ void outbox_hub_is_back(struct outbox *o)
 	if (o->status.pause != OUTBOX_TROUBLE)
 		return;
 	outbox_hurry(o);
-	o->pause_until_ms = o->wanted_until_ms = wanted_until_ms;
+	outbox_pause_until(o, wanted_until_ms);
+	o->wanted_until_ms = wanted_until_ms;
 }
 
 void outbox_clock_set(struct outbox *o)
@@ -329,5 +339,5 @@ void outbox_status(const struct outbox *o, struct outbox_status *ret_status)
 {
 	*ret_status = o->status;
 	if (o->status.pause != OUTBOX_RUNNING)
-		ret_status->until_ms = o->pause_until_ms;
+		ret_status->until_ms = next_try_ms(o);
 }

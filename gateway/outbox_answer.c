@@ -5,7 +5,7 @@
  * Trouble is the hub's, not an event's, so it holds all of them up: while the last request
  * went wrong one at a time is tried, after growing waits. An event that brings trouble again
  * and again rests for itself, and is sent alone, so that others get past it; one that is forbidden
- * lets another one try first, as it may be forbidden for what is in it.
+ * lets others try first, as it may be forbidden for what is in it.
  */
 #include "gateway/outbox_private.h"
 
@@ -17,6 +17,11 @@
 
 /* ---- pauses --------------------------------------------------------------------------------- */
 
+void outbox_pause_until(struct outbox *o, uint64_t until_ms)
+{
+	o->pause_until_ms = o->others_until_ms = until_ms;
+}
+
 void outbox_set_trouble(struct outbox *o, enum outbox_pause pause, const char *text)
 {
 	o->status.pause = pause;
@@ -25,8 +30,9 @@ void outbox_set_trouble(struct outbox *o, enum outbox_pause pause, const char *t
 
 static void resume(struct outbox *o)
 {
-	o->n_failures = o->n_forbidden = 0;
-	o->pause_until_ms = o->wanted_until_ms = 0;
+	o->n_failures = o->n_forbidden = o->n_first_forbidden = 0;
+	outbox_pause_until(o, 0);
+	o->wanted_until_ms = 0;
 	outbox_set_trouble(o, OUTBOX_RUNNING, "");
 }
 
@@ -45,13 +51,14 @@ static void pause_for_trouble(struct outbox *o, const struct outbox_request *req
 	o->wanted_until_ms = MAX(o->wanted_until_ms, until_ms);
 	if (is_old_news(o, request)) {
 		o->pause_until_ms = MAX(o->pause_until_ms, until_ms);
+		o->others_until_ms = MAX(o->others_until_ms, until_ms);
 		return;
 	}
 	until_ms = backoff_later(now_ms, MAX(least_ms, backoff_ms(&o->backoff, o->n_failures)));
 	if (o->n_failures < UINT_MAX)
 		o->n_failures++;
 	o->n_pauses++;
-	o->pause_until_ms = until_ms;
+	outbox_pause_until(o, until_ms);
 	outbox_set_trouble(o, MAX(o->status.pause, OUTBOX_TROUBLE), text);
 }
 
@@ -62,7 +69,7 @@ static void pause_for_quota(struct outbox *o, const struct outbox_request *reque
 	if (o->status.pause == OUTBOX_QUOTA && is_old_news(o, request))
 		return;
 	o->n_pauses++;
-	o->pause_until_ms = MAX(o->wanted_until_ms, backoff_later(now_ms, ms));
+	outbox_pause_until(o, MAX(o->wanted_until_ms, backoff_later(now_ms, ms)));
 	outbox_set_trouble(o, OUTBOX_QUOTA, text);
 }
 
@@ -200,18 +207,45 @@ static void on_quota(const struct turn_out *t)
 	put_all_back(t);
 }
 
-/* It does not say why: if it was for a moment, little time is lost. At first another one is asked
- * at once, if there is one: it may be taken. */
-static void pause_for_forbidden(const struct turn_out *t)
+static void count(unsigned int *n)
+{
+	if (*n < UINT_MAX)
+		(*n)++;
+}
+
+/* When may one be tried that was not forbidden yet? At once, while one alone was. */
+static uint64_t others_from_ms(const struct turn_out *t)
 {
 	struct outbox *o = t->o;
-	bool is_first = o->n_forbidden == 0 && entries_find_other(o);
-	uint64_t ms = is_first ? 0 : backoff_ms(&o->probes, o->n_forbidden);
-	uint64_t n_pauses = o->n_pauses;
+	uint64_t ms = o->n_first_forbidden <= 1 ?
+			      0 : backoff_ms(&o->probes, o->n_first_forbidden - 1);
 
-	pause_for_quota(o, t->request, t->verdict->text, MAX(ms, retry_after_ms(t)), t->now_ms);
-	if (o->n_pauses != n_pauses && t->request->n == 1 && o->n_forbidden < UINT_MAX)
-		o->n_forbidden++;
+	return backoff_later(t->now_ms, ms);
+}
+
+/*
+ * It does not say why. If it was for a moment, little time is lost. If it was for what is in it,
+ * it says nothing of others: so those wait for themselves, and the longer the more of them were
+ * forbidden as well. The request has one event or, of a batch, none is found out about yet.
+ */
+static void pause_for_forbidden(const struct turn_out *t, bool is_first)
+{
+	struct outbox *o = t->o;
+	uint64_t ms = backoff_ms(&o->probes, o->n_forbidden), least_ms = retry_after_ms(t);
+	uint64_t others_ms = o->others_until_ms, n_pauses = o->n_pauses;
+
+	pause_for_quota(o, t->request, t->verdict->text, MAX(ms, least_ms), t->now_ms);
+	if (o->n_pauses == n_pauses)
+		return;
+	least_ms = MAX(o->wanted_until_ms, backoff_later(t->now_ms, least_ms));
+	if (t->request->n == 1) {
+		count(&o->n_forbidden);
+		if (is_first) {
+			count(&o->n_first_forbidden);
+			others_ms = others_from_ms(t);
+		}
+	}
+	o->others_until_ms = MAX(others_ms, least_ms);
 }
 
 /* Others were taken meanwhile, so it is about this one. */
@@ -240,7 +274,7 @@ static void on_one_forbidden(const struct turn_out *t, struct entry *e)
 		on_one_forbidden_again(t, e);
 		return;
 	}
-	pause_for_forbidden(t);
+	pause_for_forbidden(t, e->n_forbidden == 1);
 	entry_make_ready(o, e);		/* behind the others */
 }
 
@@ -255,7 +289,7 @@ static void on_forbidden(const struct turn_out *t)
 	list_for_each(each, &t->request->entries, struct entry, link)
 		each->alone = true;
 	put_all_back(t);
-	pause_for_forbidden(t);
+	pause_for_forbidden(t, true);
 }
 
 static void on_refused(const struct turn_out *t)

@@ -58,8 +58,10 @@ struct outbox {
 	uint64_t n_pauses;
 	unsigned int n_failures;	/* since an answer was a good one */
 	unsigned int n_forbidden;	/* likewise, answers that did not say for how long */
+	unsigned int n_first_forbidden;	/* of them, those to an event that was not forbidden before */
 	uint64_t n_taken;		/* requests */
 	uint64_t pause_until_ms;
+	uint64_t others_until_ms;	/* likewise, of those that were not forbidden, if earlier */
 	uint64_t wanted_until_ms;	/* the hub itself wants nothing before */
 	struct outbox_status status;
 };
@@ -87,6 +89,7 @@ void entries_advance(struct outbox *o, uint64_t now_ms);
 /* One that is ready and has not been forbidden itself. NULL: there is none. */
 struct entry *entries_find_other(const struct outbox *o);
 
+void outbox_pause_until(struct outbox *o, uint64_t until_ms);
 void outbox_set_trouble(struct outbox *o, enum outbox_pause pause, const char *text);
 /* Its entries are elsewhere by now. */
 void outbox_request_free(struct outbox_request *request);

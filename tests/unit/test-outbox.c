@@ -1307,6 +1307,71 @@ static void test_forbidden_events_have_their_turns_after_growing_waits(void **st
 	assert_ended(&w, "", "");
 }
 
+/* One event was forbidden again and again, so that it waits for long: that says nothing of
+ * those that come later. */
+static void test_event_that_comes_later_is_not_held_up_by_a_forbidden_one(void **state UNUSED)
+{
+	struct outbox_event forbidden, on_time;
+	WORLD(w);
+
+	forbidden = event_of(&w, "a");
+	forbidden.deadline_ms = w.now + 600000;
+	assert_int_equal(add_event(&w, 'a', &forbidden), 0);
+	for (unsigned int i = 0; i < 8; i++) {
+		pass_to_next(&w);
+		assert_takes(&w, "a");
+		answer(&w, 403, "");
+	}
+	assert_pauses(&w, OUTBOX_QUOTA, 64000, 128000);
+	pass(&w, 1000);
+	on_time = event_of(&w, "b");
+	on_time.deadline_ms = w.now + 5000;
+	on_time.on_time = true;
+	assert_int_equal(add_event(&w, 'b', &on_time), 0);
+	assert_true(next(&w) <= w.now);
+	assert_takes(&w, "b");
+	answer(&w, 200, "{}");
+	assert_ended(&w, "b", "");
+}
+
+/* The more events were forbidden, the less likely it is that it is about what is in them. */
+static void test_more_forbidden_events_make_later_ones_wait_longer(void **state UNUSED)
+{
+	WORLD(w);
+
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	answer(&w, 403, "");
+	for (unsigned int i = 1; i < 6; i++) {
+		add(&w, (char)('a' + i));
+		assert_takes(&w, (const char[]){ (char)('a' + i), '\0' });
+		answer(&w, 403, "");
+		add(&w, 'z');
+		assert_pauses(&w, OUTBOX_QUOTA, 500u << i, 1000u << i);
+		assert_takes_nothing(&w);
+		assert_true(outbox_withdraw(w.outbox, &marks['z']));
+		pass(&w, MIN(1000u << i, 16000u));
+	}
+	assert_ended(&w, "", "");
+}
+
+/* Others as well have to wait for as long as the hub says. */
+static void test_403_that_says_for_how_long_holds_up_all(void **state UNUSED)
+{
+	struct verdict_answer a = status_answer(403, "");
+	WORLD(w);
+
+	a.retry_after_s = 7;
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	answer_with(&w, &a);
+	add(&w, 'b');
+	pass(&w, 6999);
+	assert_takes_nothing(&w);
+	pass(&w, 1);
+	assert_takes(&w, "b");
+}
+
 static void test_quota_goes_on_when_the_probe_is_refused(void **state UNUSED)
 {
 	WORLD(w);
@@ -1655,6 +1720,9 @@ int main(void)
 		cmocka_unit_test(test_event_that_is_always_forbidden_holds_up_no_other),
 		cmocka_unit_test(test_forbidden_batch_is_tried_one_by_one),
 		cmocka_unit_test(test_forbidden_events_have_their_turns_after_growing_waits),
+		cmocka_unit_test(test_event_that_comes_later_is_not_held_up_by_a_forbidden_one),
+		cmocka_unit_test(test_more_forbidden_events_make_later_ones_wait_longer),
+		cmocka_unit_test(test_403_that_says_for_how_long_holds_up_all),
 		cmocka_unit_test(test_quota_goes_on_when_the_probe_is_refused),
 		cmocka_unit_test(test_quota_lasts_through_trouble_and_refusals),
 		cmocka_unit_test(test_quota_of_requests_under_way_together_is_one),
