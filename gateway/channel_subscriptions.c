@@ -7,8 +7,9 @@
  * hub has said no: where it said nothing it may have subscribed us, and what then comes of a
  * second subscribe each server has its own idea of. So silence ends the connection, each time
  * with more patience, as the other channels may work well on it. Silence about a channel that the
- * connection is up without does not: that one is unsubscribed from, and asked for anew a while
- * later, so that the answer to the first time is not taken for that to the second.
+ * connection is up without does not, nor does silence after an error that named no channel: that
+ * one is unsubscribed from, and asked for anew a while later, so that the answer to the first time
+ * is not taken for that to the second.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
@@ -172,7 +173,8 @@ static void leave(struct channel *c, struct subscription *s, uint64_t now_ms)
 		return;
 	}
 	s->state = SUBSCRIPTION_LEFT;
-	s->until_ms = backoff_later(now_ms, c->config.subscribe_ms);
+	s->until_ms = backoff_later(now_ms, MAX(c->config.subscribe_ms,
+						backoff_ms(&c->backoff, s->n_refused)));
 	c->ops.send(c->data, buf_span(&frame));
 }
 
@@ -182,14 +184,15 @@ bool subscription_may_be_refused(const struct subscription *s)
 	       (s->state == SUBSCRIPTION_CONFIRMED && s->n_silent > 0);
 }
 
-/* An error that named no channel may have been about this one. */
+/* An error that named no channel may have been about this one; or it was not, and the hub has
+ * subscribed us. */
 static void subscription_unanswered(struct channel *c, struct subscription *s, uint64_t now_ms)
 {
-	if (c->unclear[0] && c->unclear_ms >= s->asked_ms) {
-		subscription_refused(c, s, c->unclear, now_ms);
-	} else if (s->extra) {
-		count(&s->n_silent);
-		say_not_subscribed(c, s, "the hub did not answer in time");
+	bool is_unclear = c->unclear[0] && c->unclear_ms >= s->asked_ms;
+
+	if (is_unclear || s->extra) {
+		count(s->extra ? &s->n_silent : &s->n_refused);
+		say_not_subscribed(c, s, is_unclear ? c->unclear : "the hub did not answer in time");
 		leave(c, s, now_ms);
 	} else {
 		count(&c->n_silent);

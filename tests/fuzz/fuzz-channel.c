@@ -6,7 +6,8 @@
  * number closed with that code, h and a number refused with that status, t and a number that many
  * ms of time, s start, r renew, q silence after a ping. What must hold: connecting and giving up
  * take turns, nothing is sent without a connection, no channel is asked for twice on it unless the
- * hub has said that something is wrong, or after an unsubscribe of what is not needed to be up; up
+ * hub has said that something is wrong, or after an unsubscribe, which what is needed to be up
+ * gets then only; up
  * means all confirmed, and there is always a next time unless it is not started or up.
  */
 #include <config.h>	/* _GNU_SOURCE */
@@ -73,7 +74,7 @@ static size_t which(struct span data)
 
 static void note_left(struct edge *e, size_t i)
 {
-	assert(i == ADDED && e->asked[i] > 0);
+	assert((i == ADDED || e->n_errors > 0) && e->asked[i] > 0);
 	e->asked[i] = 0;
 }
 

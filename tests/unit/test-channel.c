@@ -628,20 +628,30 @@ static void test_subscribe_is_not_repeated_while_an_answer_is_awaited(void **sta
 	assert_sent(&w, "");
 }
 
-static void test_subscribe_late_confirmation_counts(void **state UNUSED)
+#define LEAVE_PRIVATE "{\"event\":\"pusher:unsubscribe\",\"data\":{\"channel\":\"" PRIVATE "\"}}"
+
+/* The error was about it or not: if it was not, the hub may have subscribed us. */
+static void test_subscribe_after_an_unclear_error_is_preceded_by_an_unsubscribe(void **state UNUSED)
 {
 	WORLD(w);
 
 	establish(&w);
+	buf_clear(&w.sent);
 	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"message\":\"busy\"}}");
 	confirm(&w, PUBLIC);
 	pass(&w, 10000);
 	assert_told(&w, PRIVATE " is not subscribed: the hub says: busy");
+	assert_sent(&w, LEAVE_PRIVATE "\n");
+	confirm(&w, PRIVATE);		/* of the time before: it holds no more */
+	assert_state(&w, CHANNEL_SUBSCRIBING);
+	pass(&w, 9999);
+	assert_sent(&w, "");
+	pass(&w, 1);
+	assert_sent(&w, ASK_PRIVATE "\n");
 	confirm(&w, PRIVATE);
 	assert_state(&w, CHANNEL_UP);
 	assert_string_equal(w.reason, "");
 	assert_string_equal(status_of(&w).reason, "");
-	buf_clear(&w.sent);
 	pass(&w, 15000);
 	assert_sent(&w, "");
 }
@@ -2032,7 +2042,8 @@ int main(void)
 		cmocka_unit_test(test_subscribe_slow_confirmations_come_through),
 		cmocka_unit_test(test_subscribe_silence_is_not_a_refusal_of_another),
 		cmocka_unit_test(test_subscribe_is_not_repeated_while_an_answer_is_awaited),
-		cmocka_unit_test(test_subscribe_late_confirmation_counts),
+		cmocka_unit_test(
+			test_subscribe_after_an_unclear_error_is_preceded_by_an_unsubscribe),
 		cmocka_unit_test(test_refused_by_subscription_error),
 		cmocka_unit_test(test_refused_by_internal_subscription_error),
 		cmocka_unit_test(test_refused_by_error_with_channel),
