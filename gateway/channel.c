@@ -24,6 +24,7 @@
 
 #define AT_ONCE_MOST_MS 500		/* so that not everybody comes back in one moment */
 #define OVER_CAPACITY_LEAST_MS 1000
+#define FADES_MS 60000	/* an error of the hub in general that is not repeated is over then */
 #define SAID_FRESH_MS 5000 /* an error of the hub explains a close that soon after it */
 
 /* ---- waits ------------------------------------------------------------------------------ */
@@ -74,6 +75,7 @@ bool channel_set_reason(struct channel *c, const char *fmt, ...)
 		return false;
 	memcpy(c->reason, text, sizeof(text));
 	c->reason_of = NULL;
+	c->fades_ms = NEVER;
 	return true;
 }
 
@@ -81,6 +83,7 @@ void channel_clear_reason(struct channel *c)
 {
 	c->reason[0] = '\0';
 	c->reason_of = NULL;
+	c->fades_ms = NEVER;
 }
 
 static void forget_connection(struct channel *c)
@@ -295,6 +298,15 @@ static bool names_none(struct channel *c, const struct pusher_frame *frame)
 	return frame->channel.len == 0 && !channel_find_named(c, frame->data);
 }
 
+static void say_in_general(struct channel *c, uint64_t now_ms)
+{
+	bool is_news = channel_set_reason(c, "%s", c->hub_says);
+
+	c->fades_ms = backoff_later(now_ms, FADES_MS);
+	if (is_news)
+		c->ops.state(c->data, c->state, c->reason);
+}
+
 /* Afterwards it is information, about a subscription or in general: some servers send codes
  * of every range for a single bad message. */
 static void on_late_error(struct channel *c, const struct pusher_frame *frame,
@@ -304,8 +316,8 @@ static void on_late_error(struct channel *c, const struct pusher_frame *frame,
 
 	if (s)
 		subscription_refused_by_hub(c, s, error, now_ms);
-	else if (channel_set_reason(c, "%s", c->hub_says))
-		c->ops.state(c->data, c->state, c->reason);
+	else
+		say_in_general(c, now_ms);
 	if (!s && names_none(c, frame)) {
 		memcpy(c->unclear, c->hub_says, sizeof(c->unclear));
 		c->unclear_ms = now_ms;
@@ -542,7 +554,7 @@ uint64_t channel_next_ms(const struct channel *c)
 		return NEVER;
 	if (!is_established(c))
 		return c->until_ms;
-	next_ms = NEVER;
+	next_ms = c->state == CHANNEL_UP ? c->fades_ms : NEVER;
 	for (size_t i = 0; i < c->n_subscriptions; i++) {
 		const struct subscription *s = &c->subscriptions[i];
 
@@ -582,6 +594,8 @@ static void established_tick(struct channel *c, uint64_t now_ms)
 {
 	for (size_t i = 0; i < c->n_subscriptions; i++)
 		subscription_tick(c, &c->subscriptions[i], now_ms);
+	if (c->state == CHANNEL_UP && now_ms >= c->fades_ms)
+		channel_tell_what_is_left(c);
 }
 
 void channel_tick(struct channel *c, uint64_t now_ms)

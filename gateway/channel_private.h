@@ -46,6 +46,7 @@ struct channel {
 	bool opened;
 	char reason[400];	/* of the last trouble */
 	const char *reason_of;	/* the name of the channel that this is about; NULL: of none */
+	uint64_t fades_ms;	/* up: when it is told no more, as it is about nothing that lasts */
 	char hub_says[200];	/* the last pusher:error of this connection */
 	uint64_t hub_said_ms;
 	char unclear[200];	/* the last of them that named no channel */
@@ -63,6 +64,8 @@ struct channel {
 	uint64_t n_connects, n_ignored;
 };
 
+/* What was told holds no more: is anything left? */
+void channel_tell_what_is_left(struct channel *c);
 void channel_set_state(struct channel *c, enum channel_state state, const char *reason);
 /* Keeps what went wrong for the status, as one line of printable ASCII. True if it is news. */
 bool channel_set_reason(struct channel *c, const char *fmt, ...) PRINTF(2, 3);

@@ -72,8 +72,7 @@ static bool find_reason(struct channel *c)
 	return false;
 }
 
-/* What was told holds no more. */
-static void tell_what_is_left(struct channel *c)
+void channel_tell_what_is_left(struct channel *c)
 {
 	(void)find_reason(c);
 	c->ops.state(c->data, c->state, c->reason);
@@ -115,7 +114,7 @@ void subscription_confirmed(struct channel *c, struct subscription *s)
 	if (!s->extra && ++c->n_confirmed == c->n_wanted)
 		channel_check_up(c);
 	else if (was_reason)
-		tell_what_is_left(c);
+		channel_tell_what_is_left(c);
 	if (s->extra)
 		c->ops.added(c->data, s->name);
 }

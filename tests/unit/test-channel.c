@@ -1078,6 +1078,25 @@ static void test_error_after_the_greeting_is_told_once(void **state UNUSED)
 	assert_int_equal(w.n_states, n_states);
 }
 
+/* All is well, so it is no reason for ever; each time that it comes it is one for a minute. */
+static void test_error_after_the_greeting_is_over_after_a_minute(void **state UNUSED)
+{
+	WORLD(w);
+
+	bring_up(&w);
+	assert_true(next(&w) == NEVER);
+	for (unsigned int i = 0; i < 2; i++) {
+		frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"message\":\"slow down\"}}");
+		pass(&w, 59999);
+		assert_string_equal(status_of(&w).reason, "the hub says: slow down");
+	}
+	pass_to_next(&w);
+	assert_string_equal(w.reason, "");
+	assert_string_equal(status_of(&w).reason, "");
+	assert_state(&w, CHANNEL_UP);
+	assert_true(next(&w) == NEVER);
+}
+
 static void test_error_without_data(void **state UNUSED)
 {
 	WORLD(w);
@@ -2074,6 +2093,7 @@ int main(void)
 		cmocka_unit_test(test_error_before_a_close_without_words_is_its_reason),
 		cmocka_unit_test(test_error_after_the_greeting_is_information),
 		cmocka_unit_test(test_error_after_the_greeting_is_told_once),
+		cmocka_unit_test(test_error_after_the_greeting_is_over_after_a_minute),
 		cmocka_unit_test(test_error_without_data),
 		CLOSE_UNIT_TEST(1000),
 		CLOSE_UNIT_TEST(1001),
