@@ -92,7 +92,8 @@ void outbox_finish(struct outbox *outbox, uint64_t now_ms);
 void outbox_hub_is_back(struct outbox *outbox);
 /* Somebody asks for a try now, whatever is waited for. */
 void outbox_hurry(struct outbox *outbox);
-/* This machine's clock was set: what was known of its fault holds no more. */
+/* This machine's clock was set: what was known of its fault holds no more, and trouble that it may
+ * have made is not waited out; a quota and the time that the hub has asked for are. */
 void outbox_clock_set(struct outbox *outbox);
 
 /* To be added to our time in signatures. */

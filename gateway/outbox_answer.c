@@ -15,6 +15,19 @@
 
 #define FORBIDDEN_MAX 2 /* so often one is forbidden while others are taken; then it is given up */
 
+struct turn_out {
+	struct outbox *o;
+	struct outbox_request *request;
+	const struct verdict *verdict;
+	const struct verdict_answer *answer;
+	uint64_t now_ms;
+};
+
+static uint64_t retry_after_ms(const struct turn_out *t)
+{
+	return t->answer->retry_after_s * UINT64_C(1000);
+}
+
 /* ---- pauses --------------------------------------------------------------------------------- */
 
 void outbox_pause_until(struct outbox *o, uint64_t until_ms)
@@ -25,6 +38,7 @@ void outbox_pause_until(struct outbox *o, uint64_t until_ms)
 void outbox_set_trouble(struct outbox *o, enum outbox_pause pause, const char *text)
 {
 	o->status.pause = pause;
+	o->clock_trouble = false;
 	snprintf(o->status.trouble, sizeof(o->status.trouble), "%s", text);
 }
 
@@ -43,23 +57,24 @@ static bool is_old_news(const struct outbox *o, const struct outbox_request *req
 }
 
 /* Trouble while the quota is used up does not end that. */
-static void pause_for_trouble(struct outbox *o, const struct outbox_request *request,
-			      const char *text, uint64_t least_ms, uint64_t now_ms)
+static void pause_for_trouble(const struct turn_out *t)
 {
-	uint64_t until_ms = backoff_later(now_ms, least_ms);
+	struct outbox *o = t->o;
+	uint64_t least_ms = retry_after_ms(t), until_ms = backoff_later(t->now_ms, least_ms);
 
 	o->wanted_until_ms = MAX(o->wanted_until_ms, until_ms);
-	if (is_old_news(o, request)) {
+	if (is_old_news(o, t->request)) {
 		o->pause_until_ms = MAX(o->pause_until_ms, until_ms);
 		o->others_until_ms = MAX(o->others_until_ms, until_ms);
 		return;
 	}
-	until_ms = backoff_later(now_ms, MAX(least_ms, backoff_ms(&o->backoff, o->n_failures)));
+	until_ms = MAX(until_ms, backoff_later(t->now_ms, backoff_ms(&o->backoff, o->n_failures)));
 	if (o->n_failures < UINT_MAX)
 		o->n_failures++;
 	o->n_pauses++;
 	outbox_pause_until(o, until_ms);
-	outbox_set_trouble(o, MAX(o->status.pause, OUTBOX_TROUBLE), text);
+	outbox_set_trouble(o, MAX(o->status.pause, OUTBOX_TROUBLE), t->verdict->text);
+	o->clock_trouble = t->answer->clock;
 }
 
 /* ms: until a probe may show whether it is over. */
@@ -97,14 +112,6 @@ static void note_refusal(struct outbox *o, const struct outbox_request *request,
 
 /* ---- verdicts ------------------------------------------------------------------------------- */
 
-struct turn_out {
-	struct outbox *o;
-	struct outbox_request *request;
-	const struct verdict *verdict;
-	const struct verdict_answer *answer;
-	uint64_t now_ms;
-};
-
 /* The last first: each is put before the others. */
 static struct entry *last_entry(struct outbox_request *request)
 {
@@ -121,11 +128,6 @@ static void put_all_back(const struct turn_out *t)
 		entry_put_back(t->o, e);
 }
 
-static uint64_t retry_after_ms(const struct turn_out *t)
-{
-	return t->answer->retry_after_s * UINT64_C(1000);
-}
-
 static void on_taken(const struct turn_out *t)
 {
 	struct entry *e;
@@ -140,7 +142,7 @@ static void on_taken(const struct turn_out *t)
 /* Whatever it is, it may be sent again. */
 static void on_not_taken_yet(const struct turn_out *t)
 {
-	pause_for_trouble(t->o, t->request, t->verdict->text, retry_after_ms(t), t->now_ms);
+	pause_for_trouble(t);
 	put_all_back(t);
 }
 
@@ -164,7 +166,7 @@ static void on_doubtful(const struct turn_out *t)
 {
 	struct entry *e;
 
-	pause_for_trouble(t->o, t->request, t->verdict->text, retry_after_ms(t), t->now_ms);
+	pause_for_trouble(t);
 	while ((e = list_first(&t->request->entries, struct entry, link)))
 		again_or_never(t, e);
 }

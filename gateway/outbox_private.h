@@ -62,6 +62,7 @@ struct outbox {
 	uint64_t n_taken;		/* requests */
 	uint64_t pause_until_ms;
 	uint64_t others_until_ms;	/* likewise, of those that were not forbidden, if earlier */
+	bool clock_trouble;		/* the pause may be our clock's fault */
 	uint64_t wanted_until_ms;	/* the hub itself wants nothing before */
 	struct outbox_status status;
 };

@@ -192,6 +192,7 @@ static void on_answer(void *data, const struct http_response *response)
 		.body = response->body,
 		.error = error_text(p, response, text, sizeof(text)),
 		.unsent = response->unsent,
+		.clock = response->error && tls_is_about_time(response->certificate_error),
 		.date = response->date,
 		.unix_s = (int64_t)time(NULL),
 		.retry_after_s = response->retry_after_s,

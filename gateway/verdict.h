@@ -18,6 +18,7 @@ struct verdict_answer {
 	const char *error;		/* NULL, or one line for people */
 	/* With error: the hub surely has seen nothing of the request. */
 	bool unsent;
+	bool clock;			/* with error: this machine's clock may be what is wrong */
 	int64_t date;			/* the hub's clock, Unix seconds; 0: it did not say */
 	int64_t unix_s;			/* ours when it came */
 	unsigned int retry_after_s;	/* 0: it did not say */

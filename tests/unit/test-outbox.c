@@ -1528,11 +1528,54 @@ static void test_clock_that_was_set_needs_no_correction(void **state UNUSED)
 	add(&w, 'a');
 	assert_takes(&w, "a");
 	answer_with(&w, &a);
-	assert_takes(&w, "a");
-	no_answer(&w, true);
-	assert_takes_nothing(&w);
 	outbox_clock_set(w.outbox);
 	assert_true(outbox_clock_offset_s(w.outbox) == 0);
+	assert_takes(&w, "a");
+}
+
+/* Of a certificate that was not valid yet, by the clock as it was. */
+static void test_trouble_with_the_clock_is_over_when_it_is_set(void **state UNUSED)
+{
+	WORLD(w);
+
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	answer_with(&w, &(struct verdict_answer){
+		.error = "the certificate is not yet valid", .unsent = true, .clock = true,
+	});
+	assert_takes_nothing(&w);
+	outbox_clock_set(w.outbox);
+	assert_takes(&w, "a");
+	no_answer(&w, true);
+	outbox_clock_set(w.outbox);
+	assert_takes_nothing(&w);
+}
+
+static void test_clock_that_was_set_shortens_no_quota(void **state UNUSED)
+{
+	WORLD(w);
+
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	answer(&w, 403, "quota");
+	outbox_clock_set(w.outbox);
+	assert_takes_nothing(&w);
+	assert_pauses(&w, OUTBOX_QUOTA, 300000, 900000);
+}
+
+static void test_clock_that_was_set_shortens_no_time_that_the_hub_has_named(void **state UNUSED)
+{
+	struct verdict_answer a = status_answer(429, "");
+	WORLD(w);
+
+	a.retry_after_s = 7;
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	answer_with(&w, &a);
+	outbox_clock_set(w.outbox);
+	pass(&w, 6999);
+	assert_takes_nothing(&w);
+	pass(&w, 1);
 	assert_takes(&w, "a");
 }
 
@@ -1733,6 +1776,9 @@ int main(void)
 		cmocka_unit_test(test_clock_text_without_a_date_is_final),
 		cmocka_unit_test(test_clock_of_a_batch_is_corrected_for_all),
 		cmocka_unit_test(test_clock_that_was_set_needs_no_correction),
+		cmocka_unit_test(test_trouble_with_the_clock_is_over_when_it_is_set),
+		cmocka_unit_test(test_clock_that_was_set_shortens_no_quota),
+		cmocka_unit_test(test_clock_that_was_set_shortens_no_time_that_the_hub_has_named),
 	};
 
 	return cmocka_run_group_tests_name("outbox", tests, NULL, NULL);
