@@ -27,10 +27,12 @@ static json_t *ask(struct ctl *ctl, const char *method, json_t *args)
 	return json_loads(result, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 }
 
-/* A word with a blank in it would become two. */
+/* Providers chose them, and shells read them: nothing that is more than text in any shell. */
 static void print_word(const char *word)
 {
-	if (word && *word && !strpbrk(word, " \t\r\n"))
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-";
+
+	if (word && *word && *word != '-' && word[strspn(word, plain)] == '\0')
 		puts(word);
 }
 

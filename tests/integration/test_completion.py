@@ -3,6 +3,7 @@
 bash and zsh have it typed at a terminal, fish has a command that tells."""
 import os
 import pty
+import re
 import select
 
 import pytest
@@ -90,6 +91,7 @@ def offers(request, gateway, folder, need):
         if request.param == 'fish':
             return fish(words, env)
         return at_a_terminal(request.param, words, env)
+    ask.shell = request.param       # fish tells of words, the others of a line
     return ask
 
 
@@ -110,6 +112,57 @@ def test_names_of_the_gateway(offers, named):
 
 def test_parameters_of_a_name(offers, named):
     assert offers('chapi-call', 'lights.set', '') == {'level=', 'lamp='}
+
+
+def test_names_with_colons(offers, gateway):
+    """bash puts its words behind the last colon."""
+    with gateway.connect() as client:
+        Provider(client)
+        client.ask('register', 'a:b', {'params': {'properties': {'level': {}, 'm:n': {}}}})
+        client.ask('register', 'a:cool')
+        assert offers('chapi-call', 'a') == {'a:b', 'a:cool'}
+        assert {word.removeprefix('a:') for word in offers('chapi-call', 'a:')} == {'b', 'cool'}
+        assert offers('chapi-call', 'a:c') == {'a:cool'}
+        assert offers('chapi-ctl', 'pause', 'a:c') == {'a:cool'}
+        assert offers('chapi-call', 'a:b', 'l') == {'level='}
+        assert offers('chapi-call', 'a:b', 'm:') == {'m:n='}
+
+
+def hostile(folder):
+    """Words that begin with x, and what one of them would make if a shell ran it."""
+    ran = os.path.join(folder, 'ran')
+    touch = 'touch<>' + ran
+    return ran, ['x$(%s)' % touch, 'x`%s`' % touch, 'x;%s' % touch, 'x|%s' % touch, 'x$HOME', "x'",
+                 'x"', 'x*', 'x?', 'x[y]', 'x{y,z}', 'x~', 'x\\', 'x!!', 'x#', 'x&', 'x(', 'x<y']
+
+
+def test_parameters_that_a_provider_chose_to_do_harm(offers, gateway, folder):
+    ran, words = hostile(folder)
+    words += ['x\n$(touch<>%s)' % ran, '-x', 'x\x1b[2J', 'x\ty', 'x y']
+    with gateway.connect() as client:
+        Provider(client)
+        client.ask('register', 'f', {'params': {'properties': {w: {} for w in words + ['xy']}}})
+        assert offers('chapi-call', 'f', 'x') == {'xy='}
+        assert offers('chapi-call', 'f', '') == {'xy='}
+    assert not os.path.exists(ran)
+
+
+def test_shells_do_not_trust_what_they_are_told(offers, folder):
+    """As a gateway of somebody else's, and a chapi-ctl that passes on all of it."""
+    ran, words = hostile(folder)
+    with open(os.path.join(folder, 'words'), 'w') as f:
+        f.write('\n'.join(words + ['xy', '']))
+    tool = os.path.join(folder, 'chapi-ctl')
+    os.unlink(tool)
+    with open(tool, 'w') as f:
+        f.write('#!/bin/sh\nexec cat "$HOME/words"\n')
+    os.chmod(tool, 0o755)
+    for line, plain in ((('chapi-call', 'x'), 'xy'), (('chapi-call', 'f', 'x'), 'xy='),
+                        (('chapi-ctl', 'x'), 'xy'), (('chapi-ctl', 'pause', 'x'), 'xy')):
+        found = offers(*line)
+        assert plain in found
+        assert offers.shell == 'fish' or not re.search(r'(?<!\\)[$`;|&<(]', ' '.join(found))
+    assert not os.path.exists(ran)
 
 
 def test_values_of_options_are_no_names(offers, named):
