@@ -79,14 +79,21 @@ inside "a next version is made" '
         sed -i "s/^Version: .*/&+next/" next/DEBIAN/control
         mkdir -p packages/next; dpkg-deb -b next packages/next/$package.deb >/dev/null
     done'
+with_wait "commands are served by a unit" '
+    mkdir -p /etc/chapi/serve.d; printf "[now]\ncommand = date\n" >/etc/chapi/serve.d/basics.ini
+    systemctl enable -q --now chapi-serve@basics; chapi-ctl wait now -t 20s'
 with_wait "an upgrade keeps settings, says nothing, and serves on" "
     printf '[gateway]\\nlog_level = debug\\n' >/etc/chapi/chapi-gw.conf
+    serving=\$(systemctl show -P MainPID chapi-serve@basics)
     before=\$(systemctl show -P MainPID chapi-gw); socket=\$(stat -c %i /run/chapi/gw.sock)
     $apt install ./packages/next/*.deb </dev/null >upgrade.log 2>&1
     not grep -e 'sudo chapi-ctl setup' -e 'Could not' upgrade.log
     test \"\$socket\" = \"\$(stat -c %i /run/chapi/gw.sock)\"
     test \"\$before\" != \"\$(systemctl show -P MainPID chapi-gw)\"
-    systemctl is-active chapi-gw.socket chapi-gw.service
+    systemctl is-active chapi-gw.socket chapi-gw.service chapi-serve@basics
+    test \"\$serving\" != \"\$(systemctl show -P MainPID chapi-serve@basics)\"
+    test no = \"\$(systemctl show -P NeedDaemonReload chapi-serve@basics)\"
+    chapi-ctl wait now -t 20s; chapi-call now
     grep -q debug /etc/chapi/chapi-gw.conf; chapi-call chapi.ping
     until_true \"chapi-ctl status | grep -q '^hub .*up'\""
 
@@ -95,10 +102,10 @@ with_wait "an upgrade keeps settings, says nothing, and serves on" "
 inside "removed, it does not run, and settings stay" "
     systemctl stop hub
     $apt remove chapi-gw chapi-tools chapi-hub >/dev/null 2>&1
-    not systemctl is-active chapi-gw.socket chapi-gw.service
+    not systemctl is-active chapi-gw.socket chapi-gw.service chapi-serve@basics
     test -f /etc/chapi/chapi-gw.conf; test -f /etc/chapi/secret; not test -e /usr/sbin/chapi-gw"
 inside "purged, nothing is left" "
-    $apt purge chapi-gw >/dev/null 2>&1
+    rm -r /etc/chapi/serve.d; $apt purge chapi-gw chapi-tools >/dev/null 2>&1
     not test -e /etc/chapi; not test -e /var/lib/chapi; not test -e /run/chapi/gw.sock
     not systemctl cat chapi-gw.service
     test -z \"\$(find /etc/systemd -name '*chapi*')\""
