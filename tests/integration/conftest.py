@@ -218,6 +218,7 @@ class MasterKey:
 
     def __init__(self, folder):
         self.text = base64.b64encode(os.urandom(32)).decode()
+        Daemon.known_secrets.add(self.text)
         self.path = os.path.join(folder, 'master-key')
         with open(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600), 'w') as f:
             f.write(self.text + '\n')

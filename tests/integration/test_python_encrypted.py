@@ -7,6 +7,7 @@ import os
 import pytest
 
 from lib.limits import LIMIT
+from lib.process import Daemon
 from lib.python_client import chapi, in_thread, needs_websockets, remote_client
 from lib.pusher_client import Remote, payload
 from chapi import crypto, parts
@@ -68,9 +69,10 @@ def test_channel_needs_its_key(hub):
 
 def test_real_gateway_on_an_encrypted_channel(hub, encrypted_channel, start_gateway,
                                               python_server, folder):
-    path = os.path.join(folder, 'master-key')
+    path, text = os.path.join(folder, 'master-key'), base64.b64encode(KEY).decode()
+    Daemon.known_secrets.add(text)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), 'w') as f:
-        f.write(base64.b64encode(KEY).decode())
+        f.write(text)
     gateway = start_gateway(hub, encrypted_channel,
                             pusher={'encryption_master_key_file': path}).wait_up()
     python_server(gateway, same=lambda v: v)
