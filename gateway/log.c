@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/utf8.h"
 #include "gateway/journal.h"
 
 #define LINE_MAX_LEN 2048
@@ -126,7 +127,7 @@ static size_t cut(char *text, size_t len)
 {
 	size_t n = len - 3;
 
-	while (n > 0 && ((uint8_t)text[n] & 0xc0) == 0x80)
+	while (n > 0 && utf8_is_tail((uint8_t)text[n]))
 		n--;
 	memcpy(text + n, "...", 4);
 	return n + 3;
@@ -263,29 +264,12 @@ void log_call(enum log_level level, const struct log_call *call)
 
 /* ---- text from outside ------------------------------------------------------------------- */
 
-/*
- * Length of the UTF-8 sequence at p that may stand in a log line as it is; 0: none such. What is
- * overlong, a surrogate, beyond U+10FFFF or a control character is none.
- */
+/* Length of the character at p that may stand in a log line as it is; 0: none such. */
 static size_t printable_len(const uint8_t *p, size_t len)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = p[0] < 0x80 ? 1 :
-		   p[0] >> 5 == 6 ? 2 :
-		   p[0] >> 4 == 14 ? 3 :
-		   p[0] >> 3 == 30 ? 4 : 0;
-	uint32_t c = n == 1 ? p[0] : p[0] & (0x7fu >> n);
+	size_t n = utf8_char_len(p, len);
 
-	if (n == 0 || n > len)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if (p[i] >> 6 != 2)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if (c < least[n] || c > 0x10ffff || c >> 11 == 0x1b)
-		return 0;
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) ? 0 : n;
+	return utf8_is_control(p, n) ? 0 : n;
 }
 
 /* One character of text, as it goes into the line. Returns its length in text. */
