@@ -12,7 +12,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,8 +47,7 @@ static void give_up_stale(struct ws *ws, uint64_t waited_ms)
 	char why[200];
 
 	ws_close(ws);
-	snprintf(why, sizeof(why), "this process did not run for some %" PRIu64 " s: what the hub "
-		 "sent meanwhile is too old to be carried out", waited_ms / 1000);
+	snprintf(why, sizeof(why), WS_STALE_FORMAT, waited_ms / 1000);
 	ws->handler->closed(ws->data, &(struct ws_end){ .why = span_str(why) });
 }
 

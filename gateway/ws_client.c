@@ -335,24 +335,45 @@ static void serve(struct ws_client *c, struct lws_context *known)
 	ws_client_forget(c);
 }
 
+/*
+ * While the process runs, a turn takes no longer than the pings are apart. After one that did, more
+ * may lie in the socket than was read in it, none of which is told from what comes from now on.
+ */
+static void end_stale(struct ws_client *c, uint64_t waited_ms)
+{
+	if (!c->open || !c->pulse || waited_ms <= c->pulse->every_ms + c->pulse->answer_ms)
+		return;
+	ws_tell_failure(c, WS_STALE_FORMAT, waited_ms / 1000);
+	lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+}
+
+/* The next one begins with it: between the two nothing is lost of the time. */
+static void end_turn(struct ws_client *c)
+{
+	uint64_t now_ms = read_now().ms;
+
+	if (c->paused)
+		return;
+	end_stale(c, now_ms - c->waited_since_ms);
+	c->waited_since_ms = now_ms;
+}
+
 void *ws_client_main(void *arg)
 {
-	struct ws_client c = { .link = arg };
+	struct ws_client c = { .link = arg, .waited_since_ms = read_now().ms };
 	struct wishes wishes;
 
 	keepalive_init(&c.keepalive);
 	lws_set_log_level(LLL_ERR | LLL_WARN | LLL_NOTICE, on_log);
 	for (;;) {
 		struct lws_context *known = c.context;
-		bool was_paused = c.paused;
 
 		wishes = take_wishes(&c);
 		if (wishes.stop)
 			break;
 		fulfil(&c, &wishes);
-		if (!was_paused)
-			c.waited_since_ms = read_now().ms;
 		serve(&c, known);
+		end_turn(&c);
 	}
 	ws_target_free(wishes.target);
 	ws_pulse_free(wishes.pulse);

@@ -10,6 +10,7 @@
 #ifndef CHAPI_WS_LINK_H
 #define CHAPI_WS_LINK_H
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdbool.h>
 
@@ -17,6 +18,10 @@
 #include "libchapi-ipc/list.h"
 
 struct lws_context;
+
+/* Why a connection ends of which neither side may carry out what waited: seconds. */
+#define WS_STALE_FORMAT "this process did not run for some %" PRIu64 " s: what the hub sent " \
+			"meanwhile is too old to be carried out"
 
 enum ws_item_kind { WS_ITEM_OPENED, WS_ITEM_FRAME, WS_ITEM_SILENT, WS_ITEM_CLOSED };
 

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Requests that come again over a hub: a function runs once, and its caller learns what
 became of it."""
-import signal
-import time
-
 import pytest
 
 from lib.gateway import Provider
-from lib.limits import wait_until
 from lib.pusher_client import Remote
+from lib.stopped import SILENCE, only_the_new_one_runs
 
 
 @pytest.fixture
@@ -149,20 +146,9 @@ def test_retry_after_a_restart_is_not_run(hub, channel, remote, start_gateway):
         assert remote.response(state)['result'] == 'on'
 
 
+@pytest.mark.parametrize('size', [10, 6000])
 def test_request_that_waited_while_the_gateway_did_not_run_is_not_run(hub, channel, remote,
-                                                                      start_gateway):
-    """It may be the repeat of one that is forgotten: it counts as lost, and its connection too."""
-    gateway = start_gateway(hub, channel, pusher={'ping_interval': '100ms',
-                                                  'pong_timeout': '300ms'}).wait_up()
-    with gateway.connect() as client:
-        provider = Provider(client, 'lights.on')
-        gateway.send_signal(signal.SIGSTOP)
-        stopped = time.monotonic()
-        remote.request('lights.on', 'too old')
-        wait_until(lambda: time.monotonic() > stopped + 0.5, 'the request to be too old')
-        gateway.send_signal(signal.SIGCONT)
-        wait_until(lambda: gateway.ask('status')['hub']['connects'] > 1, 'another connection')
-        gateway.wait_up()
-        number = remote.request('lights.on', 'new')
-        provider.serve_one()
-        assert remote.response(number)['result'] == 'new'
+                                                                      start_gateway, size):
+    """Nor one of which the first read brings but a piece."""
+    gateway = start_gateway(hub, channel, pusher=SILENCE).wait_up()
+    only_the_new_one_runs(gateway, remote, size)

@@ -12,6 +12,7 @@ from lib.hubs import HUBS, FaultyHub
 from lib.limits import LIMIT, wait_until
 from lib.process import program, run
 from lib.pusher_client import Remote
+from lib.stopped import SILENCE, only_the_new_one_runs
 
 
 @pytest.fixture
@@ -170,3 +171,21 @@ def test_missing_ca_file_is_a_wrong_configuration(folder, fake_hub):
     result = run([program('chapi-gw'), '--check-config', '--config', path])
     assert result.returncode == 78
     assert folder + '/no.pem' in result.stderr
+
+
+@pytest.mark.parametrize('size', [10, 6000])
+def test_request_that_waited_behind_a_pong_is_not_run(tls_hub, start_gateway, channel, size):
+    """With TLS the first read ends with it."""
+    hub = tls_hub('DNS:localhost,IP:127.0.0.1')
+    gateway = start_gateway(hub, channel, pusher=SILENCE).wait_up()
+
+    def let_a_ping_wait():
+        hub.daemon.send_signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: gateway.ask('status')['hub']['waits_for'], 'a ping to be out')
+        finally:
+            gateway.send_signal(signal.SIGSTOP)
+            hub.daemon.send_signal(signal.SIGCONT)
+
+    with Remote(hub, channel) as remote:
+        only_the_new_one_runs(gateway, remote, size, before=let_a_ping_wait)
