@@ -153,10 +153,7 @@ static void time_is_over(struct elsewhere *e, struct outward *o, const struct no
 		e->ops.ask(e->data, beacon, o->serial);
 }
 
-/*
- * A gateway that has answered us was there once, so this call may have reached it before it
- * went.
- */
+/* That nobody is there now says nothing of before: the call may have reached one that went since. */
 void elsewhere_seen(struct elsewhere *e, uint64_t serial, bool occupied, const struct now *now)
 {
 	struct outward *o = elsewhere_find(e, serial);
@@ -167,9 +164,7 @@ void elsewhere_seen(struct elsewhere *e, uint64_t serial, bool occupied, const s
 	snprintf(text, sizeof(text),
 		 "no gateway listens on %s; 'chapi-ctl gateways' lists those that are there",
 		 o->channel);
-	elsewhere_fail(e, o, CHAPI_ERR_GATEWAY_NOT_FOUND,
-		       elsewhere_find_known(e, o->channel) ? CHAPI_RAN_UNKNOWN : CHAPI_RAN_NO,
-		       text, now);
+	elsewhere_fail(e, o, CHAPI_ERR_GATEWAY_NOT_FOUND, CHAPI_RAN_UNKNOWN, text, now);
 }
 
 static void no_answer(struct elsewhere *e, struct outward *o, const struct now *now)

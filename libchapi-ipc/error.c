@@ -32,7 +32,7 @@ static const struct error_info infos[] = {
 	  "The API takes no calls for the time being" },
 	{ CHAPI_ERR_HUB_DOWN, "hub_down", CHAPI_RAN_NO, 69,
 	  "The gateway has no connection to the hub" },
-	{ CHAPI_ERR_GATEWAY_NOT_FOUND, "gateway_not_found", CHAPI_RAN_NO, 68,
+	{ CHAPI_ERR_GATEWAY_NOT_FOUND, "gateway_not_found", CHAPI_RAN_UNKNOWN, 68,
 	  "No gateway of that name answers" },
 	{ CHAPI_ERR_TOO_LARGE, "too_large", CHAPI_RAN_NO, 65,
 	  "The request or its answer is larger than allowed" },

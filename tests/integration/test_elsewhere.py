@@ -300,7 +300,7 @@ def test_nobody_there_is_gateway_not_found(two, names):
     with two[0].connect() as here:
         error = here.wait_response(here.request('call', 'f', {},
                                                 {'to': 'nobody-' + names[1], 'timeout_ms': 400}))[2]
-        assert (error['code'], error['ran']) == ('gateway_not_found', 'no')
+        assert (error['code'], error['ran']) == ('gateway_not_found', 'unknown')
     assert two[0].ask('status')['hub']['elsewhere']['repeated'] == 1
 
 

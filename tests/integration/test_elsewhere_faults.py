@@ -207,3 +207,14 @@ def test_restart_of_the_other_gateway_does_not_run_it_again(two, known):
                     ('failed_precondition', 'restarted')
             assert here.call('f', 8, to='attic') == 8
             assert got == [8]
+
+
+def test_gateway_that_dies_after_it_ran_the_first_call_leaves_it_unknown(two):
+    with two[1].connect() as there, two[0].connect() as here:
+        there.ask('register', 'f')
+        number = here.request('call', 'f', 7, {'to': NAMES[1], 'timeout_ms': 500})
+        assert there.wait_request('f')[3][0] == 7
+        two[1].kill()
+        error = here.wait_response(number)[2]
+        assert error['code'] in ('gateway_not_found', 'deadline_exceeded')
+        assert error['ran'] == 'unknown'

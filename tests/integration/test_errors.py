@@ -135,7 +135,8 @@ def test_other_gateway_while_the_hub_is_down(start_gateway, own_hub, channel):
 
 
 def test_other_gateway_that_is_not_there(remote_gateway):
-    Asking(remote_gateway, '-t', '400ms', '--to', 'nobody', 'f').fails('gateway_not_found', 'no')
+    Asking(remote_gateway, '-t', '400ms', '--to', 'nobody', 'f').fails('gateway_not_found',
+                                                                      'unknown')
 
 
 # ---- in between: whether it ran depends on whether it was handed over ---------------------------

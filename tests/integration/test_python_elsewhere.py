@@ -37,4 +37,4 @@ def test_gateway_that_is_not_there(two):
     with chapi.Client(socket=two[0].socket_path) as client:
         with pytest.raises(chapi.GatewayNotFound) as e:
             client.perform('who', to='nobody-' + os.urandom(4).hex(), timeout=0.5).value()
-        assert e.value.ran == 'no'
+        assert e.value.ran == 'unknown'

@@ -415,6 +415,7 @@ static void test_repeat_waits_for_the_channel_too(void **state UNUSED)
 	assert_non_null(strstr(w.payload, "\"retry\""));
 }
 
+/* A gateway may have been there, and have run it before it went. */
 static void test_nobody_there_is_gateway_not_found(void **state UNUSED)
 {
 	WORLD(w);
@@ -424,21 +425,6 @@ static void test_nobody_there_is_gateway_not_found(void **state UNUSED)
 	tick(&w, START + 1000);
 	assert_int_equal(w.n_asked, 1);
 	assert_string_equal(w.asked, "private-chapi-attic@up");
-	elsewhere_seen(w.elsewhere, w.serial, false, &w.now);
-	assert_failed(&w, CHAPI_ERR_GATEWAY_NOT_FOUND, CHAPI_RAN_NO);
-}
-
-/* It was there once: this call may have reached it before it went. */
-static void test_gateway_that_has_gone_may_have_run_it(void **state UNUSED)
-{
-	WORLD(w);
-
-	begin(&w);
-	event(&w, "response", ANSWER("\"result\":1,\"error\":null"));
-	w.n_answers = 0;
-	begin(&w);
-	tick(&w, START + 500);
-	tick(&w, START + 1000);
 	elsewhere_seen(w.elsewhere, w.serial, false, &w.now);
 	assert_failed(&w, CHAPI_ERR_GATEWAY_NOT_FOUND, CHAPI_RAN_UNKNOWN);
 }
@@ -879,7 +865,6 @@ int main(void)
 		cmocka_unit_test(test_channel_of_answers_that_does_not_come_is_hub_down),
 		cmocka_unit_test(test_repeat_waits_for_the_channel_too),
 		cmocka_unit_test(test_nobody_there_is_gateway_not_found),
-		cmocka_unit_test(test_gateway_that_has_gone_may_have_run_it),
 		cmocka_unit_test(test_somebody_there_is_a_deadline_two_seconds_later),
 		cmocka_unit_test(test_answer_in_the_last_two_seconds_counts),
 		cmocka_unit_test(test_hub_that_is_down_is_told_at_once),

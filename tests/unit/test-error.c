@@ -32,7 +32,7 @@ static const struct {
 	{ 9, "rate_limited", CHAPI_RAN_NO, 75 },
 	{ 10, "paused", CHAPI_RAN_NO, 69 },
 	{ 11, "hub_down", CHAPI_RAN_NO, 69 },
-	{ 12, "gateway_not_found", CHAPI_RAN_NO, 68 },
+	{ 12, "gateway_not_found", CHAPI_RAN_UNKNOWN, 68 },
 	{ 13, "too_large", CHAPI_RAN_NO, 65 },
 	{ 14, "deadline_exceeded", CHAPI_RAN_UNKNOWN, 124 },
 	{ 15, "cancelled", CHAPI_RAN_UNKNOWN, 130 },

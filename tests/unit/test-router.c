@@ -2105,9 +2105,9 @@ static void test_error_hub_down_ran_no(void **state UNUSED)
 	assert_row("hub_down", "no", 69);
 }
 
-static void test_error_gateway_not_found_ran_no(void **state UNUSED)
+static void test_error_gateway_not_found_ran_unknown(void **state UNUSED)
 {
-	assert_row("gateway_not_found", "no", 68);
+	assert_row("gateway_not_found", "unknown", 68);
 	provider_says("{\"code\":\"gateway_not_found\"}", "api_error", "yes");
 }
 
@@ -3037,7 +3037,7 @@ int main(void)
 		TEST(test_error_rate_limited_ran_no),
 		TEST(test_error_paused_ran_no),
 		TEST(test_error_hub_down_ran_no),
-		TEST(test_error_gateway_not_found_ran_no),
+		TEST(test_error_gateway_not_found_ran_unknown),
 		TEST(test_error_too_large_ran_no_or_yes),
 		TEST(test_error_deadline_exceeded_ran_no_or_unknown),
 		TEST(test_error_cancelled_ran_no_or_unknown),

@@ -75,11 +75,8 @@ export class RateLimited extends ChapiError { static code = 'rate_limited'; stat
 export class Paused extends ChapiError { static code = 'paused'; static ran = 'no'; }
 /** The hub cannot be reached or does not take the event. */
 export class HubDown extends ChapiError { static code = 'hub_down'; static ran = 'no'; }
-/** Nobody is at the other side. */
-export class GatewayNotFound extends ChapiError {
-	static code = 'gateway_not_found';
-	static ran = 'no';
-}
+/** Nobody is at the other side; there may have been when the call was sent. */
+export class GatewayNotFound extends ChapiError { static code = 'gateway_not_found'; }
 /** The request (ran: no) or its answer (ran: yes) is over a limit. */
 export class TooLarge extends ChapiError { static code = 'too_large'; static ran = 'no'; }
 /** No answer came in time. */

@@ -123,9 +123,8 @@ class HubDown(Error):
 
 
 class GatewayNotFound(Error):
-    """Nobody is at the other side."""
+    """Nobody is at the other side; there may have been when the call was sent."""
     code = 'gateway_not_found'
-    ran = 'no'
 
 
 class TooLarge(Error):
