@@ -322,6 +322,7 @@ bool assemblies_take_late(struct assemblies *as, uint64_t now_ms, struct part *p
 			move(&a->id, &part->id);
 			move(&a->retry, &part->retry);
 			part->has_retry = a->has_retry;
+			part->retry_ms = a->retry_ms;
 			*ret_channel = a->channel;
 		}
 		forget(as, a);

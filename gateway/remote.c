@@ -249,27 +249,40 @@ static bool is_restarted(const struct remote *r, const struct remote_call *call,
 }
 
 /*
- * The first try may have ended so long ago that its id is not in that table any more. A client that
- * does not say for how long it has tried is believed to give up before that.
+ * The first try may have ended so long ago that its id is not in that table any more, or was pushed
+ * out. A client that does not say for how long it has tried is believed to give up before what it
+ * asks for is too old: usual_ms.
  */
-static bool is_forgotten_by(const struct outcomes *table, const struct remote *r,
-			    const struct remote_call *call, const struct now *now)
+static bool is_forgotten_by(const struct outcomes *table, uint64_t usual_ms,
+			    const struct remote *r, const struct remote_call *call,
+			    const struct now *now)
 {
-	const struct record_request *request = &call->request;
-	uint64_t ago_ms = first_was_ago_ms(r, call, now);
+	uint64_t ago_ms = call->request.retry_ms > 0 ? first_was_ago_ms(r, call, now) : usual_ms;
 	uint64_t since_ms = call->arrived_ms > ago_ms ? call->arrived_ms - ago_ms : 0;
 
-	return has_id(call) && request->has_retry && request->retry_ms > 0 &&
+	return has_id(call) && call->request.has_retry &&
 	       outcomes_forgot_since(table, since_ms) &&
-	       !router_is_idempotent(r->router, buf_span(&request->api));
+	       !router_is_idempotent(r->router, buf_span(&call->request.api));
+}
+
+static bool is_forgotten(const struct remote *r, const struct remote_call *call,
+			 const struct now *now)
+{
+	return is_forgotten_by(r->outcomes, r->config.limits.answer_store_ms, r, call, now);
+}
+
+bool remote_may_have_run(const struct remote *r, const struct remote_call *call,
+			 const struct now *now)
+{
+	return is_restarted(r, call, now) || is_forgotten(r, call, now);
 }
 
 /* True: it was refused, as the first try may have run, and nobody knows any more. */
-static bool may_have_run(struct remote *r, struct remote_call *call, const struct now *now)
+static bool refuse_in_doubt(struct remote *r, struct remote_call *call, const struct now *now)
 {
 	bool restarted = is_restarted(r, call, now);
 
-	if (!restarted && !is_forgotten_by(r->outcomes, r, call, now))
+	if (!restarted && !is_forgotten(r, call, now))
 		return false;
 	if (remote_is_too_often(r, call, CHAPI_RAN_UNKNOWN, now))
 		return true;
@@ -283,7 +296,7 @@ static bool may_have_run(struct remote *r, struct remote_call *call, const struc
 /* Likewise, as the caller may have been told already that the first try did not run. */
 static bool may_be_refused(struct remote *r, struct remote_call *call, const struct now *now)
 {
-	if (!is_forgotten_by(r->refusals, r, call, now))
+	if (!is_forgotten_by(r->refusals, WAIT_MOST_MS, r, call, now))
 		return false;
 	remote_refuse_unremembered(r, call, now);
 	return true;
@@ -342,7 +355,7 @@ static void take_request(struct remote *r, struct remote_call **call, const char
 	if (has_id(*call) && remote_repeat(r, *call, now))
 		return;
 	/* Before anything that says that it did not run: this try did not, the first may have. */
-	if (may_have_run(r, *call, now) || remote_is_too_often(r, *call, CHAPI_RAN_NO, now))
+	if (refuse_in_doubt(r, *call, now) || remote_is_too_often(r, *call, CHAPI_RAN_NO, now))
 		return;
 	if (may_be_refused(r, *call, now))
 		return;
@@ -381,8 +394,7 @@ static void accept_request(struct remote *r, struct remote_call **call, const ch
 	take_request(r, call, wrong ? wrong : wrong_reply, now);
 }
 
-/* Parts come again as they were, so they say beside the record that they do. */
-static int take_retry(struct record_request *request, const struct part *part)
+int remote_take_retry(struct record_request *request, const struct part *part)
 {
 	if (!part->has_retry || request->has_retry)
 		return 0;
@@ -404,7 +416,7 @@ void remote_request(struct remote *r, struct span channel, struct span text,
 		return;
 	}
 	outcome = record_request_parse(text, &call->request, &fault);
-	if (part && outcome >= 0 && take_retry(&call->request, part) < 0)
+	if (part && outcome >= 0 && remote_take_retry(&call->request, part) < 0)
 		outcome = -ENOMEM;
 	if (outcome == RECORD_E_NOT_OURS && part)
 		remote_refuse_record(r, channel, part, fault.text, now);

@@ -214,7 +214,7 @@ static void keep_refusal(struct remote *r, struct remote_call *call, struct span
 			 uint64_t ended_ms)
 {
 	if (call->request.id.len > 0 && !outcomes_has(r->outcomes, call->key.id) &&
-	    !outcomes_has(r->refusals, call->key.id))
+	    !outcomes_has(r->refusals, call->key.id)) {
 		outcomes_put(r->refusals, &call->key, &(struct outcome_end){
 			.ran = CHAPI_RAN_NO,
 			.answer = record,
@@ -222,13 +222,16 @@ static void keep_refusal(struct remote *r, struct remote_call *call, struct span
 			.at_ms = ended_ms,
 			.until_ms = until_ms(r, call),
 		});
+		call->kept = true;
+	}
 }
 
 /* Kept before it is published: whoever asks again gets it even if the hub never does. */
 static void end_outcome(struct remote *r, struct remote_call *call, struct span record,
 			uint64_t ended_ms)
 {
-	if (call->outcome && call->ran != CHAPI_RAN_NO)
+	call->kept = call->outcome && call->ran != CHAPI_RAN_NO;
+	if (call->kept)
 		outcomes_end(r->outcomes, call->outcome, &(struct outcome_end){
 			.ran = call->ran,
 			.answer = record,
@@ -269,10 +272,10 @@ void remote_answer(struct remote *r, struct remote_call *call,
 	publish(r, call, &record);
 }
 
-/* In place of an answer that the hub did not take. */
+/* In place of an answer that the hub did not take. One under its id may be another request's. */
 static void answer_instead(struct remote *r, struct remote_call *call, const struct buf *record)
 {
-	if (call->request.id.len > 0)
+	if (call->kept)
 		outcomes_amend(call->ran == CHAPI_RAN_NO ? r->refusals : r->outcomes,
 			       buf_span(&call->request.id), call->reply, buf_span(record));
 	publish(r, call, record);

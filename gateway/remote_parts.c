@@ -41,12 +41,6 @@ void remote_limit_assemblies(struct remote *r)
 
 /* ---- refusals --------------------------------------------------------------------------- */
 
-/* This try did not run, but the first one went to a gateway that is gone. */
-static bool may_have_run(const struct remote *r, const struct part *part)
-{
-	return part->has_retry && !span_is(buf_span(&part->retry), router_instance(r->router));
-}
-
 static void put_sizes(struct buf *details, size_t size, size_t limit)
 {
 	mp_put_map(details, 2);
@@ -66,7 +60,7 @@ static int call_of_part(struct remote *r, struct span channel, const struct part
 	if (rc < 0)
 		return rc;
 	buf_put(&call->request.id, buf_data(&part->id), part->id.len);
-	if (buf_error(&call->request.id) < 0) {
+	if (buf_error(&call->request.id) < 0 || remote_take_retry(&call->request, part) < 0) {
 		remote_call_unref(call);
 		return -ENOMEM;
 	}
@@ -84,16 +78,19 @@ static void refuse(struct remote *r, struct span channel, const struct part *par
 	CLEANUP(buf_deinit) struct buf details = BUF_NULL;
 	struct span id = buf_span(&part->id);
 
-	failure.ran = may_have_run(r, part) ? CHAPI_RAN_UNKNOWN : CHAPI_RAN_NO;
 	if (outcomes_has(r->outcomes, id))
 		return;
 	if (size > 0) {
 		put_sizes(&details, size, r->config.limits.max_record);
 		failure.details = buf_span(&details);
 	}
-	if (buf_error(&details) || call_of_part(r, channel, part, now, &call) < 0)
+	if (buf_error(&details) || call_of_part(r, channel, part, now, &call) < 0) {
 		r->status.n_ignored++;
-	else if (!remote_repeat(r, call, now) && !remote_is_too_often(r, call, failure.ran, now))
+		return;
+	}
+	/* This try did not run, the first may have. */
+	failure.ran = remote_may_have_run(r, call, now) ? CHAPI_RAN_UNKNOWN : CHAPI_RAN_NO;
+	if (!remote_repeat(r, call, now) && !remote_is_too_often(r, call, failure.ran, now))
 		remote_refuse_failure(r, call, &failure, now);
 }
 

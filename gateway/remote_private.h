@@ -54,6 +54,7 @@ struct remote_call {
 	struct party_response said;	/* without what it points to */
 	enum chapi_ran ran;
 	size_t size;
+	bool kept;			/* for who asks again */
 	bool substituted;		/* it is that other one */
 
 	/* Of its progress. */
@@ -95,6 +96,11 @@ void remote_call_unrefp(struct remote_call **call);
 void remote_request(struct remote *remote, struct span channel, struct span text,
 		    const struct part *part, const struct now *now);
 
+/* Parts come again as they were, so they say beside the record that they do. 0 or -ENOMEM. */
+int remote_take_retry(struct record_request *request, const struct part *part) MUST_CHECK;
+/* It is a repeat whose first try may have run, and nobody knows any more. Its id is not known. */
+bool remote_may_have_run(const struct remote *remote, const struct remote_call *call,
+			 const struct now *now);
 /* True: more come than max_rate, and it has been refused so. ran: what is known of its id. */
 bool remote_is_too_often(struct remote *remote, struct remote_call *call, enum chapi_ran ran,
 			 const struct now *now) MUST_CHECK;

@@ -648,6 +648,59 @@ static void test_answer_refused_on_its_own_channel_is_final(void **state UNUSED)
 	world_free(w);
 }
 
+/* The first try has run and is forgotten: what of the repeat is lost must not say that it did not. */
+static void test_repeat_in_parts_of_what_was_forgotten_is_never_said_not_to_have_run(
+	void **state UNUSED)
+{
+	struct remote_config config = config_of();
+	struct world *w;
+
+	config.limits.answer_store_ms = 1000;
+	w = world_new(&config);
+	send_parts(w, RECORD, "i", 3, 0);
+	answer_letters(w, 5);
+	assert_int_equal(w->n, 1);
+	w->now.ms += 100000;
+	remote_tick(w->remote, &w->now);
+	comes(w, "{\"id\":\"other\",\"api\":\"x\"}");
+	answer_letters(w, 5);
+	assert_int_equal(w->n, 2);
+	send_parts_saying(w, RECORD, "i", 3, 1, "\"retry\":\"00ff\",\"retry_ms\":100000");
+	w->now.ms += 40000;
+	remote_tick(w->remote, &w->now);
+	assert_int_equal(w->n, 3);
+	assert_says(&w->events[2], "\"code\":\"deadline_exceeded\"");
+	assert_says(&w->events[2], "\"ran\":\"unknown\"");
+	world_free(w);
+}
+
+/* What the hub says of one request's answer changes nothing of the other's with its id. */
+static void test_refusal_of_another_with_that_id_stays(void **state UNUSED)
+{
+	static const struct failure paused = {
+		.code = CHAPI_ERR_PAUSED, .ran = CHAPI_RAN_NO,
+		.message = { (const uint8_t *)"paused", 6 },
+	};
+	struct world *w = world_make();
+
+	comes(w, "{\"id\":\"i\",\"api\":\"x\"}");
+	w->router.party->ops->response(w->router.party, w->router.token,
+				       &(struct party_response){ .failure = &paused });
+	comes(w, "{\"id\":\"i\",\"api\":\"y\",\"reply_to\":\"" REPLY "\"}");
+	assert_int_equal(w->n, 2);
+	assert_says(&w->events[1], "\"reason\":\"id_reused\"");
+	remote_published(w->events[1].answer, 413);
+	assert_int_equal(w->n, 3);
+	comes(w, "{\"id\":\"i\",\"api\":\"x\"}");
+	assert_int_equal(w->n, 4);
+	assert_string_equal(w->events[3].channel, CHANNEL);
+	assert_says(&w->events[3], "\"code\":\"paused\"");
+	remote_published(w->events[0].answer, 200);
+	remote_published(w->events[2].answer, 200);
+	remote_published(w->events[3].answer, 200);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -673,6 +726,9 @@ int main(void)
 		cmocka_unit_test(test_reply_to_that_may_not_be),
 		cmocka_unit_test(test_answer_that_the_hub_refuses_there_is_an_error_here),
 		cmocka_unit_test(test_answer_refused_on_its_own_channel_is_final),
+		cmocka_unit_test(
+			test_repeat_in_parts_of_what_was_forgotten_is_never_said_not_to_have_run),
+		cmocka_unit_test(test_refusal_of_another_with_that_id_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1066,6 +1066,9 @@ static void test_flood_of_refusals_pushes_out_no_answer(void **state UNUSED)
 	assert_says(&w, "\"id\":\"f0\"");
 	assert_says(&w, "\"code\":\"busy\"");
 	assert_says(&w, "\"ran\":\"no\"");
+	request_comes_at(&w, now.ms + 4000, "{\"id\":\"f1\",\"api\":\"x\",\"retry\":\"00ff\"}");
+	assert_says(&w, "\"id\":\"f1\"");
+	assert_says(&w, "\"code\":\"busy\"");
 	assert_int_equal(w.router.n_calls, 4);
 	world_deinit(&w);
 }
