@@ -167,6 +167,20 @@ def test_repeat_of_an_id_gets_the_first_answer(hub, channel, remote_gateway, pyt
         assert client.perform('count', id='never-seen').result == 2
 
 
+def test_repeat_of_an_id_that_is_forgotten_does_not_run(hub, channel, start_gateway, python_server):
+    gateway = start_gateway(hub, channel, remote={'answer_store_time': '1s'}).wait_up()
+    count = Counter()
+    count.go.set()
+    python_server(gateway, count=count)
+    with remote_client(hub, channel) as client:
+        first = client.perform('count', id='the-same')
+        again = wait_until(lambda: [r for r in [client.perform('count', id='the-same',
+                                                               retry=first.instance)]
+                                    if not r.cached], 'the id to be forgotten')[0]
+        assert isinstance(again.error, chapi.AnswerLost), again
+        assert (again.error.ran, count.n_runs) == ('unknown', 1)
+
+
 def test_answer_that_a_restart_of_the_hub_lost_is_asked_for_again(
         own_hub, channel, start_gateway, python_server):
     own_hub.start()

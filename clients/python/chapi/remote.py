@@ -39,6 +39,7 @@ ASK_TIMEOUT = 10.0
 GATEWAYS_MAX = 64
 INSTANCE = re.compile('[ -~]{1,64}')
 AGAIN_MAX = 240         # bytes of what a repeat says: an instance with each byte escaped, a number
+ANY_AGE_MS = 2 ** 53    # of a first try that may have been made at any time
 RESERVED = ('pusher:', 'pusher_internal:', 'client-')
 log = logging.getLogger('chapi')
 
@@ -81,10 +82,8 @@ class _Again:
     end: Optional[float] = None
 
     def fields(self) -> Dict[str, Any]:
-        fields: Dict[str, Any] = {'retry': self.instance}
-        if self.begun is not None:
-            fields['retry_ms'] = _milliseconds(self.begun.seconds())
-        return fields
+        return {'retry': self.instance,
+                'retry_ms': ANY_AGE_MS if self.begun is None else _milliseconds(self.begun.seconds())}
 
     def timeout(self) -> Dict[str, int]:
         """In a record; parts stay as they were."""
