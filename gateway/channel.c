@@ -97,6 +97,7 @@ static void forget_connection(struct channel *c)
 		c->subscriptions[i].state = SUBSCRIPTION_IDLE;
 		c->subscriptions[i].n_refused = 0;
 		c->subscriptions[i].n_silent = 0;
+		c->subscriptions[i].was_left = false;
 		c->subscriptions[i].why[0] = '\0';
 	}
 }

@@ -30,6 +30,7 @@ struct subscription {
 	uint64_t asked_ms;
 	unsigned int n_refused;	/* on this connection */
 	unsigned int n_silent;	/* likewise, how often it was not answered, if extra */
+	bool was_left;		/* on this connection: two answers may come, of before and after */
 	bool extra;		/* the connection is up without it */
 	char why[280];		/* it is not confirmed, on this connection; "" */
 };

@@ -87,6 +87,12 @@ static void count(unsigned int *n)
 void subscription_refused(struct channel *c, struct subscription *s, const char *why,
 			  uint64_t now_ms)
 {
+	/* What we took for its confirmation was that of before: begin from the beginning. */
+	if (s->state == SUBSCRIPTION_CONFIRMED && !s->extra) {
+		channel_set_reason(c, "channel %s is not subscribed: %s", s->name, why);
+		channel_give_up(c, RETRY_BACKOFF, now_ms);
+		return;
+	}
 	s->state = SUBSCRIPTION_REFUSED;
 	s->until_ms = backoff_later(now_ms, backoff_ms(&c->backoff, s->n_refused));
 	count(&s->n_refused);
@@ -172,6 +178,7 @@ static void leave(struct channel *c, struct subscription *s, uint64_t now_ms)
 		return;
 	}
 	s->state = SUBSCRIPTION_LEFT;
+	s->was_left = true;
 	s->until_ms = backoff_later(now_ms, MAX(c->config.subscribe_ms,
 						backoff_ms(&c->backoff, s->n_refused)));
 	c->ops.send(c->data, buf_span(&frame));
@@ -180,7 +187,7 @@ static void leave(struct channel *c, struct subscription *s, uint64_t now_ms)
 bool subscription_may_be_refused(const struct subscription *s)
 {
 	return s->state == SUBSCRIPTION_ASKED ||
-	       (s->state == SUBSCRIPTION_CONFIRMED && s->n_silent > 0);
+	       (s->state == SUBSCRIPTION_CONFIRMED && s->was_left);
 }
 
 /* An error that named no channel may have been about this one; or it was not, and the hub has

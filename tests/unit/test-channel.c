@@ -656,6 +656,24 @@ static void test_subscribe_after_an_unclear_error_is_preceded_by_an_unsubscribe(
 	assert_sent(&w, "");
 }
 
+static void test_refusal_after_the_late_answer_to_what_was_left_ends_the_connection(
+	void **state UNUSED)
+{
+	WORLD(w);
+
+	establish(&w);
+	confirm(&w, PUBLIC);
+	frame(&w, "{\"event\":\"pusher:error\",\"data\":{\"message\":\"busy\"}}");
+	pass(&w, 10000);
+	pass_to_next(&w);
+	confirm(&w, PRIVATE);		/* of the time before */
+	assert_state(&w, CHANNEL_UP);
+	frame(&w, "{\"event\":\"pusher:error\",\"channel\":\"" PRIVATE "\",\"data\":"
+		  "{\"code\":4009,\"message\":\"no\"}}");
+	assert_state(&w, CHANNEL_WAITING);
+	assert_told(&w, PRIVATE);
+}
+
 /* After the public channel was confirmed, the hub refuses the private one in some form. */
 static void check_refusal(const char *text, const char *words)
 {
@@ -2063,6 +2081,8 @@ int main(void)
 		cmocka_unit_test(test_subscribe_is_not_repeated_while_an_answer_is_awaited),
 		cmocka_unit_test(
 			test_subscribe_after_an_unclear_error_is_preceded_by_an_unsubscribe),
+		cmocka_unit_test(
+			test_refusal_after_the_late_answer_to_what_was_left_ends_the_connection),
 		cmocka_unit_test(test_refused_by_subscription_error),
 		cmocka_unit_test(test_refused_by_internal_subscription_error),
 		cmocka_unit_test(test_refused_by_error_with_channel),
