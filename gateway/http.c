@@ -117,9 +117,9 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 }
 
 /*
- * Was nothing of the request sent? By the moment before the sending, which stays unless it was never
- * reached. The error does not tell: a kept connection that breaks after all was sent has libcurl
- * open another one, and that one may be refused.
+ * Was the request surely not sent? By the time that libcurl notes when its sending has begun, and
+ * keeps. The error does not tell: a kept connection that breaks after all was sent has libcurl open
+ * another one, and that one may be refused.
  */
 static bool is_before_request(CURL *easy)
 {

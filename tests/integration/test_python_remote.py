@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -165,6 +166,22 @@ def test_repeat_of_an_id_gets_the_first_answer(hub, channel, remote_gateway, pyt
         assert isinstance(other.error, chapi.FailedPrecondition)
         assert (other.error.ran, other.error.details['reason']) == ('unknown', 'restarted')
         assert client.perform('count', id='never-seen').result == 2
+
+
+def test_repeat_while_the_first_waits_does_not_say_that_it_did_not_run(hub, channel, remote_gateway,
+                                                                       python_server):
+    count = Counter()
+    python_server(remote_gateway, count=count)
+    with remote_client(hub, channel) as client, ThreadPoolExecutor(1) as thread:
+        first = thread.submit(client.perform, 'count', id='the-same')
+        try:
+            assert count.begun.wait(LIMIT)
+            with pytest.raises(chapi.InvalidArgument) as e:
+                client.perform('count', id='the-same', retry='')
+            assert e.value.ran == 'unknown'
+        finally:
+            count.go.set()
+        assert first.result(LIMIT).result == 1
 
 
 def test_repeat_of_an_id_that_is_forgotten_does_not_run(hub, channel, start_gateway, python_server):

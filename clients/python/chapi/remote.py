@@ -210,7 +210,8 @@ class RemoteTransport:
     async def perform(self, api: str, params: Any, number: str, timeout: float, to: Optional[str],
                       on_progress: Optional[Progress], retry: Optional[str] = None) -> Response:
         if number in self._waiting:
-            raise InvalidArgument('a call with id %s waits already' % number)
+            raise InvalidArgument('a call with id %s waits already' % number,
+                                  ran='no' if retry is None else 'unknown')
         progress = {} if on_progress is None else {'progress': True}
         request = self._make(api, params, number, timeout, to, **progress)
         waiting = _Waiting(asyncio.get_running_loop().create_future(), on_progress,
