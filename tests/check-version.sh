@@ -102,6 +102,17 @@ echo 1.2.2 >"$folder/tree/.tarball-version"
 is "in a tarball" "$(version)" 1.2.2
 refusals
 
+# What Makefile.am does not name is in no tarball, and so in no package.
+not_named() {
+    git -C "$top_srcdir" ls-files debian | while read -r file; do
+        grep -q -F -w -e "$file" "$top_srcdir/Makefile.am" || echo "$file"
+    done
+}
+if git -C "$top_srcdir" rev-parse --verify -q HEAD >/dev/null 2>&1; then
+    is "all of debian/ goes into a tarball" "$(not_named)" ""
+else
+    skip "all of debian/ goes into a tarball" "these sources have no history"
+fi
 is "chapi-gw has it" "$("$top_builddir/gateway/chapi-gw" --version | sed -n '1s/^chapi-gw //p')" "$(built)"
 if [ -f "$top_srcdir/.tarball-version" ]; then
     is "a tarball's build has the tarball's" "$(built)" "$(cat "$top_srcdir/.tarball-version")"

@@ -37,12 +37,12 @@ inside "local calls work at once" '
     chapi-ctl wait hello -t 20s; chapi-call hello'
 inside "a hub runs" '
     printf 0123456789abcdef >secret; chmod 600 secret
-    systemd-run -q --unit=hub chapi-hub --app 1000:some-key --secret-file /root/secret --listen 127.0.0.1:6001'
+    systemd-run -q --unit=hub chapi-hub --app 1000:some-key --secret-file /root/secret --listen 127.0.0.1:'$hub_port
 inside "a user who is not in the group is told so" '
     runuser -l pi -c "chapi-call chapi.ping" 2>refused.log && exit 1; grep "usermod -a -G chapi pi" refused.log'
 with_wait "$(readme 2)" "
     runuser -l pi -c \"type.py 's id=1000' 's key=some-key' secret=0123456789abcdef Cluster= \\
-        Host=127.0.0.1 port=6001 TLS=n Name=pi older=n Start=y 'Let pi'=y -- $(readme 2)\" >setup.log
+        Host=127.0.0.1 port=$hub_port TLS=n Name=pi older=n Start=y 'Let pi'=y -- $(readme 2)\" >setup.log
     cat setup.log; grep 'the hub takes it' setup.log; not grep 0123456789abcdef setup.log
     until_true \"chapi-ctl status | grep -q '^hub .*up'\"
     test \"\$(stat -c '%a %U' /etc/chapi/secret)\" = '600 root'"
@@ -53,7 +53,7 @@ inside "$newgrp, in a session that began before" "
 with_wait "$(readme 3)" "
     runuser -l pi -c '$(readme 3)' & trap 'kill \$!' EXIT
     chapi-ctl wait hello -t 20s; runuser -l pi -c 'chapi-call hello'
-    remote-call.py --host 127.0.0.1 --port 6001 --app 1000:some-key --secret-file secret \\
+    remote-call.py --host 127.0.0.1 --port $hub_port --app 1000:some-key --secret-file secret \\
         --channel private-chapi-pi hello | tee answer; grep -q ':[0-9][0-9]' answer"
 
 # ---- what else is in them -----------------------------------------------------------------------

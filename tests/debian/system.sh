@@ -25,6 +25,10 @@ start_system() {
     cp -r "$CHAPI_PACKAGES"/* "$root/root/packages/"
     install_in "$root" "$@"
     boot "$root"
+    # Free, as these systems have the machine's network, and run side by side.
+    hub_port=$(python3 -c 'import socket
+with socket.create_server(("127.0.0.1", 0)) as s:
+    print(s.getsockname()[1])')
 }
 
 with_wait() {

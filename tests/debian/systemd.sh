@@ -94,8 +94,8 @@ inside "systemd-analyze has nothing to say, and the sandbox holds" '
 
 inside "a hub runs" '
     printf 0123456789abcdef >/root/secret; chmod 600 /root/secret
-    systemd-run -q --unit=hub chapi-hub --app 1000:some-key --secret-file /root/secret --listen 127.0.0.1:6001'
-hub_config='[pusher]\napp_id = 1000\nkey = some-key\nhost = 127.0.0.1\nport = 6001\ntls = no\n'
+    systemd-run -q --unit=hub chapi-hub --app 1000:some-key --secret-file /root/secret --listen 127.0.0.1:'$hub_port
+hub_config='[pusher]\napp_id = 1000\nkey = some-key\nhost = 127.0.0.1\nport = '$hub_port'\ntls = no\n'
 hub_config="$hub_config"'[gateway]\nname = pi\n'
 with_wait "the secret is a credential, which only root can read outside" '
     install -m 600 /root/secret /etc/chapi/secret
@@ -106,7 +106,7 @@ with_wait "the secret is a credential, which only root can read outside" '
     systemctl daemon-reload; systemctl restart chapi-gw
     until_true "systemctl show -P StatusText chapi-gw | grep -q \": up\""'
 inside "a remote call is answered" '
-    python3 remote-call.py --host 127.0.0.1 --port 6001 --app 1000:some-key --secret-file secret \
+    python3 remote-call.py --host 127.0.0.1 --port '$hub_port' --app 1000:some-key --secret-file secret \
         --channel private-chapi-pi chapi.echo "{\"a\": 1}" | grep -q "\"a\": *1"'
 with_wait "a reload keeps the credential" '
     printf "[gateway]\nlog_level = debug\n" >/etc/chapi/chapi-gw.conf.d.tmp
