@@ -251,13 +251,14 @@ static bool is_restarted(const struct remote *r, const struct remote_call *call,
 /*
  * The first try may have ended so long ago that its id is not in that table any more, or was pushed
  * out. A client that does not say for how long it has tried is believed to give up before what it
- * asks for is too old: usual_ms.
+ * asks for is too old: less than usual_ms, or else what expires just now would count.
  */
 static bool is_forgotten_by(const struct outcomes *table, uint64_t usual_ms,
 			    const struct remote *r, const struct remote_call *call,
 			    const struct now *now)
 {
-	uint64_t ago_ms = call->request.retry_ms > 0 ? first_was_ago_ms(r, call, now) : usual_ms;
+	uint64_t ago_ms = call->request.retry_ms > 0 ? first_was_ago_ms(r, call, now)
+						     : MAX(usual_ms, 1) - 1;
 	uint64_t since_ms = call->arrived_ms > ago_ms ? call->arrived_ms - ago_ms : 0;
 
 	return has_id(call) && call->request.has_retry &&

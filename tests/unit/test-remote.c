@@ -1177,6 +1177,21 @@ static void test_retry_is_run_while_nothing_was_forgotten(void **state UNUSED)
 	world_deinit(&w);
 }
 
+/* Else it would depend on the millisecond in which another call's id expires. */
+static void test_retry_alone_is_run_when_what_is_too_old_for_it_expires(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	id_comes(&w, "i");
+	answer_call(&w, 0);
+	tick_at(&w, defaults.limits.answer_store_ms);
+	request_comes_at(&w, defaults.limits.answer_store_ms,
+			 "{\"id\":\"j\",\"api\":\"x\",\"retry\":\"00ff\"}");
+	assert_int_equal(w.router.n_calls, 2);
+	world_deinit(&w);
+}
+
 /* It has been there for longer than the call, so the first try can only have been lost. */
 static void test_retry_of_what_only_we_can_have_had_is_run(void **state UNUSED)
 {
@@ -1627,6 +1642,7 @@ int main(void)
 		cmocka_unit_test(test_retry_of_what_only_we_can_have_had_is_run),
 		cmocka_unit_test(test_retry_of_what_may_have_been_forgotten_is_not_run),
 		cmocka_unit_test(test_retry_is_run_while_nothing_was_forgotten),
+		cmocka_unit_test(test_retry_alone_is_run_when_what_is_too_old_for_it_expires),
 		cmocka_unit_test(test_retry_is_not_younger_than_its_request),
 		cmocka_unit_test(
 			test_retry_of_half_known_age_is_not_run_once_anything_was_forgotten),
