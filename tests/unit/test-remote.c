@@ -1180,15 +1180,16 @@ static void test_retry_is_run_while_nothing_was_forgotten(void **state UNUSED)
 /* Else it would depend on the millisecond in which another call's id expires. */
 static void test_retry_alone_is_run_when_what_is_too_old_for_it_expires(void **state UNUSED)
 {
+	const uint64_t ended_ms = now.ms + 12;	/* see response_of() */
+	const uint64_t then_ms = ended_ms + defaults.limits.answer_store_ms;
 	struct world w;
 
 	world_init(&w);
 	id_comes(&w, "i");
 	answer_call(&w, 0);
-	tick_at(&w, defaults.limits.answer_store_ms);
-	request_comes_at(&w, defaults.limits.answer_store_ms,
-			 "{\"id\":\"j\",\"api\":\"x\",\"retry\":\"00ff\"}");
-	assert_int_equal(w.router.n_calls, 2);
+	request_comes_at(&w, then_ms, "{\"id\":\"j\",\"api\":\"x\"}");
+	request_comes_at(&w, then_ms, "{\"id\":\"k\",\"api\":\"x\",\"retry\":\"00ff\"}");
+	assert_int_equal(w.router.n_calls, 3);
 	world_deinit(&w);
 }
 
