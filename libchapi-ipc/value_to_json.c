@@ -84,16 +84,23 @@ static int to_text(struct conv *c, struct span s, bool dollar)
 	return 0;
 }
 
-static int to_string(struct conv *c)
+static int take_string(struct conv *c, struct span *ret)
 {
 	struct mp_reader r = to_reader(c);
-	struct span s;
-	int e = mp_read_str(&r, &s);
+	int e = mp_read_str(&r, ret);
 
 	if (e != 0)
 		return read_fault(c, e);
 	c->p = r.p;
-	return to_text(c, s, false);
+	return 0;
+}
+
+static int to_string(struct conv *c)
+{
+	struct span s;
+	int e = take_string(c, &s);
+
+	return e != 0 ? e : to_text(c, s, false);
 }
 
 static int to_float(struct conv *c)
@@ -170,14 +177,10 @@ static int to_ext(struct conv *c)
 
 static int to_string_key(struct conv *c)
 {
-	struct mp_reader r = to_reader(c);
 	struct span s;
-	int e = mp_read_str(&r, &s);
+	int e = take_string(c, &s);
 
-	if (e != 0)
-		return read_fault(c, e);
-	c->p = r.p;
-	return to_text(c, s, s.len > 0 && s.p[0] == '$');
+	return e != 0 ? e : to_text(c, s, s.len > 0 && s.p[0] == '$');
 }
 
 static int to_integer_key(struct conv *c)
