@@ -11,7 +11,6 @@
 
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define FORBIDDEN_MAX 2 /* so often one is forbidden while others are taken; then it is given up */
 
@@ -26,6 +25,12 @@ struct turn_out {
 static uint64_t retry_after_ms(const struct turn_out *t)
 {
 	return t->answer->retry_after_s * UINT64_C(1000);
+}
+
+static void count(unsigned int *n)
+{
+	if (*n < UINT_MAX)
+		(*n)++;
 }
 
 /* ---- pauses --------------------------------------------------------------------------------- */
@@ -69,8 +74,7 @@ static void pause_for_trouble(const struct turn_out *t)
 		return;
 	}
 	until_ms = MAX(until_ms, backoff_later(t->now_ms, backoff_ms(&o->backoff, o->n_failures)));
-	if (o->n_failures < UINT_MAX)
-		o->n_failures++;
+	count(&o->n_failures);
 	o->n_pauses++;
 	outbox_pause_until(o, until_ms);
 	outbox_set_trouble(o, MAX(o->status.pause, OUTBOX_TROUBLE), t->verdict->text);
@@ -207,12 +211,6 @@ static void on_quota(const struct turn_out *t)
 
 	pause_for_quota(t->o, t->request, t->verdict->text, MAX(ms, retry_after_ms(t)), t->now_ms);
 	put_all_back(t);
-}
-
-static void count(unsigned int *n)
-{
-	if (*n < UINT_MAX)
-		(*n)++;
 }
 
 /* When may one be tried that was not forbidden yet? At once, while one alone was. */

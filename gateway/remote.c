@@ -13,7 +13,6 @@
 #include "gateway/remote_private.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
