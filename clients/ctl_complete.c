@@ -30,7 +30,8 @@ static json_t *ask(struct ctl *ctl, const char *method, json_t *args)
 /* Providers chose them, and shells read them: nothing that is more than text in any shell. */
 static void print_word(const char *word)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-";
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-";
 
 	if (word && *word && *word != '-' && word[strspn(word, plain)] == '\0')
 		puts(word);

@@ -198,7 +198,8 @@ static void subscription_unanswered(struct channel *c, struct subscription *s, u
 
 	if (is_unclear || s->extra) {
 		count(s->extra ? &s->n_silent : &s->n_refused);
-		say_not_subscribed(c, s, is_unclear ? c->unclear : "the hub did not answer in time");
+		say_not_subscribed(c, s, is_unclear ? c->unclear
+						    : "the hub did not answer in time");
 		leave(c, s, now_ms);
 	} else {
 		count(&c->n_silent);

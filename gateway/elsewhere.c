@@ -153,7 +153,7 @@ static void time_is_over(struct elsewhere *e, struct outward *o, const struct no
 		e->ops.ask(e->data, beacon, o->serial);
 }
 
-/* That nobody is there now says nothing of before: the call may have reached one that went since. */
+/* That nobody is there now says nothing of before: the call may have reached one that has gone. */
 void elsewhere_seen(struct elsewhere *e, uint64_t serial, bool occupied, const struct now *now)
 {
 	struct outward *o = elsewhere_find(e, serial);

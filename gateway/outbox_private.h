@@ -58,7 +58,7 @@ struct outbox {
 	uint64_t n_pauses;
 	unsigned int n_failures;	/* since an answer was a good one */
 	unsigned int n_forbidden;	/* likewise, answers that did not say for how long */
-	unsigned int n_first_forbidden;	/* of them, those to an event that was not forbidden before */
+	unsigned int n_first_forbidden;	/* of them, those to one not forbidden before */
 	uint64_t n_taken;		/* requests */
 	uint64_t pause_until_ms;
 	uint64_t others_until_ms;	/* likewise, of those that were not forbidden, if earlier */

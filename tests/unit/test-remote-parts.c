@@ -648,7 +648,7 @@ static void test_answer_refused_on_its_own_channel_is_final(void **state UNUSED)
 	world_free(w);
 }
 
-/* The first try has run and is forgotten: what of the repeat is lost must not say that it did not. */
+/* The first try has run and is forgotten: what of the repeat is lost must not deny it. */
 static void test_repeat_in_parts_of_what_was_forgotten_is_never_said_not_to_have_run(
 	void **state UNUSED)
 {
