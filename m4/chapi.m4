@@ -47,6 +47,29 @@ AC_DEFUN([CHAPI_CHECK_FORTIFY], [
     [CHAPI_CFLAGS="$CHAPI_CFLAGS -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$chapi_fortify"])
 ])
 
+# CHAPI_CHECK_LTO
+# Can the gateway be optimised as a whole? Its objects are then of both kinds (-ffat-lto-objects), and
+# only chapi-gw itself is linked so: that takes some seconds, and there are some sixty
+# programs of tests. Left alone where CFLAGS has an answer of its own, or optimises nothing.
+# Sets chapi_lto to yes or no, and CHAPI_LTO_CFLAGS, CHAPI_LTO_LDFLAGS, CHAPI_NO_LTO_LDFLAGS (all the others).
+AC_DEFUN([CHAPI_CHECK_LTO], [
+  AC_MSG_CHECKING([whether $CC optimises whole programs])
+  chapi_saved=$CFLAGS
+  CFLAGS="$CFLAGS -Werror -flto=auto -ffat-lto-objects"
+  chapi_lto=no
+  AS_CASE([" $chapi_saved "], [*-flto*|*-fno-lto*], [],
+    [AC_LINK_IFELSE([AC_LANG_PROGRAM([[#if defined __clang__ || !defined __OPTIMIZE__
+#error "another compiler, or not optimised"
+#endif
+]])], [chapi_lto=yes])])
+  CFLAGS=$chapi_saved
+  AC_MSG_RESULT([$chapi_lto])
+  AS_IF([test $chapi_lto = yes],
+    [CHAPI_LTO_CFLAGS="-flto=auto -ffat-lto-objects"
+     CHAPI_LTO_LDFLAGS=-flto=auto
+     CHAPI_NO_LTO_LDFLAGS=-fno-lto])
+])
+
 # CHAPI_CHECK_MAP
 # Does the linker take a symbol map? Condition HAVE_VERSION_SCRIPT.
 AC_DEFUN([CHAPI_CHECK_MAP], [
