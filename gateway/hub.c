@@ -9,11 +9,10 @@
  *     clockwatch -> channel, publisher
  *     hub, publisher -> ledger
  *
- * The channel decides; this file does what it says: looks the name up for each try, which takes one
- * address after the other as long as none can be reached, and keeps one timer for the channel and
- * the proof of life. What it publishes: hub_publish.c; what is told of it: hub_status.c, hub_log.c.
+ * One timer stands for all of them. The connection that the channel wants: hub_connection.c; what
+ * is published: hub_publish.c; what is told of it: hub_status.c, hub_log.c.
  */
-#include <config.h>	/* _GNU_SOURCE, PACKAGE_VERSION */
+#include <config.h>	/* _GNU_SOURCE */
 
 #include "gateway/hub_private.h"
 
@@ -23,18 +22,11 @@
 #include <stdlib.h>
 
 #include "gateway/clockwatch.h"
-#include "gateway/close_code.h"
 #include "gateway/ledger.h"
 #include "gateway/others.h"
-#include "gateway/pusher.h"
-#include "gateway/resolve.h"
 #include "gateway/sign.h"
 #include "gateway/turn.h"
-#include "gateway/ws.h"
 #include "libchapi-ipc/base64.h"
-
-#define CLIENT_NAME "chapi-gw"
-#define PROXY_PORT 3128		/* if the setting names none */
 
 /* After anything that happened to the channel or the proof. */
 void hub_arm_timer(struct hub *hub)
@@ -126,186 +118,7 @@ static void on_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
 	hub_arm_timer(hub);
 }
 
-/* ---- the connection -------------------------------------------------------------------------- */
-
-/* One that never was up speaks against the address, greeted or not. */
-static enum addresses_end how_it_ends(const struct hub *hub)
-{
-	if (!hub->is_up)
-		return ADDRESSES_IN_VAIN;
-	return read_now().ms - hub->up_ms < hub->config->backoff_reset_ms ? ADDRESSES_SHORT
-									 : ADDRESSES_FINE;
-}
-
-/* Before the channel knows. */
-static void note_end(struct hub *hub)
-{
-	if (hub->address[0])
-		addresses_ended(&hub->addresses, hub->address, how_it_ends(hub));
-	hub->address[0] = '\0';
-}
-
-static int connect_to(struct hub *hub, const char *address)
-{
-	const struct config *config = hub->config;
-	const struct ws_target target = {
-		.address = hub->address,
-		.host = config->host,
-		.port = config->port,
-		.tls = config->tls,
-		.path = hub->path,
-		.ca_file = config->ca_file,
-		.origin = config->origin,
-		.proxy_port = hub->proxy_host ? hub->proxy_port : 0,
-		.proxy_auth = hub->proxy_auth,
-	};
-
-	snprintf(hub->address, sizeof(hub->address), "%s", address);
-	hub->opened = false;
-	log_debug("hub", "connecting to %s port %u", address,
-		  target.proxy_port ? target.proxy_port : target.port);
-	return ws_connect(hub->ws, &target);
-}
-
-/* The same try goes on with another address, if there is one. */
-static bool connect_to_next(struct hub *hub, struct span why)
-{
-	const char *address = addresses_next(&hub->addresses, &hub->found);
-
-	if (!address)
-		return false;
-	log_debug("hub", "%s; the next address has its turn", LOG_TEXT(why));
-	return connect_to(hub, address) == 0;
-}
-
-static void on_opened(void *data)
-{
-	struct hub *hub = data;
-
-	hub->opened = true;
-	hub->clock_trouble = false;
-	channel_opened(hub->channel, read_now().ms);
-	hub_arm_timer(hub);
-}
-
-static void on_frame(void *data, struct span text)
-{
-	struct hub *hub = data;
-
-	channel_frame(hub->channel, text, read_now().ms);
-	hub_arm_timer(hub);
-}
-
-static void on_silent(void *data)
-{
-	struct hub *hub = data;
-
-	channel_silent(hub->channel, read_now().ms);
-	hub_arm_timer(hub);
-}
-
-/* By this address: then another one may do. A server that wants fewer connections means all of
- * them; so do our clock, and a proxy that wants another password. */
-static bool has_failed_here(const struct hub *hub, const struct ws_end *end)
-{
-	return !hub->opened && !end->clock && !end->proxy && end->retry_after_s == 0 &&
-	       close_code_status_retry(end->status) == RETRY_BACKOFF;
-}
-
-static void on_closed(void *data, const struct ws_end *end)
-{
-	struct hub *hub = data;
-
-	note_end(hub);
-	if (has_failed_here(hub, end) && connect_to_next(hub, end->why))
-		return;
-	hub->clock_trouble = end->clock;
-	if (end->status != 0)
-		channel_refused(hub->channel, end->status, end->why,
-				end->retry_after_s * UINT64_C(1000), read_now().ms);
-	else
-		channel_closed(hub->channel, end->code, end->why, read_now().ms);
-	hub_arm_timer(hub);
-}
-
-/* Before there is anything that could be closed. */
-static void on_not_connected(struct hub *hub, const char *why)
-{
-	on_closed(hub, &(struct ws_end){ .why = span_str(why) });
-}
-
-static const struct ws_handler ws_handler = {
-	.opened = on_opened,
-	.frame = on_frame,
-	.silent = on_silent,
-	.closed = on_closed,
-};
-
-static void on_resolved(void *data, const struct resolve_result *result)
-{
-	struct hub *hub = data;
-	int r;
-
-	hub->resolve = resolve_free(hub->resolve);
-	if (*result->error) {
-		on_not_connected(hub, result->error);
-		return;
-	}
-	hub->found = result->list;
-	r = connect_to(hub, addresses_begin(&hub->addresses, &hub->found));
-	if (r < 0)
-		on_not_connected(hub, strerror(-r));
-}
-
 /* ---- what the channel wants ------------------------------------------------------------------ */
-
-static void op_connect(void *data)
-{
-	struct hub *hub = data;
-	const char *host = hub->proxy_host ? hub->proxy_host : hub->config->host;
-	int r;
-
-	hub->clock_trouble = false;
-	hub->found.n = 0;
-	hub->resolve = resolve_free(hub->resolve);
-	r = resolve_new(hub->base, host, on_resolved, hub, &hub->resolve);
-	if (r < 0)
-		channel_closed(hub->channel, 0, span_str(strerror(-r)), read_now().ms);
-}
-
-static void op_disconnect(void *data)
-{
-	struct hub *hub = data;
-
-	note_end(hub);
-	hub->resolve = resolve_free(hub->resolve);
-	ws_close(hub->ws);
-}
-
-static void op_send(void *data, struct span frame)
-{
-	struct hub *hub = data;
-	int r = ws_send(hub->ws, frame);
-
-	if (r < 0)
-		log_warn("hub", "a frame cannot be sent: %s", strerror(-r));
-}
-
-static int op_keep_alive(void *data, uint64_t every_ms, uint64_t answer_ms)
-{
-	CLEANUP(buf_deinit) struct buf ping = BUF_NULL;
-	struct hub *hub = data;
-
-	pusher_put_ping(&ping);
-	if (buf_error(&ping) < 0)
-		return buf_error(&ping);
-	return ws_keep_alive(hub->ws, &(struct ws_keep_alive){
-		.ping = buf_span(&ping),
-		.is_pong = pusher_is_pong,
-		.every_ms = every_ms,
-		.answer_ms = answer_ms,
-	});
-}
 
 /* The one place where data of an event is opened. */
 static void op_event(void *data, struct span channel, struct span event, struct span payload)
@@ -377,10 +190,10 @@ static void op_added(void *data, const char *name)
 }
 
 static const struct channel_ops channel_ops = {
-	.connect = op_connect,
-	.disconnect = op_disconnect,
-	.send = op_send,
-	.keep_alive = op_keep_alive,
+	.connect = hub_connect,
+	.disconnect = hub_disconnect,
+	.send = hub_send,
+	.keep_alive = hub_keep_alive,
 	.event = op_event,
 	.added = op_added,
 	.state = op_state,
@@ -439,43 +252,6 @@ struct others *hub_others(struct hub *hub)
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
-
-/* "http://[USER:PASSWORD@]HOST[:PORT]"; an IPv6 address stands in brackets. */
-static bool parse_proxy(struct hub *hub, const char *text)
-{
-	const char *host, *end, *at;
-
-	if (strncmp(text, "http://", 7) == 0)
-		text += 7;
-	at = strrchr(text, '@');
-	if (at && !(hub->proxy_auth = strndup(text, (size_t)(at - text))))
-		return false;
-	host = at ? at + 1 : text;
-	end = host + strcspn(host, *host == '[' ? "]/" : ":/");
-	if (*host == '[')
-		host++;
-	hub->proxy_host = strndup(host, (size_t)(end - host));
-	end += *end == ']';
-	hub->proxy_port = *end == ':' ? (unsigned int)strtoul(end + 1, NULL, 10) : 0;
-	if (hub->proxy_port == 0 || hub->proxy_port > 65535)
-		hub->proxy_port = PROXY_PORT;
-	return hub->proxy_host;
-}
-
-static int make_path(struct hub *hub)
-{
-	const struct config *config = hub->config;
-
-	if (config->proxy && !parse_proxy(hub, config->proxy))
-		return -ENOMEM;
-	if (asprintf(&hub->path,
-		     "%s/app/%s?protocol=7&client=" CLIENT_NAME "&version=" PACKAGE_VERSION,
-		     config->path_prefix ? config->path_prefix : "", config->key) < 0) {
-		hub->path = NULL;
-		return -ENOMEM;
-	}
-	return 0;
-}
 
 static struct channel_config channel_config_of(const struct config *config)
 {
@@ -593,16 +369,14 @@ static int build(struct hub *hub, struct router *router)
 	if (!hub->timer)
 		return -ENOMEM;
 	watch_clock(hub);
-	r = make_path(hub);
-	if (r == 0)
-		r = make_ledger(hub);
+	r = make_ledger(hub);
 	if (r == 0)
 		r = make_sealed(hub);
 	if (r == 0)
 		r = publisher_new(hub->base, hub->config, &hub->sealed, hub->ledger,
 				  &hub->publisher);
 	if (r == 0)
-		r = ws_new(hub->base, &ws_handler, hub, &hub->ws);
+		r = hub_connection_init(hub);
 	if (r == 0)
 		r = make_remote(hub, router);
 	if (r == 0)
@@ -643,8 +417,7 @@ struct hub *hub_free(struct hub *hub)
 
 	if (!hub)
 		return NULL;
-	resolve_free(hub->resolve);
-	ws_free(hub->ws);
+	hub_connection_deinit(hub);
 	remote_free(hub->remote, &now);
 	others_free(hub->others);
 	publisher_free(hub->publisher);
@@ -655,11 +428,6 @@ struct hub *hub_free(struct hub *hub)
 	if (hub->timer)
 		event_free(hub->timer);
 	sealed_deinit(&hub->sealed);
-	free(hub->path);
-	free(hub->proxy_host);
-	if (hub->proxy_auth)
-		sign_wipe(hub->proxy_auth, strlen(hub->proxy_auth));
-	free(hub->proxy_auth);
 	free(hub);
 	return NULL;
 }

@@ -2,10 +2,11 @@
 /*
  * What the files of the hub side, put together, share.
  *
- *     hub.c         the wiring: who calls whom
- *     hub_publish.c what is published, and what became of it
- *     hub_status.c  what is told of it
- *     hub_log.c     likewise, in the log
+ *     hub.c             the wiring: who calls whom
+ *     hub_connection.c  how the hub is reached
+ *     hub_publish.c     what is published, and what became of it
+ *     hub_status.c      what is told of it
+ *     hub_log.c         likewise, in the log
  */
 #ifndef CHAPI_HUB_PRIVATE_H
 #define CHAPI_HUB_PRIVATE_H
@@ -67,6 +68,15 @@ struct hub {
 void hub_arm_timer(struct hub *hub);
 /* Of the day: what can be done without is left out then. */
 bool hub_is_budget_low(struct hub *hub);
+
+/* Path, proxy, the thread of the WebSocket. 0 or a negative errno; deinit in either case. */
+int hub_connection_init(struct hub *hub) MUST_CHECK;
+void hub_connection_deinit(struct hub *hub);
+/* Operations of channel.h. */
+void hub_connect(void *data);
+void hub_disconnect(void *data);
+void hub_send(void *data, struct span frame);
+int hub_keep_alive(void *data, uint64_t every_ms, uint64_t answer_ms);
 
 void hub_publications_init(struct hub *hub);
 void hub_publications_deinit(struct hub *hub);
