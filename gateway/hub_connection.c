@@ -15,12 +15,10 @@
 #include "gateway/close_code.h"
 #include "gateway/pusher.h"
 #include "gateway/resolve.h"
-#include "gateway/sign.h"
 #include "gateway/turn.h"
 #include "gateway/ws.h"
 
 #define CLIENT_NAME "chapi-gw"
-#define PROXY_PORT 3128		/* if the setting names none */
 
 /* One that never was up speaks against the address, greeted or not. */
 static enum addresses_end how_it_ends(const struct hub *hub)
@@ -50,8 +48,8 @@ static int connect_to(struct hub *hub, const char *address)
 		.path = hub->path,
 		.ca_file = config->ca_file,
 		.origin = config->origin,
-		.proxy_port = hub->proxy_host ? hub->proxy_port : 0,
-		.proxy_auth = hub->proxy_auth,
+		.proxy_port = hub->proxy.port,
+		.proxy_auth = hub->proxy.auth,
 	};
 
 	snprintf(hub->address, sizeof(hub->address), "%s", address);
@@ -154,7 +152,7 @@ static void on_resolved(void *data, const struct resolve_result *result)
 void hub_connect(void *data)
 {
 	struct hub *hub = data;
-	const char *host = hub->proxy_host ? hub->proxy_host : hub->config->host;
+	const char *host = hub->proxy.host ? hub->proxy.host : hub->config->host;
 	int r;
 
 	hub->clock_trouble = false;
@@ -199,33 +197,11 @@ int hub_keep_alive(void *data, uint64_t every_ms, uint64_t answer_ms)
 	});
 }
 
-/* "http://[USER:PASSWORD@]HOST[:PORT]"; an IPv6 address stands in brackets. */
-static bool parse_proxy(struct hub *hub, const char *text)
-{
-	const char *host, *end, *at;
-
-	if (strncmp(text, "http://", 7) == 0)
-		text += 7;
-	at = strrchr(text, '@');
-	if (at && !(hub->proxy_auth = strndup(text, (size_t)(at - text))))
-		return false;
-	host = at ? at + 1 : text;
-	end = host + strcspn(host, *host == '[' ? "]/" : ":/");
-	if (*host == '[')
-		host++;
-	hub->proxy_host = strndup(host, (size_t)(end - host));
-	end += *end == ']';
-	hub->proxy_port = *end == ':' ? (unsigned int)strtoul(end + 1, NULL, 10) : 0;
-	if (hub->proxy_port == 0 || hub->proxy_port > 65535)
-		hub->proxy_port = PROXY_PORT;
-	return hub->proxy_host;
-}
-
 int hub_connection_init(struct hub *hub)
 {
 	const struct config *config = hub->config;
 
-	if (config->proxy && !parse_proxy(hub, config->proxy))
+	if (config->proxy && proxy_init(&hub->proxy, config->proxy) != 0)
 		return -ENOMEM;
 	if (asprintf(&hub->path,
 		     "%s/app/%s?protocol=7&client=" CLIENT_NAME "&version=" PACKAGE_VERSION,
@@ -241,8 +217,5 @@ void hub_connection_deinit(struct hub *hub)
 	resolve_free(hub->resolve);
 	ws_free(hub->ws);
 	free(hub->path);
-	free(hub->proxy_host);
-	if (hub->proxy_auth)
-		sign_wipe(hub->proxy_auth, strlen(hub->proxy_auth));
-	free(hub->proxy_auth);
+	proxy_deinit(&hub->proxy);
 }

@@ -15,6 +15,7 @@
 #include "gateway/channel.h"
 #include "gateway/hub.h"
 #include "gateway/proof.h"
+#include "gateway/proxy.h"
 #include "gateway/publisher.h"
 #include "gateway/remote.h"
 #include "gateway/said.h"
@@ -49,8 +50,7 @@ struct hub {
 	struct list progress;
 
 	char *path;			/* of the WebSocket, with the query */
-	char *proxy_host, *proxy_auth;	/* NULL: none */
-	unsigned int proxy_port;
+	struct proxy proxy;
 	struct addresses addresses;
 	struct address_list found;	/* by the look-up of this try */
 	char address[ADDRESS_LEN];	/* of the connection at hand, or its beginning; "": none */
