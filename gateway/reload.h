@@ -2,7 +2,7 @@
 /*
  * The files of the configuration, read again: what has changed, and what of it holds from now on.
  *
- * Reading is config.h; telling the parts is gateway.c.
+ * Reading is config.h; telling the parts is gateway_settings.c.
  */
 #ifndef CHAPI_RELOAD_H
 #define CHAPI_RELOAD_H
