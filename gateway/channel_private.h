@@ -2,7 +2,8 @@
 /*
  * What the files of the channel share.
  *
- *     channel.c                the connection: states, waits, frames
+ *     channel.c                the connection: states, waits
+ *     channel_frames.c         what the hub says: a greeting, errors, confirmations, events
  *     channel_subscriptions.c  its subscriptions: asked for, confirmed, refused, without an answer
  *     channel_status.c         what is told of it
  */
@@ -65,12 +66,16 @@ struct channel {
 	uint64_t n_connects, n_ignored;
 };
 
+bool channel_is_connected(const struct channel *c);	/* or about to be */
+bool channel_is_established(const struct channel *c);	/* greeted by the hub */
 /* What was told holds no more: is anything left? */
 void channel_tell_what_is_left(struct channel *c);
 void channel_set_state(struct channel *c, enum channel_state state, const char *reason);
 /* Keeps what went wrong for the status, as one line of printable ASCII. True if it is news. */
 bool channel_set_reason(struct channel *c, const char *fmt, ...) PRINTF(2, 3);
 void channel_clear_reason(struct channel *c);
+/* "4001: what it means and what to do (the hub's own words)" */
+void channel_set_reason_of_code(struct channel *c, unsigned int code, const char *words);
 void channel_give_up(struct channel *c, enum retry retry, uint64_t now_ms);
 
 bool subscription_is_private(const struct subscription *s);
