@@ -2,13 +2,9 @@
 /*
  * The remote side as a party of the router.
  *
- * Calls that run are kept in a table of at least max_calls slots; the token that the router brings
- * back is the slot's number together with how often it was used, so that nothing is searched
- * and a stale token finds nothing.
- *
  * The data of every event has been opened when it comes here (sealed.h). A request with an id is
  * looked up before anything else is made of it: as long as the first one runs, no other answer
- * may go out under that id. Answers are remote_answers.c.
+ * may go out under that id. Answers are remote_answers.c, the table of calls remote_calls.c.
  */
 #include "gateway/remote_private.h"
 
@@ -22,92 +18,13 @@
 
 #define WAIT_MOST_MS 600000	/* however long a caller says that it waits */
 #define WAIT_USUAL_MS 30000	/* of one that does not say */
-#define NO_SLOT UINT32_MAX
 
-struct remote_slot {
-	struct remote_call *call;	/* NULL: free */
-	uint32_t n_uses;
-	uint32_t next_free;
-};
-
-/* ---- calls that run --------------------------------------------------------------------- */
-
-struct remote_call *remote_call_unref(struct remote_call *call)
-{
-	if (!call || --call->refs > 0)
-		return NULL;
-	list_del(&call->link);
-	list_del(&call->progressing);
-	list_del(&call->progress_sent);
-	buf_deinit(&call->progress);
-	record_request_deinit(&call->request);
-	free(call);
-	return NULL;
-}
-
-void remote_call_unrefp(struct remote_call **call)
-{
-	*call = remote_call_unref(*call);
-}
-
-int remote_call_new(struct remote *r, struct span channel, struct remote_call **ret_call)
-{
-	struct remote_call *call = calloc(1, sizeof(*call));
-
-	if (!call)
-		return -ENOMEM;
-	call->refs = 1;
-	call->remote = r;
-	list_init(&call->link);
-	list_init(&call->progressing);
-	list_init(&call->progress_sent);
-	record_request_init(&call->request);
-	call->channel = call->reply = channel;
-	*ret_call = call;
-	return 0;
-}
-
-static void add_call(struct remote *r, struct remote_call *call)
-{
-	uint32_t i = r->first_free;
-	struct remote_slot *slot = &r->slots[i];
-
-	r->first_free = slot->next_free;
-	slot->call = call;
-	slot->n_uses++;
-	r->status.n_running++;
-	call->token = (uint64_t)slot->n_uses << 32 | i;
-}
-
-/* NULL: no such call, any more. */
-static struct remote_slot *find_slot(struct remote *r, uint64_t token)
-{
-	uint32_t i = (uint32_t)token;
-
-	return i < r->n_slots && r->slots[i].call && r->slots[i].n_uses == token >> 32 ?
-		&r->slots[i] : NULL;
-}
-
-static struct remote_call *take_call(struct remote *r, uint64_t token)
-{
-	struct remote_slot *slot = find_slot(r, token);
-	uint32_t i = (uint32_t)token;
-	struct remote_call *call;
-
-	if (!slot)
-		return NULL;
-	call = slot->call;
-	slot->call = NULL;
-	slot->next_free = r->first_free;
-	r->first_free = i;
-	r->status.n_running--;
-	return call;
-}
+/* ---- as a party ------------------------------------------------------------------------- */
 
 static void on_response(struct party *party, uint64_t token, const struct party_response *response)
 {
 	struct remote *r = container_of(party, struct remote, party);
-	struct remote_call *call = take_call(r, token);
+	struct remote_call *call = remote_take_call(r, token);
 	bool unknown = response->failure && response->failure->code == CHAPI_ERR_API_NOT_FOUND;
 
 	if (call)
@@ -128,10 +45,10 @@ static void on_response(struct party *party, uint64_t token, const struct party_
 static void on_progress(struct party *party, uint64_t token, struct span value)
 {
 	struct remote *r = container_of(party, struct remote, party);
-	struct remote_slot *slot = find_slot(r, token);
+	struct remote_call *call = remote_find_call(r, token);
 
-	if (slot)
-		remote_take_progress(r, slot->call, value);
+	if (call)
+		remote_take_progress(r, call, value);
 }
 
 /* It holds no names, so nothing is ever asked of it, and it watches nothing. */
@@ -168,7 +85,7 @@ static void start_call(struct remote *r, struct remote_call *call, const struct 
 		if (buf_error(&caller))
 			buf_clear(&caller);	/* a label is not worth failing for */
 	}
-	add_call(r, call);
+	remote_add_call(r, call);
 	call->starting = true;
 	router_call(r->router, &r->party,
 		    &(struct router_call){
@@ -521,26 +438,6 @@ void remote_event(struct remote *r, struct span channel, struct span event, stru
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-/* The table never becomes smaller: tokens are places in it. */
-static int grow_slots(struct remote *r, uint32_t n)
-{
-	struct remote_slot *slots;
-
-	if (n <= r->n_slots)
-		return 0;
-	slots = reallocarray(r->slots, n, sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	memset(slots + r->n_slots, 0, (n - r->n_slots) * sizeof(*slots));
-	for (uint32_t i = n; i > r->n_slots; i--) {
-		slots[i - 1].next_free = r->first_free;
-		r->first_free = i - 1;
-	}
-	r->slots = slots;
-	r->n_slots = n;
-	return 0;
-}
-
 /* So many refusals, and so much of them: a flood of them is not to fill the memory. */
 static struct outcomes_limits refusal_limits(const struct remote *r)
 {
@@ -563,7 +460,7 @@ static struct outcomes_limits store_limits(const struct remote_limits *limits)
 int remote_set_limits(struct remote *r, const struct remote_limits *limits, uint64_t now_ms)
 {
 	const struct outcomes_limits store = store_limits(limits);
-	int rc = grow_slots(r, limits->max_calls);
+	int rc = remote_grow_slots(r, limits->max_calls);
 
 	if (rc < 0)
 		return rc;
@@ -577,7 +474,7 @@ static int make_tables(struct remote *r)
 {
 	const struct outcomes_limits store = store_limits(&r->config.limits);
 	const struct outcomes_limits refusals = refusal_limits(r);
-	int rc = grow_slots(r, r->config.limits.max_calls);
+	int rc = remote_grow_slots(r, r->config.limits.max_calls);
 
 	if (rc == 0)
 		rc = remote_make_assemblies(r);
@@ -593,12 +490,12 @@ int remote_new(const struct remote_config *config, struct router *router,
 
 	if (!r)
 		return -ENOMEM;
-	r->first_free = NO_SLOT;
+	remote_init_slots(r);
 	r->config = *config;
 	if (make_tables(r) < 0) {
 		outcomes_free(r->outcomes);
 		assemblies_free(r->assemblies);
-		free(r->slots);
+		remote_free_slots(r);
 		free(r);
 		return -ENOMEM;
 	}
@@ -624,8 +521,7 @@ struct remote *remote_free(struct remote *r, const struct now *now)
 	if (!r)
 		return NULL;
 	router_remove(r->router, &r->party, now);
-	for (uint32_t i = 0; i < r->n_slots; i++)
-		remote_call_unref(r->slots[i].call);
+	remote_free_slots(r);
 	list_for_each_safe(call, tmp, &r->progress_sent, struct remote_call, progress_sent)
 		remote_progress_published(call);
 	list_for_each_safe(call, tmp, &r->publishing, struct remote_call, link)
@@ -634,7 +530,6 @@ struct remote *remote_free(struct remote *r, const struct now *now)
 	assemblies_free(r->assemblies);
 	outcomes_free(r->outcomes);
 	outcomes_free(r->refusals);
-	free(r->slots);
 	free(r);
 	return NULL;
 }

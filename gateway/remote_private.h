@@ -2,10 +2,11 @@
 /*
  * What the files of the remote side share.
  *
- *     remote.c          events in, calls that run, life
- *     remote_answers.c  answers out: of a function, of the gateway, and those given once more
- *     remote_notes.c    between the two: cancel in, progress out
- *     remote_parts.c    requests that come in parts
+ *     remote.c           events in, what a request may, life
+ *     remote_calls.c     calls that run
+ *     remote_answers.c   answers out: of a function, of the gateway, and those given once more
+ *     remote_notes.c     between the two: cancel in, progress out
+ *     remote_parts.c     requests that come in parts
  *     remote_channels.c  which channels count, where answers may go, what an event can carry
  */
 #ifndef CHAPI_REMOTE_PRIVATE_H
@@ -85,6 +86,16 @@ struct remote {
 	struct bucket bucket;		/* of new requests */
 	struct remote_status status;
 };
+
+/* The table of calls that run. Growing: 0 or -ENOMEM; it never becomes smaller. */
+void remote_init_slots(struct remote *remote);
+int remote_grow_slots(struct remote *remote, uint32_t n) MUST_CHECK;
+void remote_free_slots(struct remote *remote);	/* with the calls */
+/* There is room: less than max_calls run. Gives it its token. */
+void remote_add_call(struct remote *remote, struct remote_call *call);
+/* By its token; NULL: no such call, any more. Taking hands over the table's reference. */
+struct remote_call *remote_find_call(struct remote *remote, uint64_t token);
+struct remote_call *remote_take_call(struct remote *remote, uint64_t token);
 
 int remote_call_new(struct remote *remote, struct span channel,
 		    struct remote_call **ret_call) MUST_CHECK;
