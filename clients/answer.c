@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "clients/cli.h"
-#include "clients/text.h"
+#include "clients/mend.h"
 #include "common/utf8.h"
 #include "libchapi-ipc/chapi-ipc-msgpack.h"
 
@@ -114,7 +114,7 @@ static int pack_tail(msgpack_packer *packer, const char *out, size_t len)
 
 	if (tail_len > 0)
 		memcpy(tail, out + len - tail_len, tail_len);
-	text_mend(tail, tail_len);
+	mend_text(tail, tail_len);
 	r = msgpack_pack_str(packer, tail_len);
 	return r < 0 ? r : msgpack_pack_str_body(packer, tail, tail_len);
 }
@@ -180,7 +180,7 @@ static void answer_error(chapi_request *request, const struct command_end *end,
 {
 	char *details CLEANUP(cli_free) = make_details(end, form);
 
-	text_make_line(message, strlen(message));
+	mend_line(message, strlen(message));
 	(void)chapi_answer_error(request, code, message, details);
 }
 
@@ -300,7 +300,7 @@ void answer_not_started(chapi_request *request, const char *command, int error)
 
 	snprintf(message, sizeof(message), "%.200s cannot be started: %s", command,
 		 strerror(error));
-	text_make_line(message, strlen(message));
+	mend_line(message, strlen(message));
 	if (is_lasting(error))
 		(void)chapi_answer_error(request, "failed_precondition", message, NULL);
 	else
@@ -312,7 +312,7 @@ void answer_invalid(chapi_request *request, const char *why)
 	char line[300];
 
 	snprintf(line, sizeof(line), "%s", why);
-	text_make_line(line, strlen(line));
+	mend_line(line, strlen(line));
 	(void)chapi_answer_error(request, "invalid_argument", line, NULL);
 }
 

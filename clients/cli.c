@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "clients/member.h"
-#include "clients/text.h"
+#include "clients/mend.h"
 #include "clients/wrap.h"
 
 #define OPTIONS_MAX 32
@@ -52,7 +52,7 @@ static void PRINTF(1, 0) print_error(const char *fmt, va_list args)
 		line = NULL;
 		return;
 	}
-	text_make_line(line, strlen(line));
+	mend_line(line, strlen(line));
 	print_line(line);
 }
 

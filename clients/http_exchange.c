@@ -17,7 +17,7 @@
 
 #include "clients/answer.h"
 #include "clients/cli.h"
-#include "clients/text.h"
+#include "clients/mend.h"
 #include "common/utf8.h"
 #include "libchapi-ipc/chapi-ipc-msgpack.h"
 
@@ -448,7 +448,7 @@ static void answer_failure(const struct http_exchange *e, chapi_request *request
 	char message[CURL_ERROR_SIZE + 100];
 
 	snprintf(message, sizeof(message), "the HTTP service: %s", why);
-	text_make_line(message, strlen(message));
+	mend_line(message, strlen(message));
 	if (is_not_reached(e->result))
 		answer_busy(request, message);
 	else if (e->result == CURLE_OPERATION_TIMEDOUT)

@@ -17,7 +17,7 @@
 #include <wchar.h>
 
 #include "clients/cli.h"
-#include "clients/text.h"
+#include "clients/mend.h"
 #include "clients/wrap.h"
 #include "common/utf8.h"
 
@@ -78,7 +78,7 @@ static char *make_clean(const char *text)
 	char *copy = strdup(text);
 
 	if (copy)
-		text_make_line(copy, strlen(copy));
+		mend_line(copy, strlen(copy));
 	return copy;
 }
 

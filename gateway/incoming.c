@@ -9,8 +9,8 @@
 #include <assert.h>
 
 #include "gateway/builtin.h"
+#include "gateway/failure.h"
 #include "gateway/methods.h"
-#include "gateway/reply.h"
 #include "gateway/router_private.h"
 #include "gateway/text.h"
 
@@ -88,7 +88,7 @@ static void response_in(struct router *router, struct party *from, const struct 
 	if (!call)
 		return;
 	if (!mp_is_nil(message->error)) {
-		reply_read_error(message->error, depth, &router->answer, &failure);
+		failure_read(message->error, depth, &router->answer, &failure);
 		call_finish(router, call, &failure, span_of(NULL, 0), now);
 		router_forget_answer(router);
 	} else if (depth > MP_VALUE_DEPTH_MAX) {

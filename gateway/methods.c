@@ -4,7 +4,7 @@
  * no file of their own.
  *
  * Each reads its params, then checks what its party may do, then does it. The answer is
- * given by request.c. Holding names is names.c and steering.c, what waits pending.c, watching
+ * given by request.c. Holding names is holding.c and steering.c, what waits pending.c, watching
  * monitor.c, the records of what is there inspect.c.
  */
 #include "gateway/methods.h"

@@ -5,7 +5,7 @@
  * A name (struct api) is there as long as somebody holds it. Each holding is a struct holder, in
  * the name's list and in its party's: an active one is given calls, a standby waits until
  * the active ones are gone. A holder that was taken out stays readable until the calls that
- * were handed to it are over: they count as references. Who may hold what is names.c; what
+ * were handed to it are over: they count as references. Who may hold what is holding.c; what
  * follows when holders change, settle.c.
  */
 #ifndef CHAPI_REGISTRY_H

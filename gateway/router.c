@@ -105,7 +105,7 @@ void router_set_policy(struct router *router, struct policy *policy, const struc
 	policy_free(router->config.policy);
 	router->config.policy = policy;
 	router->open_rights = policy_open_rights(policy);
-	names_check_rights(router, now);
+	steering_check_rights(router, now);
 	waits_allowed(router, now);
 	router_settle(router, now);
 }
@@ -185,7 +185,7 @@ void router_remove(struct router *router, struct party *party, const struct now 
 	pendings_drop(router, party);
 	outgoings_drop(party, now);
 	calls_drop_made(router, party, now);
-	names_drop(router, party, now);
+	steering_drop(router, party, now);
 	calls_drop_handled(router, party, now);
 	assert(party->pinned == 0 && party->n_abandoned == 0 && party->n_awaited == 0);
 	list_del(&party->offending);

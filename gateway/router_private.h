@@ -8,7 +8,7 @@
  *     request.c    what a request may, what it costs, the one answer to it
  *     methods.c    the table of what a process may ask
  *     builtin.c    the gateway's own functions
- *     names.c      holding names: who may, under which options
+ *     holding.c    holding names: who may, under which options
  *     steering.c   names that are held: given up, taken back, paused, drained
  *     settle.c     what follows for calls that wait when holders change
  *     dispatch.c   a call from its request to its provider: rights, queue, hand-over
@@ -154,7 +154,7 @@ void router_unsettle(struct router *router, struct api *api);
  * others waiting is left to router_expire(), which is called at once then. */
 void router_settle(struct router *router, const struct now *now);
 
-/* ---- names.c ---- */
+/* ---- holding.c ---- */
 
 enum outcome method_register(struct request *q);
 enum outcome method_update(struct request *q);
@@ -162,11 +162,11 @@ enum outcome method_update(struct request *q);
 /* ---- steering.c ---- */
 
 /* The party holds no names any more. */
-void names_drop(struct router *router, struct party *party, const struct now *now);
+void steering_drop(struct router *router, struct party *party, const struct now *now);
 /* Takes names from those who may not hold them (any more). */
-void names_check_rights(struct router *router, const struct now *now);
+void steering_check_rights(struct router *router, const struct now *now);
 /* Takes a name from its active holders; they are told why. */
-void names_revoke_all(struct router *router, struct api *api, const char *reason,
+void steering_revoke_all(struct router *router, struct api *api, const char *reason,
 		      const struct now *now);
 
 enum outcome method_unregister(struct request *q);

@@ -36,7 +36,7 @@ static void revoke(struct router *router, struct holder *holder, const char *rea
 	api_unref(api);
 }
 
-void names_revoke_all(struct router *router, struct api *api, const char *reason,
+void steering_revoke_all(struct router *router, struct api *api, const char *reason,
 		      const struct now *now)
 {
 	struct holder *holder, *tmp;
@@ -55,11 +55,11 @@ static void revoke_name(struct router *router, struct api *api, const struct now
 	api_ref(api);
 	list_for_each_safe(holder, tmp, &api->standbys, struct holder, link)
 		revoke(router, holder, "admin", now);
-	names_revoke_all(router, api, "admin", now);
+	steering_revoke_all(router, api, "admin", now);
 	api_unref(api);
 }
 
-void names_drop(struct router *router, struct party *party, const struct now *now)
+void steering_drop(struct router *router, struct party *party, const struct now *now)
 {
 	struct holder *holder;
 	struct api *api;
@@ -72,7 +72,7 @@ void names_drop(struct router *router, struct party *party, const struct now *no
 	}
 }
 
-void names_check_rights(struct router *router, const struct now *now)
+void steering_check_rights(struct router *router, const struct now *now)
 {
 	struct holder *holder, *tmp;
 	struct party *party;

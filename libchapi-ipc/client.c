@@ -20,7 +20,7 @@
 /* ---- calls in flight ---- */
 
 struct call {
-	struct table_link link;
+	struct hashtable_link link;
 	struct list order;	/* the oldest first: so they end, when all end */
 	uint32_t id;
 	bool full;
@@ -40,7 +40,7 @@ struct waiter {
 
 static struct call *call_find(const chapi_conn *conn, uint32_t id)
 {
-	struct table_link *link = table_first(&conn->calls, id);
+	struct hashtable_link *link = hashtable_first(&conn->calls, id);
 
 	return link ? container_of(link, struct call, link) : NULL;
 }
@@ -68,13 +68,13 @@ static struct call *call_new(chapi_conn *conn, chapi_reply_fn fn, void *data)
 
 static void call_add(chapi_conn *conn, struct call *call)
 {
-	table_add(&conn->calls, &call->link, call->id);
+	hashtable_add(&conn->calls, &call->link, call->id);
 	list_add_tail(&conn->calls_in_order, &call->order);
 }
 
 static void call_remove(chapi_conn *conn, struct call *call)
 {
-	table_del(&conn->calls, &call->link);
+	hashtable_del(&conn->calls, &call->link);
 	list_del(&call->order);
 	free(call);
 }

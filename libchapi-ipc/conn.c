@@ -110,10 +110,10 @@ static int socket_connect(int fd, const char *path)
 static void conn_free(chapi_conn *conn)
 {
 	assert(conn->fd < 0 && conn->n_inside == 0 && list_empty(&conn->calls_in_order));
-	monitor_deinit(conn);
+	watch_deinit(conn);
 	names_deinit(conn);
-	table_deinit(&conn->requests);
-	table_deinit(&conn->calls);
+	hashtable_deinit(&conn->requests);
+	hashtable_deinit(&conn->calls);
 	buf_deinit(&conn->in);
 	buf_deinit(&conn->out);
 	free(conn);
@@ -128,16 +128,16 @@ static chapi_conn *conn_new(void)
 	conn->fd = -1;
 	buf_init(&conn->in, 0);
 	buf_init(&conn->out, OUT_MAX + OUT_SPARE);
-	table_init(&conn->calls);
+	hashtable_init(&conn->calls);
 	list_init(&conn->calls_in_order);
-	table_init(&conn->handlers);
+	hashtable_init(&conn->handlers);
 	list_init(&conn->handlers_in_order);
-	table_init(&conn->requests);
+	hashtable_init(&conn->requests);
 	list_init(&conn->requests_in_order);
 	list_init(&conn->gone);
 	list_init(&conn->owed);
 	list_init(&conn->unwanted);
-	list_init(&conn->monitors);
+	list_init(&conn->watches);
 	return conn;
 }
 
@@ -207,7 +207,7 @@ static void conn_lose(chapi_conn *conn, int error)
 	buf_deinit(&conn->in);
 	buf_deinit(&conn->out);
 	names_lost(conn);
-	monitor_lost(conn);
+	watch_lost(conn);
 	reconnect_plan(conn, error);
 	service_lost(conn);
 	client_lost(conn);
@@ -317,7 +317,7 @@ static const struct {
 	int (*handle)(chapi_conn *conn, const struct message *message);
 } notifications[] = {
 	{ "cancel", service_cancel },
-	{ "event", monitor_event },
+	{ "event", watch_event },
 	{ "granted", names_granted },
 	{ "progress", client_progress },
 	{ "revoked", names_revoked },

@@ -4,7 +4,7 @@
  *
  * conn.c moves bytes and finds messages in them, reconnect.c makes a lost connection again,
  * client.c keeps the calls made, names.c the names held, service.c the requests to them,
- * monitor.c who watches, methods.c asks for the rest. All work on struct chapi_conn below.
+ * watch.c who watches, gateway_methods.c asks for the rest. All work on struct chapi_conn below.
  *
  * Any callback of the program may do anything with the connection, close it as well, and
  * wait on it, so that more messages are handled before the callback returns. Hence:
@@ -24,9 +24,9 @@
 #include "libchapi-ipc/buf.h"
 #include "libchapi-ipc/chapi-ipc.h"
 #include "libchapi-ipc/frame.h"
+#include "libchapi-ipc/hashtable.h"
 #include "libchapi-ipc/list.h"
 #include "libchapi-ipc/message.h"
-#include "libchapi-ipc/table.h"
 
 /* Makes a lost connection again, see reconnect.c. */
 struct reconnect {
@@ -56,17 +56,17 @@ struct chapi_conn {
 	struct frame_reader reader;
 	uint32_t last_id;
 	struct reconnect reconnect;
-	struct table calls;		/* struct call by id */
+	struct hashtable calls;		/* struct call by id */
 	struct list calls_in_order;
-	struct table handlers;		/* struct handler by name */
+	struct hashtable handlers;		/* struct handler by name */
 	struct list handlers_in_order;
-	struct table requests;		/* with the program, not answered yet, by id */
+	struct hashtable requests;		/* with the program, not answered yet, by id */
 	struct list requests_in_order;
 	struct list gone;		/* requests with the program whose connection is lost */
 	struct list owed;		/* requests whose answer found no room: an error will do */
 	int64_t refused;		/* id of a request that was too large, to be told so; -1 */
 	struct list unwanted;		/* names that may be ours and must not: to be given back */
-	struct list monitors;		/* the one that counts is the last */
+	struct list watches;		/* the one that counts is the last */
 	chapi_name_fn name_fn;
 	void *name_data;
 	chapi_log_fn log;
@@ -195,11 +195,11 @@ void service_lost(struct chapi_conn *conn);	/* requests cannot be answered any m
 void service_tell_lost(struct chapi_conn *conn);	/* the program hears of that */
 void service_orphan(struct chapi_conn *conn);	/* requests lose their connection, for good */
 
-/* ---- monitor.c ---- */
-int monitor_event(struct chapi_conn *conn, const struct message *message) MUST_CHECK;
-void monitor_lost(struct chapi_conn *conn);	/* as names_lost() and so on */
-int monitor_restore(struct chapi_conn *conn) MUST_CHECK;
-void monitor_deinit(struct chapi_conn *conn);
+/* ---- watch.c ---- */
+int watch_event(struct chapi_conn *conn, const struct message *message) MUST_CHECK;
+void watch_lost(struct chapi_conn *conn);	/* as names_lost() and so on */
+int watch_restore(struct chapi_conn *conn) MUST_CHECK;
+void watch_deinit(struct chapi_conn *conn);
 
 /* ---- reconnect.c ---- */
 /* The connection is lost: plans the next try, if there is to be one. */

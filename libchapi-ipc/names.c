@@ -17,7 +17,7 @@
 #include "libchapi-ipc/conn.h"
 
 struct handler {
-	struct table_link link;
+	struct hashtable_link link;
 	struct list order;
 	bool confirmed;		/* by the gateway; before, it is chapi_register()'s */
 	bool paused;		/* our own part of it, or drained */
@@ -33,10 +33,10 @@ struct handler {
 
 struct handler *names_find(const chapi_conn *conn, struct span name)
 {
-	struct table_link *link = table_first(&conn->handlers, table_hash(name));
+	struct hashtable_link *link = hashtable_first(&conn->handlers, hashtable_hash(name));
 	struct handler *handler, *pending = NULL;
 
-	for (; link; link = table_next(link)) {
+	for (; link; link = hashtable_next(link)) {
 		handler = container_of(link, struct handler, link);
 		if (!span_equal(span_of(handler->name, handler->name_len), name))
 			continue;
@@ -71,7 +71,7 @@ static struct handler *handler_add(chapi_conn *conn, const char *name, struct ar
 	*handler = (struct handler){ .fn = fn, .data = data, .options = *options, .name_len = len };
 	*options = (struct args_map)ARGS_MAP_NULL;
 	memcpy(handler->name, name, len + 1);
-	table_add(&conn->handlers, &handler->link, table_hash(span_str(name)));
+	hashtable_add(&conn->handlers, &handler->link, hashtable_hash(span_str(name)));
 	list_add_tail(&conn->handlers_in_order, &handler->order);
 	return handler;
 }
@@ -79,7 +79,7 @@ static struct handler *handler_add(chapi_conn *conn, const char *name, struct ar
 /* It is found no more, and nothing that is under way leads to it. */
 static void handler_unhook(chapi_conn *conn, struct handler *handler)
 {
-	table_del(&conn->handlers, &handler->link);
+	hashtable_del(&conn->handlers, &handler->link);
 	list_del(&handler->order);
 	if (handler->asked)
 		client_forget(conn, handler->asked_id);
@@ -170,7 +170,7 @@ void names_deinit(chapi_conn *conn)
 	unwanted_free(conn);
 	while ((handler = list_first(&conn->handlers_in_order, struct handler, order)))
 		handler_remove(conn, handler);
-	table_deinit(&conn->handlers);
+	hashtable_deinit(&conn->handlers);
 }
 
 /* ---- what the gateway does with them ---- */

@@ -5,7 +5,7 @@
  * The waits double from 100 ms to 5 s, each shortened by chance, so that many programs that
  * lost the same gateway do not all come back at once. They begin anew when a connection
  * proved good: something was heard of the gateway, or it held for the longest wait. Names
- * and monitor are asked for again in front of anything else (names.c, monitor.c).
+ * and monitor are asked for again in front of anything else (names.c, watch.c).
  */
 #include "libchapi-ipc/chapi-ipc.h"
 
@@ -102,7 +102,7 @@ void reconnect_process(chapi_conn *conn)
 void reconnect_restore(chapi_conn *conn)
 {
 	if (conn->reconnect.restoring && conn_is_open(conn))
-		conn->reconnect.restoring = names_restore(conn) < 0 || monitor_restore(conn) < 0;
+		conn->reconnect.restoring = names_restore(conn) < 0 || watch_restore(conn) < 0;
 }
 
 int reconnect_timeout_ms(const chapi_conn *conn)

@@ -24,7 +24,7 @@ static const char no_room[] = "the provider had no room for its answer";
 
 struct chapi_request {
 	struct list order;	/* of conn->requests_in_order, conn->gone, or conn->owed */
-	struct table_link link;	/* of conn->requests, while nobody said that it is over */
+	struct hashtable_link link;	/* of conn->requests, while nobody said that it is over */
 	chapi_conn *conn;	/* NULL once that is closed */
 	uint32_t id;
 	bool known;		/* link is in the table */
@@ -154,7 +154,7 @@ static chapi_request *request_new(chapi_conn *conn, const struct message *messag
 	request->caller = conn_store(&w, meta.caller);
 	request->params = span_of(conn_store(&w, meta.params), meta.params.len);
 	list_add_tail(&conn->requests_in_order, &request->order);
-	table_add(&conn->requests, &request->link, request->id);
+	hashtable_add(&conn->requests, &request->link, request->id);
 	return request;
 }
 
@@ -162,7 +162,7 @@ static chapi_request *request_new(chapi_conn *conn, const struct message *messag
 static void request_unhook(chapi_request *request)
 {
 	if (request->known)
-		table_del(&request->conn->requests, &request->link);
+		hashtable_del(&request->conn->requests, &request->link);
 	request->known = false;
 }
 
@@ -192,11 +192,11 @@ static void request_cancel(chapi_request *request)
 int service_cancel(chapi_conn *conn, const struct message *message)
 {
 	struct mp_reader r = mp_reader(message->params);
-	struct table_link *link = NULL;
+	struct hashtable_link *link = NULL;
 	uint64_t id;
 
 	if (mp_read_uint(&r, &id) == 0 && id <= UINT32_MAX)
-		link = table_first(&conn->requests, (uint32_t)id);
+		link = hashtable_first(&conn->requests, (uint32_t)id);
 	conn_taken(conn);
 	if (link)
 		request_cancel(container_of(link, chapi_request, link));

@@ -18,7 +18,7 @@
 #include "gateway/sign.h"
 #include "libchapi-ipc/list.h"
 #include "tests/hub/channels.h"
-#include "tests/hub/names.h"
+#include "tests/hub/hub_names.h"
 #include "tests/hub/presence.h"
 
 #define MESSAGE_MAX 512	/* of an error, for people */

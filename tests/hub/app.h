@@ -92,7 +92,7 @@ struct app_event {
 	const char *socket_id;	/* this connection does not get it; or NULL */
 };
 
-/* Names are legal (names.h), data is within the limit. */
+/* Names are legal (hub_names.h), data is within the limit. */
 int app_publish(struct app *app, const struct app_event *event, const char *channel) MUST_CHECK;
 
 /* NULL: nobody is subscribed. To be read only, until something happens to the app. */

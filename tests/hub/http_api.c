@@ -13,7 +13,7 @@
 #include <jansson.h>
 
 #include "tests/hub/http_auth.h"
-#include "tests/hub/names.h"
+#include "tests/hub/hub_names.h"
 #include "tests/hub/presence.h"
 
 /* What the handlers of all paths are given. */

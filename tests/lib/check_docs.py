@@ -164,7 +164,7 @@ def code_problems():
 def option_problems():
     """Each table of options, in the section of its method."""
     sections = subsections('METHODS')
-    for path in ('methods', 'names', 'monitor', 'pending'):
+    for path in ('methods', 'holding', 'monitor', 'pending'):
         source = 'gateway/%s.c' % path
         for key in found(source, r'\{ "(\w+)", OPTION_\w+,'):
             if not any(re.search(r'^\.It .*Cm %s\b' % key, t, re.M) for t in sections.values()):
@@ -178,7 +178,7 @@ def option_problems():
 def field_problems():
     """What is put into answers, events and meta, by the calls that do it."""
     text = read(PAGE)
-    for path in ('inspect', 'methods', 'monitor', 'names', 'request', 'reload', 'doctor',
+    for path in ('inspect', 'methods', 'monitor', 'holding', 'request', 'reload', 'doctor',
                  'hub_status'):
         source = 'gateway/%s.c' % path
         keys = found(source, r'(?:put_key_\w+|put_text|put_number|put_keys)?'

@@ -14,7 +14,7 @@
 #include "libchapi-ipc/args.h"
 #include "libchapi-ipc/conn.h"
 
-struct monitor {
+struct watch {
 	struct list link;
 	bool confirmed;		/* by the gateway */
 	bool to_ask;		/* again, as the connection was lost */
@@ -25,39 +25,39 @@ struct monitor {
 	struct buf args;
 };
 
-static struct monitor *monitor_last(const chapi_conn *conn)
+static struct watch *watch_last(const chapi_conn *conn)
 {
-	const struct list *list = &conn->monitors;
+	const struct list *list = &conn->watches;
 
-	return list_empty(list) ? NULL : container_of(list->prev, struct monitor, link);
+	return list_empty(list) ? NULL : container_of(list->prev, struct watch, link);
 }
 
-static void monitor_remove(chapi_conn *conn, struct monitor *monitor)
+static void watch_remove(chapi_conn *conn, struct watch *watch)
 {
-	if (monitor->asked)
-		client_forget(conn, monitor->asked_id);
-	list_del(&monitor->link);
-	buf_deinit(&monitor->args);
-	free(monitor);
+	if (watch->asked)
+		client_forget(conn, watch->asked_id);
+	list_del(&watch->link);
+	buf_deinit(&watch->args);
+	free(watch);
 }
 
-void monitor_deinit(chapi_conn *conn)
+void watch_deinit(chapi_conn *conn)
 {
-	struct monitor *monitor;
+	struct watch *watch;
 
-	while ((monitor = list_first(&conn->monitors, struct monitor, link)))
-		monitor_remove(conn, monitor);
+	while ((watch = list_first(&conn->watches, struct watch, link)))
+		watch_remove(conn, watch);
 }
 
 /* [event] */
-int monitor_event(chapi_conn *conn, const struct message *message)
+int watch_event(chapi_conn *conn, const struct message *message)
 {
-	const struct monitor *monitor = monitor_last(conn);
+	const struct watch *watch = watch_last(conn);
 	struct mp_reader r = mp_reader(message->params);
 	struct span event;
 	void *copy;
 
-	if (!monitor || mp_read_raw(&r, &event) != 0) {
+	if (!watch || mp_read_raw(&r, &event) != 0) {
 		conn_taken(conn);
 		return 0;
 	}
@@ -66,48 +66,48 @@ int monitor_event(chapi_conn *conn, const struct message *message)
 		return -ENOMEM;
 	memcpy(copy, event.p, event.len);
 	conn_taken(conn);
-	monitor->fn(conn, copy, event.len, monitor->data);
+	watch->fn(conn, copy, event.len, watch->data);
 	free(copy);
 	return 0;
 }
 
 /* ---- asking for it again ---- */
 
-void monitor_lost(chapi_conn *conn)
+void watch_lost(chapi_conn *conn)
 {
-	struct monitor *monitor;
+	struct watch *watch;
 
-	list_for_each(monitor, &conn->monitors, struct monitor, link)
-		monitor->to_ask = monitor->confirmed;
+	list_for_each(watch, &conn->watches, struct watch, link)
+		watch->to_ask = watch->confirmed;
 }
 
 static void on_answer_again(chapi_conn *conn, const chapi_reply *reply, void *data)
 {
-	struct monitor *monitor = data;
+	struct watch *watch = data;
 	int code = chapi_reply_code(reply);
 
-	monitor->asked = false;
+	watch->asked = false;
 	if (code == CHAPI_ERR_CONNECTION_LOST)
 		return;
 	if (code != CHAPI_OK)
-		monitor_remove(conn, monitor);
+		watch_remove(conn, watch);
 	reconnect_tell_reply(conn, CHAPI_MONITOR_RESTORED, CHAPI_MONITOR_FAILED, NULL, reply);
 }
 
-int monitor_restore(chapi_conn *conn)
+int watch_restore(chapi_conn *conn)
 {
-	struct monitor *monitor;
+	struct watch *watch;
 	int r;
 
-	list_for_each(monitor, &conn->monitors, struct monitor, link) {
-		if (!monitor->to_ask)
+	list_for_each(watch, &conn->watches, struct watch, link) {
+		if (!watch->to_ask)
 			continue;
-		r = client_ask_raw(conn, "monitor", buf_span(&monitor->args), on_answer_again,
-				   monitor, &monitor->asked_id);
+		r = client_ask_raw(conn, "monitor", buf_span(&watch->args), on_answer_again,
+				   watch, &watch->asked_id);
 		if (r < 0)
 			return r;
-		monitor->asked = true;
-		monitor->to_ask = false;
+		watch->asked = true;
+		watch->to_ask = false;
 	}
 	return 0;
 }
@@ -131,35 +131,35 @@ static int put_monitor(struct buf *args, const struct chapi_monitor_options *opt
 	return r < 0 ? r : conn_buf_error(args);
 }
 
-static struct monitor *monitor_add(chapi_conn *conn, struct buf *args, chapi_event_fn fn,
+static struct watch *watch_add(chapi_conn *conn, struct buf *args, chapi_event_fn fn,
 				   void *data)
 {
-	struct monitor *monitor = malloc(sizeof(*monitor));
+	struct watch *watch = malloc(sizeof(*watch));
 
-	if (!monitor)
+	if (!watch)
 		return NULL;
-	*monitor = (struct monitor){ .fn = fn, .data = data, .args = *args };
+	*watch = (struct watch){ .fn = fn, .data = data, .args = *args };
 	*args = (struct buf)BUF_NULL;
-	list_add_tail(&conn->monitors, &monitor->link);
-	return monitor;
+	list_add_tail(&conn->watches, &watch->link);
+	return watch;
 }
 
 /* The gateway said yes: those before it do not count any more. */
-static void monitor_confirm(chapi_conn *conn, struct monitor *monitor)
+static void watch_confirm(chapi_conn *conn, struct watch *watch)
 {
-	struct monitor *other, *next;
+	struct watch *other, *next;
 
-	list_for_each_safe(other, next, &conn->monitors, struct monitor, link)
-		if (other != monitor && other->confirmed)
-			monitor_remove(conn, other);
-	monitor->confirmed = true;
+	list_for_each_safe(other, next, &conn->watches, struct watch, link)
+		if (other != watch && other->confirmed)
+			watch_remove(conn, other);
+	watch->confirmed = true;
 }
 
 int chapi_monitor(chapi_conn *conn, const struct chapi_monitor_options *options, chapi_event_fn fn,
 		  void *data, chapi_reply **ret_reply)
 {
 	struct buf args CLEANUP(buf_deinit) = BUF_NULL;
-	struct monitor *monitor;
+	struct watch *watch;
 	int r;
 
 	if (!fn)
@@ -167,15 +167,15 @@ int chapi_monitor(chapi_conn *conn, const struct chapi_monitor_options *options,
 	r = put_monitor(&args, options);
 	if (r < 0)
 		return r;
-	monitor = monitor_add(conn, &args, fn, data);
-	if (!monitor)
+	watch = watch_add(conn, &args, fn, data);
+	if (!watch)
 		return -CHAPI_ERR_NOMEM;
 	conn_enter(conn);
-	r = client_ask_code(conn, "monitor", &monitor->args, CLIENT_LIMIT_MS, ret_reply);
+	r = client_ask_code(conn, "monitor", &watch->args, CLIENT_LIMIT_MS, ret_reply);
 	if (r < 0)
-		monitor_remove(conn, monitor);
+		watch_remove(conn, watch);
 	else
-		monitor_confirm(conn, monitor);
+		watch_confirm(conn, watch);
 	(void)conn_leave(conn);
 	return r;
 }

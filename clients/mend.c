@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text from outside: see text.h.
+ * Text from outside: see mend.h.
  */
-#include "clients/text.h"
+#include "clients/mend.h"
 
 #include <string.h>
 
 #include "common/utf8.h"
 
-void text_mend(char *text, size_t len)
+void mend_text(char *text, size_t len)
 {
 	size_t n;
 
@@ -21,11 +21,11 @@ void text_mend(char *text, size_t len)
 	}
 }
 
-void text_make_line(char *text, size_t len)
+void mend_line(char *text, size_t len)
 {
 	size_t n;
 
-	text_mend(text, len);
+	mend_text(text, len);
 	for (; len > 0; text += n, len -= n) {
 		n = utf8_char_len(text, len);
 		if (utf8_is_control(text, n))

@@ -2,7 +2,7 @@
 /*
  * Questions to the gateway itself: each a method, its params, and the wait for the answer.
  *
- * Names that the program holds are names.c, watching is monitor.c, any other method
+ * Names that the program holds are names.c, watching is watch.c, any other method
  * chapi_method() in client.c.
  */
 #include "libchapi-ipc/chapi-ipc.h"

@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#include "gateway/reply.h"
+#include "gateway/failure.h"
 #include "libchapi-ipc/mp.h"
 #include "libchapi-ipc/mp_scan.h"
 #include "libchapi-ipc/value.h"
@@ -60,7 +60,7 @@ static void assert_bytes(struct span error, const struct told *told)
 	struct failure failure;
 
 	buf_put_str(&scratch, "left from the last one");
-	reply_read_error(error, depth_of(error), &scratch, &failure);
+	failure_read(error, depth_of(error), &scratch, &failure);
 	assert_failure(&failure, told);
 }
 
@@ -90,28 +90,28 @@ static void assert_bad_reply(struct span error, const char *message)
 
 /* ---- texts and codes -------------------------------------------------------------------- */
 
-static void test_reply_text_is_the_message(void **state UNUSED)
+static void test_failure_text_is_the_message(void **state UNUSED)
 {
 	assert_api_error("\"the lamp is broken\"", "the lamp is broken", "");
 	assert_api_error("\"Z\\u00fcrich\"", "Z\xc3\xbcrich", "");
 	assert_api_error("\"\"", NO_REASON, "");
 }
 
-static void test_reply_map_without_anything(void **state UNUSED)
+static void test_failure_map_without_anything(void **state UNUSED)
 {
 	assert_api_error("{}", NO_REASON, "");
 	assert_api_error("{\"code\":null,\"message\":null,\"details\":null}", NO_REASON, "");
 	assert_api_error("{\"code\":\"\",\"message\":\"\"}", NO_REASON, "");
 }
 
-static void test_reply_own_code_goes_into_the_details(void **state UNUSED)
+static void test_failure_own_code_goes_into_the_details(void **state UNUSED)
 {
 	assert_api_error("{\"code\":\"overheated\",\"message\":\"too hot\"}", "too hot",
 			 "{\"code\":\"overheated\"}");
 	assert_api_error("{\"code\":\"E-7\"}", NO_REASON, "{\"code\":\"E-7\"}");
 }
 
-static void test_reply_codes_of_the_gateway_are_not_the_providers(void **state UNUSED)
+static void test_failure_codes_of_the_gateway_are_not_the_providers(void **state UNUSED)
 {
 	static const char *const codes[] = {
 		"api_error", "api_not_found", "api_exists", "unauthenticated", "rate_limited",
@@ -127,7 +127,7 @@ static void test_reply_codes_of_the_gateway_are_not_the_providers(void **state U
 	}
 }
 
-static void test_reply_codes_that_a_provider_may_use(void **state UNUSED)
+static void test_failure_codes_that_a_provider_may_use(void **state UNUSED)
 {
 	static const struct {
 		const char *name;
@@ -154,14 +154,14 @@ static void test_reply_codes_that_a_provider_may_use(void **state UNUSED)
 }
 
 /* The provider says it in these; only its words count, not what it says of "ran". */
-static void test_reply_other_fields_are_passed_over(void **state UNUSED)
+static void test_failure_other_fields_are_passed_over(void **state UNUSED)
 {
 	assert_api_error(
 		"{\"ran\":\"no\",\"message\":\"m\",\"x\":[{\"code\":\"busy\"}],\"Code\":\"busy\"}",
 		"m", "");
 }
 
-static void test_reply_last_of_equal_fields_counts(void **state UNUSED)
+static void test_failure_last_of_equal_fields_counts(void **state UNUSED)
 {
 	static const char error[] = "\x82\xa7message\xa1" "a\xa7message\xa1" "b";
 
@@ -169,7 +169,7 @@ static void test_reply_last_of_equal_fields_counts(void **state UNUSED)
 		     &(struct told){ CHAPI_ERR_API_ERROR, CHAPI_RAN_YES, "b", "" });
 }
 
-static void test_reply_message_becomes_one_line(void **state UNUSED)
+static void test_failure_message_becomes_one_line(void **state UNUSED)
 {
 	assert_api_error("\"a\\nb\\u0000\\u001b[31m\"", "a?b??[31m", "");
 	assert_api_error("{\"message\":\"a\\r\\nb\",\"code\":\"c\",\"details\":{\"d\":1}}", "a??b",
@@ -180,7 +180,7 @@ static void test_reply_message_becomes_one_line(void **state UNUSED)
 
 /* ---- details ---------------------------------------------------------------------------- */
 
-static void test_reply_details_that_are_a_map(void **state UNUSED)
+static void test_failure_details_that_are_a_map(void **state UNUSED)
 {
 	assert_api_error("{\"message\":\"m\",\"details\":{\"a\":[1,2],\"b\":null}}", "m",
 			 "{\"a\":[1,2],\"b\":null}");
@@ -190,14 +190,14 @@ static void test_reply_details_that_are_a_map(void **state UNUSED)
 			 "{\"code\":\"c\",\"a\":{\"code\":1}}");
 }
 
-static void test_reply_details_have_the_providers_code_once(void **state UNUSED)
+static void test_failure_details_have_the_providers_code_once(void **state UNUSED)
 {
 	assert_api_error("{\"code\":\"c\",\"details\":{\"a\":1,\"code\":{\"x\":7},\"b\":2}}",
 			 NO_REASON, "{\"code\":\"c\",\"a\":1,\"b\":2}");
 	assert_api_error("{\"details\":{\"code\":5}}", NO_REASON, "{\"code\":5}");
 }
 
-static void test_reply_details_that_are_no_map_become_one(void **state UNUSED)
+static void test_failure_details_that_are_no_map_become_one(void **state UNUSED)
 {
 	assert_api_error("{\"message\":\"m\",\"details\":7}", "m", "{\"details\":7}");
 	assert_api_error("{\"message\":\"m\",\"details\":[1]}", "m", "{\"details\":[1]}");
@@ -208,7 +208,7 @@ static void test_reply_details_that_are_no_map_become_one(void **state UNUSED)
 				    "{\"details\":false}" });
 }
 
-static void test_reply_details_with_keys_of_other_types(void **state UNUSED)
+static void test_failure_details_with_keys_of_other_types(void **state UNUSED)
 {
 	/* {"code": "c", "details": {7: 8, "code": 1, nil: 2}} */
 	static const char error[] = "\x82\xa4"
@@ -219,7 +219,7 @@ static void test_reply_details_with_keys_of_other_types(void **state UNUSED)
 	CLEANUP(buf_deinit) struct buf scratch = BUF_NULL;
 	struct failure f;
 
-	reply_read_error(span_of(error, sizeof(error) - 1), 2, &scratch, &f);
+	failure_read(span_of(error, sizeof(error) - 1), 2, &scratch, &f);
 	assert_int_equal(f.code, CHAPI_ERR_API_ERROR);
 	assert_int_equal(f.details.len, 12);
 	assert_memory_equal(f.details.p, "\x83\xa4" "code\xa1" "c\x07\x08\xc0\x02", 12);
@@ -249,7 +249,7 @@ static int code_of_deep(unsigned int n, bool in_map)
 	struct failure f;
 
 	put_deep(&error, n, in_map);
-	reply_read_error(buf_span(&error), depth_of(buf_span(&error)), &scratch, &f);
+	failure_read(buf_span(&error), depth_of(buf_span(&error)), &scratch, &f);
 	if (f.code == CHAPI_ERR_API_ERROR)
 		assert_in_range(depth_of(f.details), 1, MP_VALUE_DEPTH_MAX);
 	else
@@ -258,7 +258,7 @@ static int code_of_deep(unsigned int n, bool in_map)
 }
 
 /* Whatever comes of it, the details are a value that others can read. */
-static void test_reply_deep_details(void **state UNUSED)
+static void test_failure_deep_details(void **state UNUSED)
 {
 	assert_int_equal(code_of_deep(MP_VALUE_DEPTH_MAX - 2, false), CHAPI_ERR_API_ERROR);
 	assert_int_equal(code_of_deep(MP_VALUE_DEPTH_MAX - 1, true), CHAPI_ERR_API_ERROR);
@@ -270,7 +270,7 @@ static void test_reply_deep_details(void **state UNUSED)
 
 /* ---- what cannot be read ---------------------------------------------------------------- */
 
-static void test_reply_of_another_type_is_bad(void **state UNUSED)
+static void test_failure_of_another_type_is_bad(void **state UNUSED)
 {
 	static const char *const cases[] = {
 		"7", "true", "false", "[]", "[\"m\"]", "1.5", "{\"$bin\":\"\"}",
@@ -286,7 +286,7 @@ static void test_reply_of_another_type_is_bad(void **state UNUSED)
 				"" });
 }
 
-static void test_reply_with_a_field_of_another_type_is_bad(void **state UNUSED)
+static void test_failure_with_a_field_of_another_type_is_bad(void **state UNUSED)
 {
 	assert_json("{\"code\":7}", &(struct told){ CHAPI_ERR_BAD_REPLY, CHAPI_RAN_YES,
 		    "the provider's error has a code that is no text", "" });
@@ -294,7 +294,7 @@ static void test_reply_with_a_field_of_another_type_is_bad(void **state UNUSED)
 		    "the provider's error has a message that is no text", "" });
 }
 
-static void test_reply_that_breaks_off_is_bad(void **state UNUSED)
+static void test_failure_that_breaks_off_is_bad(void **state UNUSED)
 {
 	ASSERT_BAD_REPLY("\xa5" "ab", "the provider's error cannot be read");
 	ASSERT_BAD_REPLY("\x81\xa1x", "the provider's error cannot be read");
@@ -308,7 +308,7 @@ static void test_reply_that_breaks_off_is_bad(void **state UNUSED)
 			 "the provider's error has a code that is not UTF-8");
 }
 
-static void test_reply_without_memory_is_internal(void **state UNUSED)
+static void test_failure_without_memory_is_internal(void **state UNUSED)
 {
 	CLEANUP(buf_deinit) struct buf scratch = BUF_NULL;
 	CLEANUP(buf_deinit) struct buf error = BUF_NULL;
@@ -319,12 +319,12 @@ static void test_reply_without_memory_is_internal(void **state UNUSED)
 	assert_int_equal(value_from_json(span_str("{\"code\":\"a long code\"}"), MP_VALUE_DEPTH_MAX,
 					 &error, &fault),
 			 0);
-	reply_read_error(buf_span(&error), 1, &scratch, &f);
+	failure_read(buf_span(&error), 1, &scratch, &f);
 	assert_failure(&f, &(struct told){ CHAPI_ERR_INTERNAL, CHAPI_RAN_YES,
 		       "the gateway has no memory for the provider's error", "" });
 }
 
-static void test_reply_message_without_memory_is_left_out(void **state UNUSED)
+static void test_failure_message_without_memory_is_left_out(void **state UNUSED)
 {
 	CLEANUP(buf_deinit) struct buf scratch = BUF_NULL;
 	CLEANUP(buf_deinit) struct buf error = BUF_NULL;
@@ -336,7 +336,7 @@ static void test_reply_message_without_memory_is_left_out(void **state UNUSED)
 						  "\"details\":{\"a\":1}}"),
 					 MP_VALUE_DEPTH_MAX, &error, &fault),
 			 0);
-	reply_read_error(buf_span(&error), 2, &scratch, &f);
+	failure_read(buf_span(&error), 2, &scratch, &f);
 	assert_failure(&f, &(struct told){ CHAPI_ERR_API_ERROR, CHAPI_RAN_YES, NO_REASON,
 					   "{\"a\":1}" });
 }
@@ -344,24 +344,24 @@ static void test_reply_message_without_memory_is_left_out(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reply_text_is_the_message),
-		cmocka_unit_test(test_reply_map_without_anything),
-		cmocka_unit_test(test_reply_own_code_goes_into_the_details),
-		cmocka_unit_test(test_reply_codes_of_the_gateway_are_not_the_providers),
-		cmocka_unit_test(test_reply_codes_that_a_provider_may_use),
-		cmocka_unit_test(test_reply_other_fields_are_passed_over),
-		cmocka_unit_test(test_reply_last_of_equal_fields_counts),
-		cmocka_unit_test(test_reply_message_becomes_one_line),
-		cmocka_unit_test(test_reply_details_that_are_a_map),
-		cmocka_unit_test(test_reply_details_have_the_providers_code_once),
-		cmocka_unit_test(test_reply_details_that_are_no_map_become_one),
-		cmocka_unit_test(test_reply_details_with_keys_of_other_types),
-		cmocka_unit_test(test_reply_deep_details),
-		cmocka_unit_test(test_reply_of_another_type_is_bad),
-		cmocka_unit_test(test_reply_with_a_field_of_another_type_is_bad),
-		cmocka_unit_test(test_reply_that_breaks_off_is_bad),
-		cmocka_unit_test(test_reply_without_memory_is_internal),
-		cmocka_unit_test(test_reply_message_without_memory_is_left_out),
+		cmocka_unit_test(test_failure_text_is_the_message),
+		cmocka_unit_test(test_failure_map_without_anything),
+		cmocka_unit_test(test_failure_own_code_goes_into_the_details),
+		cmocka_unit_test(test_failure_codes_of_the_gateway_are_not_the_providers),
+		cmocka_unit_test(test_failure_codes_that_a_provider_may_use),
+		cmocka_unit_test(test_failure_other_fields_are_passed_over),
+		cmocka_unit_test(test_failure_last_of_equal_fields_counts),
+		cmocka_unit_test(test_failure_message_becomes_one_line),
+		cmocka_unit_test(test_failure_details_that_are_a_map),
+		cmocka_unit_test(test_failure_details_have_the_providers_code_once),
+		cmocka_unit_test(test_failure_details_that_are_no_map_become_one),
+		cmocka_unit_test(test_failure_details_with_keys_of_other_types),
+		cmocka_unit_test(test_failure_deep_details),
+		cmocka_unit_test(test_failure_of_another_type_is_bad),
+		cmocka_unit_test(test_failure_with_a_field_of_another_type_is_bad),
+		cmocka_unit_test(test_failure_that_breaks_off_is_bad),
+		cmocka_unit_test(test_failure_without_memory_is_internal),
+		cmocka_unit_test(test_failure_message_without_memory_is_left_out),
 	};
 
 	return cmocka_run_group_tests_name("reply", tests, NULL, NULL);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a provider says when it fails: see reply.h.
+ * What a provider says when it fails: see failure.h.
  *
  * Two things are put into scratch, one behind the other: the message, if it needs to be
  * made one line, and the details, if a code has to go into them. The buffer may move when it
  * grows, so places in it are kept as offsets until all is there.
  */
-#include "gateway/reply.h"
+#include "gateway/failure.h"
 
 #include "common/utf8.h"
 #include "gateway/text.h"
@@ -191,7 +191,7 @@ static struct span message_of(const struct provider_error *error, struct buf *sc
 	return message.len > 0 ? message : span_str("the function failed and gave no reason");
 }
 
-void reply_read_error(struct span error, unsigned int depth, struct buf *scratch,
+void failure_read(struct span error, unsigned int depth, struct buf *scratch,
 		      struct failure *ret)
 {
 	struct provider_error said = { 0 };

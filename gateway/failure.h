@@ -6,8 +6,8 @@
  * are passed on as they are, every other is api_error with the provider's own code in
  * details.code. What cannot be read becomes bad_reply.
  */
-#ifndef CHAPI_REPLY_H
-#define CHAPI_REPLY_H
+#ifndef CHAPI_FAILURE_H
+#define CHAPI_FAILURE_H
 
 #include "gateway/party.h"
 #include "libchapi-ipc/buf.h"
@@ -16,7 +16,7 @@
  * error: one MessagePack value, not nil; depth: of it, or anything more. Texts of *ret point
  * into error or into scratch, whose content is replaced. Always gives a failure.
  */
-void reply_read_error(struct span error, unsigned int depth, struct buf *scratch,
+void failure_read(struct span error, unsigned int depth, struct buf *scratch,
 		      struct failure *ret);
 
 #endif

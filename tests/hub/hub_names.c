@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names on the hub: see names.h.
+ * Names on the hub: see hub_names.h.
  */
-#include "tests/hub/names.h"
+#include "tests/hub/hub_names.h"
 
 static bool has_prefix(const char *text, const char *prefix)
 {

@@ -221,7 +221,7 @@ static enum outcome hold(struct request *q, struct span name, struct api *api,
 			 standby || (api && options->policy == API_REPLACE), &holder) != 0)
 		return request_fail_memory(q);
 	if (api && options->policy == API_REPLACE) {
-		names_revoke_all(router, api, "replaced", q->now);
+		steering_revoke_all(router, api, "replaced", q->now);
 		holder_promote(holder);
 	}
 	router_unsettle(router, holder->api);
