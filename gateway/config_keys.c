@@ -178,7 +178,8 @@ const struct config_key config_keys[] = {
 	{ "pusher", "sign_with_prefix", SWITCH(sign_with_prefix), .standard = "no",
 	  .help = "Sign HTTP requests with the prefix in the path." },
 	{ "pusher", "proxy", TEXT(proxy), .check = check_proxy, .login = true,
-	  .help = "HTTP proxy for everything; nothing is taken from the environment." },
+	  .help = "HTTP proxy for everything, at port 3128 if it names none. "
+	  "Nothing is taken from the environment." },
 	{ "pusher", "encryption_master_key_file", TEXT(encryption_master_key_file),
 	  .check = check_path, .derived = "the service credential pusher-master-key",
 	  .help = "File with the key of the private-encrypted- channels: 32 bytes in base64." },

@@ -26,6 +26,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "gateway/proxy.h"
 #include "gateway/retry_after.h"
 #include "libchapi-ipc/buf.h"
 #include "libchapi-ipc/list.h"
@@ -364,6 +365,7 @@ static void set_options(CURL *easy, struct http *http, struct transfer *t)
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, http->headers);
 	curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy ? http->proxy : "");
+	curl_easy_setopt(easy, CURLOPT_PROXYPORT, (long)PROXY_PORT);	/* if it names none */
 	set_protocols(easy);
 	set_trust(easy, http);
 }

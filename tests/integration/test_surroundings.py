@@ -37,6 +37,19 @@ def test_all_goes_through_the_proxy(proxy, tls_hub, start_gateway, channel):
     assert len(proxy.asked) >= 2    # WebSocket and HTTP
 
 
+# An address of its own among those of loopback: a port that is given would be taken elsewhere.
+def test_proxy_that_names_no_port_has_3128_for_all(tls_hub, start_gateway, channel):
+    pid = os.getpid()
+    proxy = Proxy('127.31.%d.%d' % (pid >> 8 & 255, pid & 255), 3128)
+    try:
+        start_gateway(tls_hub, channel, pusher={'proxy': 'http://' + proxy.host}).wait_up()
+        with Remote(tls_hub, channel) as remote:
+            assert remote.call('chapi.echo', 1)['result'] == 1
+    finally:
+        proxy.stop()
+    assert len(proxy.asked) >= 2    # WebSocket and HTTP
+
+
 def test_proxy_that_wants_a_password_is_not_asked_until_the_deadline(proxy, tls_hub, start_gateway,
                                                                      channel):
     gateway = start_gateway(tls_hub, channel, pusher={'proxy': proxy.url()}).wait_up()

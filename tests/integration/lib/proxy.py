@@ -7,10 +7,11 @@ import threading
 class Proxy:
     """refusal: the rest of a status line, '407 Who are you', while no tunnel is made; or None."""
 
-    def __init__(self):
+    def __init__(self, host='127.0.0.1', port=0):
         self.refusal = None
         self.asked = []             # what tunnels were asked for, HOST:PORT
-        self.port = None
+        self.host = host
+        self.port = port            # 0: any
         self.loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -18,10 +19,11 @@ class Proxy:
         assert self._ready.wait(10)
 
     def url(self):
-        return 'http://127.0.0.1:%d' % self.port
+        return 'http://%s:%d' % (self.host, self.port)
 
     def _run(self):
-        server = self.loop.run_until_complete(asyncio.start_server(self._serve, '127.0.0.1', 0))
+        serving = asyncio.start_server(self._serve, self.host, self.port)
+        server = self.loop.run_until_complete(serving)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self.loop.run_forever()
