@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The connection to the gateway: socket, buffers, messages in and out.
+ * The connection to the gateway: its life, buffers, messages in and out.
  *
  * One recv() of up to 64 KiB and one send() each turn; every whole message that is there is
  * handled. What a message means is client.c (answers to our calls), service.c (requests to
- * our names) and the table of notifications below. Nothing blocks on the socket; functions
- * that wait do so in poll(2), for input and output at once, as a gateway that cannot write
- * to us does not read either.
+ * our names) and the table of notifications below. Nothing here blocks on the socket.
  */
 #include "libchapi-ipc/conn.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "libchapi-ipc/mp_scan.h"
-#include "libchapi-ipc/value.h"
 
 #define READ_SIZE (64 * 1024)
 #define KEEP_SIZE (128 * 1024)	/* memory that an empty buffer keeps */
@@ -29,82 +22,31 @@
 #define OUT_SPARE ((size_t)64 << 10)	/* beyond that: small answers that must not get lost */
 /* The highest limit that a gateway can have, and an envelope. */
 #define MESSAGE_MAX (((size_t)64 << 20) + (64 << 10))
-#define CONNECT_TIMEOUT_S 5
-#define STALL_MS 100
 
-/* ---- finding and opening the socket ---- */
+/* ---- life ---- */
 
-static int path_copy(const char *path, char *ret_path, size_t size)
+int64_t conn_clock_ms(void)
 {
-	size_t len = strlen(path);
+	struct timespec ts;
 
-	if (len == 0 || len >= size)
-		return -CHAPI_ERR_PATH;
-	memcpy(ret_path, path, len + 1);
-	return 0;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static int path_of_user(char *ret_path, size_t size)
+void conn_log(chapi_conn *conn, const char *fmt, ...)
 {
-	const char *folder = getenv("XDG_RUNTIME_DIR");
-	int n;
+	char line[256];
+	va_list args;
 
-	if (!folder || folder[0] == '\0')
-		return -CHAPI_ERR_PATH;
-	n = snprintf(ret_path, size, "%s/chapi/gw.sock", folder);
-	if (n < 0 || (size_t)n >= size || access(ret_path, F_OK) < 0)
-		return -CHAPI_ERR_PATH;
-	return 0;
-}
-
-int chapi_find_socket(const char *path, char *ret_path, size_t size)
-{
-	const char *named = path ? path : getenv("CHAPI_SOCKET");
-
-	if (path || (named && named[0] != '\0'))
-		return path_copy(named, ret_path, size);
-	if (path_of_user(ret_path, size) == 0)
-		return 0;
-	return path_copy(CHAPI_DEFAULT_SOCKET, ret_path, size);
-}
-
-static int connect_error(int error)
-{
-	switch (error) {
-	case ENOENT:
-	case ENOTDIR:
-	case ECONNREFUSED:
-	case ENOTSOCK:
-		return -CHAPI_ERR_NO_GATEWAY;
-	case EACCES:
-	case EPERM:
-		return -CHAPI_ERR_ACCESS;
-	case ENAMETOOLONG:
-		return -CHAPI_ERR_PATH;
-	case ENOMEM:
-	case ENOBUFS:
-		return -CHAPI_ERR_NOMEM;
-	case EAGAIN:		/* its queue of new connections stayed full */
-		errno = ETIMEDOUT;
-		return -CHAPI_ERR_SYSTEM;
-	default:
-		return -CHAPI_ERR_SYSTEM;
-	}
-}
-
-static int socket_connect(int fd, const char *path)
-{
-	const struct timeval limit = { .tv_sec = CONNECT_TIMEOUT_S };
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int r;
-
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
-		return connect_error(errno);
-	do
-		r = connect(fd, (const struct sockaddr *)&address, sizeof(address));
-	while (r < 0 && errno == EINTR);
-	return r < 0 ? connect_error(errno) : 0;
+	if (!conn->log)
+		return;
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	for (char *p = line; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	conn->log(line, conn->log_data);
 }
 
 static void conn_free(chapi_conn *conn)
@@ -157,20 +99,11 @@ static void conn_start(chapi_conn *conn, int fd)
 
 int conn_dial(chapi_conn *conn, int flags)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-	int r, saved;
+	int fd, r = conn_open_socket(conn->path, flags, &fd);
 
-	if (fd < 0)
-		return connect_error(errno);
-	r = socket_connect(fd, conn->path);
-	if (r < 0) {
-		saved = errno;
-		close(fd);
-		errno = saved;
-		return r;
-	}
-	conn_start(conn, fd);
-	return 0;
+	if (r == 0)
+		conn_start(conn, fd);
+	return r;
 }
 
 int chapi_connect(const char *path, chapi_conn **ret_conn)
@@ -246,65 +179,6 @@ int conn_leave(chapi_conn *conn)
 }
 
 /* ---- input ---- */
-
-void conn_log(chapi_conn *conn, const char *fmt, ...)
-{
-	char line[256];
-	va_list args;
-
-	if (!conn->log)
-		return;
-	va_start(args, fmt);
-	vsnprintf(line, sizeof(line), fmt, args);
-	va_end(args);
-	for (char *p = line; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-	conn->log(line, conn->log_data);
-}
-
-struct span conn_map_text(struct span map, const char *key)
-{
-	struct span value, text;
-	struct mp_reader r;
-
-	if (mp_map_get(map, key, &value) != 0)
-		return span_of("", 0);
-	r = mp_reader(value);
-	return mp_read_str(&r, &text) == 0 ? text : span_of("", 0);
-}
-
-char *conn_store(char **w, struct span s)
-{
-	char *at = *w;
-
-	if (s.len > 0)
-		memcpy(at, s.p, s.len);
-	at[s.len] = '\0';
-	*w += s.len + 1;
-	return at;
-}
-
-int conn_copy_options(void *to, size_t to_size, const void *from)
-{
-	size_t size;
-
-	if (!from)
-		return 0;
-	memcpy(&size, from, sizeof(size));
-	if (size < sizeof(size))
-		return -CHAPI_ERR_USAGE;
-	memcpy(to, from, MIN(size, to_size));
-	return 0;
-}
-
-int64_t conn_clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 void conn_taken(chapi_conn *conn)
 {
@@ -412,7 +286,7 @@ static void conn_received(chapi_conn *conn, ssize_t n)
 	}
 }
 
-static void conn_receive(chapi_conn *conn)
+void conn_receive(chapi_conn *conn)
 {
 	uint8_t *room;
 
@@ -434,43 +308,6 @@ static void conn_receive(chapi_conn *conn)
 }
 
 /* ---- output ---- */
-
-int conn_buf_error(const struct buf *b)
-{
-	int r = buf_error(b);
-
-	return r == 0 ? 0 : r == -ENOBUFS ? -CHAPI_ERR_FULL : -CHAPI_ERR_NOMEM;
-}
-
-static int put_msgpack(struct buf *out, struct span value)
-{
-	size_t len;
-
-	if (mp_length(value, MP_VALUE_DEPTH_MAX, &len) != 0 || len != value.len)
-		return -CHAPI_ERR_MSGPACK;
-	mp_put_raw(out, value);
-	return 0;
-}
-
-static int put_json(struct buf *out, struct span text)
-{
-	struct value_fault fault;
-
-	return value_from_json(text, MP_VALUE_DEPTH_MAX, out, &fault) > 0 ? -CHAPI_ERR_JSON : 0;
-}
-
-int conn_put_given(struct buf *out, const struct given *given, uint8_t instead)
-{
-	int r = 0;
-
-	if (!given->p)
-		buf_put_byte(out, instead);
-	else if (given->json)
-		r = put_json(out, span_of(given->p, given->len));
-	else
-		r = put_msgpack(out, span_of(given->p, given->len));
-	return r < 0 ? r : conn_buf_error(out);
-}
 
 int conn_begin(chapi_conn *conn, size_t *ret_start)
 {
@@ -517,116 +354,4 @@ void conn_flush(chapi_conn *conn)
 		conn->cut = true;
 		buf_clear(&conn->out);
 	}
-}
-
-/* ---- driving it ---- */
-
-const char *chapi_get_path(const chapi_conn *conn)
-{
-	return conn->path;
-}
-
-int chapi_get_fd(const chapi_conn *conn)
-{
-	return conn->fd;
-}
-
-int chapi_get_events(const chapi_conn *conn)
-{
-	if (conn->fd < 0)
-		return 0;
-	return (conn->stalled ? 0 : POLLIN) | (conn->out.len > 0 ? POLLOUT : 0);
-}
-
-/* For which there was no room or no memory: it is tried again. */
-static bool conn_owes(const chapi_conn *conn)
-{
-	return conn->refused >= 0 || !list_empty(&conn->owed) || !list_empty(&conn->unwanted);
-}
-
-/* The sooner of two waits of milliseconds, -1: no limit. */
-static int sooner(int a_ms, int b_ms)
-{
-	if (a_ms < 0 || b_ms < 0)
-		return MAX(a_ms, b_ms);
-	return MIN(a_ms, b_ms);
-}
-
-int chapi_get_timeout_ms(const chapi_conn *conn)
-{
-	int r = conn->stalled || conn_owes(conn) ? STALL_MS : -1;
-
-	if (conn->fd < 0 && !reconnect_is_on(conn))
-		return 0;
-	return sooner(r, reconnect_timeout_ms(conn));
-}
-
-int chapi_process(chapi_conn *conn)
-{
-	conn_enter(conn);
-	reconnect_process(conn);
-	conn_receive(conn);
-	conn_flush(conn);
-	return conn_leave(conn);
-}
-
-/* A callback that waits: messages that came with the one it was called for are here already. */
-static bool conn_has_backlog(const chapi_conn *conn)
-{
-	return conn->in.len > 0 && !conn->partial && !conn->stalled;
-}
-
-/* What can be sent at once has been. */
-static int conn_wait(chapi_conn *conn, int timeout_ms)
-{
-	struct pollfd pfd = { .fd = conn->fd, .events = (short)chapi_get_events(conn) };
-	int n;
-
-	if (conn_has_backlog(conn))
-		timeout_ms = 0;
-	n = poll(&pfd, 1, sooner(timeout_ms, chapi_get_timeout_ms(conn)));
-	if (n < 0)
-		return errno == EINTR ? 0 : -CHAPI_ERR_SYSTEM;
-	return chapi_process(conn);
-}
-
-int conn_turn(chapi_conn *conn, int timeout_ms)
-{
-	conn_flush(conn);
-	return conn_wait(conn, timeout_ms);
-}
-
-/* Having sent the last of the output is something too: who waits for just that must not go on
- * to wait for input. */
-int chapi_run_once(chapi_conn *conn, int timeout_ms)
-{
-	bool waits = conn->out.len > 0;
-
-	conn_flush(conn);
-	return conn_wait(conn, waits && conn->out.len == 0 ? 0 : timeout_ms);
-}
-
-int chapi_run(chapi_conn *conn)
-{
-	int r = 0;
-
-	conn_enter(conn);
-	while (!conn->stopped && !conn->closed && (r == 0 || r == -CHAPI_ERR_NOMEM))
-		r = conn_turn(conn, -1);
-	if (conn->stopped || conn->closed)
-		r = 0;
-	conn->stopped = false;
-	(void)conn_leave(conn);
-	return r;
-}
-
-void chapi_stop(chapi_conn *conn)
-{
-	conn->stopped = true;
-}
-
-void chapi_set_log(chapi_conn *conn, chapi_log_fn fn, void *data)
-{
-	conn->log = fn;
-	conn->log_data = data;
 }

@@ -2,7 +2,8 @@
 /*
  * What the parts of the client library share: the connection and how it is written to.
  *
- * conn.c moves bytes and finds messages in them, reconnect.c makes a lost connection again,
+ * conn.c moves bytes and finds messages in them, conn_run.c says when. conn_socket.c opens the
+ * socket, reconnect.c makes a lost connection again. conn_values.c has what a program gives.
  * client.c keeps the calls made, names.c the names held, service.c the requests to them,
  * watch.c who watches, gateway_methods.c asks for the rest. All work on struct chapi_conn below.
  *
@@ -135,10 +136,14 @@ int conn_end(struct chapi_conn *conn, size_t start, int r) MUST_CHECK;
 /* The same for an answer that says no: there is room for it when the program's have none. */
 int conn_end_small(struct chapi_conn *conn, size_t start, int r) MUST_CHECK;
 
+/* Reads once, and deals with every whole message that is there. */
+void conn_receive(struct chapi_conn *conn);
 /* Sends what the socket takes. */
 void conn_flush(struct chapi_conn *conn);
 /* Waits at most timeout_ms (-1: no limit) for anything to do, and does it. As chapi_process(). */
 int conn_turn(struct chapi_conn *conn, int timeout_ms) MUST_CHECK;
+/* A socket that is connected. 0, or -CHAPI_ERR_*. flags: as below. */
+int conn_open_socket(const char *path, int flags, int *ret_fd) MUST_CHECK;
 /* conn->path: 0, or -CHAPI_ERR_*. flags: SOCK_NONBLOCK, or 0 to wait for a place in its queue. */
 int conn_dial(struct chapi_conn *conn, int flags) MUST_CHECK;
 
