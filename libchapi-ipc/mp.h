@@ -190,7 +190,6 @@ void mp_put_int(struct buf *b, int64_t v);
 void mp_put_double(struct buf *b, double v);
 void mp_put_str(struct buf *b, const char *s);
 void mp_put_text(struct buf *b, struct span s);	/* as str */
-void mp_put_bin(struct buf *b, struct span s);
 void mp_put_array(struct buf *b, uint32_t n);
 void mp_put_map(struct buf *b, uint32_t n);
 void mp_put_raw(struct buf *b, struct span value);	/* bytes that are a value already */

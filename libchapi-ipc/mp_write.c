@@ -136,14 +136,6 @@ void mp_put_text(struct buf *b, struct span s)
 	buf_put(b, s.p, s.len);
 }
 
-void mp_put_bin(struct buf *b, struct span s)
-{
-	uint8_t head[MP_HEAD_MAX];
-
-	put_head(b, head, mp_w_bin_head(head, s.len));
-	buf_put(b, s.p, s.len);
-}
-
 void mp_put_array(struct buf *b, uint32_t n)
 {
 	uint8_t head[MP_HEAD_MAX];

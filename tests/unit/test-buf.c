@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "libchapi-ipc/buf.h"
+#include "tests/unit/bytes.h"
 #include "tests/unit/skip.h"
 
 static void assert_text(const struct buf *b, const char *expected)
@@ -435,16 +436,6 @@ static void test_buf_shrink_without_memory_keeps_what_it_has(void **state UNUSED
 
 /* ---- against a model -------------------------------------------------------------------- */
 
-static uint64_t random_state;
-
-static size_t random_below(size_t n)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (size_t)(random_state % n);
-}
-
 /* The content as it has to be: moved by hand, without an offset. */
 struct model {
 	uint8_t p[4096];
@@ -493,7 +484,7 @@ static void change_both(struct buf *b, struct model *m)
 
 static void test_buf_random_order_of_operations(void **state UNUSED)
 {
-	random_state = 1;
+	random_begin(1);
 	for (size_t max = 1; max < sizeof(((struct model *)0)->p); max = 3 * max + 1) {
 		struct model m = { .len = 0 };
 		struct buf b;

@@ -16,9 +16,7 @@
 
 #include "libchapi-ipc/frame.h"
 #include "libchapi-ipc/message.h"
-
-#define BYTES(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }
-#define SPAN(literal) span_of(literal, sizeof(literal) - 1)
+#include "tests/unit/bytes.h"
 
 /* ---- the owner of a reader -------------------------------------------------------------- */
 
@@ -690,16 +688,6 @@ static void test_hostile_limit_of_any_size(void **state UNUSED)
 
 /* ---- random streams --------------------------------------------------------------------- */
 
-static uint64_t random_state;
-
-static size_t random_below(size_t n)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (size_t)((random_state >> 11) % n);
-}
-
 /* Good and over-long messages in random order, and what has to be seen of them. */
 static void put_random_stream(struct buf *bytes, struct buf *log, bool json, size_t max)
 {
@@ -718,7 +706,7 @@ static void put_random_stream(struct buf *bytes, struct buf *log, bool json, siz
 
 static void test_random_streams_in_random_pieces(void **state UNUSED)
 {
-	random_state = 1;
+	random_begin(1);
 	for (int i = 0; i < 1000; i++) {
 		bool json = i & 1;
 		size_t max = 30 + random_below(200);
@@ -745,7 +733,7 @@ static void test_random_noise_does_not_depend_on_pieces(void **state UNUSED)
 	static const uint8_t firsts[] = { 0x91, 0x94, 0xdc, 0xdd, '[', '\n' };
 	static const uint8_t marks[] = { '\n', '\r', ' ', '[', 0, 0x91 };
 
-	random_state = 2;
+	random_begin(2);
 	for (int i = 0; i < 3000; i++) {
 		size_t len = 1 + random_below(300), max = 1 + random_below(64);
 		uint8_t bytes[300];

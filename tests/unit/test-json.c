@@ -27,10 +27,8 @@
 #include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/mp.h"
 #include "libchapi-ipc/value.h"
+#include "tests/unit/bytes.h"
 #include "tests/unit/skip.h"
-
-#define BYTES(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }
-#define SPAN(literal) span_of(literal, sizeof(literal) - 1)
 
 static void assert_text(const struct buf *b, struct span expected)
 {
@@ -38,37 +36,6 @@ static void assert_text(const struct buf *b, struct span expected)
 	if (!span_equal(buf_span(b), expected))
 		fail_msg("got %.*s\nnot %.*s", (int)b->len, (const char *)buf_data(b),
 			 (int)expected.len, (const char *)expected.p);
-}
-
-/* The same bytes in memory of their own size, so that a sanitizer sees who reads too far. */
-static struct span exact_copy(struct span s)
-{
-	uint8_t *p = malloc(s.len ? s.len : 1);
-
-	assert_non_null(p);
-	if (s.len > 0)
-		memcpy(p, s.p, s.len);
-	return span_of(p, s.len);
-}
-
-static void span_free(struct span s)
-{
-	free((void *)(uintptr_t)s.p);
-}
-
-static uint64_t random_state;
-
-static uint64_t random_next(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state * 0x2545f4914f6cdd1d;
-}
-
-static size_t random_below(size_t n)
-{
-	return (size_t)((random_next() >> 20) % n);
 }
 
 /* ---- what is JSON ----------------------------------------------------------------------- */
@@ -651,7 +618,7 @@ static void test_text_depth_is_limited(void **state UNUSED)
 /* The kind of each container is known again when it closes, at any depth. */
 static void test_text_brackets_match_at_any_depth(void **state UNUSED)
 {
-	random_state = 1;
+	random_begin(1);
 	for (int i = 0; i < 2000; i++) {
 		size_t n = 1 + random_below(JSON_DEPTH_MAX), wrong = random_below(2 * n);
 		bool map[JSON_DEPTH_MAX];
@@ -965,7 +932,7 @@ static size_t random_length(void)
 
 static void test_number_random_text_as_jansson(void **state UNUSED)
 {
-	random_state = 2;
+	random_begin(2);
 	for (int i = 0; i < 30000; i++) {
 		struct buf text = BUF_NULL;
 
@@ -994,7 +961,7 @@ static void test_number_between_two_doubles_as_jansson(void **state UNUSED)
 {
 	char text[1400];
 
-	random_state = 3;
+	random_begin(3);
 	for (int i = 0; i < 1000; i++) {
 		uint64_t bits = random_next() % ((uint64_t)0x7fe << 52);
 		double v;
@@ -1172,7 +1139,7 @@ static double random_double(void)
 
 static void test_format_double_is_the_shortest_that_reads_back(void **state UNUSED)
 {
-	random_state = 4;
+	random_begin(4);
 	for (int i = 0; i < 20000; i++)
 		assert_shortest(random_double());
 	for (int e = -1074; e <= 1023; e++) {
@@ -1268,7 +1235,7 @@ static void test_put_string_and_get_it_back(void **state UNUSED)
 {
 	static const char *const long_ones[] = { "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9d\x84\x9e" };
 
-	random_state = 5;
+	random_begin(5);
 	for (int i = 0; i < 3000; i++) {
 		struct buf text = BUF_NULL, json = BUF_NULL, back = BUF_NULL;
 		struct json_fault why;

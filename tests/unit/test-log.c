@@ -24,9 +24,9 @@
 #include <unistd.h>
 
 #include "gateway/log.h"
+#include "tests/unit/bytes.h"
 #include "tests/unit/skip.h"
 
-#define BYTES(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }	/* in tables */
 #define LIMIT_MS 10000		/* of any wait: only a failure takes as long */
 
 /* ---- standard error --------------------------------------------------------------------- */

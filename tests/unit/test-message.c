@@ -14,9 +14,7 @@
 
 #include "libchapi-ipc/frame.h"
 #include "libchapi-ipc/message.h"
-
-#define BYTES(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }
-#define SPAN(literal) span_of(literal, sizeof(literal) - 1)
+#include "tests/unit/bytes.h"
 
 static void assert_span(struct span s, const char *expected, size_t len)
 {

@@ -14,9 +14,7 @@
 
 #include "libchapi-ipc/mp.h"
 #include "libchapi-ipc/mp_scan.h"
-
-#define BYTES(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }
-#define SPAN(literal) span_of(literal, sizeof(literal) - 1)
+#include "tests/unit/bytes.h"
 
 static void assert_span(struct span s, const char *expected, size_t len)
 {
@@ -26,44 +24,7 @@ static void assert_span(struct span s, const char *expected, size_t len)
 
 #define assert_bytes(s, literal) assert_span(s, literal, sizeof(literal) - 1)
 
-/* The same bytes in memory of their own size, so that a sanitizer sees who reads too far. */
-static struct span exact_copy(struct span s)
-{
-	uint8_t *p = malloc(s.len ? s.len : 1);
-
-	assert_non_null(p);
-	if (s.len > 0)
-		memcpy(p, s.p, s.len);
-	return span_of(p, s.len);
-}
-
-static void span_free(struct span s)
-{
-	free((void *)(uintptr_t)s.p);
-}
-
 /* ---- random values ---------------------------------------------------------------------- */
-
-static uint64_t random_state;
-
-static uint64_t random_next(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state * 0x2545f4914f6cdd1d;
-}
-
-static size_t random_below(size_t n)
-{
-	return (size_t)((random_next() >> 20) % n);
-}
-
-static void put_be(struct buf *b, uint64_t v, unsigned int width)
-{
-	while (width--)
-		buf_put_byte(b, (uint8_t)(v >> 8 * width));
-}
 
 /* A first byte and a number of 1, 2, 4 or 8 bytes after it, in a width that may be wasteful. */
 static void put_wide(struct buf *b, uint8_t first, uint64_t n, unsigned int n_widths)
@@ -324,7 +285,7 @@ static void assert_scan_in_pieces(struct span value, unsigned int depth, size_t 
 
 static void test_scan_random_values_in_pieces(void **state UNUSED)
 {
-	random_state = 1;
+	random_begin(1);
 	for (int i = 0; i < 3000; i++) {
 		struct buf b = BUF_NULL;
 		unsigned int depth = put_random_value(&b, 3);
@@ -338,7 +299,7 @@ static void test_scan_random_values_in_pieces(void **state UNUSED)
 
 static void test_scan_split_at_every_position(void **state UNUSED)
 {
-	random_state = 2;
+	random_begin(2);
 	for (int i = 0; i < 200; i++) {
 		struct buf b = BUF_NULL;
 		struct mp_scan s;
@@ -388,7 +349,7 @@ static void test_scan_tells_where_it_stopped(void **state UNUSED)
 /* Random bytes: the outcome is the same in one piece and byte by byte. */
 static void test_scan_of_noise_does_not_depend_on_pieces(void **state UNUSED)
 {
-	random_state = 3;
+	random_begin(3);
 	for (int i = 0; i < 20000; i++) {
 		uint8_t bytes[24];
 		struct mp_scan whole, pieces;
@@ -664,7 +625,7 @@ static unsigned int count_readers(struct span bytes)
 /* A value that is cut off is read by none of them, whatever its type, and stays where it is. */
 static void test_read_of_a_part_fails(void **state UNUSED)
 {
-	random_state = 4;
+	random_begin(4);
 	for (int i = 0; i < 3000; i++) {
 		struct buf b = BUF_NULL;
 
@@ -909,13 +870,11 @@ static void test_put_each_type(void **state UNUSED)
 	mp_put_str(&b, "hi");
 	mp_put_text(&b, SPAN("\0"));
 	mp_put_text(&b, span_of(NULL, 0));
-	mp_put_bin(&b, SPAN("\xff"));
-	mp_put_bin(&b, span_of(NULL, 0));
 	mp_put_array(&b, 1);
 	mp_put_map(&b, 1);
 	mp_put_raw(&b, SPAN("\x91\xc0"));
 	assert_bytes(buf_span(&b),
-		     "\xc0\xc3\xc2\xcb\xbf\xf8\0\0\0\0\0\0\xa2hi\xa1\0\xa0\xc4\1\xff\xc4\0"
+		     "\xc0\xc3\xc2\xcb\xbf\xf8\0\0\0\0\0\0\xa2hi\xa1\0\xa0"
 		     "\x91\x81\x91\xc0");
 	buf_deinit(&b);
 }
@@ -936,7 +895,7 @@ static void test_put_needs_no_more_room_than_it_takes(void **state UNUSED)
 
 static void test_put_and_read_random_integers(void **state UNUSED)
 {
-	random_state = 5;
+	random_begin(5);
 	for (int i = 0; i < 20000; i++) {
 		uint64_t u = random_next() >> random_below(64), u_read = 0;
 		int64_t s = (int64_t)random_next() >> random_below(64), s_read = 0;
@@ -955,7 +914,7 @@ static void test_put_and_read_random_integers(void **state UNUSED)
 
 static void test_put_and_read_random_doubles(void **state UNUSED)
 {
-	random_state = 6;
+	random_begin(6);
 	for (int i = 0; i < 20000; i++) {
 		uint64_t bits = random_next();
 		double v, read;

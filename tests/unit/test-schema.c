@@ -16,9 +16,9 @@
 #include "libchapi-ipc/buf.h"
 #include "libchapi-ipc/mp.h"
 #include "libchapi-ipc/value.h"
+#include "tests/unit/bytes.h"
 
 /* A string constant as bytes, NULs and all. */
-#define BYTES(s) span_of(s, sizeof(s) - 1)
 
 static struct buf value_of(const char *json)
 {
@@ -132,10 +132,10 @@ static void test_what_is_no_map_is_no_description(void **state)
 		assert_is_no_schema(values[i], "params must be an object that describes a value");
 	assert_is_no_schema("{\"items\":{\"properties\":{\"a b\":7}}}",
 			    "params.items.properties[\"a b\"] ");
-	assert_bytes_are_no_schema(BYTES(""), "params must be one value");
-	assert_bytes_are_no_schema(BYTES("\x80\x80"), "params must be one value");
-	assert_bytes_are_no_schema(BYTES("\x81\xa4type"), "params must be one value");
-	assert_bytes_are_no_schema(BYTES("\xc1"), "params must be one value");
+	assert_bytes_are_no_schema(SPAN(""), "params must be one value");
+	assert_bytes_are_no_schema(SPAN("\x80\x80"), "params must be one value");
+	assert_bytes_are_no_schema(SPAN("\x81\xa4type"), "params must be one value");
+	assert_bytes_are_no_schema(SPAN("\xc1"), "params must be one value");
 }
 
 static void test_unknown_keywords_are_refused_with_their_place(void **state)
@@ -147,21 +147,21 @@ static void test_unknown_keywords_are_refused_with_their_place(void **state)
 			    "params.properties.list.items has the keyword \"const\"");
 	assert_is_no_schema("{\"Type\":\"string\"}", "keyword \"Type\"");
 	assert_is_no_schema("{\"\\n\\u0000\":1}", "keyword \"??\"");
-	assert_bytes_are_no_schema(BYTES("\x81\x01\x80"), "params has a key that is no string");
-	assert_bytes_are_no_schema(BYTES("\x81\xaaproperties\x81\x01\x80"),
+	assert_bytes_are_no_schema(SPAN("\x81\x01\x80"), "params has a key that is no string");
+	assert_bytes_are_no_schema(SPAN("\x81\xaaproperties\x81\x01\x80"),
 				   "params.properties has a key that is no string");
 }
 
 static void test_what_json_cannot_say_is_no_description(void **state)
 {
 	(void)state;
-	assert_bytes_are_no_schema(BYTES("\x82\xa5title\xa1" "a\xa5title\xa1" "b"), "twice");
-	assert_bytes_are_no_schema(BYTES("\x81\xaaproperties\x82\xa1" "a\x80\xa1" "a\x80"),
+	assert_bytes_are_no_schema(SPAN("\x82\xa5title\xa1" "a\xa5title\xa1" "b"), "twice");
+	assert_bytes_are_no_schema(SPAN("\x81\xaaproperties\x82\xa1" "a\x80\xa1" "a\x80"),
 				   "twice");
-	assert_bytes_are_no_schema(BYTES("\x81\xa4" "enum\x91\x82\x01\xc0\xa1" "1\xc0"), "twice");
-	assert_bytes_are_no_schema(BYTES("\x81\xa5title\xa1\xff"), "UTF-8");
-	assert_bytes_are_no_schema(BYTES("\x81\xa7minimum\xcb\x7f\xf8\0\0\0\0\0\0"), "NaN");
-	assert_bytes_are_no_schema(BYTES("\x81\xa7" "default\xd4\x05\0"),
+	assert_bytes_are_no_schema(SPAN("\x81\xa4" "enum\x91\x82\x01\xc0\xa1" "1\xc0"), "twice");
+	assert_bytes_are_no_schema(SPAN("\x81\xa5title\xa1\xff"), "UTF-8");
+	assert_bytes_are_no_schema(SPAN("\x81\xa7minimum\xcb\x7f\xf8\0\0\0\0\0\0"), "NaN");
+	assert_bytes_are_no_schema(SPAN("\x81\xa7" "default\xd4\x05\0"),
 				   "params cannot be a description");
 }
 
@@ -462,9 +462,9 @@ static void test_choices_are_compared_deeply(void **state)
 				    "params is none of [1,9007199254740993,\"on\",");
 	assert_fits("{\"enum\":[{\"$time\":\"2024-01-01T00:00:00Z\"}]}",
 		    "{\"$time\":\"2024-01-01T00:00:00Z\"}");
-	assert_bytes_fit("{\"enum\":[{\"7\":1}]}", BYTES("\x81\x07\x01"));
+	assert_bytes_fit("{\"enum\":[{\"7\":1}]}", SPAN("\x81\x07\x01"));
 	assert_bytes_do_not_fit("{\"enum\":[{\"a\":1,\"b\":1}]}",
-				BYTES("\x82\xa1" "a\x01\xa1" "a\x01"),
+				SPAN("\x82\xa1" "a\x01\xa1" "a\x01"),
 				"none of");
 }
 
@@ -491,13 +491,13 @@ static void test_integer_keys_are_their_digits(void **state)
 		"{\"properties\":{\"7\":{\"type\":\"string\"}},\"required\":[\"-1\"]}";
 
 	(void)state;
-	assert_bytes_fit(schema, BYTES("\x82\x07\xa0\xff\xc0"));
-	assert_bytes_do_not_fit(schema, BYTES("\x82\x07\x01\xff\xc0"), "params.7 is an integer");
-	assert_bytes_do_not_fit(schema, BYTES("\x81\x07\xa0"), "params.-1 is missing");
-	assert_bytes_do_not_fit(schema, BYTES("\x83\x07\xa0\xa1" "7\xa0\xff\xc0"),
+	assert_bytes_fit(schema, SPAN("\x82\x07\xa0\xff\xc0"));
+	assert_bytes_do_not_fit(schema, SPAN("\x82\x07\x01\xff\xc0"), "params.7 is an integer");
+	assert_bytes_do_not_fit(schema, SPAN("\x81\x07\xa0"), "params.-1 is missing");
+	assert_bytes_do_not_fit(schema, SPAN("\x83\x07\xa0\xa1" "7\xa0\xff\xc0"),
 				"params.7 is there twice");
-	assert_bytes_do_not_fit(schema, BYTES("\x81\xc0\x01"), "params has a key that is neither");
-	assert_bytes_do_not_fit(schema, BYTES("\x81\xa1\xff\x01"),
+	assert_bytes_do_not_fit(schema, SPAN("\x81\xc0\x01"), "params has a key that is neither");
+	assert_bytes_do_not_fit(schema, SPAN("\x81\xa1\xff\x01"),
 				"params has a key that is no valid UTF-8");
 }
 
@@ -505,39 +505,39 @@ static void test_a_described_key_twice_is_refused(void **state)
 {
 	(void)state;
 	assert_bytes_do_not_fit("{\"properties\":{\"a\":{}}}",
-				BYTES("\x82\xa1" "a\x01\xa1" "a\x02"),
+				SPAN("\x82\xa1" "a\x01\xa1" "a\x02"),
 				"params.a is there twice");
-	assert_bytes_do_not_fit("{\"required\":[\"a\"]}", BYTES("\x82\xa1" "a\x01\xa1" "a\x02"),
+	assert_bytes_do_not_fit("{\"required\":[\"a\"]}", SPAN("\x82\xa1" "a\x01\xa1" "a\x02"),
 				"params.a is there twice");
 	assert_bytes_do_not_fit("{\"properties\":{\"a\":{}},\"required\":[\"a\"]}",
-				BYTES("\x82\xa1" "a\x01\xa1" "a\x02"), "params.a is there twice");
+				SPAN("\x82\xa1" "a\x01\xa1" "a\x02"), "params.a is there twice");
 }
 
 static void test_what_has_no_form_elsewhere_fits_nothing(void **state)
 {
 	(void)state;
-	assert_bytes_do_not_fit("{}", BYTES("\xa1\xff"), "params is no valid UTF-8");
-	assert_bytes_do_not_fit("{}", BYTES("\xcb\x7f\xf8\0\0\0\0\0\0"),
+	assert_bytes_do_not_fit("{}", SPAN("\xa1\xff"), "params is no valid UTF-8");
+	assert_bytes_do_not_fit("{}", SPAN("\xcb\x7f\xf8\0\0\0\0\0\0"),
 				"params is NaN or infinite");
-	assert_bytes_do_not_fit("{\"minimum\":1}", BYTES("\xca\xff\x80\0\0"),
+	assert_bytes_do_not_fit("{\"minimum\":1}", SPAN("\xca\xff\x80\0\0"),
 				"params is NaN or infinite");
-	assert_bytes_do_not_fit("{\"type\":\"object\"}", BYTES("\xd4\x05\0"),
+	assert_bytes_do_not_fit("{\"type\":\"object\"}", SPAN("\xd4\x05\0"),
 				"params is an extension");
 	assert_bytes_fit("{\"type\":\"object\"}",
-			 BYTES("\x81\xa1" "a\xa1\xff"));	/* not described */
+			 SPAN("\x81\xa1" "a\xa1\xff"));	/* not described */
 }
 
 static void test_every_width_of_an_integer_is_one(void **state)
 {
 	(void)state;
 	assert_bytes_fit("{\"type\":\"integer\",\"minimum\":5,\"maximum\":5,\"enum\":[5]}",
-			 BYTES("\xcc\x05"));
-	assert_bytes_fit("{\"enum\":[5]}", BYTES("\xd3\0\0\0\0\0\0\0\x05"));
-	assert_bytes_fit("{\"enum\":[-5]}", BYTES("\xd1\xff\xfb"));
-	assert_bytes_fit("{\"enum\":[5]}", BYTES("\xca\x40\xa0\0\0"));
-	assert_bytes_fit("{\"type\":\"string\",\"enum\":[\"a\"]}", BYTES("\xd9\x01" "a"));
+			 SPAN("\xcc\x05"));
+	assert_bytes_fit("{\"enum\":[5]}", SPAN("\xd3\0\0\0\0\0\0\0\x05"));
+	assert_bytes_fit("{\"enum\":[-5]}", SPAN("\xd1\xff\xfb"));
+	assert_bytes_fit("{\"enum\":[5]}", SPAN("\xca\x40\xa0\0\0"));
+	assert_bytes_fit("{\"type\":\"string\",\"enum\":[\"a\"]}", SPAN("\xd9\x01" "a"));
 	assert_bytes_fit("{\"type\":\"object\",\"required\":[\"a\"]}",
-			 BYTES("\xde\0\x01\xd9\x01" "a\xc0"));
+			 SPAN("\xde\0\x01\xd9\x01" "a\xc0"));
 }
 
 static void test_values_cut_short_are_refused(void **state)
@@ -651,7 +651,7 @@ static void put_choice(struct buf *b, int i, bool other_form)
 		break;
 	default:
 		mp_put_array(b, 1);
-		mp_put_bin(b, span_of(&i, sizeof(i)));
+		put_bin(b, span_of(&i, sizeof(i)));
 	}
 }
 

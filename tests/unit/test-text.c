@@ -10,9 +10,7 @@
 
 #include "common/utf8.h"
 #include "gateway/text.h"
-
-#define SPAN(literal) span_of(literal, sizeof(literal) - 1)
-#define BYTES(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }	/* in tables */
+#include "tests/unit/bytes.h"
 
 /* The first and the last character of each length, and the ones around the surrogates. */
 static const struct span characters[] = {

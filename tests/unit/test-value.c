@@ -25,10 +25,9 @@
 #include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/mp.h"
 #include "libchapi-ipc/value.h"
+#include "tests/unit/bytes.h"
 #include "tests/unit/skip.h"
 
-#define BYTES(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }
-#define SPAN(literal) span_of(literal, sizeof(literal) - 1)
 #define MIB ((size_t)1 << 20)
 
 static void fail_with_bytes(const struct buf *got, struct span expected)
@@ -54,22 +53,6 @@ static void assert_same(const struct buf *b, struct span expected)
 		fail_msg("got %.*s\nnot %.*s", (int)b->len, (const char *)buf_data(b),
 			 (int)expected.len, (const char *)expected.p);
 	fail_with_bytes(b, expected);
-}
-
-/* The same bytes in memory of their own size, so that a sanitizer sees who reads too far. */
-static struct span exact_copy(struct span s)
-{
-	uint8_t *p = malloc(s.len ? s.len : 1);
-
-	assert_non_null(p);
-	if (s.len > 0)
-		memcpy(p, s.p, s.len);
-	return span_of(p, s.len);
-}
-
-static void span_free(struct span s)
-{
-	free((void *)(uintptr_t)s.p);
 }
 
 typedef int (*convert_fn)(struct span, unsigned int, struct buf *, struct value_fault *);
@@ -163,21 +146,6 @@ void *realloc(void *p, size_t n)
 #endif
 
 /* ---- random numbers --------------------------------------------------------------------- */
-
-static uint64_t random_state;
-
-static uint64_t random_next(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state * 0x2545f4914f6cdd1d;
-}
-
-static size_t random_below(size_t n)
-{
-	return (size_t)((random_next() >> 20) % n);
-}
 
 static double random_double(void)
 {
@@ -473,13 +441,13 @@ static void test_from_json_string_of_any_length(void **state UNUSED)
 
 static void test_from_json_bin_of_any_length(void **state UNUSED)
 {
-	random_state = 1;
+	random_begin(1);
 	for (size_t len = 0; len < 70000; len = len < 260 ? len + 1 : 4 * len) {
 		struct buf msgpack = BUF_NULL, json = BUF_NULL, bytes = BUF_NULL;
 
 		for (size_t i = 0; i < len; i++)
 			buf_put_byte(&bytes, (uint8_t)random_next());
-		mp_put_bin(&msgpack, buf_span(&bytes));
+		put_bin(&msgpack, buf_span(&bytes));
 		convert(value_to_json, buf_span(&msgpack), &json);
 		assert_int_equal(json.len, (len + 2) / 3 * 4 + 11);
 		assert_from_json(buf_span(&json), buf_span(&msgpack));
@@ -958,7 +926,7 @@ static void test_place_of_many_levels_keeps_the_innermost(void **state UNUSED)
 /* Whatever the keys hold, the words are one line of UTF-8. */
 static void test_place_is_always_one_line_of_utf8(void **state UNUSED)
 {
-	random_state = 2;
+	random_begin(2);
 	for (int i = 0; i < 5000; i++) {
 		struct value_fault fault = { "" };
 		struct buf json = BUF_NULL, msgpack = BUF_NULL, out = BUF_NULL;
@@ -1045,7 +1013,7 @@ static void test_keys_twins_are_found_wherever_they_stand(void **state UNUSED)
 
 static void test_keys_twins_among_very_many(void **state UNUSED)
 {
-	random_state = 3;
+	random_begin(3);
 	for (int i = 0; i < 30; i++) {
 		size_t n = 100 + random_below(3000), twin = 1 + random_below(n - 1);
 
@@ -1115,7 +1083,7 @@ static void test_time_of_random_seconds_as_the_c_library(void **state UNUSED)
 {
 	if (sizeof(time_t) < 8)
 		SKIP("time_t has 32 bits");
-	random_state = 4;
+	random_begin(4);
 	for (int i = 0; i < 5000; i++) {
 		uint64_t range = (uint64_t)(SECONDS_OF_YEAR_10000 - SECONDS_OF_YEAR_0);
 		int64_t seconds = SECONDS_OF_YEAR_0 + (int64_t)(random_next() % range);
@@ -1145,12 +1113,6 @@ static void test_time_at_the_ends_of_years(void **state UNUSED)
 }
 
 /* ---- random values ---------------------------------------------------------------------- */
-
-static void put_be(struct buf *b, uint64_t v, unsigned int width)
-{
-	while (width--)
-		buf_put_byte(b, (uint8_t)(v >> 8 * width));
-}
 
 static void put_random_time(struct buf *b)
 {
@@ -1195,7 +1157,7 @@ static void put_random_scalar(struct buf *b)
 	case 5:
 		for (size_t n = random_below(50); n > 0; n--)
 			buf_put_byte(&bytes, (uint8_t)random_next());
-		mp_put_bin(b, buf_span(&bytes));
+		put_bin(b, buf_span(&bytes));
 		break;
 	default:
 		put_random_text(&bytes, random_below(random_below(10) ? 20 : 400));
@@ -1240,7 +1202,7 @@ static void put_random_value(struct buf *b, unsigned int depth)
 
 static void test_random_values_there_and_back(void **state UNUSED)
 {
-	random_state = 5;
+	random_begin(5);
 	for (int i = 0; i < 5000; i++) {
 		struct buf msgpack = BUF_NULL, json = BUF_NULL, pretty = BUF_NULL;
 		struct json_fault why;
@@ -1262,7 +1224,7 @@ static void test_random_values_there_and_back(void **state UNUSED)
 
 static void test_random_noise_stays_inside(void **state UNUSED)
 {
-	random_state = 6;
+	random_begin(6);
 	for (int i = 0; i < 20000; i++) {
 		struct buf msgpack = BUF_NULL, out = BUF_NULL;
 		struct value_fault fault;
@@ -1377,7 +1339,7 @@ static json_t *tree_of(struct mp_reader *r)
 
 static void test_jansson_writes_what_we_read(void **state UNUSED)
 {
-	random_state = 7;
+	random_begin(7);
 	for (int i = 0; i < 5000; i++) {
 		json_t *tree = random_tree((unsigned int)random_below(5)), *same;
 		size_t flags = JSON_ENCODE_ANY | (random_below(2) ? JSON_COMPACT : JSON_INDENT(3)) |
@@ -1402,7 +1364,7 @@ static void test_jansson_writes_what_we_read(void **state UNUSED)
 
 static void test_jansson_reads_what_we_write(void **state UNUSED)
 {
-	random_state = 8;
+	random_begin(8);
 	for (int i = 0; i < 5000; i++) {
 		json_t *tree = random_tree((unsigned int)random_below(5)), *same;
 		char *text = json_dumps(tree, JSON_ENCODE_ANY | JSON_COMPACT);
@@ -1468,7 +1430,7 @@ static void assert_same_opinion(struct span text)
 
 static void test_jansson_takes_what_we_take(void **state UNUSED)
 {
-	random_state = 9;
+	random_begin(9);
 	for (int i = 0; i < 20000; i++) {
 		json_t *tree = random_tree((unsigned int)random_below(4));
 		char *dump = json_dumps(tree, JSON_ENCODE_ANY |

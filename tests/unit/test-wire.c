@@ -14,8 +14,7 @@
 #include "gateway/wire.h"
 #include "libchapi-ipc/message.h"
 #include "libchapi-ipc/mp.h"
-
-#define SPAN(literal) span_of(literal, sizeof(literal) - 1)
+#include "tests/unit/bytes.h"
 
 static void assert_bytes(struct buf *b, struct span expected)
 {
