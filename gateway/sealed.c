@@ -38,11 +38,6 @@ bool sealed_is_encrypted(struct span channel)
 	       memcmp(channel.p, PREFIX, sizeof(PREFIX) - 1) == 0;
 }
 
-size_t sealed_len(struct span channel, size_t len)
-{
-	return sealed_is_encrypted(channel) ? FRAME_LEN + base64_len(len + TAG_LEN) : len;
-}
-
 size_t sealed_room(struct span channel, size_t max)
 {
 	size_t room;

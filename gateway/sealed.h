@@ -34,8 +34,7 @@ int sealed_init(struct sealed *sealed, const uint8_t *key) MUST_CHECK;
 void sealed_deinit(struct sealed *sealed);	/* wipes */
 
 bool sealed_is_encrypted(struct span channel);
-/* Bytes of the data of an event whose text has len bytes; of text that fits into max of them. */
-size_t sealed_len(struct span channel, size_t len);
+/* How many bytes of text fit into an event with max bytes of data. */
 size_t sealed_room(struct span channel, size_t max);
 
 /*
