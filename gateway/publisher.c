@@ -211,11 +211,16 @@ static void on_answer(void *data, const struct http_response *response)
 static int put_target(const struct publisher *p, const char *method, const struct target *target,
 		      const char *query, struct span body, struct buf *out)
 {
-	const struct config *config = p->config;
-	int r;
+	const struct sign_request request = {
+		.method = method,
+		.signed_path = target->signed_path,
+		.path = target->path,
+		.query = query,
+		.body = body,
+		.unix_s = publisher_unix_s(p),
+	};
+	int r = sign_http(&request, p->config->key, p->config->secret, out);
 
-	r = sign_http(method, target->signed_path, target->path, query, body, config->key,
-		      config->secret, publisher_unix_s(p), out);
 	if (r < 0)
 		return r;
 	buf_put_byte(out, '\0');

@@ -127,26 +127,25 @@ int sign_channel(const char *key, const char *secret, const char *socket_id, con
 }
 
 /* The parameters, in the order of their names, as both the signature and the target have them. */
-static int put_query(const char *query, struct span body, const char *key, int64_t unix_s,
-		     struct buf *out)
+static int put_query(const struct sign_request *request, const char *key, struct buf *out)
 {
 	char md5[SIGN_MD5_HEX_LEN + 1];
 	int r;
 
-	buf_printf(out, "auth_key=%s&auth_timestamp=%" PRId64 "&auth_version=1.0", key, unix_s);
-	if (body.len > 0) {
-		r = sign_md5_hex(body, md5);
+	buf_printf(out, "auth_key=%s&auth_timestamp=%" PRId64 "&auth_version=1.0", key,
+		   request->unix_s);
+	if (request->body.len > 0) {
+		r = sign_md5_hex(request->body, md5);
 		if (r)
 			return r;
 		buf_printf(out, "&body_md5=%s", md5);
 	}
-	if (query)
-		buf_printf(out, "&%s", query);
+	if (request->query)
+		buf_printf(out, "&%s", request->query);
 	return buf_error(out);
 }
 
-int sign_http(const char *method, const char *signed_path, const char *path, const char *query,
-	      struct span body, const char *key, const char *secret, int64_t unix_s,
+int sign_http(const struct sign_request *request, const char *key, const char *secret,
 	      struct buf *out)
 {
 	CLEANUP(buf_deinit) struct buf params = BUF_NULL;
@@ -155,14 +154,14 @@ int sign_http(const char *method, const char *signed_path, const char *path, con
 	size_t len_before = out->len;
 	int r;
 
-	r = put_query(query, body, key, unix_s, &params);
+	r = put_query(request, key, &params);
 	if (r)
 		return r;
-	buf_printf(&text, "%s\n%s\n", method, signed_path);
+	buf_printf(&text, "%s\n%s\n", request->method, request->signed_path);
 	buf_put(&text, buf_data(&params), params.len);
 	r = sign_text(secret, &text, signature);
 	if (!r) {
-		buf_printf(out, "%s?", path);
+		buf_printf(out, "%s?", request->path);
 		buf_put(out, buf_data(&params), params.len);
 		buf_printf(out, "&auth_signature=%s", signature);
 	}

@@ -28,14 +28,18 @@ bool sign_equal(const char *a, const char *b);
 int sign_channel(const char *key, const char *secret, const char *socket_id, const char *channel,
 		 struct span channel_data, struct buf *out) MUST_CHECK;
 
-/*
- * The request target: PATH?auth_key=...&auth_signature=... . query: further parameters in
- * the order of their names, raw ("filter_by_prefix=presence-&info=user_count"), or NULL. body:
- * empty: no body_md5. signed_path: what is signed, path: what is requested (they differ with a
- * path prefix only).
- */
-int sign_http(const char *method, const char *signed_path, const char *path, const char *query,
-	      struct span body, const char *key, const char *secret, int64_t unix_s,
+struct sign_request {
+	const char *method;
+	const char *signed_path;	/* they differ with a path prefix only */
+	const char *path;		/* what is requested */
+	const char *query;		/* further parameters in the order of their names, raw
+					 * ("filter_by_prefix=presence-&info=user_count"), or NULL */
+	struct span body;		/* empty: no body_md5 */
+	int64_t unix_s;
+};
+
+/* The request target: PATH?auth_key=...&auth_signature=... */
+int sign_http(const struct sign_request *request, const char *key, const char *secret,
 	      struct buf *out) MUST_CHECK;
 
 #endif

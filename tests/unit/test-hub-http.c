@@ -147,9 +147,14 @@ static void ask(struct place *place, const char *method, const char *path, const
 	char whole[200];
 
 	snprintf(whole, sizeof(whole), "/apps/" ID "%s", path);
-	assert_int_equal(sign_http(method, whole, whole, query, span_str(body), KEY, SECRET,
-				   NOW_S, &target),
-			 0);
+	assert_int_equal(sign_http(&(struct sign_request){
+		.method = method,
+		.signed_path = whole,
+		.path = whole,
+		.query = query,
+		.body = span_str(body),
+		.unix_s = NOW_S,
+	}, KEY, SECRET, &target), 0);
 	buf_put_byte(&target, '\0');
 	ask_raw(place, method, whole, strchr((const char *)buf_data(&target), '?') + 1, body,
 		NOW_S);

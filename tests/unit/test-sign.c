@@ -154,9 +154,14 @@ static void assert_http(const struct http_case *c)
 {
 	struct buf out = BUF_NULL;
 
-	assert_int_equal(sign_http(c->method, c->path, c->path, c->query, span_str(c->body), KEY,
-				   SECRET, TIME, &out),
-			 0);
+	assert_int_equal(sign_http(&(struct sign_request){
+		.method = c->method,
+		.signed_path = c->path,
+		.path = c->path,
+		.query = c->query,
+		.body = span_str(c->body),
+		.unix_s = TIME,
+	}, KEY, SECRET, &out), 0);
 	assert_text(&out, c->target);
 }
 
@@ -194,10 +199,12 @@ static void test_http_prefix_is_requested_but_need_not_be_signed(void **state UN
 {
 	struct buf out = BUF_NULL;
 
-	assert_int_equal(sign_http("GET", "/apps/7654321/channels/presence-room_1/users",
-				   "/hub/apps/7654321/channels/presence-room_1/users", NULL,
-				   span_of(NULL, 0), KEY, SECRET, TIME, &out),
-			 0);
+	assert_int_equal(sign_http(&(struct sign_request){
+		.method = "GET",
+		.signed_path = "/apps/7654321/channels/presence-room_1/users",
+		.path = "/hub/apps/7654321/channels/presence-room_1/users",
+		.unix_s = TIME,
+	}, KEY, SECRET, &out), 0);
 	assert_text(
 		&out,
 		"/hub/apps/7654321/channels/presence-room_1/users?" PARAMS
@@ -206,12 +213,13 @@ static void test_http_prefix_is_requested_but_need_not_be_signed(void **state UN
 
 static void test_http_without_room_leaves_nothing(void **state UNUSED)
 {
+	const struct sign_request request = {
+		.method = "GET", .signed_path = "/a", .path = "/a", .unix_s = TIME,
+	};
 	struct buf out;
 
 	buf_init(&out, 100);
-	assert_int_equal(
-		sign_http("GET", "/a", "/a", NULL, span_of(NULL, 0), KEY, SECRET, TIME, &out),
-		-ENOBUFS);
+	assert_int_equal(sign_http(&request, KEY, SECRET, &out), -ENOBUFS);
 	assert_text(&out, "");
 }
 
