@@ -32,8 +32,9 @@ struct sign_request {
 	const char *method;
 	const char *signed_path;	/* they differ with a path prefix only */
 	const char *path;		/* what is requested */
-	const char *query;		/* further parameters in the order of their names, raw
-					 * ("filter_by_prefix=presence-&info=user_count"), or NULL */
+	/* Further parameters in the order of their names, raw, or NULL:
+	 * "filter_by_prefix=presence-&info=user_count". */
+	const char *query;
 	struct span body;		/* empty: no body_md5 */
 	int64_t unix_s;
 };

@@ -41,14 +41,16 @@ def measure(bench):
 
 def picture(curves):
     """Four small plots, two by two; the horizontal axes are logarithmic."""
-    parts = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" '
-             'font-size="11"><rect width="100%%" height="100%%" fill="white"/>'
+    parts = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" '
+             'font-family="sans-serif" font-size="11">'
+             '<rect width="100%%" height="100%%" fill="white"/>'
              % (2 * WIDTH, 2 * HEIGHT + 24)]
     for i, (name, points) in enumerate(curves.items()):
         parts.append('<g transform="translate(%d,%d)">%s</g>'
                      % (i % 2 * WIDTH, i // 2 * HEIGHT, plot(name, points)))
-    parts.append('<text x="%d" y="%d" fill="#555">CPU of the gateway, us a call: medians, and the lowest and '
-                 'highest of all runs; across: logarithmic</text>' % (MARGIN, 2 * HEIGHT + 8))
+    parts.append('<text x="%d" y="%d" fill="#555">CPU of the gateway, us a call: medians, and the '
+                 'lowest and highest of all runs; across: logarithmic</text>'
+                 % (MARGIN, 2 * HEIGHT + 8))
     return '\n'.join(parts + ['</svg>\n'])
 
 

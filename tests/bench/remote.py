@@ -39,8 +39,9 @@ def servers(bench, app):
 def load(bench, hub, app, label, pid, cell):
     concurrency, size, count = cell
     done = subprocess.run(
-        [bench.program('chapi_load'), '--label', label, '--concurrency', str(concurrency), '--size', str(size),
-         '--count', str(count), '--watch', 'server=%d' % pid] + cpu_options(app),
+        [bench.program('chapi_load'), '--label', label, '--concurrency', str(concurrency),
+         '--size', str(size), '--count', str(count), '--watch', 'server=%d' % pid]
+        + cpu_options(app),
         capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, 'calls were lost: %s %s' % (done.stdout, done.stderr)
     run = dict(json.loads(done.stdout), peer=label, hub=hub)

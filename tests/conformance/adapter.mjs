@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// clients/node as the conformance tests want it: does what it is told, a line of JSON each, and reports.
+// clients/node as the conformance tests want it: does what it is told, a line of JSON each, and
+// reports.
 import { once } from 'node:events';
 import readline from 'node:readline';
 
@@ -80,7 +81,7 @@ async function monitor({ kinds, apis, bodies }) {
 const COMMANDS = {
 	connect, close, call, answer,
 	ready: () => client.ready({ timeout: 10000 }).then(() => true),
-	lost: () => client.isConnected ? once(client, 'disconnected').then(() => true) : Promise.resolve(true),
+	lost: async () => !client.isConnected || Boolean(await once(client, 'disconnected')),
 	cancel: ({ call: tag }) => calls.get(tag).abort(),
 	progress: ({ number, value }) => requests[number - 1].progress(value),
 	register: ({ name, options }) => client.register(name, serve, options),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The files of cases as text: writes the bytes of messages that have none, and checks those that have.
+"""The files of cases as text: writes the bytes of messages that have none, checks those that do.
 
     casefile.py --write FILE...     adds "msgpack" where it is missing, and lays the file out
     casefile.py --check FILE...     do the bytes mean what the JSON says?

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Plays the cases to a client library, or to a gateway.
 
-    conformance.py [-k WORD] ADAPTER [ARGUMENT...]      the program that README.md describes
-    conformance.py [-k WORD] --gateway SOCKET           as the clients of a gateway that listens there
+    conformance.py [-k WORD] ADAPTER [ARGUMENT...]   the program that README.md describes
+    conformance.py [-k WORD] --gateway SOCKET        as the clients of a gateway that listens there
 
 Writes a line for each case (TAP); the status is 0 when all of them passed. Python 3.9, msgpack.
 """

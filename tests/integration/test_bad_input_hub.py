@@ -73,11 +73,13 @@ FRAMES = {
     'unknown protocol event': '{"event":"pusher:news","data":{}}',
     'unknown internal event': '{"event":"pusher_internal:news","data":{}}',
     'error as object': '{"event":"pusher:error","data":{"code":null,"message":"so it is"}}',
-    'error as text': '{"event":"pusher:error","data":"{\\"code\\":4200,\\"message\\":\\"stays\\"}"}',
+    'error as text':
+        '{"event":"pusher:error","data":"{\\"code\\":4200,\\"message\\":\\"stays\\"}"}',
     'error without data': '{"event":"pusher:error"}',
     'error of wrong types': '{"event":"pusher:error","data":{"code":"x","message":7}}',
     'established again': '{"event":"pusher:connection_established","data":{"socket_id":5}}',
-    'succeeded for another': '{"event":"pusher_internal:subscription_succeeded","channel":"nobody","data":"{}"}',
+    'succeeded for another':
+        '{"event":"pusher_internal:subscription_succeeded","channel":"nobody","data":"{}"}',
     'pong unasked': '{"event":"pusher:pong"}',
     'ping without data': '{"event":"pusher:ping"}',
     'ping with text': '{"event":"pusher:ping","data":""}',

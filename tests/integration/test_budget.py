@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The day's budget of messages: counted, told of, kept over a restart, and never in the way of an answer.
+"""The day's budget of messages: counted, told of, kept over a restart, never in an answer's way.
 
 Days, clocks and files that are damaged: test-budget and test-ledger.
 """

@@ -144,8 +144,9 @@ def columns(text):
                else 1 for c in text)
 
 
-@pytest.mark.parametrize('text', ['日本語' * 28, 'e\u0301' * 85, 'x' + '日' * 60, '\U0001f600' * 60],
-                         ids=['wide', 'accents', 'odd', 'emoji'])
+@pytest.mark.parametrize('text', [
+    '日本語' * 28, 'e\u0301' * 85, 'x' + '日' * 60, '\U0001f600' * 60,
+], ids=['wide', 'accents', 'odd', 'emoji'])
 def test_columns_are_counted_as_a_terminal_does(ctl, gateway, text):
     with gateway.connect() as client:
         client.ask('register', 'f', {'summary': text})
@@ -451,7 +452,8 @@ def parse_metrics(text):
             assert name not in types and kind in ('gauge', 'counter')
             types[name] = kind
         elif not line.startswith('# HELP '):
-            match = re.fullmatch(r'([a-z_]+)(\{[a-z]+="(?:[^"\\]|\\.)*"(?:,[a-z]+="(?:[^"\\]|\\.)*")*\})? (\S+)', line)
+            label = r'[a-z]+="(?:[^"\\]|\\.)*"'
+            match = re.fullmatch(r'([a-z_]+)(\{%s(?:,%s)*\})? (\S+)' % (label, label), line)
             assert match, line
             assert match.group(1) in types
             values[match.group(1) + (match.group(2) or '')] = float(match.group(3))

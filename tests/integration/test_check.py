@@ -107,7 +107,8 @@ def test_what_ends_early_says_what_it_has_done(folder):
 @pytest.mark.parametrize('wanted', ['5', ''])
 def test_how_many_tests_run_at_a_time(told, folder, wanted):
     with open(os.path.join(folder, 'Makefile'), 'w') as f:
-        f.write('check:\n\t@echo $$CHAPI_TESTS_WORKERS >workers; echo "# PASS:  1" >test-suite.log\n')
+        f.write('check:\n\t@echo $$CHAPI_TESTS_WORKERS >workers; '
+                'echo "# PASS:  1" >test-suite.log\n')
     assert told('CHAPI_TESTS_WORKERS=%s; tests_in "$top"; finish' % wanted)[0] == 0
     with open(os.path.join(folder, 'workers')) as f:
         assert int(f.read()) == int(wanted or len(os.sched_getaffinity(0)) + 1)

@@ -44,7 +44,7 @@ def read_until(fd, text):
 
 
 def at_a_terminal(shell, words, env):
-    """The words that the line has when all that is offered has been put in place of its last one."""
+    """The words that the line has when all that is offered stands in place of its last one."""
     name, text, arguments = TERMINALS[shell]
     home = env['HOME']
     line = os.path.join(home, 'line')

@@ -154,7 +154,8 @@ def test_channel_may_be_named_instead_of_a_gateway(two, names):
 
 def test_json_connection_calls_elsewhere_too(two, names):
     with two[0].connect('json') as here:
-        assert here.call('chapi.echo', {'a': [1, None, 'ü']}, to=names[1]) == {'a': [1, None, 'ü']}
+        value = {'a': [1, None, 'ü']}
+        assert here.call('chapi.echo', value, to=names[1]) == value
 
 
 def test_many_calls_each_get_their_answer(two, names):

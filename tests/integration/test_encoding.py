@@ -75,7 +75,8 @@ def test_json_begins_with_a_bracket_or_blanks(gateway, first):
 
 def test_json_lines_may_end_with_cr_and_be_empty(gateway):
     with gateway.connect(JSON) as client:
-        client.send_raw(b'[0,1,"call",["chapi.echo",1]]\r\n\r\n\n  [0, 2 ,"call", ["chapi.echo" ,2] ] \r\n')
+        client.send_raw(b'[0,1,"call",["chapi.echo",1]]\r\n\r\n\n'
+                        b'  [0, 2 ,"call", ["chapi.echo" ,2] ] \r\n')
         assert client.wait_message() == [1, 1, None, 1]
         assert client.wait_message() == [1, 2, None, 2]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The table of errors (chapi-ipc(7), "ERROR CODES"): each row is brought about, and chapi-call tells of it.
+"""The table of errors (chapi-ipc(7), "ERROR CODES"): each row comes about, chapi-call tells of it.
 
 A row has a code, what is known of whether the function ran, and the exit status of the tools.
 What a gateway says of a call at another one is said here by a hub that is played.

@@ -278,7 +278,8 @@ def test_body_beyond_the_limit_is_refused_before_it_is_there(chapi_hub):
     ('PUT /apps/1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n', 405),
     ('DELETE /apps/1/events HTTP/1.1\r\nHost: x\r\n\r\n', 405),
     ('POST /apps/1/events HTTP/1.1\r\nHost: x\r\n\r\n', 411),
-    ('POST /apps/1/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n', 411),
+    ('POST /apps/1/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n'
+     '2\r\n{}\r\n0\r\n\r\n', 411),
     ('POST /apps/1/events HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n', 400),
     ('GET / HTTP/1.1\r\nHost: x\r\n\r\n', 404),
     ('GET /?%s HTTP/1.1\r\nHost: x\r\n\r\n' % '&'.join('a=%d' % i for i in range(40)), 400),
@@ -356,8 +357,10 @@ def test_connection_may_be_upgraded_after_a_request(chapi_hub):
     with Http(chapi_hub) as http:
         http.send(http.post(EVENT).encode() + EVENT)
         assert http.answer()[0] == 200
-        http.send('GET /app/%s?protocol=7 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
-                  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n' % chapi_hub.key)
+        http.send('GET /app/%s?protocol=7 HTTP/1.1\r\nHost: x\r\n'
+                  'Upgrade: websocket\r\nConnection: Upgrade\r\n'
+                  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n'
+                  % chapi_hub.key)
         first, _, rest = read_head(http.socket)
         assert ' 101 ' in first
         assert json.loads(WebSocket(http.socket, rest).receive()[1])['event'] == \

@@ -146,7 +146,8 @@ def test_data_has_an_odd_form(control, subscribed, api, form, expected):
 
 
 def test_message_is_replaced_and_others_are_sent(control, subscribed, api):
-    control.do('on deliver e do replace \'{"event":"f","channel":"$channel","data":$data,"more":"$fill(300000)"}\'',
+    control.do('on deliver e do replace \'{"event":"f","channel":"$channel","data":$data,'
+               '"more":"$fill(300000)"}\'',
                'on deliver e do send \'{"event":"g","data":"$socket_id"}\'',
                'on deliver e do error null what string')
     api.trigger(CHANNEL, 'e', 'text')
@@ -201,8 +202,9 @@ def test_no_ping_is_needed_any_more(control, client, end):
 
 @pytest.mark.parametrize('rule, expected', [
     ('on deliver pusher:connection_established do data object', {'activity_timeout': 120}),
-    ('on deliver pusher:connection_established do replace \'{"event":"pusher:connection_established",'
-     '"data":"{\\"socket_id\\":\\"1.2\\"}"}\'', {'socket_id': '1.2'}),
+    ('on deliver pusher:connection_established do replace '
+     '\'{"event":"pusher:connection_established","data":"{\\"socket_id\\":\\"1.2\\"}"}\'',
+     {'socket_id': '1.2'}),
 ], ids=['object', 'no activity_timeout'])
 def test_greeting_has_an_odd_form(faulty_hub, control, rule, expected):
     control.do(rule)

@@ -148,7 +148,8 @@ def test_gateway_runs_as_an_ordinary_user(daemons, folder, need):
     os.mkdir(home)
     if os.geteuid() == 0:
         os.chown(home, ORDINARY_UID, ORDINARY_UID)
-    executable = shutil.copy(program('chapi-gw'), folder)    # the build may be where others cannot go
+    # The build may be where others cannot go.
+    executable = shutil.copy(program('chapi-gw'), folder)
     gateway = Gateway(folder, env=environment(HOME=home))
     gateway.socket_path = os.path.join(home, 'gw.sock')
     gateway.argv = as_ordinary_user([executable, '--config', '/dev/null',

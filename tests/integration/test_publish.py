@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Answers on their way out through HTTP, whatever the hub answers; and whether the way back is alive.
+"""Answers on their way out through HTTP, whatever the hub answers; and is the way back alive?
 
 A scripted hub answers as no real one would. What each answer means is a unit test (test-outbox);
 here the edges are looked at: connections, time-outs, large bodies, signatures, the status.
@@ -128,7 +128,7 @@ def dies(hub):
 
 def test_what_a_hub_has_read_that_died_is_not_published_again(start_gateway, fake_hub, http_hub,
                                                               channel, folder):
-    """A client library tries another connection by itself: that this one is refused says nothing."""
+    """A client library tries another connection by itself: if this one is refused says nothing."""
     gateway = start_gateway(fake_hub, channel, pusher={'http_port': http_hub.port}).wait_up()
     ask(fake_hub, channel, 'first')
     http_hub.wait_response('first')
@@ -421,8 +421,8 @@ def test_hang_up_signal_tries_at_once(start_gateway, fake_hub, channel):
 def test_hang_up_signal_begins_a_try_anew_that_hangs(start_gateway, fake_hub, channel):
     with socket.create_server(('127.0.0.1', 0)) as silent:
         silent.settimeout(20)
-        gateway = start_gateway(fake_hub, channel, pusher={
-            'port': silent.getsockname()[1], 'http_port': fake_hub.port}, timing={'handshake': '5m'})
+        gateway = start_gateway(fake_hub, channel, timing={'handshake': '5m'}, pusher={
+            'port': silent.getsockname()[1], 'http_port': fake_hub.port})
         first, _ = silent.accept()
         wait_until(lambda: hub_of(gateway)['state'] == 'connecting', 'it to connect')
         gateway.send_signal(signal.SIGHUP)

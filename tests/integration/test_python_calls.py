@@ -121,7 +121,10 @@ def test_progress_comes_in_order_in_the_thread_of_the_call(server, local):
         return 'done'
     server.register('work', work)
     seen = []
-    assert local.call('work', on_progress=lambda v: seen.append((v, threading.current_thread()))) == 'done'
+
+    def note(value):
+        seen.append((value, threading.current_thread()))
+    assert local.call('work', on_progress=note) == 'done'
     assert seen == [(n, threading.current_thread()) for n in range(5)]
     assert local.call('work') == 'done', 'a caller that did not ask for progress gets none'
 

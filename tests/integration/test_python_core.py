@@ -18,13 +18,15 @@ VECTORS = App('7654321', 'aaaabbbbccccddddeeee', '11112222333344445555', 'eu')
 def test_signatures_of_the_hub():
     assert VECTORS.channel_auth('1234.5678', 'private-sensor.42') == \
         'aaaabbbbccccddddeeee:f81bf0afb5499963fd811112064e1967ff36af38259d6a1d00f843e6bc92ce05'
-    body = b'{"name":"reading","channels":["private-sensor.42"],"data":"{\\"t\\":21.5,\\"unit\\":\\"C\\"}"}'
+    body = (b'{"name":"reading","channels":["private-sensor.42"],'
+            b'"data":"{\\"t\\":21.5,\\"unit\\":\\"C\\"}"}')
     assert VECTORS.signed_target('POST', '/apps/7654321/events', body, now=1700000000) == (
-        '/apps/7654321/events?auth_key=aaaabbbbccccddddeeee&auth_timestamp=1700000000&auth_version=1.0'
-        '&body_md5=b25c417edabb9536a8a46e8ee1da2343'
+        '/apps/7654321/events?auth_key=aaaabbbbccccddddeeee&auth_timestamp=1700000000'
+        '&auth_version=1.0&body_md5=b25c417edabb9536a8a46e8ee1da2343'
         '&auth_signature=4918bd53458a09ac2fce7c2e7e1bb3d7e2332b08826fd8ec384e3f9c0a3eb732')
     batch = ('{"batch":[{"name":"reading","channel":"ch-a","data":"1"},'
-             '{"name":"note","channel":"ch-b","data":"Zürich ✓","socket_id":"1234.5678"}]}').encode()
+             '{"name":"note","channel":"ch-b","data":"Zürich ✓",'
+             '"socket_id":"1234.5678"}]}').encode()
     assert VECTORS.signed_target('POST', '/apps/7654321/batch_events', batch,
                                  now=1700000000).endswith(
         '096e468c5149c6804ce11cdedd06637ec26abfff44de93d2c2818f1b47b92428')
@@ -34,7 +36,8 @@ def test_signatures_of_the_hub():
 
 
 def test_addresses_of_the_hub():
-    assert VECTORS.socket_url.startswith('wss://ws-eu.pusher.com:443/app/aaaabbbbccccddddeeee?protocol=7&')
+    assert VECTORS.socket_url.startswith(
+        'wss://ws-eu.pusher.com:443/app/aaaabbbbccccddddeeee?protocol=7&')
     assert App('1', 'key', 'secret',
                'http://pi.local:6001').socket_url.startswith('ws://pi.local:6001/app/key?')
     for wrong in (None, 'ftp://x', 'http://', 'https://x/path'):
@@ -92,8 +95,8 @@ def test_messages_are_cut_wherever_the_reads_end():
 
 
 def test_hints_of_a_function():
-    def f(a: str, b: typing.Optional[int] = None, c: typing.List[float] = (), d: typing.Literal['x', 'y'] = 'x',
-          e: bytes = b'', **more) -> dict: pass
+    def f(a: str, b: typing.Optional[int] = None, c: typing.List[float] = (),
+          d: typing.Literal['x', 'y'] = 'x', e: bytes = b'', **more) -> dict: pass
     assert schema.describe(f) == {'result': {'type': 'object'}, 'params': {
         'type': 'object', 'required': ['a'], 'properties': {
             'a': {'type': 'string'}, 'b': {}, 'c': {'type': 'array', 'items': {'type': 'number'}},

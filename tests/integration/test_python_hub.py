@@ -30,7 +30,7 @@ def take_request(remote):
 
 def test_large_request_and_response_travel_in_parts(played):
     client, remote = played
-    value = os.urandom(60000).hex()     # twice what one batch of events carries when it is not packed
+    value = os.urandom(60000).hex()     # twice what one batch of events carries, not packed
     wait = in_thread(client.call, 'echo', v=value)
     assembly, text = parts.Assembly(), None
     while text is None:

@@ -27,7 +27,7 @@ def test_answer_beyond_the_limit_is_too_large(hub, channel, start_gateway):
     with remote_client(hub, channel) as client:
         client.wait_ready(timeout=LIMIT)
         with pytest.raises(chapi.TooLarge) as caught:
-            client.call('chapi.echo', value='x' * 30000)    # the request is small where it is deflated
+            client.call('chapi.echo', value='x' * 30000)    # deflated the request is small
         assert caught.value.ran == 'no'
 
 

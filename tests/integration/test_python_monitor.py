@@ -88,8 +88,8 @@ def test_remote_client_sees_what_there_is_to_call(hub, channel, remote_gateway, 
 @pytest.mark.parametrize('kind', ['local', 'remote'])
 def test_publish(hub, channel, start_gateway, remote, kind):
     gateway = start_gateway(hub, channel, policy={'publish': '* private-chapi-*'}).wait_up()
-    client = chapi.Client(socket=gateway.socket_path) if kind == 'local' else remote_client(hub, channel)
-    with client:
+    with (chapi.Client(socket=gateway.socket_path) if kind == 'local'
+          else remote_client(hub, channel)) as client:
         client.publish(channel, 'headline', {'text': 'Zürich'})
         client.publish(channel, 'plain', 'as it is')
         assert payload(remote.client.wait_event('headline')) == {'text': 'Zürich'}

@@ -74,6 +74,7 @@ def test_syntax_is_that_of_python_3_9():
 def test_import_needs_no_more_than_msgpack(folder):
     """Whoever does not go over a hub needs neither websockets nor PyNaCl."""
     program = ('import sys\nsys.modules["websockets"] = sys.modules["nacl"] = None\nimport chapi\n'
-               'try:\n    chapi.Client("1", "key", "secret", "eu")\nexcept ImportError as e:\n    print(e)')
+               'try:\n    chapi.Client("1", "key", "secret", "eu")\n'
+               'except ImportError as e:\n    print(e)')
     done = run([sys.executable, '-c', program], env=package_environment())
     assert 'pip install chapi[remote]' in done.stdout, done.stderr

@@ -272,8 +272,8 @@ def test_request_of_the_older_library_gets_its_answer(remote, provider):
 
 
 def test_older_request_gets_its_fields_back_as_text(remote, remote_gateway):
-    text = '{"api":"chapi.echo", "params":{"x" : 1.50,"y":1e2},"mine":{"b":[1.0, 2],"big":12345678901234567890123}}'
-    remote.send(text)
+    remote.send('{"api":"chapi.echo", "params":{"x" : 1.50,"y":1e2},'
+                '"mine":{"b":[1.0, 2],"big":12345678901234567890123}}')
     event = remote.client.wait_event('response')
     assert '{"x" : 1.50,"y":1e2}' in event['data']
     assert '"mine":{"b":[1.0, 2],"big":12345678901234567890123}' in event['data']

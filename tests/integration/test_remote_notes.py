@@ -99,8 +99,11 @@ def test_another_gateway_of_our_name_is_told_of(remote, remote_gateway):
     mine = remote.call('chapi.ping')
     for n in range(5):
         remote.send(dict(mine, id='x%d' % n, instance='0123abcd'), event='response')
-    conflict = wait_until(lambda: [c for c in [remote_gateway.ask('status')['hub']['remote']['name_conflict']]
-                                   if c and c['seen'] == 5], 'the conflict to be seen')[0]
+
+    def seen():
+        conflict = remote_gateway.ask('status')['hub']['remote']['name_conflict']
+        return conflict if conflict and conflict['seen'] == 5 else None
+    conflict = wait_until(seen, 'the conflict to be seen')
     assert conflict['instance'] == '0123abcd'
     assert conflict['age_ms'] >= 0
     check = {c['check']: c for c in remote_gateway.ask('doctor')}['name']

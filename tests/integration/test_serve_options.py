@@ -142,8 +142,8 @@ def test_max_output(serve, client):
 
 
 def test_details_have_the_end_of_both_outputs(serve, client):
-    serve('f',
-          *shell('i=0; while [ $i -lt 2000 ]; do echo "out $i"; echo "err $i" >&2; i=$((i+1)); done; exit 4'))
+    serve('f', *shell('i=0; while [ $i -lt 2000 ]; do '
+                      'echo "out $i"; echo "err $i" >&2; i=$((i+1)); done; exit 4'))
     details = failure(client, 'f').details
     details = details.get('details', details)
     assert (details['status'], details['signal']) == (4, None)

@@ -163,8 +163,8 @@ def ends_at_once(folder, fd, n='1'):
 def test_what_is_no_listening_socket_is_refused(folder):
     with socket.socket(socket.AF_INET) as s:
         assert ends_at_once(folder, s.fileno()) == (
-            69, 'socket: error: the service manager handed over something that is no Unix stream socket; '
-            'the .socket unit has to say ListenStream=/PATH\n')
+            69, 'socket: error: the service manager handed over something that is no Unix stream '
+            'socket; the .socket unit has to say ListenStream=/PATH\n')
 
 
 def test_two_sockets_are_refused(folder, listening):

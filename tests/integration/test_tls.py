@@ -102,8 +102,8 @@ def test_tls_connection_to_a_plain_hub_is_refused_and_said(hub, start_gateway, c
 
 
 def hurry(gateway, is_there):
-    """Until is_there(hub's status). localhost may have a second address, at which nobody listens: so
-    whenever the gateway waits, it is told to try again."""
+    """Until is_there(hub's status). localhost may have a second address, at which nobody listens:
+    so whenever the gateway waits, it is told to try again."""
     def look():
         hub = gateway.ask('status')['hub']
         if not is_there(hub) and hub['state'] == 'waiting':

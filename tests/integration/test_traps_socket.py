@@ -205,7 +205,8 @@ def test_trap_17_silence_about_the_channel_of_beacons_ends_no_connection(trap):
               'on receive pusher:unsubscribe client chapi-gw all do send "{}"')
     trap.start(timing={'subscribe': '150ms'})
     trap.gateway.wait_log('@up is not subscribed: the hub did not answer in time')
-    trap.wait_status(lambda s: trap.control.done()[1:] == [4, 2] and s['reason'] == '', 'the third try')
+    trap.wait_status(lambda s: trap.control.done()[1:] == [4, 2] and s['reason'] == '',
+                     'the third try')
     trap.gateway.wait_log('all is well again with the connection')
     assert trap.connects() == 1
     assert trap.works()

@@ -45,8 +45,9 @@ class Authority:
         certificate, key, ca = self.issue(name, alternatives)
         base = os.path.join(self.folder, name)
         for suffix, text in (('.index', ''), ('.conf', (
-                '[ca]\ndefault_ca=a\n[a]\ndatabase=%s.index\nnew_certs_dir=%s\nrand_serial=yes\ndefault_md=sha256\n'
-                'policy=p\n[p]\ncommonName=supplied\n' % (base, self.folder)))):
+                '[ca]\ndefault_ca=a\n[a]\ndatabase=%s.index\nnew_certs_dir=%s\nrand_serial=yes\n'
+                'default_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n'
+                % (base, self.folder)))):
             with open(base + suffix, 'w') as f:
                 f.write(text)
         _openssl('ca', '-batch', '-notext', '-config', base + '.conf',

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Two hosts in network namespaces, each with a cable to one switch; the gateway's can be cut and lose packets.
+"""Two hosts in network namespaces, each with a cable to one switch.
+
+The gateway's cable can be cut, and lose packets.
 
 Whatever is started, or connects, within `with net.hub:` or `with net.gateway:` does so on that
 host. Needs root, and ip and nft; where that cannot be had, the tests are skipped, and say why.

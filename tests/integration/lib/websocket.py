@@ -69,7 +69,8 @@ class WebSocket:
         if tls is not None:
             sock = tls.wrap_socket(sock, server_hostname=server_name or host)
         key = base64.b64encode(os.urandom(16)).decode()
-        sock.sendall(('GET %s HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+        sock.sendall(('GET %s HTTP/1.1\r\nHost: %s:%d\r\n'
+                      'Upgrade: websocket\r\nConnection: Upgrade\r\n'
                       'Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n'
                       % (path, host, port, key)).encode())
         first, headers, rest = read_head(sock, limit)
@@ -82,7 +83,8 @@ class WebSocket:
     @classmethod
     def accept(cls, sock, headers, rest=b''):
         """The server's part, after the request's head has been read."""
-        sock.sendall(('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+        sock.sendall(('HTTP/1.1 101 Switching Protocols\r\n'
+                      'Upgrade: websocket\r\nConnection: Upgrade\r\n'
                       'Sec-WebSocket-Accept: %s\r\n\r\n'
                       % accept_key(headers['sec-websocket-key'])).encode())
         return cls(sock, rest, masks=False)

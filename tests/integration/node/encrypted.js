@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The official clients for Node on an encrypted channel: pusher publishes a request, pusher-js, whose
-// auth endpoint is played here, reads the response; then a large one, whose answer comes in parts.
+// The official clients for Node on an encrypted channel: pusher publishes a request, pusher-js,
+// whose auth endpoint is played here, reads the response; then a large one, whose answer comes in
+// parts.
 //
 //   encrypted.js PORT APP_ID KEY SECRET_FILE CHANNEL MASTER_KEY
 'use strict';

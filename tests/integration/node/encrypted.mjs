@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Calls on an encrypted channel: through pusher-js for Node, and through its build for web pages that
-// can decrypt. `same` is served at the gateway ($CHAPI_SOCKET).
+// Calls on an encrypted channel: through pusher-js for Node, and through its build for web pages
+// that can decrypt. `same` is served at the gateway ($CHAPI_SOCKET).
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import { createRequire } from 'node:module';
@@ -42,5 +42,6 @@ console.log(globalThis.WebSocket ? 'both' : 'Node only');
 const keyless = await connectRemote({ pusher, server: serverWithoutKey, channel });
 await assert.rejects(keyless.call('same', { value: 1 }), e => e instanceof FailedPrecondition &&
 	e.ran === 'no' && e.message.includes('encryptionMasterKey'));
-await assert.rejects(connectRemote({ pusher, channel }), FailedPrecondition);	// no client events there
+// There are no client events there.
+await assert.rejects(connectRemote({ pusher, channel }), FailedPrecondition);
 process.exit();

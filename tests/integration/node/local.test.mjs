@@ -173,9 +173,8 @@ test('progress as async iteration, and by a function', async () => {
 	assert.equal(await client.call('count', { n: 3 }, { progress: value => heard.push(value) }),
 		3);
 	assert.deepEqual(heard, [0, 1, 2]);
-	await fails((async () => {
-		for await (const _ of client.call('count', { n: 2 }, { progress: true }).progress); })(),
-		'api_error', 'yes', /two/);
+	const two = client.call('count', { n: 2 }, { progress: true });
+	await fails((async () => { for await (const _ of two.progress); })(), 'api_error', 'yes', /two/);
 	assert.equal(await client.call('count', { n: 1 }), 1);
 });
 

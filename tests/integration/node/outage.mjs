@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A call over a hub that goes away while it runs. The provider answers in the meantime; the answer comes
-// when the hub is back, and the function has run once.
+// A call over a hub that goes away while it runs. The provider answers in the meantime; the answer
+// comes when the hub is back, and the function has run once.
 import * as chapi from 'chapi';
 import { connectRemote } from 'chapi/remote';
 

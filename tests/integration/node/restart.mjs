@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Calls over a hub whose gateway is killed and started again while they run. They are asked for again
-// when the client's own connection is back, and by then it has heard of the new instance.
+// Calls over a hub whose gateway is killed and started again while they run. They are asked for
+// again when the client's own connection is back, and by then it has heard of the new instance.
 import * as chapi from 'chapi';
 import { connectRemote } from 'chapi/remote';
 

@@ -67,7 +67,8 @@ test('integers are packed as integers', () => {
 });
 
 test('JSON and back', () => {
-	const text = '{"$$a":[1,-2.5,null,true],"b":{"$bin":"AP8="},"t":{"$time":"2026-03-01T12:34:56.500Z"},' +
+	const text = '{"$$a":[1,-2.5,null,true],"b":{"$bin":"AP8="},' +
+		'"t":{"$time":"2026-03-01T12:34:56.500Z"},' +
 		'"big":18446744073709551615,"s":"12345678901234567890 \\" 98765432109876543210"}';
 	const value = fromJson(text);
 	assert.deepEqual(value, {
