@@ -11,7 +11,7 @@ import tempfile
 import threading
 
 from values import difference
-from wire import NOTIFICATION, REQUEST, RESPONSE, ABOUT_CALLS, Failed, Wire
+from wire import NOTIFICATION, RESPONSE, ABOUT_CALLS, Failed, Wire
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIMIT = float(os.environ.get('CHAPI_TESTS_LIMIT', '10'))

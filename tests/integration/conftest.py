@@ -271,11 +271,3 @@ def serve(gateway, daemons):
         return serving.start(daemons, gateway, *options, name,
                              *(('--',) + command if command else ()), names=[name], env=env)
     return start
-
-
-@pytest.fixture
-def need_program():
-    def check(name):
-        assert os.path.exists(program(name)), '%s is not built' % program(name)
-        return program(name)
-    return check

@@ -13,7 +13,6 @@ import unicodedata
 
 import pytest
 
-from lib.gateway import Provider
 from lib.limits import Deadline, wait_until
 from lib.process import as_ordinary_user, die_with_parent, environment, program, run
 

@@ -6,7 +6,6 @@ import os
 import pty
 import select
 import stat
-import tempfile
 
 import pytest
 
