@@ -174,7 +174,8 @@ test('progress as async iteration, and by a function', async () => {
 		3);
 	assert.deepEqual(heard, [0, 1, 2]);
 	const two = client.call('count', { n: 2 }, { progress: true });
-	await fails((async () => { for await (const _ of two.progress); })(), 'api_error', 'yes', /two/);
+	await fails((async () => { for await (const _ of two.progress); })(),
+		'api_error', 'yes', /two/);
 	assert.equal(await client.call('count', { n: 1 }), 1);
 });
 
