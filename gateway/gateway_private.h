@@ -45,7 +45,8 @@ int gateway_start_hub(struct gateway *g) MUST_CHECK;
 
 struct router_limits gateway_limits(const struct gateway *g);
 struct peers_config gateway_peers_config(const struct gateway *g);
-/* Operations of the router's edge. The policy of a reload follows at the end of the turn. */
+/* Operations of the router's edge. The policy of a reload follows at the end of the turn: no
+ * name is taken inside a request. */
 int gateway_reload(void *data, struct buf *out, char *why, size_t why_len);
 bool gateway_set_log_level(void *data, struct span level);
 void gateway_finish_reload(struct gateway *g);
@@ -53,7 +54,7 @@ void gateway_finish_reload(struct gateway *g);
 /* Callbacks of libevent: a signal; the end of stop_timeout. */
 void gateway_on_stop(int sig, short what, void *data);
 void gateway_on_stop_limit(int fd, short what, void *data);
-/* When the last call has its answer, what else waits is told. */
+/* When the last call has its answer, also those of the hub's side, what else waits is told. */
 void gateway_end_calls(struct gateway *g);
 /* When that was taken, too, the loop is to end. */
 void gateway_end_loop(struct gateway *g);

@@ -62,8 +62,6 @@ static void set_limits(struct gateway *g)
 	log_set_level(g->config->log_level);
 }
 
-/* 0, or -1 and why. The policy follows at the end of the turn: no name is taken inside a
- * request. */
 int gateway_reload(void *data, struct buf *out, char *why, size_t why_len)
 {
 	struct gateway *g = data;

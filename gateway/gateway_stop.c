@@ -64,7 +64,6 @@ static bool is_hub_idle(const struct gateway *g)
 	return !g->hub || hub_is_idle(g->hub);
 }
 
-/* All calls have their answers, also those of the hub's side. What else waits is told now. */
 void gateway_end_calls(struct gateway *g)
 {
 	if (!g->stopping || g->ended || router_n_calls(g->router) > 0 || !is_hub_idle(g))

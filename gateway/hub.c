@@ -28,7 +28,6 @@
 #include "gateway/turn.h"
 #include "libchapi-ipc/base64.h"
 
-/* After anything that happened to the channel or the proof. */
 void hub_arm_timer(struct hub *hub)
 {
 	uint64_t next_ms = MIN(MIN(channel_next_ms(hub->channel), proof_next_ms(&hub->proof)),
@@ -61,7 +60,6 @@ static void count_delivery(struct hub *hub)
 		   publisher_unix_s(hub->publisher));
 }
 
-/* What can be done without is left out then. */
 bool hub_is_budget_low(struct hub *hub)
 {
 	return ledger_is_low(hub->ledger, publisher_unix_s(hub->publisher));

@@ -274,7 +274,6 @@ static void call_over(const struct request *q)
 	monitor_response(q->router, q->from, &q->response, api, q->now);
 }
 
-/* What was put together for an answer is not needed any more. */
 void router_forget_answer(struct router *router)
 {
 	buf_clear(&router->answer);
