@@ -8,7 +8,7 @@
  */
 #include <config.h>	/* _GNU_SOURCE */
 
-#include "gateway/publisher.h"
+#include "gateway/publisher_private.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -23,10 +23,8 @@
 #include "gateway/sign.h"
 #include "gateway/tls.h"
 #include "gateway/turn.h"
-#include "libchapi-ipc/list.h"
 
 #define HEAD_LEN 1024 /* of a request, about: what max_request_bytes leaves for the body */
-#define QUIET_S 60		/* the same trouble is logged once in this time */
 
 /* A request under way. */
 struct post {
@@ -35,36 +33,12 @@ struct post {
 	struct outbox_request *request;
 };
 
-/* What is asked for, and what is signed: they differ with a prefix only. */
-struct target {
-	char *path, *signed_path;
-};
-
-struct publisher {
-	const struct config *config;
-	const struct sealed *sealed;
-	struct ledger *ledger;
-	struct http *http;
-	struct outbox *outbox;
-	struct event *timer;		/* of the outbox */
-	struct list posts;
-	struct list asks;
-	char *origin;			/* "https://HOST:PORT" */
-	struct target events, batch;
-	char socket_id[65];
-
-	/* What the log has been told. */
-	char logged[200];		/* trouble that has not ended; "" */
-	time_t logged_at;
-	uint64_t n_unlogged, n_lost;
-};
-
 int64_t publisher_unix_s(const struct publisher *p)
 {
 	return (int64_t)time(NULL) + outbox_clock_offset_s(p->outbox);
 }
 
-static void count(struct publisher *p, uint64_t published, uint64_t delivered)
+void publisher_count(struct publisher *p, uint64_t published, uint64_t delivered)
 {
 	const struct budget_count more = { .published = published, .delivered = delivered };
 
@@ -76,61 +50,8 @@ static void count(struct publisher *p, uint64_t published, uint64_t delivered)
 static void count_published(struct publisher *p, const struct outbox_status *before,
 			    const struct outbox_status *now)
 {
-	count(p, now->n_published - before->n_published, now->n_excluding - before->n_excluding);
-}
-
-/* ---- the log --------------------------------------------------------------------------------- */
-
-/* Once for each cause, then now and then. */
-static bool is_worth_a_line(struct publisher *p, const char *trouble)
-{
-	time_t now = (time_t)(read_now().ms / 1000);
-
-	if (strcmp(p->logged, trouble) == 0 && now - p->logged_at < QUIET_S)
-		return false;
-	snprintf(p->logged, sizeof(p->logged), "%s", trouble);
-	p->logged_at = now;
-	return true;
-}
-
-static void log_failure(struct publisher *p, const char *error)
-{
-	char more[60] = "";
-
-	p->n_lost++;
-	if (!is_worth_a_line(p, error)) {
-		p->n_unlogged++;
-		return;
-	}
-	if (p->n_unlogged > 0)
-		snprintf(more, sizeof(more), ", %llu more since the last line",
-			 (unsigned long long)p->n_unlogged);
-	log_warn("publisher", "an event was not published%s: %s", more, error);
-	p->n_unlogged = 0;
-}
-
-static void log_pause(struct publisher *p, const struct outbox_status *status)
-{
-	uint64_t now_ms = read_now().ms;
-	uint64_t ms = status->until_ms > now_ms ? status->until_ms - now_ms : 0;
-
-	if (ms > 0 && is_worth_a_line(p, status->trouble))
-		log_warn("publisher", "%s: %s; %zu events wait, next try in %llu.%llu s",
-			 status->pause == OUTBOX_QUOTA ? "publishing has stopped"
-						       : "cannot publish",
-			 status->trouble, status->n_waiting, (unsigned long long)(ms / 1000),
-			 (unsigned long long)(ms % 1000 / 100));
-}
-
-static void log_success(struct publisher *p)
-{
-	if (!p->logged[0])
-		return;
-	log_info("publisher", "publishing works again, %llu events were lost",
-		 (unsigned long long)p->n_lost);
-	p->logged[0] = '\0';
-	p->n_unlogged = 0;
-	p->n_lost = 0;
+	publisher_count(p, now->n_published - before->n_published,
+			now->n_excluding - before->n_excluding);
 }
 
 /* After an answer, and after what it ended has been told of. */
@@ -140,16 +61,7 @@ static void note_news(struct publisher *p, const struct outbox_status *before)
 
 	outbox_status(p->outbox, &status);
 	count_published(p, before, &status);
-	if (status.clock_offset_s != before->clock_offset_s)
-		log_warn("publisher",
-			 "this machine's clock is %lld s off by the hub's, which is used instead",
-			 (long long)-status.clock_offset_s);
-	if (status.n_failed > before->n_failed)
-		log_failure(p, status.last_error);
-	else if (status.pause != OUTBOX_RUNNING && status.n_under_way == 0)
-		log_pause(p, &status);
-	else if (status.n_published > before->n_published)
-		log_success(p);
+	publisher_log_news(p, before, &status);
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -208,8 +120,9 @@ static void on_answer(void *data, const struct http_response *response)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-static int put_target(const struct publisher *p, const char *method, const struct target *target,
-		      const char *query, struct span body, struct buf *out)
+int publisher_put_target(const struct publisher *p, const char *method,
+			 const struct target *target, const char *query, struct span body,
+			 struct buf *out)
 {
 	const struct sign_request request = {
 		.method = method,
@@ -246,8 +159,9 @@ static int post_send(struct post *post)
 	outbox_request_put(request, p->socket_id, &body);
 	r = buf_error(&body);
 	if (r == 0)
-		r = put_target(p, "POST", outbox_request_is_batch(request) ? &p->batch : &p->events,
-			       NULL, buf_span(&body), &line);
+		r = publisher_put_target(p, "POST",
+					 outbox_request_is_batch(request) ? &p->batch : &p->events,
+					 NULL, buf_span(&body), &line);
 	if (r < 0)
 		return r;
 	return http_send(p->http, &(struct http_request){
@@ -427,7 +341,7 @@ static bool make_text(char **ret, const char *fmt, ...)
 	return n >= 0;
 }
 
-static bool make_target(struct target *ret, const struct config *config, const char *method)
+bool target_init(struct target *ret, const struct config *config, const char *method)
 {
 	const char *prefix = config->path_prefix ? config->path_prefix : "";
 
@@ -436,81 +350,10 @@ static bool make_target(struct target *ret, const struct config *config, const c
 			 config->app_id, method);
 }
 
-static void target_deinit(struct target *target)
+void target_deinit(struct target *target)
 {
 	free(target->path);
 	free(target->signed_path);
-}
-
-/* ---- questions ------------------------------------------------------------------------------- */
-
-struct ask {
-	struct list link;
-	struct publisher *publisher;
-	unsigned int cost;		/* messages */
-	publisher_ask_fn fn;
-	void *data;
-};
-
-static void ask_free(struct ask *ask)
-{
-	list_del(&ask->link);
-	free(ask);
-}
-
-/* Some servers say an error in the body of a 200: whoever reads that finds nothing in it. */
-static void on_asked(void *data, const struct http_response *response)
-{
-	struct ask *ask = data;
-	char text[300] = "";
-
-	if (response->error)
-		snprintf(text, sizeof(text), "%s", response->error);
-	else if (response->status != 200)
-		snprintf(text, sizeof(text), "the hub answered with status %u", response->status);
-	else
-		count(ask->publisher, ask->cost, 0);
-	ask->fn(ask->data, response->body, *text ? text : NULL);
-	ask_free(ask);
-}
-
-static int send_query(struct publisher *p, struct ask *ask, const struct target *target,
-		      const char *query)
-{
-	CLEANUP(buf_deinit) struct buf line = BUF_NULL;
-	int r = put_target(p, "GET", target, query, span_of(NULL, 0), &line);
-
-	return r < 0 ? r : http_send(p->http, &(struct http_request){
-		.target = (const char *)buf_data(&line),
-		.get = true,
-	}, on_asked, ask);
-}
-
-/* Asking for info is one more. */
-static unsigned int cost_of(const char *query)
-{
-	return query && strstr(query, "info=") ? 2 : 1;
-}
-
-int publisher_ask(struct publisher *p, const char *what, const char *query, publisher_ask_fn fn,
-		  void *data)
-{
-	CLEANUP(target_deinit) struct target target = { 0 };
-	struct ask *ask;
-	int r;
-
-	if (!make_target(&target, p->config, what))
-		return -ENOMEM;
-	ask = malloc(sizeof(*ask));
-	if (!ask)
-		return -ENOMEM;
-	*ask = (struct ask){ .publisher = p, .cost = cost_of(query), .fn = fn, .data = data };
-	list_init(&ask->link);
-	list_add_tail(&p->asks, &ask->link);
-	r = send_query(p, ask, &target, query);
-	if (r < 0)
-		ask_free(ask);
-	return r;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -523,8 +366,8 @@ static int make_targets(struct publisher *p)
 	if (make_text(&p->origin, "%s://%s%s%s:%u", config->tls ? "https" : "http",
 		      brackets ? "[" : "", config->http_host, brackets ? "]" : "",
 		      config->http_port) &&
-	    make_target(&p->events, config, "events") &&
-	    make_target(&p->batch, config, "batch_events"))
+	    target_init(&p->events, config, "events") &&
+	    target_init(&p->batch, config, "batch_events"))
 		return 0;
 	return -ENOMEM;
 }
@@ -567,15 +410,13 @@ void publisher_reconfigure(struct publisher *p)
 struct publisher *publisher_free(struct publisher *p)
 {
 	struct post *post, *tmp;
-	struct ask *ask;
 
 	if (!p)
 		return NULL;
 	http_free(p->http);
 	list_for_each_safe(post, tmp, &p->posts, struct post, link)
 		post_free(post);
-	while ((ask = list_first(&p->asks, struct ask, link)))
-		ask_free(ask);
+	publisher_free_asks(p);
 	outbox_free(p->outbox);
 	if (p->timer)
 		event_free(p->timer);
