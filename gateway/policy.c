@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "gateway/registry.h"
+#include "gateway/name.h"
 
 /* The gateways' own channels: whoever may write there can pretend to be one. */
 #define OWN_CHANNELS "private-chapi-"

@@ -11,9 +11,8 @@
 #ifndef CHAPI_REGISTRY_H
 #define CHAPI_REGISTRY_H
 
+#include "gateway/name.h"
 #include "gateway/party.h"
-
-#define API_NAME_MAX 128
 
 enum api_policy { API_EXCLUSIVE, API_REPLACE, API_SHARE, API_STANDBY };
 enum api_visibility { API_REMOTE, API_LOCAL };
@@ -164,12 +163,6 @@ struct holder *api_find_holder(const struct api *api, const struct party *party)
 
 /* May a party of that origin know of it? */
 bool api_is_seen(const struct api *api, enum party_origin origin);
-
-/* What a name must be, for people; to be printed with API_NAME_MAX. */
-#define NAME_RULE "1 to %d of A-Z a-z 0-9 _ . : -, beginning with a letter, a digit or _"
-bool name_is_valid(struct span name);
-/* '*' matches any characters, none too. */
-bool name_matches(struct span name, struct span pattern);
 
 extern const char *const api_policy_names[];		/* by enum api_policy; NULL at the end */
 extern const char *const api_visibility_names[];

@@ -5,7 +5,7 @@
  */
 #include "gateway/remote_private.h"
 
-#include "gateway/registry.h"
+#include "gateway/name.h"
 #include "gateway/sealed.h"
 
 #define CHANNEL_LEN_MAX 164
