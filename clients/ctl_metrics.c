@@ -97,6 +97,15 @@ static void put_counters(FILE *out, const json_t *counters)
 	}
 }
 
+/* conflict: null as long as no other gateway of our name was seen; NULL: an older gateway. */
+static void put_conflict(FILE *out, const json_t *conflict)
+{
+	if (conflict)
+		put_figure(out, "chapi_hub_name_conflicts_total", "counter",
+			   "What another gateway of this name was seen to say.",
+			   ctl_number(conflict, "seen"));
+}
+
 static void put_hub(FILE *out, const json_t *hub)
 {
 	static const struct metric metrics[] = {
@@ -127,6 +136,7 @@ static void put_hub(FILE *out, const json_t *hub)
 	put_metrics(out, hub, metrics, ARRAY_SIZE(metrics));
 	put_metrics(out, json_object_get(hub, "publisher"), publishing, ARRAY_SIZE(publishing));
 	put_metrics(out, json_object_get(hub, "budget"), budget, ARRAY_SIZE(budget));
+	put_conflict(out, json_object_get(json_object_get(hub, "remote"), "name_conflict"));
 }
 
 static void put_apis(FILE *out, const json_t *apis)

@@ -54,7 +54,7 @@ static bool is_part_event(const char *name, const char *of)
 /* What else goes over the channels has names of its own. */
 static const char *taken_event(const char *name)
 {
-	static const char *const taken[] = { "cancel", "progress", "chapi-alive" };
+	static const char *const taken[] = { "cancel", "progress", "chapi-alive", "chapi-here" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
 		if (strcmp(name, taken[i]) == 0)

@@ -5,6 +5,7 @@
 #include <config.h>	/* _GNU_SOURCE */
 
 #include "gateway/hub_private.h"
+#include "gateway/namesake.h"
 #include "gateway/turn.h"
 
 #define CONFLICT_QUIET_MS 600000	/* two gateways of one name are logged once in this time */
@@ -13,17 +14,16 @@
 /* Each takes requests that are meant for the other. */
 void hub_log_conflict(struct hub *hub, uint64_t now_ms)
 {
-	struct remote_status status;
+	const struct namesake *namesake = remote_namesake(hub->remote);
 
-	remote_status(hub->remote, &status);
-	if (status.n_name_conflicts == 0 || status.conflict_ms != now_ms ||
+	if (namesake->n_seen == 0 || namesake->seen_ms != now_ms ||
 	    (hub->conflict_logged_ms > 0 && now_ms - hub->conflict_logged_ms < CONFLICT_QUIET_MS))
 		return;
 	hub->conflict_logged_ms = now_ms;
 	log_warn("hub",
 		 "another gateway (instance %s) answers as '%s' too: "
 		 "give one of them another name",
-		 status.conflict, hub->config->name);
+		 namesake->seen, hub->config->name);
 }
 
 /* On a channel that is shared much of it is for others, so a line now and then has to do. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the hub side publishes, each from its event to what became of it: answers and progress of
- * remote calls, events of local processes, the proof of life. How it goes out: publisher.h.
+ * remote calls, that we are there, events of local processes, the proof of life. How it goes out:
+ * publisher.h.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
@@ -104,18 +105,21 @@ static void on_progress_published(void *data, const struct outbox_end *end UNUSE
 	hub_arm_timer(hub);
 }
 
-/* Answers go before: where they have to wait, or little is left of the day's budget, progress is
- * left out. */
-static bool publish_progress(struct hub *hub, const struct outbox_event *event, void *of)
+/* Answers go before: where they have to wait, or little is left of the day's budget, what can be
+ * done without is left out. */
+static bool is_room_for_more(struct hub *hub)
 {
-	struct hub_progress *progress;
 	struct outbox_status status;
 
 	publisher_status(hub->publisher, &status);
-	if (hub_is_budget_low(hub) || status.pause != OUTBOX_RUNNING ||
-	    status.bytes_waiting > hub->config->publish_queue / 2)
-		return false;
-	progress = malloc(sizeof(*progress));
+	return !hub_is_budget_low(hub) && status.pause == OUTBOX_RUNNING &&
+	       status.bytes_waiting <= hub->config->publish_queue / 2;
+}
+
+static bool publish_progress(struct hub *hub, const struct outbox_event *event, void *of)
+{
+	struct hub_progress *progress = malloc(sizeof(*progress));
+
 	if (!progress)
 		return false;
 	*progress = (struct hub_progress){ .hub = hub, .of = of };
@@ -142,8 +146,12 @@ bool hub_publish_record(void *data, const struct remote_publication *publication
 	};
 	int r;
 
+	if (!publication->answer && !is_room_for_more(hub))
+		return false;
 	if (publication->progress_of)
 		return publish_progress(hub, &event, publication->progress_of);
+	if (!publication->answer)
+		return publisher_publish(hub->publisher, &event, NULL, NULL) == 0;
 	r = publisher_publish(hub->publisher, &event, on_answer_published, publication->answer);
 	if (r == 0)
 		return true;

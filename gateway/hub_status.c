@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "gateway/ledger.h"
+#include "gateway/namesake.h"
 #include "gateway/others.h"
 #include "gateway/turn.h"
 #include "gateway/ws.h"
@@ -147,17 +148,17 @@ static void put_budget(const struct hub *hub, struct buf *out)
 	mp_put_bool(out, ledger_is_low(hub->ledger, unix_s));
 }
 
-static void put_conflict(const struct remote_status *status, struct buf *out)
+static void put_conflict(const struct namesake *namesake, struct buf *out)
 {
 	mp_put_str(out, "name_conflict");
-	if (status->n_name_conflicts == 0) {
+	if (namesake->n_seen == 0) {
 		mp_put_nil(out);
 		return;
 	}
 	mp_put_map(out, 3);
-	put_text(out, "instance", status->conflict);
-	put_number(out, "seen", status->n_name_conflicts);
-	put_number(out, "age_ms", read_now().ms - status->conflict_ms);
+	put_text(out, "instance", namesake->seen);
+	put_number(out, "seen", namesake->n_seen);
+	put_number(out, "age_ms", read_now().ms - namesake->seen_ms);
 }
 
 static void put_remote(const struct hub *hub, struct buf *out)
@@ -175,7 +176,7 @@ static void put_remote(const struct hub *hub, struct buf *out)
 	put_number(out, "running", status.n_running);
 	put_number(out, "assembling", status.n_assembling);
 	put_number(out, "progress_dropped", status.n_progress_dropped);
-	put_conflict(&status, out);
+	put_conflict(remote_namesake(hub->remote), out);
 }
 
 static void put_wait(const struct hub *hub, const struct channel_status *status, struct buf *out)
@@ -248,19 +249,18 @@ static void put_publish_error(const struct outbox_status *publishing, char *out,
 
 void hub_health(const struct hub *hub, struct hub_health *ret_health)
 {
+	const struct namesake *namesake = remote_namesake(hub->remote);
 	struct outbox_status publishing;
 	struct channel_status status;
-	struct remote_status remote;
 
 	channel_status(hub->channel, &status);
 	publisher_status(hub->publisher, &publishing);
-	remote_status(hub->remote, &remote);
 	*ret_health = (struct hub_health){
 		.state = hub_state_name(status.state),
 		.up = status.state == CHANNEL_UP,
 		.reason = status.reason,
-		.name_conflict = remote.n_name_conflicts > 0 &&
-				 read_now().ms - remote.conflict_ms < CONFLICT_FRESH_MS,
+		.name_conflict = namesake->n_seen > 0 &&
+				 read_now().ms - namesake->seen_ms < CONFLICT_FRESH_MS,
 	};
 	put_publish_error(&publishing, ret_health->publish_error,
 			  sizeof(ret_health->publish_error));

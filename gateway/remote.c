@@ -14,7 +14,6 @@
 
 #include "gateway/assembly.h"
 #include "gateway/elapsed.h"
-#include "gateway/text.h"
 
 #define WAIT_MOST_MS 600000	/* however long a caller says that it waits */
 #define WAIT_USUAL_MS 30000	/* of one that does not say */
@@ -356,21 +355,8 @@ static void request_came(struct remote *r, struct span channel, struct span text
 static void response_came(struct remote *r, struct span channel UNUSED, struct span text,
 			  const struct now *now)
 {
-	CLEANUP(buf_deinit) struct buf gateway = BUF_NULL;
-	CLEANUP(buf_deinit) struct buf instance = BUF_NULL;
-
 	r->status.n_ignored++;
-	if (record_response_origin(text, &gateway, &instance))
-		return;
-	if (!span_is(buf_span(&gateway), r->config.name) ||
-	    span_is(buf_span(&instance), router_instance(r->router)))
-		return;
-	r->status.n_name_conflicts++;
-	r->status.conflict_ms = now->ms;
-	if (!text_is_printable_ascii(buf_span(&instance)))
-		buf_clear(&instance);
-	snprintf(r->status.conflict, sizeof(r->status.conflict), "%.*s", (int)instance.len,
-		 instance.len ? (const char *)buf_data(&instance) : "");
+	remote_look_for_namesake(r, text, now);
 }
 
 enum { EVENT_REQUEST, EVENT_REQUEST_PART, EVENT_CANCEL, EVENT_RESPONSE };
@@ -430,7 +416,9 @@ void remote_event(struct remote *r, struct span channel, struct span event, stru
 	const char *name = remote_find_channel(r, channel);
 	size_t i = name ? find_event(r, name, event) : REMOTE_EVENTS;
 
-	if (i == REMOTE_EVENTS)
+	if (span_is(channel, r->namesake.channel) && span_is(event, NAMESAKE_EVENT))
+		remote_look_for_namesake(r, payload, now);
+	else if (i == REMOTE_EVENTS)
 		r->status.n_ignored++;
 	else
 		events[i].came(r, span_str(name), payload, now);
@@ -503,6 +491,7 @@ int remote_new(const struct remote_config *config, struct router *router,
 	r->ops = *ops;
 	r->data = data;
 	name_events(r);
+	namesake_init(&r->namesake, config->name, router_instance(router));
 	list_init(&r->publishing);
 	list_init(&r->progressing);
 	list_init(&r->progress_sent);
@@ -536,13 +525,15 @@ struct remote *remote_free(struct remote *r, const struct now *now)
 
 uint64_t remote_next_ms(const struct remote *r)
 {
-	return MIN(remote_next_progress_ms(r), assemblies_next_ms(r->assemblies));
+	return MIN(MIN(remote_next_progress_ms(r), assemblies_next_ms(r->assemblies)),
+		   namesake_next_ms(&r->namesake));
 }
 
 void remote_tick(struct remote *r, const struct now *now)
 {
 	remote_tick_progress(r, now->ms);
 	remote_tick_parts(r, now);
+	remote_tick_announcement(r, now->ms);
 }
 
 void remote_status(const struct remote *r, struct remote_status *ret_status)

@@ -13,6 +13,7 @@
 #include "gateway/room.h"
 #include "gateway/router.h"
 
+struct namesake;
 struct remote;
 
 #define REMOTE_CANCEL_EVENT "cancel"
@@ -46,21 +47,22 @@ struct remote_config {
 	uint64_t seed[4];			/* secret: see outcome.h */
 };
 
-/* An answer, or progress, to be published; everything in it is borrowed. */
+/* An answer, progress, or that we are there, to be published; everything in it is borrowed. */
 struct remote_publication {
 	struct span channel, event;
 	struct span payload;		/* text, the event's data */
 	bool has_id;			/* its caller knows a repeat by it */
 	uint64_t deadline_ms;		/* until when the caller waits; 0: not known */
-	void *answer;			/* for remote_published(); NULL: of progress */
-	void *progress_of;		/* for remote_progress_published(); NULL: it is an answer */
+	/* At most one of them; neither: that we are there. */
+	void *answer;			/* for remote_published() */
+	void *progress_of;		/* for remote_progress_published() */
 };
 
 struct remote_ops {
 	/* False: it cannot be. Else remote_published() or remote_progress_published() follows,
-	 * later, unless the remote side is freed before. */
+	 * later, if it is an answer or progress, and the remote side is not freed before. */
 	bool (*publish)(void *data, const struct remote_publication *publication);
-	/* Look at remote_next_ms() soon: there is progress to be published, or something waits. */
+	/* Look at remote_next_ms() soon: there is something to be published, or that waits. */
 	void (*timer)(void *data);
 };
 
@@ -68,9 +70,6 @@ struct remote_status {
 	uint64_t n_requests, n_responses;
 	uint64_t n_ignored;		/* events not understood, not for us, or unanswerable */
 	uint64_t n_progress_dropped;	/* not published: newer came, the answer came, or no room */
-	uint64_t n_name_conflicts;	/* answers of another gateway of our name; 0: none seen */
-	char conflict[65];		/* the instance of the last one; "" */
-	uint64_t conflict_ms;		/* when it was seen */
 	uint64_t n_limited;		/* requests beyond a limit: not run, told if they had ids */
 	unsigned int n_running;
 	unsigned int n_assembling;	/* requests that come in parts */
@@ -94,8 +93,11 @@ void remote_event(struct remote *remote, struct span channel, struct span event,
 void remote_published(void *answer, unsigned int status);
 void remote_progress_published(void *progress_of);
 uint64_t remote_next_ms(const struct remote *remote);	/* when to call tick; UINT64_MAX: never */
-/* Publishes progress that is due; refuses requests whose parts did not all come. */
+/* Publishes progress, and that we are there, where due; refuses requests whose parts did not all
+ * come. */
 void remote_tick(struct remote *remote, const struct now *now);
 void remote_status(const struct remote *remote, struct remote_status *ret_status);
+/* What was seen of another gateway of our name. */
+const struct namesake *remote_namesake(const struct remote *remote);
 
 #endif

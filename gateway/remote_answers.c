@@ -67,14 +67,18 @@ static bool publish_parts(struct remote *r, struct remote_call *call, struct spa
 static void publish(struct remote *r, struct remote_call *call, const struct buf *record)
 {
 	struct span text = buf_span(record);
+	bool is_whole = room_fits(&r->config.room, call->reply, text);
 	bool is_out;
 
 	call->size = text.len;
-	if (room_fits(&r->config.room, call->reply, text))
+	if (is_whole)
 		is_out = publish_event(r, call, r->config.response_event, text);
 	else
 		is_out = publish_parts(r, call, text);
 	r->status.n_responses += is_out;
+	/* By what another of our name would see of it: it listens on the channel of the request. */
+	if (is_out && (!is_whole || !span_equal(call->reply, call->channel)))
+		remote_want_announcement(r);
 }
 
 /* Only a caller that gave an id knows parts. */

@@ -8,11 +8,13 @@
  *     remote_notes.c     between the two: cancel in, progress out
  *     remote_parts.c     requests that come in parts
  *     remote_channels.c  which channels count, where answers may go, what an event can carry
+ *     remote_namesake.c  what is seen of another gateway of our name, and shown to it
  */
 #ifndef CHAPI_REMOTE_PRIVATE_H
 #define CHAPI_REMOTE_PRIVATE_H
 
 #include "gateway/bucket.h"
+#include "gateway/namesake.h"
 #include "gateway/outcome.h"
 #include "gateway/parts.h"
 #include "gateway/record.h"
@@ -84,6 +86,7 @@ struct remote {
 	struct outcomes *refusals;	/* of those that surely did not */
 	struct assemblies *assemblies;
 	struct bucket bucket;		/* of new requests */
+	struct namesake namesake;
 	struct remote_status status;
 };
 
@@ -112,6 +115,12 @@ int remote_take_retry(struct record_request *request, const struct part *part) M
 /* It is a repeat whose first try may have run, and nobody knows any more. Its id is not known. */
 bool remote_may_have_run(const struct remote *remote, const struct remote_call *call,
 			 const struct now *now);
+/* Something was done that another gateway of our name cannot see: we say soon that we are there. */
+void remote_want_announcement(struct remote *remote);
+/* A response or an announcement has come. */
+void remote_look_for_namesake(struct remote *remote, struct span text, const struct now *now);
+void remote_tick_announcement(struct remote *remote, uint64_t now_ms);
+
 /* True: more come than max_rate, and it has been refused so. ran: what is known of its id. */
 bool remote_is_too_often(struct remote *remote, struct remote_call *call, enum chapi_ran ran,
 			 const struct now *now) MUST_CHECK;

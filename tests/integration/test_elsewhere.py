@@ -147,6 +147,33 @@ def test_own_name_goes_over_the_hub_as_well(two, names):
         assert here.result(number) == 'to myself'
 
 
+def conflict_of(gateway):
+    return gateway.ask('status')['hub']['remote']['name_conflict']
+
+
+def test_two_of_the_name_that_is_called_are_told(daemons, folder, hub, two, names):
+    """Both run what is meant for one, and their answers go where neither looks."""
+    os.mkdir(os.path.join(folder, 'twin'))
+    twin = daemons.start(Gateway(os.path.join(folder, 'twin'), hub,
+                                 gateway={'name': names[1]})).wait_up()
+    with two[0].connect() as here:
+        assert [here.call('chapi.echo', n, to=names[1]) for n in range(10)] == list(range(10))
+    both = two[1], twin
+    wait_until(lambda: all(conflict_of(g) for g in both), 'each to have seen the other')
+    wait_until(lambda: all(g.ask('status')['hub']['publisher']['waiting'] == 0 for g in both),
+               'all to be published')
+    for one, other in both, both[::-1]:
+        instance = other.ask('status')['instance']
+        assert (conflict_of(one)['instance'], conflict_of(one)['seen']) == (instance, 1)
+        line = "another gateway (instance %s) answers as '%s' too: give one of them another name"
+        assert one.log().count(line % (instance, names[1])) == 1
+        assert not {c['check']: c['ok'] for c in one.ask('doctor')}['name']
+        assert '\nchapi_hub_name_conflicts_total 1\n' in ctl(one, 'metrics').stdout
+        assert one.ask('status')['hub']['publisher']['published'] == 10 + 1, 'not one for each call'
+    assert conflict_of(two[0]) is None
+    assert '\nchapi_hub_name_conflicts_total 0\n' in ctl(two[0], 'metrics').stdout
+
+
 def test_channel_may_be_named_instead_of_a_gateway(two, names):
     with two[0].connect() as here:
         assert here.call('chapi.echo', 1, to='private-chapi-' + names[1]) == 1

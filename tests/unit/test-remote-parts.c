@@ -274,6 +274,11 @@ static void test_large_answer_goes_in_parts(void **state UNUSED)
 	assert_int_equal(status.n_responses, 1);
 	for (unsigned int i = 0; i < w->n; i++)
 		remote_published(w->events[i].answer, 200);
+	/* Parts do not say whose they are. */
+	world_forget_events(w);
+	remote_tick(w->remote, &w->now);
+	assert_int_equal(w->n, 1);
+	assert_string_equal(w->events[0].name, "chapi-here");
 	world_free(w);
 }
 

@@ -16,6 +16,7 @@
 
 #include <stdio.h>
 
+#include "gateway/namesake.h"
 #include "gateway/remote.h"
 #include "libchapi-ipc/mp.h"
 
@@ -833,12 +834,108 @@ static void test_two_gateways_of_one_name_are_noticed(void **state UNUSED)
 	world_init(&w);
 	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++)
 		event_comes(&w, PRIVATE, "response", harmless[i]);
-	assert_int_equal(status_of(&w).n_name_conflicts, 0);
+	assert_int_equal(remote_namesake(w.remote)->n_seen, 0);
 	event_comes(&w, PRIVATE, "response", "{\"gateway\":\"pi\",\"instance\":\"1234\"}");
 	event_comes(&w, PUBLIC, "response", "{\"gateway\":\"pi\",\"instance\":\"1234\"}");
-	assert_int_equal(status_of(&w).n_name_conflicts, 2);
+	assert_int_equal(remote_namesake(w.remote)->n_seen, 2);
+	assert_string_equal(remote_namesake(w.remote)->seen, "1234");
 	assert_int_equal(status_of(&w).n_ignored, ARRAY_SIZE(harmless) + 2);
 	assert_int_equal(w.n_published, 0);
+	world_deinit(&w);
+}
+
+#define BEACON "private-chapi-pi@up"
+
+/* What another of our name sees of us, if we have just said that we are there. */
+static void assert_announced(const struct world *w, unsigned int n)
+{
+	assert_int_equal(w->n_published, n);
+	assert_string_equal(w->channel, BEACON);
+	assert_string_equal(w->event, "chapi-here");
+	assert_true(span_is(buf_span(&w->payload), "{" GATEWAY "}"));
+	assert_true(w->has_id);
+	assert_null(w->answer);
+	assert_null(w->progress_of);
+}
+
+/* An answer that another gateway of our name does not see is followed by what it does see. */
+static void test_answer_elsewhere_is_followed_by_an_announcement(void **state UNUSED)
+{
+	static const char *const patterns[] = { "private-chapi-*@reply" };
+	static const char ask[] = "{\"api\":\"x\",\"reply_to\":\"private-chapi-a@reply\"}";
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.limits.reply_channels = patterns;
+	config.limits.n_reply_channels = ARRAY_SIZE(patterns);
+	world_init_config(&w, &config);
+	request_comes(&w, REQUEST);
+	answer_call(&w, 0);
+	assert_true(remote_next_ms(w.remote) == UINT64_MAX);	/* that one shows whose it is */
+	request_comes(&w, ask);
+	answer_call(&w, 1);
+	assert_string_equal(w.channel, "private-chapi-a@reply");
+	assert_int_equal(w.n_waits, 1);
+	assert_in_range(remote_next_ms(w.remote), 0, now.ms);
+	tick_at(&w, now.ms);
+	assert_announced(&w, 3);
+	assert_true(remote_next_ms(w.remote) == UINT64_MAX);
+	/* Of many such answers one in ten minutes. */
+	for (size_t i = 2; i < 5; i++) {
+		request_comes(&w, ask);
+		answer_call(&w, i);
+		tick_at(&w, now.ms + 599999);
+	}
+	assert_int_equal(w.n_published, 6);
+	assert_int_equal(remote_next_ms(w.remote), now.ms + 600000);
+	tick_at(&w, now.ms + 600000);
+	assert_announced(&w, 7);
+	world_deinit(&w);
+}
+
+static void test_announcement_that_cannot_be_sent_comes_later(void **state UNUSED)
+{
+	struct world w;
+
+	world_init(&w);
+	event_comes(&w, PRIVATE, "response", "{\"gateway\":\"pi\",\"instance\":\"1234\"}");
+	w.full = true;
+	tick_at(&w, now.ms);
+	assert_int_equal(remote_next_ms(w.remote), now.ms + 600000);
+	w.full = false;
+	tick_at(&w, now.ms + 600000);
+	assert_announced(&w, 1);
+	world_deinit(&w);
+}
+
+/* It is seen by what it says on the beacon, and is told that we are there, too. */
+static void test_gateway_of_our_name_is_seen_on_the_beacon(void **state UNUSED)
+{
+	static const char *const harmless[] = {
+		"{" GATEWAY "}",	/* our own, come back */
+		"{\"gateway\":\"other\",\"instance\":\"1234\"}", "hello", "",
+	};
+	static const char other[] = "{\"gateway\":\"pi\",\"instance\":\"1234\"}";
+	struct world w;
+
+	world_init(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++)
+		event_comes(&w, BEACON, "chapi-here", harmless[i]);
+	assert_int_equal(status_of(&w).n_ignored, 0);
+	event_comes(&w, BEACON, "client-chapi-here", other);
+	event_comes(&w, BEACON, "request", REQUEST);
+	event_comes(&w, PRIVATE, "chapi-here", other);
+	assert_int_equal(status_of(&w).n_ignored, 3);
+	tick_at(&w, now.ms);
+	assert_int_equal(remote_namesake(w.remote)->n_seen, 0);
+	assert_int_equal(w.n_published, 0);
+	event_comes(&w, BEACON, "chapi-here", other);
+	assert_int_equal(remote_namesake(w.remote)->n_seen, 1);
+	assert_int_equal(remote_namesake(w.remote)->seen_ms, now.ms);
+	assert_string_equal(remote_namesake(w.remote)->seen, "1234");
+	tick_at(&w, now.ms);
+	assert_announced(&w, 1);
+	assert_int_equal(w.router.n_calls, 0);
 	world_deinit(&w);
 }
 
@@ -1625,6 +1722,9 @@ int main(void)
 		cmocka_unit_test(test_request_to_another_gateway_is_ignored),
 		cmocka_unit_test(test_event_names_are_settings),
 		cmocka_unit_test(test_two_gateways_of_one_name_are_noticed),
+		cmocka_unit_test(test_answer_elsewhere_is_followed_by_an_announcement),
+		cmocka_unit_test(test_announcement_that_cannot_be_sent_comes_later),
+		cmocka_unit_test(test_gateway_of_our_name_is_seen_on_the_beacon),
 		cmocka_unit_test(test_status_counts),
 		cmocka_unit_test(test_repeat_joins_the_first_while_it_runs),
 		cmocka_unit_test(test_repeat_afterwards_gets_the_kept_answer_where_the_first_went),
