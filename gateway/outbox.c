@@ -260,26 +260,22 @@ void outbox_hurry(struct outbox *o)
 		entry_make_ready(o, e);
 }
 
-static void hurry_within_what_is_wanted(struct outbox *o)
+void outbox_hub_is_back(struct outbox *o)
 {
 	const uint64_t wanted_until_ms = o->wanted_until_ms;
 
+	if (o->status.pause != OUTBOX_TROUBLE)
+		return;
 	outbox_hurry(o);
 	outbox_pause_until(o, wanted_until_ms);
 	o->wanted_until_ms = wanted_until_ms;
-}
-
-void outbox_hub_is_back(struct outbox *o)
-{
-	if (o->status.pause == OUTBOX_TROUBLE)
-		hurry_within_what_is_wanted(o);
 }
 
 void outbox_clock_set(struct outbox *o)
 {
 	o->status.clock_offset_s = 0;
 	if (o->clock_trouble)
-		hurry_within_what_is_wanted(o);
+		outbox_hub_is_back(o);
 }
 
 int64_t outbox_clock_offset_s(const struct outbox *o)

@@ -1563,6 +1563,28 @@ static void test_clock_that_was_set_shortens_no_quota(void **state UNUSED)
 	assert_pauses(&w, OUTBOX_QUOTA, 300000, 900000);
 }
 
+/* Of a certificate nothing is learned about the quota. */
+static void test_clock_that_was_set_shortens_no_quota_whose_probe_failed_by_it(void **state UNUSED)
+{
+	WORLD(w);
+
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	answer(&w, 403, "quota");
+	pass(&w, status_of(&w).until_ms - w.now);
+	add(&w, 'b');
+	assert_takes(&w, "b");
+	answer_with(&w, &(struct verdict_answer){
+		.error = "the certificate is not yet valid", .unsent = true, .clock = true,
+	});
+	assert_pauses(&w, OUTBOX_QUOTA, BACKOFF);
+	outbox_clock_set(w.outbox);
+	assert_takes_nothing(&w);
+	assert_pauses(&w, OUTBOX_QUOTA, BACKOFF);
+	pass(&w, status_of(&w).until_ms - w.now);
+	assert_takes(&w, "b");
+}
+
 static void test_clock_that_was_set_shortens_no_time_that_the_hub_has_named(void **state UNUSED)
 {
 	struct verdict_answer a = status_answer(429, "");
@@ -1778,6 +1800,8 @@ int main(void)
 		cmocka_unit_test(test_clock_that_was_set_needs_no_correction),
 		cmocka_unit_test(test_trouble_with_the_clock_is_over_when_it_is_set),
 		cmocka_unit_test(test_clock_that_was_set_shortens_no_quota),
+		cmocka_unit_test(
+			test_clock_that_was_set_shortens_no_quota_whose_probe_failed_by_it),
 		cmocka_unit_test(test_clock_that_was_set_shortens_no_time_that_the_hub_has_named),
 	};
 
