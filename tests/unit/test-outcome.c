@@ -315,6 +315,36 @@ static void test_all_places_can_be_used(void **state UNUSED)
 	outcomes_free(o);
 }
 
+/* As many as the gateway keeps: 65,536, and one more. */
+static void test_one_beyond_all_places_takes_that_of_the_first_to_have_ended(void **state UNUSED)
+{
+	struct outcomes *o = make(OUTCOMES_MAX, 4 << 20);
+	struct outcome *last[2], *ignored;
+	char id[20];
+
+	assert_int_equal(OUTCOMES_MAX, 65536);
+	for (unsigned int i = 0; i < OUTCOMES_MAX; i++) {
+		snprintf(id, sizeof(id), "i%u", i);
+		last[i % 2] = begin(o, id, START);
+	}
+	assert_int_equal(try_begin(o, "more", START + 10 * KEEP, &ignored), OUTCOMES_E_FULL);
+	assert_int_equal(outcomes_count(o), OUTCOMES_MAX);
+	/* The last two of them end, the later one first. */
+	end(o, last[1], CHAPI_RAN_YES, "{}", START + 1);
+	end(o, last[0], CHAPI_RAN_YES, "{}", START + 2);
+	begin(o, "more", START + 3);
+	assert_int_equal(look(o, "i65535", START + 3), REPEAT_OF_NONE);
+	assert_true(outcomes_forgot_since(o, START + 1));
+	assert_false(outcomes_forgot_since(o, START + 2));
+	assert_int_equal(look(o, "i65534", START + 3), REPEAT_OF_ENDED);
+	assert_int_equal(look(o, "i0", START + 3), REPEAT_OF_RUNNING);
+	assert_int_equal(look(o, "more", START + 3), REPEAT_OF_RUNNING);
+	begin(o, "and more", START + 4);
+	assert_int_equal(try_begin(o, "too many", START + 4, &ignored), OUTCOMES_E_FULL);
+	assert_int_equal(outcomes_count(o), OUTCOMES_MAX);
+	outcomes_free(o);
+}
+
 static void test_answer_can_be_amended(void **state UNUSED)
 {
 	struct outcomes *o = make(10, 1000);
@@ -397,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_one_without_an_answer_is_lost),
 		cmocka_unit_test(test_full_of_running_ones_takes_no_more),
 		cmocka_unit_test(test_all_places_can_be_used),
+		cmocka_unit_test(test_one_beyond_all_places_takes_that_of_the_first_to_have_ended),
 		cmocka_unit_test(test_answer_can_be_amended),
 		cmocka_unit_test(test_who_runs_is_found_by_its_id),
 		cmocka_unit_test(test_smaller_limits_hold_at_once),

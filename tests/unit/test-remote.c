@@ -1128,6 +1128,44 @@ static void test_request_that_was_left_alone_runs_when_it_comes_again(void **sta
 	world_deinit(&w);
 }
 
+/* 65,536 are known. One more is refused while all of them run, and then takes the place of what is
+ * over: whose repeat does not run all the same. */
+static void test_more_requests_than_can_be_kept_apart_are_told_so(void **state UNUSED)
+{
+	enum { KNOWN = 65536 };
+	struct remote_config config = defaults;
+	struct world w;
+	char id[20];
+
+	config.limits.max_calls = KNOWN + 10;
+	world_init_config(&w, &config);
+	for (int i = 0; i < KNOWN; i++) {
+		snprintf(id, sizeof(id), "i%d", i);
+		id_comes(&w, id);
+	}
+	assert_int_equal(w.router.n_calls, KNOWN);
+	id_comes(&w, "more");
+	assert_int_equal(w.n_published, 1);
+	assert_says(&w, "\"id\":\"more\"");
+	assert_says(&w, "\"code\":\"busy\"");
+	assert_says(&w, "\"ran\":\"no\",\"details\":{\"retry_after_ms\":");
+	id_comes(&w, "i0");		/* joins the first */
+	assert_int_equal(w.n_published, 1);
+	answer_call(&w, KNOWN - 1);
+	id_comes(&w, "i65535");
+	assert_int_equal(w.n_published, 3);
+	assert_says(&w, "\"cached\":true");
+	id_comes(&w, "another");
+	assert_int_equal(w.router.n_calls, KNOWN + 1);
+	request_comes(&w, "{\"id\":\"i65535\",\"api\":\"x\",\"retry\":\"00ff\"}");
+	assert_int_equal(w.n_published, 4);
+	assert_says(&w, "\"id\":\"i65535\"");
+	assert_says(&w, "\"code\":\"answer_lost\"");
+	assert_says(&w, "\"ran\":\"unknown\"");
+	assert_int_equal(w.router.n_calls, KNOWN + 1);
+	world_deinit(&w);
+}
+
 /* A flood of refusals takes no room of the answers, and what is forgotten of them does not run. */
 static void test_flood_of_refusals_pushes_out_no_answer(void **state UNUSED)
 {
@@ -1735,6 +1773,7 @@ int main(void)
 		cmocka_unit_test(test_repeat_of_what_was_refused_is_refused_in_the_same_words),
 		cmocka_unit_test(test_refusal_is_forgotten_when_its_caller_has_given_up),
 		cmocka_unit_test(test_request_that_was_left_alone_runs_when_it_comes_again),
+		cmocka_unit_test(test_more_requests_than_can_be_kept_apart_are_told_so),
 		cmocka_unit_test(test_flood_of_refusals_pushes_out_no_answer),
 		cmocka_unit_test(test_retry_of_another_instances_request_is_not_run),
 		cmocka_unit_test(test_refusals_of_known_ids_count_for_max_rate),
