@@ -7,8 +7,8 @@
 #include "gateway/parts.h"
 #include "gateway/record.h"
 
-/* What a repeat says in each part: names, a number, an instance with each byte escaped. */
-#define AGAIN_LEN (48 + 2 * RECORD_ID_MAX)
+/* What a repeat says in each part: names, two numbers, an instance with each byte escaped. */
+#define AGAIN_LEN (80 + 2 * RECORD_ID_MAX)
 
 /* The record as it was the first time. */
 static void put_first(const struct record_ask *ask, uint64_t timeout_ms, struct buf *out)
@@ -40,7 +40,7 @@ static int send_parts(const struct record_ask *ask, struct span record, size_t r
 	if (r != 0)
 		return r < 0 ? r : ASK_E_TOO_LARGE;
 	if (ask->is_repeat)
-		r = parts_say_again(&parts, ask->retry, ask->retry_ms);
+		r = parts_say_again(&parts, ask->retry, ask->retry_ms, ask->timeout_ms);
 	for (unsigned int i = 0; r == 0 && i < parts.n; i++)
 		r = send_part(&parts, i, send, data);
 	return r;

@@ -27,7 +27,8 @@ struct assembly {
 	bool closed;		/* nor is anything collected */
 	bool has_retry;		/* one of its parts said so */
 	struct buf retry;
-	int64_t retry_ms;	/* the longest of them */
+	int64_t retry_ms, timeout_ms;	/* the longest of them, retry_ms as it was then: */
+	uint64_t retry_at_ms;
 	struct buf *slices;	/* n of them; NULL: none is there */
 	size_t bytes;		/* what it is charged */
 	size_t size;		/* of the slices */
@@ -116,7 +117,8 @@ static int begin(struct assemblies *as, struct assembly *a, uint64_t now_ms)
 	if (!a->slices)
 		return -ENOMEM;
 	a->has_retry = false;
-	a->retry_ms = 0;
+	a->retry_ms = a->timeout_ms = 0;
+	a->retry_at_ms = now_ms;
 	a->bytes = bytes;
 	as->bytes += bytes;
 	as->n_waiting++;
@@ -225,13 +227,23 @@ static int keep(struct assemblies *as, struct assembly *a, const struct part *pa
 	return 0;
 }
 
-/* Parts of the first try and of the repeat make up for each other: together they are a repeat. */
-static int keep_retry(struct assembly *a, const struct part *part)
+/* The first try grows older while parts wait for others. */
+static void age_retry(struct assembly *a, uint64_t now_ms)
 {
+	if (a->retry_ms > 0)
+		a->retry_ms += (int64_t)(now_ms - a->retry_at_ms);
+	a->retry_at_ms = now_ms;
+}
+
+/* Parts of the first try and of the repeat make up for each other: together they are a repeat. */
+static int keep_retry(struct assembly *a, const struct part *part, uint64_t now_ms)
+{
+	age_retry(a, now_ms);
 	if (!part->has_retry)
 		return 0;
 	a->has_retry = true;
 	a->retry_ms = MAX(a->retry_ms, part->retry_ms);
+	a->timeout_ms = MAX(a->timeout_ms, part->timeout_ms);
 	buf_clear(&a->retry);
 	buf_put(&a->retry, buf_data(&part->retry), part->retry.len);
 	return buf_error(&a->retry);
@@ -241,6 +253,7 @@ static int tell_retry(const struct assembly *a, struct part *part)
 {
 	part->has_retry = a->has_retry;
 	part->retry_ms = a->retry_ms;
+	part->timeout_ms = a->timeout_ms;
 	buf_clear(&part->retry);
 	if (a->has_retry)
 		buf_put(&part->retry, buf_data(&a->retry), a->retry.len);
@@ -262,10 +275,10 @@ static int join(const struct assemblies *as, const struct assembly *a, struct bu
 	       r == PARTS_E_TOO_LARGE ? ASSEMBLY_E_TOO_LARGE : r;
 }
 
-static int take(struct assemblies *as, struct assembly *a, struct part *part, struct buf *out,
-		size_t *ret_size)
+static int take(struct assemblies *as, struct assembly *a, struct part *part, uint64_t now_ms,
+		struct buf *out, size_t *ret_size)
 {
-	int r = keep_retry(a, part);
+	int r = keep_retry(a, part, now_ms);
 
 	if (r == 0)
 		r = keep(as, a, part);
@@ -288,7 +301,7 @@ int assemblies_add(struct assemblies *as, struct span channel, struct part *part
 	*ret_size = 0;
 	if (r != 0)
 		return r;
-	r = take(as, a, part, out, ret_size);
+	r = take(as, a, part, now_ms, out, ret_size);
 	if (r == ASSEMBLY_WAITS)
 		return r;
 	if (r < 0) {
@@ -321,8 +334,10 @@ bool assemblies_take_late(struct assemblies *as, uint64_t now_ms, struct part *p
 		if (tell) {
 			move(&a->id, &part->id);
 			move(&a->retry, &part->retry);
+			age_retry(a, now_ms);
 			part->has_retry = a->has_retry;
 			part->retry_ms = a->retry_ms;
+			part->timeout_ms = a->timeout_ms;
 			*ret_channel = a->channel;
 		}
 		forget(as, a);

@@ -38,14 +38,14 @@ enum {
 /*
  * channel: where it came, borrowed for as long as the assemblies live. 0: this was the last one
  * missing, the record's text is appended to out, and part says retry if any part of the record
- * did; an outcome; or -ENOMEM, where the record is dropped.
+ * did, retry_ms being as long as it is by now; an outcome; or -ENOMEM, where the record is dropped.
  */
 int assemblies_add(struct assemblies *assemblies, struct span channel, struct part *part,
 		   uint64_t now_ms, struct buf *out, size_t *ret_size) MUST_CHECK;
 
 /*
  * Takes out a record whose time is over, false: there is none. part, PART_NULL before and to be
- * deinitialised, gets its id, retry and retry_ms; ret_channel is where it came.
+ * deinitialised, gets its id, retry, retry_ms and timeout_ms; ret_channel is where it came.
  */
 bool assemblies_take_late(struct assemblies *assemblies, uint64_t now_ms, struct part *part,
 			  struct span *ret_channel);

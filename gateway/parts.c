@@ -81,13 +81,14 @@ int parts_split(struct span id, struct span record, size_t text_max, struct part
 	return 0;
 }
 
-int parts_say_again(struct parts *p, struct span retry, uint64_t retry_ms)
+int parts_say_again(struct parts *p, struct span retry, uint64_t retry_ms, uint64_t timeout_ms)
 {
 	struct buf tail = BUF_NULL;
 
 	buf_put_str(&tail, ",\"retry\":");
 	json_put_string(&tail, retry);
-	buf_printf(&tail, ",\"retry_ms\":%llu", (unsigned long long)retry_ms);
+	buf_printf(&tail, ",\"retry_ms\":%llu,\"timeout_ms\":%llu", (unsigned long long)retry_ms,
+		   (unsigned long long)timeout_ms);
 	buf_put(&tail, buf_data(&p->tail), p->tail.len);
 	buf_deinit(&p->tail);
 	p->tail = tail;
@@ -223,6 +224,11 @@ static int read_retry_ms(struct span value, struct part *p)
 	return record_ms_get(value, &p->retry_ms) == 0 ? 0 : PARTS_E_BAD;
 }
 
+static int read_timeout_ms(struct span value, struct part *p)
+{
+	return record_ms_get(value, &p->timeout_ms) == 0 ? 0 : PARTS_E_BAD;
+}
+
 #define NEEDED 0x3fU	/* which of these fields have to be there */
 
 static const struct {
@@ -238,6 +244,7 @@ static const struct {
 	{ "to", read_to },
 	{ "retry", read_retry },
 	{ "retry_ms", read_retry_ms },
+	{ "timeout_ms", read_timeout_ms },
 };
 
 /* ret_seen: a bit for each field that was there. */

@@ -44,7 +44,8 @@ void parts_deinit(struct parts *parts);
  * From now on each part says that it comes again, beside the record, see struct part; the text of
  * each is longer by that. 0 or -ENOMEM.
  */
-int parts_say_again(struct parts *parts, struct span retry, uint64_t retry_ms) MUST_CHECK;
+int parts_say_again(struct parts *parts, struct span retry, uint64_t retry_ms,
+		    uint64_t timeout_ms) MUST_CHECK;
 /* Appends the JSON text of part i, which counts from 0; out remembers a failure. */
 void parts_put(const struct parts *parts, unsigned int i, struct buf *out);
 
@@ -60,6 +61,7 @@ struct part {
 	bool has_retry;		/* it comes again: said beside the record, which stays */
 	struct buf retry;	/* as in a request, see record.h; empty where that is no instance */
 	int64_t retry_ms;	/* likewise; 0: not said */
+	int64_t timeout_ms;	/* what is left of the record's; 0: not said */
 };
 
 #define PART_NULL { 0 }

@@ -316,6 +316,8 @@ int remote_take_retry(struct record_request *request, const struct part *part)
 		return 0;
 	request->has_retry = true;
 	request->retry_ms = part->retry_ms;
+	if (part->timeout_ms > 0)
+		request->timeout_ms = part->timeout_ms;
 	buf_put(&request->retry, buf_data(&part->retry), part->retry.len);
 	return buf_error(&request->retry);
 }

@@ -590,6 +590,7 @@ static void test_large_request_goes_in_parts(void **state UNUSED)
 	join_parts(&w, n, &again, &part);
 	assert_true(part.has_retry);
 	assert_int_equal(part.retry_ms, 500);
+	assert_int_equal(part.timeout_ms, 500);
 	buf_put_byte(&again, '\0');
 	assert_string_equal((const char *)buf_data(&again), (const char *)buf_data(&record));
 }

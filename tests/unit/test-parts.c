@@ -125,7 +125,7 @@ static void test_part_is_read(void **state UNUSED)
 	assert_int_equal(
 		parse(" {\"more\":[{}],\"data\":\"" SLICE "\",\"encoding\":\"zlib\",\"id\":\"a b\","
 		      "\"to\":\"pi\",\"retry\":\"00ff\",\"retry_ms\":2.5,\"parts\":16384,"
-		      "\"part\":16383,\"sha256\":\"" DIGEST
+		      "\"timeout_ms\":7,\"part\":16383,\"sha256\":\"" DIGEST
 		      "\"} ",
 		      &part),
 		0);
@@ -134,6 +134,7 @@ static void test_part_is_read(void **state UNUSED)
 	assert_true(part.has_retry);
 	assert_true(span_is(buf_span(&part.retry), "00ff"));
 	assert_int_equal(part.retry_ms, 3);
+	assert_int_equal(part.timeout_ms, 7);
 	assert_int_equal(part.index, 16383);
 	assert_int_equal(part.n, 16384);
 	assert_true(part.deflated);

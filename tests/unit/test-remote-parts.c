@@ -30,6 +30,7 @@
 struct router {
 	struct party *party;
 	uint64_t token;			/* of the last call */
+	int64_t timeout_ms;		/* likewise */
 	unsigned int n_calls;
 };
 
@@ -62,6 +63,7 @@ void router_call(struct router *router, struct party *from UNUSED, const struct 
 		 const struct now *now UNUSED)
 {
 	router->token = call->token;
+	router->timeout_ms = call->timeout_ms;
 	router->n_calls++;
 }
 
@@ -679,6 +681,53 @@ static void test_repeat_in_parts_of_what_was_forgotten_is_never_said_not_to_have
 	world_free(w);
 }
 
+/* Lost parts, 30 s after the others: so the first try is older by that. Another one's id was
+ * forgotten, which had ended 100 s before the parts came. */
+static void assert_late_repeat_says(const char *member, const char *ran)
+{
+	struct remote_config config = config_of();
+	struct world *w;
+
+	config.limits.answer_store_ms = 1000;
+	w = world_new(&config);
+	comes(w, "{\"id\":\"other\",\"api\":\"x\"}");
+	answer_letters(w, 5);
+	w->now.ms += 100000;
+	comes(w, "{\"id\":\"more\",\"api\":\"x\"}");
+	send_parts_saying(w, RECORD, "i", 3, 1, member);
+	w->now.ms += 30000;
+	world_forget_events(w);
+	remote_tick(w->remote, &w->now);
+	assert_int_equal(w->n, 1);
+	assert_says(&w->events[0], "\"code\":\"deadline_exceeded\"");
+	assert_says(&w->events[0], ran);
+	world_free(w);
+}
+
+static void test_repeat_in_parts_says_how_old_it_can_be(void **state UNUSED)
+{
+	assert_late_repeat_says("\"retry\":\"00ff\",\"retry_ms\":60000",
+				"\"ran\":\"unknown\"");
+	assert_late_repeat_says("\"retry\":\"00ff\",\"retry_ms\":60000,\"timeout_ms\":40000",
+				"\"ran\":\"unknown\"");
+	assert_late_repeat_says("\"retry\":\"00ff\",\"retry_ms\":60000,\"timeout_ms\":39999",
+				"\"ran\":\"no\"");
+}
+
+/* The time of a repeat is what is left, whatever its record says of the first try. */
+static void test_repeat_in_parts_has_the_time_that_is_left(void **state UNUSED)
+{
+	static const char record[] = "{\"id\":\"i\",\"api\":\"x\",\"timeout_ms\":9000,"
+		"\"params\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]}";
+	struct world *w = world_make();
+
+	send_parts_saying(w, record, "i", 3, 0, "\"retry\":\"00ff\",\"timeout_ms\":4000");
+	assert_int_equal(w->router.timeout_ms, 4000);
+	send_parts(w, record, "i", 3, 0);
+	assert_int_equal(w->router.n_calls, 1);
+	world_free(w);
+}
+
 /* What the hub says of one request's answer changes nothing of the other's with its id. */
 static void test_refusal_of_another_with_that_id_stays(void **state UNUSED)
 {
@@ -733,6 +782,8 @@ int main(void)
 		cmocka_unit_test(test_answer_refused_on_its_own_channel_is_final),
 		cmocka_unit_test(
 			test_repeat_in_parts_of_what_was_forgotten_is_never_said_not_to_have_run),
+		cmocka_unit_test(test_repeat_in_parts_says_how_old_it_can_be),
+		cmocka_unit_test(test_repeat_in_parts_has_the_time_that_is_left),
 		cmocka_unit_test(test_refusal_of_another_with_that_id_stays),
 	};
 

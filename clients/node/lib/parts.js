@@ -10,7 +10,9 @@ export const RECORD_MAX = 1 << 20;
 export const SEALED_MAX = Math.floor((EVENT_MAX - 110) / 4) * 3;
 
 const PARTS_MAX = 1024;
-const ENVELOPE = 320;			// of a part beside its slice
+// Of a part beside its slice, also where it comes again: an id and an instance of 64 characters,
+// each escaped.
+const ENVELOPE = 496;
 
 // Node 18 has it as a module only.
 async function webCrypto() {

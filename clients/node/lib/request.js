@@ -6,7 +6,7 @@ import { InvalidArgument, TooLarge } from './errors.js';
 import { isRoundedByOthers, toJson } from './json.js';
 import { partAgain, RECORD_MAX, split } from './parts.js';
 
-// Bytes of what a repeat says: an instance with each byte escaped, a number.
+// Bytes of what a repeat says: an instance with each byte escaped, numbers.
 const AGAIN_MAX = 240;
 
 /**
@@ -102,15 +102,15 @@ export class Request {
 		if (this.#parts !== null)
 			return ['request-part', isRepeat ? partAgain(this.#parts[i], this.#again)
 				: this.#parts[i]];
-		return ['request', textOf(isRepeat ? this.#headAgain() : this.#head, this.#params)];
-	}
-
-	#headAgain() {
-		const timeout_ms = Math.max(Math.ceil(this.left), 1);
-		return { ...this.#head, ...this.#again, timeout_ms };
+		return ['request', textOf(isRepeat ? { ...this.#head, ...this.#again } : this.#head,
+			this.#params)];
 	}
 
 	get #again() {
-		return { retry: this.#instance, retry_ms: this.#begun.most };
+		return {
+			retry: this.#instance,
+			retry_ms: this.#begun.most,
+			timeout_ms: Math.max(Math.ceil(this.left), 1),
+		};
 	}
 }

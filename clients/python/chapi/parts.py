@@ -11,7 +11,9 @@ from typing import Any, Dict, List, Optional
 EVENT_MAX = 10240           # bytes of data that a hub takes
 RECORD_MAX = 1 << 20        # bytes of JSON text of a record
 PARTS_MAX = 1024
-HEAD = 320                  # bytes of a part for all fields but its slice
+# Bytes of a part for all fields but its slice, also where it comes again: an id and an instance of
+# 64 characters, each escaped.
+HEAD = 496
 
 
 def split(number: str, text: str, limit: int = EVENT_MAX) -> List[str]:
@@ -29,7 +31,7 @@ def split(number: str, text: str, limit: int = EVENT_MAX) -> List[str]:
 
 
 def say_again(text: str, again: Dict[str, Any]) -> str:
-    """The part as that of a repeat, which says so: retry, and retry_ms if it is known."""
+    """The part as that of a repeat, which says so: retry, retry_ms, and the time that is left."""
     return json.dumps({**json.loads(text), **again}, separators=(',', ':'))
 
 

@@ -86,7 +86,7 @@ class _Again:
                 'retry_ms': ANY_AGE_MS if self.begun is None else _milliseconds(self.begun.seconds())}
 
     def timeout(self) -> Dict[str, int]:
-        """In a record; parts stay as they were."""
+        """What is left."""
         if self.end is None:
             return {}
         if time.monotonic() >= self.end:
@@ -132,10 +132,7 @@ class _Request:
 
 
 def _part(text: str, again: Optional[_Again]) -> str:
-    if again is None:
-        return text
-    again.timeout()
-    return parts.say_again(text, again.fields())
+    return text if again is None else parts.say_again(text, {**again.timeout(), **again.fields()})
 
 
 class RemoteTransport:

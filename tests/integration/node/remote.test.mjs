@@ -130,7 +130,8 @@ test('parts that come again say so, and are the same but for that', async () => 
 	assert.equal(parts.length, 2);
 	assert.ok(again.every(p => p.retry_ms >= 1000), 'for how long the first has been out');
 	assert.deepEqual(again, parts.map((p, i) =>
-		({ ...p, retry: instance, retry_ms: again[i].retry_ms })));
+		({ ...p, retry: instance, retry_ms: again[i].retry_ms, timeout_ms: again[i].timeout_ms })));
+	assert.ok(again.every(p => p.timeout_ms >= 1 && p.timeout_ms <= 1000), 'what is left');
 });
 
 /** A client whose hub says what `said` has, first to last, after it took an event (or not). */
