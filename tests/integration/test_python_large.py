@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from lib.gateway import Provider
+from lib.gateway import Gateway, Provider
 from lib.limits import LIMIT, wait_until
 from lib.python_client import chapi, needs_websockets, remote_client
 from chapi import crypto
@@ -41,6 +41,22 @@ def test_encrypted_there_and_back(hub, start_gateway, master_key):
         client.wait_ready(timeout=LIMIT)
         assert client.call('chapi.echo', secret='Zürich') == {'secret': 'Zürich'}
         assert client.call('chapi.echo', value=value) == {'value': value}
+
+
+def test_parts_for_one_gateway_are_nothing_to_others_on_its_channel(daemons, folder, hub, channel):
+    """What those say of a record that is too large for them would be taken for its answer."""
+    little, enough = ['%s-%s' % (name, os.urandom(4).hex()) for name in ('pi', 'attic')]
+    for name, most in (little, '20K'), (enough, '1M'):
+        os.mkdir(os.path.join(folder, name))
+        daemons.start(Gateway(os.path.join(folder, name), hub, channel, gateway={'name': name},
+                              remote={'max_record': most})).wait_up()
+    value = base64.b64encode(os.urandom(30000)).decode()
+    with remote_client(hub, channel) as client:
+        client.wait_ready(timeout=LIMIT)
+        asked = client.perform('chapi.echo', {'value': value}, to=enough, timeout=LIMIT)
+        assert (asked.value(), asked.gateway) == ({'value': value}, enough)
+        with pytest.raises(chapi.TooLarge):
+            client.perform('chapi.echo', {'value': value}, to=little, timeout=LIMIT).value()
 
 
 def test_part_of_a_request_that_is_lost_comes_with_the_repeat(faulty_hub, channel, start_gateway):

@@ -10,9 +10,9 @@ export const RECORD_MAX = 1 << 20;
 export const SEALED_MAX = Math.floor((EVENT_MAX - 110) / 4) * 3;
 
 const PARTS_MAX = 1024;
-// Of a part beside its slice, also where it comes again: an id and an instance of 64 characters,
-// each escaped.
-const ENVELOPE = 496;
+
+/** Bytes of what a repeat says: an instance with each byte escaped, numbers. */
+export const AGAIN_MAX = 240;
 
 // Node 18 has it as a module only.
 async function webCrypto() {
@@ -69,16 +69,24 @@ async function smallest(plain) {
 	return packed.length < plain.length ? ['zlib', packed] : ['json', plain];
 }
 
-/** The parts of a record's text, as JSON texts of at most `most` bytes. */
-export async function split(id, text, most = EVENT_MAX) {
-	const plain = new TextEncoder().encode(text);
+function bytesOf(text) {
+	return new TextEncoder().encode(text);
+}
+
+/**
+ * The parts of a record's text, as JSON texts of at most `most` bytes; those that come again have
+ * room. to: the gateway that is meant; what others say of parts would be taken for its answer.
+ */
+export async function split(id, text, most = EVENT_MAX, to = undefined) {
+	const plain = bytesOf(text);
 	const [encoding, bytes] = await smallest(plain);
-	const slice = Math.floor((most - ENVELOPE) / 4) * 3;	// bytes, of which base64 makes more
-	const parts = Math.ceil(bytes.length / slice);
-	const head = { id, parts, encoding, sha256: await digestOf(plain) };
-	return Array.from({ length: parts }, (_, part) => JSON.stringify(
-		{ ...head, part, data: toBase64(
-			bytes.subarray(part * slice, (part + 1) * slice)) }));
+	const head = { id, to, encoding, sha256: await digestOf(plain) };
+	const part = (i, n, data) => JSON.stringify({ ...head, part: i, parts: n, data });
+	const room = most - AGAIN_MAX - bytesOf(part(PARTS_MAX, PARTS_MAX, '')).length;
+	const slice = Math.floor(room / 4) * 3;		// bytes, of which base64 makes more
+	const n = Math.ceil(bytes.length / slice);
+	return Array.from({ length: n }, (_, i) =>
+		part(i, n, toBase64(bytes.subarray(i * slice, (i + 1) * slice))));
 }
 
 /** A part of a request that comes again: the same, and what the repeat says. */

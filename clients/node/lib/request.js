@@ -4,10 +4,7 @@
 // sent. How it is published, and when again, is remote.js. Runs in web pages too.
 import { InvalidArgument, TooLarge } from './errors.js';
 import { isRoundedByOthers, toJson } from './json.js';
-import { partAgain, RECORD_MAX, split } from './parts.js';
-
-// Bytes of what a repeat says: an instance with each byte escaped, numbers.
-const AGAIN_MAX = 240;
+import { AGAIN_MAX, partAgain, RECORD_MAX, split } from './parts.js';
 
 /**
  * Milliseconds since it was made, at least 1. The even clock stands still while the machine sleeps,
@@ -71,7 +68,7 @@ export class Request {
 		const params = asJson(value, 'params'), text = textOf(head, params);
 		const goesWhole = checkedSize(text) + AGAIN_MAX <= most &&
 			!(sendsValues && isRoundedByOthers(text));
-		const parts = goesWhole ? null : await split(head.id, text, most);
+		const parts = goesWhole ? null : await split(head.id, text, most, head.to);
 		return new Request(head, params, parts);
 	}
 

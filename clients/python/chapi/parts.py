@@ -11,23 +11,29 @@ from typing import Any, Dict, List, Optional
 EVENT_MAX = 10240           # bytes of data that a hub takes
 RECORD_MAX = 1 << 20        # bytes of JSON text of a record
 PARTS_MAX = 1024
-# Bytes of a part for all fields but its slice, also where it comes again: an id and an instance of
-# 64 characters, each escaped.
-HEAD = 496
+AGAIN_MAX = 240             # bytes of what a repeat says: an instance with escapes, numbers
 
 
-def split(number: str, text: str, limit: int = EVENT_MAX) -> List[str]:
-    """The parts, as JSON texts of at most limit bytes, of the record with that id."""
-    size = (limit - HEAD) // 4 * 4      # of base64
+def split(number: str, text: str, limit: int = EVENT_MAX, to: Optional[str] = None) -> List[str]:
+    """The parts, as JSON texts of at most limit bytes, of the record with that id.
+
+    Those that come again have room. to: the gateway that is meant; what others say of parts
+    would be taken for its answer.
+    """
     plain = text.encode()
     packed = zlib.compress(plain)
     encoding, packed = ('zlib', packed) if len(packed) < len(plain) else ('json', plain)
-    data = base64.b64encode(packed).decode()
+    head: Dict[str, Any] = {'id': number, 'encoding': encoding, 'sha256': _digest(plain)}
+    if to is not None:
+        head['to'] = to
+    room = limit - AGAIN_MAX - len(_part(head, PARTS_MAX, PARTS_MAX, ''))
+    data, size = base64.b64encode(packed).decode(), room // 4 * 4
     slices = [data[i:i + size] for i in range(0, len(data), size)]
-    head: Dict[str, Any] = {'id': number, 'parts': len(slices), 'encoding': encoding,
-                            'sha256': _digest(plain)}
-    return [json.dumps(dict(head, part=i, data=s), separators=(',', ':'))
-            for i, s in enumerate(slices)]
+    return [_part(head, i, len(slices), s) for i, s in enumerate(slices)]
+
+
+def _part(head: Dict[str, Any], index: int, n: int, data: str) -> str:
+    return json.dumps({**head, 'part': index, 'parts': n, 'data': data}, separators=(',', ':'))
 
 
 def say_again(text: str, again: Dict[str, Any]) -> str:

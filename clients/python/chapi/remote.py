@@ -38,7 +38,6 @@ POLL = 1.0              # seconds between questions whether a function is there
 ASK_TIMEOUT = 10.0
 GATEWAYS_MAX = 64
 INSTANCE = re.compile('[ -~]{1,64}')
-AGAIN_MAX = 240         # bytes of what a repeat says: an instance with each byte escaped, a number
 ANY_AGE_MS = 2 ** 53    # of a first try that may have been made at any time
 RESERVED = ('pusher:', 'pusher_internal:', 'client-')
 log = logging.getLogger('chapi')
@@ -122,8 +121,8 @@ class _Request:
         repeat says, so that those of both times make up for each other.
         """
         text = self.text()
-        if len(text.encode()) + AGAIN_MAX > event_max:
-            pieces = parts.split(self.number, text, event_max)
+        if len(text.encode()) + parts.AGAIN_MAX > event_max:
+            pieces = parts.split(self.number, text, event_max, self._head.get('to'))
             return 'request-part', [functools.partial(_part, p, again) for p in pieces]
         return 'request', [functools.partial(self._whole, again)]
 

@@ -129,9 +129,29 @@ test('parts that come again say so, and are the same but for that', async () => 
 	const [parts, again] = [sent.filter(p => !('retry' in p)), sent.filter(p => 'retry' in p)];
 	assert.equal(parts.length, 2);
 	assert.ok(again.every(p => p.retry_ms >= 1000), 'for how long the first has been out');
-	assert.deepEqual(again, parts.map((p, i) =>
-		({ ...p, retry: instance, retry_ms: again[i].retry_ms, timeout_ms: again[i].timeout_ms })));
+	assert.deepEqual(again, parts.map((p, i) => {
+		const { retry_ms, timeout_ms } = again[i];
+		return { ...p, retry: instance, retry_ms, timeout_ms };
+	}));
 	assert.ok(again.every(p => p.timeout_ms >= 1 && p.timeout_ms <= 1000), 'what is left');
+});
+
+test('parts say for which gateway they are', async () => {
+	const sent = [];
+	const spy = {
+		trigger(to, event, data, options) {
+			if (event === 'request-part')
+				sent.push(data);
+			return server.trigger(to, event, data, options);
+		},
+	};
+	const client = await connectRemote({ pusher, server: spy, channel });
+	const { gateway } = await client.call('run', { key: 'to' }, { full: true, timeout: LIMIT });
+	const bytes = new Uint8Array(crypto.randomBytes(12000));
+	const options = { to: gateway, timeout: LIMIT };
+	assert.equal(await client.call('run', { key: 'parts to', bytes }, options), 1);
+	assert.equal(sent.length, 2);
+	assert.ok(sent.every(p => JSON.parse(p).to === gateway && p.length <= 10240 - 100));
 });
 
 /** A client whose hub says what `said` has, first to last, after it took an event (or not). */
