@@ -26,7 +26,7 @@ struct assembly {
 	bool ended;		/* its outcome is told: nothing more is said when time runs out */
 	bool closed;		/* nor is anything collected */
 	bool has_retry;		/* one of its parts said so */
-	struct buf retry;
+	struct buf retry, to;
 	int64_t retry_ms, timeout_ms;	/* the longest of them, retry_ms as it was then: */
 	uint64_t retry_at_ms;
 	struct buf *slices;	/* n of them; NULL: none is there */
@@ -65,6 +65,7 @@ static void forget(struct assemblies *as, struct assembly *a)
 	as->n--;
 	buf_deinit(&a->id);
 	buf_deinit(&a->retry);
+	buf_deinit(&a->to);
 	free(a);
 }
 
@@ -275,11 +276,21 @@ static int join(const struct assemblies *as, const struct assembly *a, struct bu
 	       r == PARTS_E_TOO_LARGE ? ASSEMBLY_E_TOO_LARGE : r;
 }
 
+/* Whom one of its parts names. */
+static int keep_to(struct assembly *a, const struct part *part)
+{
+	if (a->to.len == 0)
+		buf_put(&a->to, buf_data(&part->to), part->to.len);
+	return buf_error(&a->to);
+}
+
 static int take(struct assemblies *as, struct assembly *a, struct part *part, uint64_t now_ms,
 		struct buf *out, size_t *ret_size)
 {
 	int r = keep_retry(a, part, now_ms);
 
+	if (r == 0)
+		r = keep_to(a, part);
 	if (r == 0)
 		r = keep(as, a, part);
 	*ret_size = a->size + part->slice.len;
@@ -334,6 +345,7 @@ bool assemblies_take_late(struct assemblies *as, uint64_t now_ms, struct part *p
 		if (tell) {
 			move(&a->id, &part->id);
 			move(&a->retry, &part->retry);
+			move(&a->to, &part->to);
 			age_retry(a, now_ms);
 			part->has_retry = a->has_retry;
 			part->retry_ms = a->retry_ms;

@@ -45,7 +45,7 @@ int assemblies_add(struct assemblies *assemblies, struct span channel, struct pa
 
 /*
  * Takes out a record whose time is over, false: there is none. part, PART_NULL before and to be
- * deinitialised, gets its id, retry, retry_ms and timeout_ms; ret_channel is where it came.
+ * deinitialised, gets its id, to, retry, retry_ms and timeout_ms; ret_channel is where it came.
  */
 bool assemblies_take_late(struct assemblies *assemblies, uint64_t now_ms, struct part *part,
 			  struct span *ret_channel);

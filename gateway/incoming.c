@@ -266,6 +266,13 @@ void router_call(struct router *router, struct party *from, const struct router_
 	router_settle(router, now);
 }
 
+bool router_has(const struct router *router, struct span name)
+{
+	const struct api *api = registry_find(router->registry, name);
+
+	return builtin_find(name, PARTY_REMOTE) || (api && api_is_seen(api, PARTY_REMOTE));
+}
+
 /* The gateway's own functions that the hub side may call change nothing. */
 bool router_is_idempotent(const struct router *router, struct span name)
 {

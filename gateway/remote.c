@@ -264,12 +264,23 @@ static bool are_too_many(struct remote *r, struct remote_call *call, const struc
 	return true;
 }
 
+/* It may be another gateway's on the channel: whatever we say would be taken for its answer. */
+static bool is_left_alone(const struct remote *r, const struct remote_call *call)
+{
+	return !r->config.limits.answer_unknown &&
+	       !router_has(r->router, buf_span(&call->request.api));
+}
+
 /* wrong: NULL, or what is wrong with the request. */
 static void take_request(struct remote *r, struct remote_call **call, const char *wrong,
 			 const struct now *now)
 {
 	if (has_id(*call) && remote_repeat(r, *call, now))
 		return;
+	if (is_left_alone(r, *call)) {
+		r->status.n_ignored++;
+		return;
+	}
 	/* Before anything that says that it did not run: this try did not, the first may have. */
 	if (refuse_in_doubt(r, *call, now) || remote_is_too_often(r, *call, CHAPI_RAN_NO, now))
 		return;

@@ -70,6 +70,12 @@ static int call_of_part(struct remote *r, struct span channel, const struct part
 	return 0;
 }
 
+/* What it calls is not known, so it may be another gateway's on the same channel. */
+static bool is_left_alone(const struct remote *r, const struct part *part)
+{
+	return !r->config.limits.answer_unknown && part->to.len == 0;
+}
+
 /* details: {size, limit}, or of size 0 none. */
 static void refuse(struct remote *r, struct span channel, const struct part *part,
 		   struct failure failure, size_t size, const struct now *now)
@@ -90,7 +96,11 @@ static void refuse(struct remote *r, struct span channel, const struct part *par
 	}
 	/* This try did not run, the first may have. */
 	failure.ran = remote_may_have_run(r, call, now) ? CHAPI_RAN_UNKNOWN : CHAPI_RAN_NO;
-	if (!remote_repeat(r, call, now) && !remote_is_too_often(r, call, failure.ran, now))
+	if (remote_repeat(r, call, now))
+		return;
+	if (is_left_alone(r, part))
+		r->status.n_ignored++;
+	else if (!remote_is_too_often(r, call, failure.ran, now))
 		remote_refuse_failure(r, call, &failure, now);
 }
 

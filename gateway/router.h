@@ -158,6 +158,8 @@ void router_call(struct router *router, struct party *from, const struct router_
 void router_cancel(struct router *router, struct party *from, uint64_t token,
 		   const struct now *now);
 
+/* Is there anything of this name that the hub side sees? */
+bool router_has(const struct router *router, struct span api);
 /* May this name be called again when it is not known whether the first call ran? */
 bool router_is_idempotent(const struct router *router, struct span api);
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lib.gateway import Provider
+from lib.gateway import Gateway, Provider
 from lib.limits import LIMIT, wait_until
 from lib.pusher_client import Remote, payload
 
@@ -213,6 +213,25 @@ def test_gateway_may_be_silent_on_unknown_names(hub, channel, start_gateway):
     with Remote(hub, channel) as remote:
         remote.request('nobody.has.it')
         assert remote.call('chapi.echo', 1)['result'] == 1
+        assert remote.is_quiet()
+
+
+def test_what_another_gateway_of_the_channel_has_is_left_to_it(hub, channel, daemons, folder):
+    """What is said of a repeat by one that knows nothing of it would be taken for the answer."""
+    gateways = []
+    for name in 'pi', 'attic':
+        name += '-' + os.urandom(4).hex()
+        os.mkdir(os.path.join(folder, name))
+        gateways.append(daemons.start(Gateway(os.path.join(folder, name), hub, channel,
+                                              gateway={'name': name},
+                                              remote={'answer_unknown': 'no'})).wait_up())
+    with Remote(hub, channel) as remote, gateways[0].connect() as client:
+        provider = Provider(client, 'lights.on')
+        number = remote.request('lights.on', {}, retry=gateways[0].ask('status')['instance'])
+        wait_until(lambda: gateways[1].ask('status')['hub']['remote']['ignored'] > 0,
+                   'the other one to have passed it over')
+        provider.serve_one(lambda params: 'on')
+        assert remote.response(number)['result'] == 'on'
         assert remote.is_quiet()
 
 

@@ -49,6 +49,11 @@ const char *router_instance(const struct router *router UNUSED)
 	return "00ff";
 }
 
+bool router_has(const struct router *router UNUSED, struct span api UNUSED)
+{
+	return true;
+}
+
 bool router_is_idempotent(const struct router *router UNUSED, struct span api UNUSED)
 {
 	return false;
@@ -485,6 +490,27 @@ static void test_request_whose_parts_do_not_all_come_is_late(void **state UNUSED
 	world_free(w);
 }
 
+/* What is called is not known: it may be another gateway's on the channel. */
+static void test_parts_that_name_no_gateway_are_left_alone_where_names_are(void **state UNUSED)
+{
+	struct remote_config config = config_of();
+	struct remote_status status;
+	struct world *w;
+
+	config.limits.answer_unknown = false;
+	w = world_new(&config);
+	send_parts(w, RECORD, "i", 3, 1);
+	send_parts_saying(w, RECORD, "j", 3, 1, "\"to\":\"pi\"");
+	w->now.ms += 30000;
+	remote_tick(w->remote, &w->now);
+	assert_int_equal(w->n, 1);
+	assert_says(&w->events[0], "{\"id\":\"j\",\"api\":\"\",\"result\":null,"
+		    "\"error\":{\"code\":\"deadline_exceeded\"");
+	remote_status(w->remote, &status);
+	assert_int_equal(status.n_ignored, 1);
+	world_free(w);
+}
+
 /* What the first try went to is said beside the record, which has to stay as it was. */
 static void test_retry_in_parts_of_another_instances_request_is_not_run(void **state UNUSED)
 {
@@ -770,6 +796,7 @@ int main(void)
 		cmocka_unit_test(test_limit_of_a_whole_request_counts_escapes),
 		cmocka_unit_test(test_request_in_parts_runs),
 		cmocka_unit_test(test_request_whose_parts_do_not_all_come_is_late),
+		cmocka_unit_test(test_parts_that_name_no_gateway_are_left_alone_where_names_are),
 		cmocka_unit_test(test_retry_in_parts_of_another_instances_request_is_not_run),
 		cmocka_unit_test(test_retry_in_parts_of_what_only_we_can_have_had_is_run),
 		cmocka_unit_test(test_parts_of_a_repeat_and_of_the_first_try_are_a_repeat),

@@ -67,6 +67,11 @@ const char *router_instance(const struct router *router UNUSED)
 	return "00ff";
 }
 
+bool router_has(const struct router *router UNUSED, struct span api)
+{
+	return !span_is(api, "elsewhere");
+}
+
 bool router_is_idempotent(const struct router *router UNUSED, struct span api)
 {
 	return span_is(api, "idempotent");
@@ -631,6 +636,32 @@ static void test_unknown_name_is_answered_unless_set_otherwise(void **state UNUS
 	assert_int_equal(status_of(&w).n_running, 1);
 	answer_token(&w, w.router.calls[1].token, &other, span_of(NULL, 0));
 	assert_int_equal(w.n_published, 1);
+	world_deinit(&w);
+}
+
+/* Of what nobody has here another gateway on the channel has something to say. */
+static void test_request_of_an_unknown_name_is_left_alone_whatever_there_is_to_say(
+	void **state UNUSED)
+{
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.limits.answer_unknown = false;
+	config.limits.max_rate = 1;	/* so 2 at once */
+	world_init_config(&w, &config);
+	request_comes(&w, "{\"id\":\"a\",\"api\":\"elsewhere\",\"retry\":\"0100\"}");
+	request_comes(&w, "{\"id\":\"b\",\"api\":\"elsewhere\",\"timeout_ms\":0}");
+	request_comes(&w, "{\"id\":\"c\",\"api\":\"elsewhere\",\"reply_to\":\"nowhere\"}");
+	request_comes(&w, "{\"id\":\"d\",\"api\":\"elsewhere\"}");
+	assert_int_equal(status_of(&w).n_ignored, 4);
+	assert_int_equal(w.n_published, 0);
+	/* And takes nothing of max_rate. */
+	request_comes(&w, "{\"id\":\"e\",\"api\":\"x\"}");
+	request_comes(&w, "{\"id\":\"f\",\"api\":\"x\"}");
+	assert_int_equal(w.router.n_calls, 2);
+	assert_int_equal(w.n_published, 0);
+	request_comes(&w, "{\"id\":\"g\",\"api\":\"x\"}");
+	assert_says(&w, "\"code\":\"rate_limited\"");
 	world_deinit(&w);
 }
 
@@ -1749,6 +1780,8 @@ int main(void)
 		cmocka_unit_test(test_request_beyond_max_rate_is_refused),
 		cmocka_unit_test(test_repeat_is_answered_beyond_max_rate_too),
 		cmocka_unit_test(test_unknown_name_is_answered_unless_set_otherwise),
+		cmocka_unit_test(
+			test_request_of_an_unknown_name_is_left_alone_whatever_there_is_to_say),
 		cmocka_unit_test(test_answer_that_fits_exactly_is_published),
 		cmocka_unit_test(test_error_that_is_too_large_keeps_what_is_known_of_the_run),
 		cmocka_unit_test(test_answer_with_large_params_leaves_them_out),
