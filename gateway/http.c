@@ -3,9 +3,10 @@
  * libcurl's multi interface driven by libevent.
  *
  * A kept connection that turns out dead is replaced by libcurl by itself, and the request
- * sent once more, as long as not a byte of an answer has come: that can publish twice. So the
- * body of a request that must not be repeated is given to libcurl bit by bit, and it has no way to
- * get what it has had: then it can only begin again if none of it has been sent.
+ * sent once more, as long as not a byte of an answer has come: that can publish twice. But it asks
+ * before each sending, so a request that must not be repeated ends there, see on_sending(). Its
+ * body could also be such that libcurl cannot have it twice (a function that reads it), but then
+ * head and body go apart: two packets, and the server reads twice.
  *
  * libcurl keeps for a while where a name leads. After a request without a good answer that is
  * looked up for each try, and one of its addresses taken by chance: the server may have moved, or
@@ -54,7 +55,8 @@ struct transfer {
 	void *data;
 	struct buf body;
 	size_t body_max;
-	struct buf once;		/* of a request that is not repeated: what is to be sent */
+	bool once;			/* never sent twice */
+	bool begun;			/* to be sent */
 	char date[HEADER_LEN];		/* these two as the hub has them */
 	char retry_after[HEADER_LEN];
 	char error[CURL_ERROR_SIZE];
@@ -147,6 +149,14 @@ static bool wants_password(CURL *easy)
 	return status == 407;
 }
 
+/* libcurl's words for what on_sending() forbids speak of the callback. */
+static const char *error_text(const struct transfer *t, CURLcode code)
+{
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		return "the connection was closed before there was an answer";
+	return *t->error ? t->error : curl_easy_strerror(code);
+}
+
 static void fill_response(struct transfer *t, CURLcode code, struct http_response *ret)
 {
 	*ret = (struct http_response){ 0 };
@@ -156,7 +166,7 @@ static void fill_response(struct transfer *t, CURLcode code, struct http_respons
 	}
 	if (code != CURLE_OK) {
 		ret->certificate_error = certificate_error(t->easy, code);
-		ret->error = *t->error ? t->error : curl_easy_strerror(code);
+		ret->error = error_text(t, code);
 		ret->unsent = is_before_request(t->easy);
 		return;
 	}
@@ -172,7 +182,6 @@ static void transfer_free(struct transfer *t)
 	if (t->easy)
 		curl_easy_cleanup(t->easy);
 	buf_deinit(&t->body);
-	buf_deinit(&t->once);
 	list_del(&t->link);
 	free(t);
 }
@@ -180,13 +189,13 @@ static void transfer_free(struct transfer *t)
 static void transfer_reset(struct transfer *t)
 {
 	buf_deinit(&t->body);
-	buf_deinit(&t->once);
+	t->begun = false;
 	t->date[0] = '\0';
 	t->retry_after[0] = '\0';
 	t->error[0] = '\0';
 }
 
-/* A handle that has failed may remember that its body was to be sent again. */
+/* What a handle that has failed remembers of that is not the same in all versions. */
 static void keep(struct http *http, struct transfer *t, CURLcode code)
 {
 	if (code != CURLE_OK) {
@@ -337,18 +346,15 @@ static void set_protocols(CURL *easy)
 #endif
 }
 
-/* Called by libcurl: more of the body. It stops at its length, so it asks in vain only when it
- * begins again. */
-static size_t on_more(char *p, size_t size, size_t n, void *arg)
+/* Called by libcurl before it sends the request; again only to repeat it on another connection. */
+static int on_sending(void *arg, char *ip UNUSED, char *own_ip UNUSED, int port UNUSED,
+		      int own_port UNUSED)
 {
 	struct transfer *t = arg;
-	size_t len = MIN(size * n, t->once.len);
+	bool again = t->begun;
 
-	if (len == 0)
-		return CURL_READFUNC_ABORT;
-	memcpy(p, buf_data(&t->once), len);
-	buf_consume(&t->once, len);
-	return len;
+	t->begun = true;
+	return again && t->once ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /* What holds for every request. */
@@ -358,8 +364,8 @@ static void set_options(CURL *easy, struct http *http, struct transfer *t)
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
-	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_more);
-	curl_easy_setopt(easy, CURLOPT_READDATA, t);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_sending);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -405,17 +411,6 @@ static bool set_body(CURL *easy, struct span body)
 				body.len ? (const char *)body.p : "") == CURLE_OK;
 }
 
-/* Likewise; see on_more(). */
-static bool set_body_once(struct transfer *t, struct span body)
-{
-	buf_put(&t->once, body.p, body.len);
-	return buf_error(&t->once) == 0 &&
-	       curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, NULL) == CURLE_OK &&
-	       curl_easy_setopt(t->easy, CURLOPT_POST, 1L) == CURLE_OK &&
-	       curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-				(curl_off_t)body.len) == CURLE_OK;
-}
-
 /* An http proxy wants the whole of it in the request's line; through others there is a tunnel. */
 static bool is_relayed(const struct http *http)
 {
@@ -451,14 +446,13 @@ static bool set_way(CURL *easy, const struct http *http)
 	       curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, kept_s) == CURLE_OK;
 }
 
-static bool set_request(struct transfer *t, const struct http *http,
-			const struct http_request *request)
+static bool set_request(CURL *easy, const struct http *http, const struct http_request *request)
 {
-	if (!set_url(t->easy, http, request->target) || !set_way(t->easy, http))
+	if (!set_url(easy, http, request->target) || !set_way(easy, http))
 		return false;
 	if (request->get)
-		return curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
-	return request->once ? set_body_once(t, request->body) : set_body(t->easy, request->body);
+		return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+	return set_body(easy, request->body);
 }
 
 /* Connecting included. */
@@ -476,10 +470,11 @@ int http_send(struct http *http, const struct http_request *request, http_fn fn,
 		return -ENOMEM;
 	t->fn = fn;
 	t->data = data;
+	t->once = request->once;
 	t->body_max = request->get ? HTTP_GET_BODY_MAX : HTTP_BODY_MAX;
 	set_time(t->easy, request->within_ms > 0 ? MIN(request->within_ms, http->timeout_ms)
 						 : http->timeout_ms);
-	if (!set_request(t, http, request) ||
+	if (!set_request(t->easy, http, request) ||
 	    curl_multi_add_handle(http->multi, t->easy) != CURLM_OK) {
 		transfer_free(t);
 		return -ENOMEM;

@@ -108,6 +108,14 @@ def test_answer_without_id_is_published_once(fake_hub, gateway, channel, trouble
     assert ids(fake_hub) == ['first', None, 'last']
 
 
+def test_body_comes_with_its_head(fake_hub, gateway, channel):
+    """On a new connection and on a kept one, of what may be sent again and of what may not."""
+    for number in ('x', None, 'y', None):
+        ask(fake_hub, channel, number)
+        fake_hub.wait_published()
+    assert fake_hub.n_split == 0
+
+
 @pytest.fixture
 def http_hub(tmp_path):
     """The hub's other half, where it can die alone: FakeHub for HTTP, with a secret of its own."""

@@ -41,6 +41,7 @@ class FakeHub:
         self.forbidden = None           # the id of events that are answered with a bare 403
         self.posts = []                 # all requests of HTTP: (target, body decoded)
         self.n_http_connections = 0
+        self.n_split = 0                # requests whose head came without the whole body
         self.is_closing = False         # closes the connection after each answer
         self.is_delivering = False      # what is published comes to the newest WebSocket
         self.heard = []                 # events that came over WebSockets
@@ -125,10 +126,13 @@ class FakeHub:
                     return self._serve_websocket(sock, first, headers, rest)
                 with self.lock:
                     self.n_http_connections += number == 1
-                while len(rest) < int(headers.get('content-length', 0)):
+                length = int(headers.get('content-length', 0))
+                with self.lock:
+                    self.n_split += len(rest) < length
+                while len(rest) < length:
                     rest += sock.recv(1 << 16)
-                self._answer_http(sock, first, rest[:int(headers.get('content-length', 0))])
-                rest = rest[int(headers.get('content-length', 0)):]
+                self._answer_http(sock, first, rest[:length])
+                rest = rest[length:]
         except (OSError, Closed, TimeoutError):
             pass
         sock.close()
