@@ -12,6 +12,10 @@
  * looked up for each try, and one of its addresses taken by chance: the server may have moved, or
  * one of many be sick. A connection that brought such an answer is not kept.
  *
+ * A server that closes each connection is known by what is left open after an answer. Then the next
+ * one is made at once, ahead of the request that takes it; for SPARE_KEPT_S, as who sends often is
+ * served by that, and a server that has waited for long may close it while we send: spare.h.
+ *
  * Easy handles are used again, as making them is what costs. A transfer is never freed while
  * libcurl is calling: answers are handed out after curl_multi_socket_action() has returned.
  */
@@ -26,13 +30,16 @@
 #include <stdlib.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "gateway/proxy.h"
 #include "gateway/retry_after.h"
+#include "gateway/spare.h"
 #include "libchapi-ipc/buf.h"
 #include "libchapi-ipc/list.h"
 
 #define HEADER_LEN 64		/* of a header's value, as far as we look at it */
+#define SPARE_KEPT_S 2		/* short of where servers close what nothing comes on */
 #define NAMES_KEPT_S 60L		/* where a name leads, while nothing goes wrong */
 
 struct http {
@@ -44,6 +51,12 @@ struct http {
 	struct list sockets;
 	bool dispatching;
 	bool in_trouble;		/* the last request got no good answer */
+	bool closes;			/* so does the server after an answer */
+	unsigned int n_open, n_busy;	/* libcurl's connections; transfers */
+	unsigned int connections;	/* at most */
+	struct spare spare;
+	struct event *spare_timer;
+	int ready_fd;			/* stands already, as libcurl does not know yet; -1: none */
 	char *origin, *ca_file, *proxy;
 	uint64_t timeout_ms;
 };
@@ -66,6 +79,65 @@ struct watch {
 	struct list link;
 	struct event *event;
 };
+
+/* ---- connections ---------------------------------------------------------------------------- */
+
+/* Called by libcurl, for each connection. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose UNUSED, struct curl_sockaddr *to)
+{
+	struct http *http = arg;
+	int fd = spare_take(&http->spare, &to->addr, to->addrlen);
+
+	http->ready_fd = fd;
+	if (!spare_is_open(&http->spare))
+		event_del(http->spare_timer);
+	if (fd < 0)
+		fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	http->n_open++;
+	return fd;
+}
+
+static int set_up_socket(void *arg, curl_socket_t fd, curlsocktype purpose UNUSED)
+{
+	const struct http *http = arg;
+
+	return fd == http->ready_fd ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
+}
+
+static int close_socket(void *arg, curl_socket_t fd)
+{
+	struct http *http = arg;
+
+	spare_follow(&http->spare, fd);
+	http->n_open--;
+	return close(fd);
+}
+
+static void on_spare_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
+{
+	struct http *http = arg;
+
+	spare_close(&http->spare);
+}
+
+/* Would a request that comes now need a connection of its own? */
+static bool needs_another(const struct http *http)
+{
+	return http->closes && http->n_open <= http->n_busy &&
+	       http->n_busy < http->connections && !evtimer_pending(http->spare_timer, NULL);
+}
+
+/* Before there is a request: where the server closes one after the other, the next is made. */
+static void prepare_connection(struct http *http)
+{
+	static const struct timeval kept = { .tv_sec = SPARE_KEPT_S };
+
+	if (needs_another(http) && spare_open(&http->spare) &&
+	    event_add(http->spare_timer, &kept) < 0)
+		spare_close(&http->spare);
+}
 
 /* ---- answers -------------------------------------------------------------------------------- */
 
@@ -212,10 +284,13 @@ static void finish(struct http *http, struct transfer *t, CURLcode code)
 
 	curl_multi_remove_handle(http->multi, t->easy);
 	fill_response(t, code, &response);
-	http->in_trouble = response.error || is_sick(response.status);
 	list_del(&t->link);
+	http->n_busy--;
+	http->in_trouble = response.error || is_sick(response.status);
+	http->closes = !http->in_trouble && http->n_open <= http->n_busy;
 	t->fn(t->data, &response);
 	keep(http, t, code);
+	prepare_connection(http);
 }
 
 static void hand_out(struct http *http)
@@ -372,6 +447,12 @@ static void set_options(CURL *easy, struct http *http, struct transfer *t)
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, http->headers);
 	curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy ? http->proxy : "");
 	curl_easy_setopt(easy, CURLOPT_PROXYPORT, (long)PROXY_PORT);	/* if it names none */
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, http);
+	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, set_up_socket);
+	curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, http);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, http);
 	set_protocols(easy);
 	set_trust(easy, http);
 }
@@ -480,6 +561,7 @@ int http_send(struct http *http, const struct http_request *request, http_fn fn,
 		return -ENOMEM;
 	}
 	list_add_tail(&http->busy, &t->link);
+	http->n_busy++;
 	/* libcurl wishes to be called at once: still in this turn, without a wait in between. */
 	event_active(http->timer, EV_TIMEOUT, 0);
 	return 0;
@@ -496,10 +578,11 @@ static bool add_header(struct http *http, const char *line)
 	return headers;
 }
 
-static void set_connections(CURLM *multi, unsigned int connections)
+static void set_connections(struct http *http, unsigned int connections)
 {
-	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)connections);
-	curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)connections);
+	http->connections = connections;
+	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)connections);
+	curl_multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)connections);
 }
 
 static bool open_multi(struct http *http, unsigned int connections)
@@ -514,7 +597,7 @@ static bool open_multi(struct http *http, unsigned int connections)
 	curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
 	curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http);
 	curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
-	set_connections(multi, connections);
+	set_connections(http, connections);
 	return true;
 }
 
@@ -533,6 +616,8 @@ int http_new(struct event_base *base, const struct http_config *config, struct h
 	list_init(&http->busy);
 	list_init(&http->idle);
 	list_init(&http->sockets);
+	spare_init(&http->spare);
+	http->ready_fd = -1;
 	http->base = base;
 	http->timeout_ms = config->timeout_ms;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
@@ -540,7 +625,8 @@ int http_new(struct event_base *base, const struct http_config *config, struct h
 		return -ENOMEM;
 	}
 	http->timer = evtimer_new(base, on_timer, http);
-	if (http->timer && open_multi(http, config->connections) &&
+	http->spare_timer = evtimer_new(base, on_spare_timer, http);
+	if (http->timer && http->spare_timer && open_multi(http, config->connections) &&
 	    copy_text(config->origin, &http->origin) &&
 	    copy_text(config->ca_file, &http->ca_file) &&
 	    copy_text(config->proxy, &http->proxy) &&
@@ -565,7 +651,7 @@ static void free_transfers(struct http *http, struct list *transfers)
 
 void http_set_limits(struct http *http, unsigned int connections, uint64_t timeout_ms)
 {
-	set_connections(http->multi, connections);
+	set_connections(http, connections);
 	http->timeout_ms = timeout_ms;
 }
 
@@ -584,6 +670,9 @@ struct http *http_free(struct http *http)
 		watch_free(watch);
 	if (http->timer)
 		event_free(http->timer);
+	if (http->spare_timer)
+		event_free(http->spare_timer);
+	spare_deinit(&http->spare);
 	curl_slist_free_all(http->headers);
 	free(http->origin);
 	free(http->ca_file);

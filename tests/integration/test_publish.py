@@ -196,6 +196,51 @@ def test_connections_are_used_again(fake_hub, gateway, channel):
     assert fake_hub.n_http_connections <= 4     # publish_connections
 
 
+@pytest.fixture
+def closing_hub(fake_hub, gateway, channel):
+    """Closes each connection after its answer, as the gateway has seen; the next one stands."""
+    fake_hub.is_closing = fake_hub.is_saying_so = True
+    ask(fake_hub, channel, 'first')
+    fake_hub.wait_response('first')
+    wait_accepted(fake_hub, 3)
+    return fake_hub
+
+
+def wait_accepted(hub, n):
+    """A WebSocket, and those of HTTP."""
+    wait_until(lambda: len(hub.accepted) >= n, 'a connection')
+
+
+def test_next_connection_is_made_before_there_is_a_request(closing_hub, channel):
+    for n in range(4):
+        ask(closing_hub, channel, 'x%d' % n)
+        closing_hub.wait_response('x%d' % n)
+        wait_accepted(closing_hub, 4 + n)
+    assert closing_hub.n_http_connections == 5
+    assert len(closing_hub.accepted) == 7, 'one ahead, and no other that nothing came on'
+
+
+def test_connection_made_ahead_that_the_hub_has_closed_is_not_used(closing_hub, channel):
+    """What has no id may not be sent again."""
+    closing_hub.accepted[-1].shutdown(socket.SHUT_RDWR)
+    ask(closing_hub, channel, None)
+    assert closing_hub.wait_published()[2]['result'] == {'n': None}
+    assert ids(closing_hub) == ['first', None]
+
+
+def test_connection_made_ahead_is_closed_if_nothing_comes(closing_hub):
+    ahead = closing_hub.accepted[-1]
+    wait_until(lambda: ahead.fileno() == -1, 'the hub to see its end')
+
+
+def test_no_connection_is_made_ahead_where_they_are_kept(fake_hub, gateway, channel):
+    for n in range(3):
+        ask(fake_hub, channel, 'x%d' % n)
+        fake_hub.wait_response('x%d' % n)
+        wait_until(lambda: publisher(gateway)['waiting'] == 0, 'the answer to be taken')
+    assert len(fake_hub.accepted) == 2
+
+
 def test_what_waits_for_a_connection_goes_together(fake_hub, start_gateway, channel):
     gate = threading.Event()
 

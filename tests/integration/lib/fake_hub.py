@@ -43,6 +43,8 @@ class FakeHub:
         self.n_http_connections = 0
         self.n_split = 0                # requests whose head came without the whole body
         self.is_closing = False         # closes the connection after each answer
+        self.is_saying_so = False       # in the answer, as an honest server does
+        self.accepted = []              # connections of all sorts
         self.is_delivering = False      # what is published comes to the newest WebSocket
         self.heard = []                 # events that came over WebSockets
         self.is_silent = False          # never established
@@ -112,6 +114,7 @@ class FakeHub:
             except OSError:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.accepted.append(sock)
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock):
@@ -152,6 +155,8 @@ class FakeHub:
         status, text = answer[:2]
         headers = dict({'Content-Type': 'application/json', 'Content-Length': len(text)},
                        **dict(*answer[2:]))
+        if self.is_saying_so:
+            headers['Connection'] = 'close'
         sock.sendall(('HTTP/1.1 %s\r\n%s\r\n%s'
                       % (status, ''.join('%s: %s\r\n' % h for h in headers.items()),
                          text)).encode())
