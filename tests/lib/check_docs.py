@@ -91,12 +91,18 @@ def messages():
     return re.findall(r'^\.\\" msg: (.*)$', read(PAGE), re.M)
 
 
+def page_section(page, title):
+    """The text of a .Sh of a page; '' if there is none."""
+    match = re.search(r'^\.Sh %s\n(.*?)(?=^\.Sh |\Z)' % title, read('doc/' + page), re.M | re.S)
+    return match[1] if match else ''
+
+
 def section(title):
-    """The text of a .Sh."""
-    match = re.search(r'^\.Sh %s\n(.*?)(?=^\.Sh |\Z)' % title, read(PAGE), re.M | re.S)
-    if not match:
+    """The text of a .Sh of the page of the protocol, which has to be there."""
+    text = page_section(os.path.basename(PAGE), title)
+    if not text:
         raise LookupError('%s has no section %s' % (PAGE, title))
-    return match[1]
+    return text
 
 
 def subsections(title):
@@ -257,25 +263,128 @@ def help_text(path):
     return '\n'.join(found(path, r'^\t[\t ]*"([^\n]*?)(?:\\n)?"'))
 
 
+def options_in_help(text):
+    """{option: its letter or ''} of the lines that begin with one, or with several."""
+    lines = re.findall(r'^ +(-{1,2}[a-zA-Z].*)', text, re.M)
+    return {option: letter for line in lines for letter, option in
+            re.findall(r'(?:-(\w), )?--([a-z][\w-]*)', re.split(r' {2,}', line)[0])}
+
+
+def options_in_page(text):
+    """{option: its letter or ''} of those that are explained, in a list of options or commands."""
+    entries = ' '.join(re.findall(r'^\.It .*\bFl .*', text, re.M))
+    return {option: letter for letter, option in
+            re.findall(r'(?:Fl (\w) , )?Fl \\?-([a-z][\w-]*)', entries)}
+
+
+def option_differences(shown, page):
+    explained = options_in_page(page)
+    yield from differences('option', shown, explained)
+    for option in sorted(set(shown) & set(explained)):
+        if shown[option] != explained[option]:
+            yield 'option --%s: --help has "-%s", the page "-%s"' % (option, shown[option],
+                                                                     explained[option])
+    for letter, option in re.findall(r'\bFl (?:(\w)\b|\\?-([a-z][\w-]*))', page):
+        if (letter or option) not in (shown.values() if letter else shown):
+            yield 'the page speaks of an option %s' % (letter or option)
+
+
+def command_problems():
+    """Each command of chapi-ctl: its own options, and those that its entry in the page has."""
+    source, page = read('clients/chapi-ctl.c'), read('doc/chapi-ctl.1')
+    tables = {name: dict(re.findall(r'\{ "([\w-]+)", \'(\w|\\0)\'', body)) for name, body in
+              found('clients/chapi-ctl.c', r'cli_option (\w+)\[\] = \{(.*?)^\};')}
+    commands = re.findall(r'^\t\{ "([\w-]+)", "(?:(?!^\t\{ ).)*?OPTIONS\((\w+)\)', source,
+                          re.M | re.S)
+    if not commands:
+        raise LookupError('clients/chapi-ctl.c: no commands are found')
+    for command, table in commands:
+        entry = re.search(r'^\.It Ic %s\b(.*)' % command, page, re.M)
+        text = entry[0] if entry else ''
+        if command == 'setup':
+            text = re.search(r'^\.Ss Setup\n(.*?)^\.Sh ', page, re.M | re.S)[1]
+        own = {option: letter.replace('\\0', '') for option, letter in tables[table].items()
+               if option != 'json'}
+        if own != options_in_page(text):
+            yield '%s has the options %s, and in the page %s' % (command, own,
+                                                                 options_in_page(text))
+
+
+# Where the gateway's page and that of its settings name settings.
+def setting_problems():
+    table = found('gateway/config_keys.c', r'^\t\{ "(\w+)", "(\w+)",')
+    page = read('doc/chapi-gw.conf.5')
+    parts = re.split(r'^\.Ss Section (\w+)$', page.partition('.Sh BUDGET')[0], flags=re.M)
+    there = [(name, key) for name, text in zip(parts[1::2], parts[2::2])
+             for key in re.findall(r'^\.It Cm (\w+)$', text, re.M)]
+    yield from differences('setting', ['.'.join(row) for row in table],
+                           ['.'.join(row) for row in there])
+    keys = {key for _, key in table}
+    for key in sorted(set(re.findall(r'^\.Cm (\w+)', page, re.M)) - keys):
+        yield 'the page speaks of a setting %s' % key
+    options = options_in_page(read('doc/chapi-gw.8'))
+    for option in sorted(set(re.findall(r'\bFl \\?-([a-z][\w-]*)', page)) - set(options)):
+        yield 'the page speaks of an option --%s of chapi-gw' % option
+
+
+# Whose page tells of what a source reads in the environment.
+ENVIRONMENT = (
+    (r'gateway/log\.c', ('chapi-gw.8', 'chapi-hub.1')),
+    (r'gateway/config', ('chapi-gw.8', 'chapi-gw.conf.5')),
+    (r'gateway/', ('chapi-gw.8',)),
+    (r'tests/hub/', ('chapi-hub.1',)),
+    (r'clients/(?:ctl|setup|table)', ('chapi-ctl.1',)),
+    (r'clients/services', ('chapi-serve.1',)),
+    (r'libchapi-ipc/', ('libchapi-ipc.3', 'chapi.7', 'chapi-ipc.7', 'chapi-call.1', 'chapi-ctl.1',
+                        'chapi-serve.1')),
+)
+
+
+def environment_problems():
+    n = 0
+    for path in sources():
+        if not re.match(r'(?:common|gateway|libchapi-ipc|clients|tests/hub)/.*\.c$', path):
+            continue
+        for name in re.findall(r'getenv\("(\w+)"\)', read(path)):
+            n += 1
+            pages = next((pages for form, pages in ENVIRONMENT if re.match(form, path)), ())
+            if not pages:
+                yield '%s reads %s: whose page says so?' % (path, name)
+            for page in pages:
+                if not re.search(r'^\.(?:It )?Ev (?:.* )?%s\b' % name,
+                                 page_section(page, 'ENVIRONMENT'), re.M):
+                    yield '%s is not in ENVIRONMENT of doc/%s (%s)' % (name, page, path)
+    if n == 0:
+        raise LookupError('no source reads the environment')
+
+
+def statuses_in(page):
+    """Those that EXIT STATUS of a page explains, as a list or in sentences."""
+    text = page_section(page, 'EXIT STATUS')
+    return {a or b for a, b in re.findall(r'^\.It (\d+)$|(?:^|; )(\d+): ', text, re.M)}
+
+
+def status_problems():
+    """chapi(7) has those of all programs, 255 being of chapi-call -x alone."""
+    told = set().union(*map(statuses_in, PROGRAMS))
+    codes = {status for _, status in found('libchapi-ipc/error.c',
+                                           r'CHAPI_ERR_\w+, "(\w+)", CHAPI_RAN_\w+, (\d+),')}
+    yield from differences('exit status', told | codes | {'255'}, statuses_in('chapi.7'))
+
+
 def program_problems(name, source):
     page, text = read('doc/' + name), help_text(source)
-    options = set(re.findall(r'^\s+(?:-\w, )?--([a-z][\w-]*)', text, re.M))
-    there = set(re.findall(r'Fl (?:\w , Fl )?(?:\\-|-)([a-z][\w-]+)', page))
-    for option in sorted(options - there):
-        yield 'option --%s is not in the page' % option
-    statuses = re.findall(r'(?:status: |; ?)(\d+) ',
+    yield from option_differences(options_in_help(text), page)
+    statuses = re.findall(r'(?:^: |; )(\d+) ',
                           ' '.join(text.partition('Exit status')[2].split()))
-    section = re.search(r'^\.Sh EXIT STATUS\n(.*?)(?=^\.Sh |\Z)', page, re.M | re.S)
-    for status in statuses:
-        if section and not re.search(r'^\.It .*\b%s\b|(?:^|; )%s: ' % (status, status),
-                                     section[1], re.M):
-            yield 'exit status %s is not in the page' % status
+    for status in sorted(set(statuses) - statuses_in(name)):
+        yield 'exit status %s is not in the page' % status
+    for status in sorted(statuses_in(name) - set(statuses)):
+        if 'else as chapi-call' not in text:
+            yield 'exit status %s is in the page, and not in --help' % status
     for command in re.findall(r'^\t\{ "([a-z-]+)", "[^"]*", "', read(source), re.M):
         if not re.search(r'^\.It .*Ic %s\b' % command, page, re.M):
             yield 'command %s is not in the page' % command
-    for title in ('EXIT STATUS', 'ENVIRONMENT', 'FILES', 'EXAMPLES', 'SEE ALSO'):
-        if '\n.Sh %s\n' % title not in page:
-            yield 'there is no section %s' % title
 
 
 def check_programs():
@@ -296,13 +405,14 @@ def reference_problems():
 
 
 def missing_section_problems():
-    """What every page has, of whatever kind; those of programs have more."""
+    """What every page has, of whatever kind, with something in it."""
     for page in sorted(os.listdir(os.path.join(top, 'doc'))):
         if not re.search(r'\.[1-8]$', page):
             continue
-        for title in ('NAME', 'DESCRIPTION', 'EXAMPLES', 'SEE ALSO'):
-            if '\n.Sh %s\n' % title not in read('doc/' + page):
-                yield 'doc/%s has no section %s' % (page, title)
+        for title in ('NAME', 'DESCRIPTION', 'ENVIRONMENT', 'FILES', 'EXIT STATUS', 'EXAMPLES',
+                      'SEE ALSO'):
+            if not re.search(r'^\w|^\.(?:It|Xr|Ev|Nm)\b', page_section(page, title), re.M):
+                yield 'doc/%s has no section %s, or nothing in it' % (page, title)
 
 
 def sections_of(page):
@@ -438,6 +548,10 @@ def main():
     check('rights', right_problems)
     check('options and scripts of chapi-hub', hub_problems)
     check_programs()
+    check('commands of chapi-ctl(1) and their options', command_problems)
+    check('settings in chapi-gw.conf(5)', setting_problems)
+    check('what is read in the environment', environment_problems)
+    check('exit statuses in chapi(7)', status_problems)
     check('functions of libchapi-ipc(3)', library_problems)
     check('pages of functions are what chapi-ipc.h says', function_page_problems)
     check('pages that pages name', reference_problems)

@@ -49,6 +49,32 @@ EXAMPLES = {
     'chapi_set_reconnect': 'smallest-provider.c',
     'chapi_strerror': 'smallest-caller.c',
 }
+# What stands behind what functions return, for all pages; the first two for those with a gateway.
+SURROUNDINGS = """.Sh ENVIRONMENT
+.Ev CHAPI_SOCKET
+and
+.Ev XDG_RUNTIME_DIR
+say where the gateway is, if the program does not; see
+.Xr libchapi-ipc 3 .
+.Sh FILES
+The gateway's socket,
+.Pa /run/chapi/gw.sock
+or a user's own; see
+.Xr libchapi-ipc 3 .""".splitlines()
+NO_SURROUNDINGS = """.Sh ENVIRONMENT
+Nothing is taken from the environment.
+.Sh FILES
+No file is used.""".splitlines()
+WITHOUT_GATEWAY = ('chapi_json_to_msgpack', 'chapi_strerror')
+EXIT_STATUS = """.Sh EXIT STATUS
+For a program that ends with an error of these functions:
+.Fn chapi_exit_status
+gives the status that the tools would end with, see
+.Xr chapi_strerror 3 .""".splitlines()
+OWN_EXIT_STATUS = """.Sh EXIT STATUS
+.Fn chapi_exit_status
+gives one of those in
+.Xr chapi 7 .""".splitlines()
 EXAMPLES_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                '..', '..', 'clients', 'examples')
 
@@ -275,6 +301,8 @@ def page_text(page, entries):
               '.Vt enum chapi_err ;', '.Xr chapi_strerror 3', 'has them all.',
               'An out-parameter', '.Pq Va ret_*', 'is set on success only.'] \
         if name != 'chapi_strerror' else []
+    lines += NO_SURROUNDINGS if name in WITHOUT_GATEWAY else SURROUNDINGS
+    lines += OWN_EXIT_STATUS if name == 'chapi_strerror' else EXIT_STATUS
     lines += example_lines(name)
     sections = sorted(others + ['libchapi-ipc 3'], key=lambda text: (text[-1], text.lower()))
     lines += ['.Sh SEE ALSO'] + ['.Xr %s ,' % other for other in sections[:-1]] + \
