@@ -105,19 +105,13 @@ static void put_doctor(void *data, struct buf *out)
 	doctor_put(g->config, g->hub, turn_now(&g->turn), out);
 }
 
-/* Neither params nor results, and of errors the code only: the message may say what was passed. */
-static void on_call_ended(void *data UNUSED, const struct party_response *response)
+static void on_call_ended(void *data, const struct party *caller,
+			  const struct party_response *response, const struct now *now)
 {
-	struct log_call call;
+	struct gateway *g = data;
 
-	if (log_get_level() < LOG_LEVEL_DEBUG)
-		return;
-	call = (struct log_call){
-		.id = response->call,
-		.api = response->api,
-		.code = response->failure ? chapi_code_name(response->failure->code) : "ok",
-	};
-	log_call(LOG_LEVEL_DEBUG, &call);
+	if (response->failure || log_get_level() >= LOG_LEVEL_DEBUG)
+		call_log_ended(&g->call_log, caller, response, now->ms);
 }
 
 static int make_router(struct gateway *g)

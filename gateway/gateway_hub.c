@@ -104,6 +104,13 @@ static void on_elsewhere_progress(void *data, void *call, struct span value)
 	router_elsewhere_progress(g->router, call, value);
 }
 
+static void on_answer_lost(void *data, struct span id, struct span api, const char *why)
+{
+	struct gateway *g = data;
+
+	call_log_lost(&g->call_log, id, api, why, turn_now(&g->turn)->ms);
+}
+
 /* For `systemctl status`. */
 static void tell_status(struct gateway *g, const char *state, const char *reason)
 {
@@ -127,6 +134,7 @@ static const struct hub_handler hub_handler = {
 	.gateways = on_gateways,
 	.elsewhere_answer = on_elsewhere_answer,
 	.elsewhere_progress = on_elsewhere_progress,
+	.answer_lost = on_answer_lost,
 	.changed = on_hub_changed,
 };
 

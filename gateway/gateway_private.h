@@ -10,6 +10,7 @@
 #ifndef CHAPI_GATEWAY_PRIVATE_H
 #define CHAPI_GATEWAY_PRIVATE_H
 
+#include "gateway/call_log.h"
 #include "gateway/gateway.h"
 #include "gateway/peer.h"
 #include "gateway/router.h"
@@ -32,6 +33,7 @@ struct gateway {
 	struct event *deadline;
 	uint64_t deadline_ms;			/* what the timer is set to; UINT64_MAX: not set */
 	struct event *stop_limit;		/* the end of stop_timeout */
+	struct call_log call_log;
 	bool reloaded;				/* the policy is to be put into force */
 	bool stopping;				/* no new calls */
 	bool ended;				/* every request has its answer */

@@ -23,6 +23,8 @@ struct hub_handler {
 	void (*gateways)(void *data, uint64_t id, struct span list, const char *error);
 	void (*elsewhere_answer)(void *data, void *call, const struct party_response *response);
 	void (*elsewhere_progress)(void *data, void *call, struct span value);
+	/* The hub has not got the answer of a remote call; why: one line. */
+	void (*answer_lost)(void *data, struct span id, struct span api, const char *why);
 	/* The state of the connection, or the reason for it, is another: texts as in the status. */
 	void (*changed)(void *data, const char *state, const char *reason);
 };

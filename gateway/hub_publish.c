@@ -90,8 +90,18 @@ static void progress_free(struct hub_progress *progress)
 	free(progress);
 }
 
+static void tell_of_loss(const void *answer, const char *why)
+{
+	struct span id, api;
+	struct hub *hub = remote_answer_of(answer, &id, &api);
+
+	hub->handler->answer_lost(hub->handler_data, id, api, why);
+}
+
 static void on_answer_published(void *data, const struct outbox_end *end)
 {
+	if (end->error)
+		tell_of_loss(data, end->error);
 	remote_published(data, end->status);
 }
 
@@ -155,9 +165,9 @@ bool hub_publish_record(void *data, const struct remote_publication *publication
 	r = publisher_publish(hub->publisher, &event, on_answer_published, publication->answer);
 	if (r == 0)
 		return true;
-	if (hub->n_dropped++ == 0)
-		log_warn("hub", "an answer is lost: %s", r == PUBLISHER_E_FULL ?
-			 "too much waits to be published, see publish_queue" : strerror(-r));
+	hub->n_dropped++;
+	tell_of_loss(publication->answer, r == PUBLISHER_E_FULL ?
+		     "too much waits already (publish_queue)" : strerror(-r));
 	return false;
 }
 

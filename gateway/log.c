@@ -232,33 +232,50 @@ void log_set_journal(const char *path)
 	journal_path = path;
 }
 
-/* The journal has fields for what a line has in words. */
-static bool send_call(enum log_level level, const struct log_call *call, const char *message)
+/* A call's texts, fit for a line. */
+struct call_texts {
+	char id[LOG_TEXT_MAX], api[LOG_TEXT_MAX];
+};
+
+/* The journal has fields for what a line has in words; those without a value are left out. */
+static bool send_call(enum log_level level, const struct log_call *call,
+		      const struct call_texts *texts, const char *message)
 {
 	const char priority[] = { (char)('0' + levels[level].priority), '\0' };
-	char id[LOG_TEXT_MAX], api[LOG_TEXT_MAX];
-	const struct journal_field fields[] = {
+	struct journal_field fields[] = {
 		{ "MESSAGE", message },
 		{ "PRIORITY", priority },
 		{ "SYSLOG_IDENTIFIER", "chapi-gw" },
-		{ "CHAPI_CALL", log_escape(call->id, id, sizeof(id)) },
-		{ "CHAPI_API", log_escape(call->api, api, sizeof(api)) },
+		{ "CHAPI_API", texts->api },
 		{ "CHAPI_CODE", call->code },
+		{ "CHAPI_CALL", texts->id },
+		{ "CHAPI_CALLER", call->caller ? call->caller : "" },
 	};
+	size_t n = 0;
 
-	return log_style == STYLE_JOURNAL &&
-	       journal_send(journal_path, fields, ARRAY_SIZE(fields)) == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (*fields[i].value)
+			fields[n++] = fields[i];
+	return log_style == STYLE_JOURNAL && journal_send(journal_path, fields, n) == 0;
 }
 
-void log_call(enum log_level level, const struct log_call *call)
+void log_call(enum log_level level, const struct log_call *call, const char *fmt, ...)
 {
-	char id[LOG_TEXT_MAX], api[LOG_TEXT_MAX], text[3 * LOG_TEXT_MAX];
+	char more[LINE_MAX_LEN / 2], text[LINE_MAX_LEN];
+	struct call_texts texts;
+	va_list args;
 
 	if ((int)level > log_level)
 		return;
-	snprintf(text, sizeof(text), "%s of %s: %s", log_escape(call->id, id, sizeof(id)),
-		 log_escape(call->api, api, sizeof(api)), call->code);
-	if (!send_call(level, call, text))
+	va_start(args, fmt);
+	vsnprintf(more, sizeof(more), fmt, args);
+	va_end(args);
+	flatten(more);
+	snprintf(text, sizeof(text), "%s%sof %s%s%s: %s%s",
+		 log_escape(call->id, texts.id, sizeof(texts.id)), call->id.len > 0 ? " " : "",
+		 log_escape(call->api, texts.api, sizeof(texts.api)),
+		 call->caller ? " by " : "", call->caller ? call->caller : "", call->code, more);
+	if (!send_call(level, call, &texts, text))
 		log_write(level, "call", "%s", text);
 }
 

@@ -24,10 +24,13 @@ void log_write(enum log_level level, const char *topic, const char *fmt, ...) PR
 
 /* A call that a line is about. */
 struct log_call {
-	struct span id, api;	/* text from outside, as it came */
+	struct span id, api;	/* text from outside, as it came; id: empty: it has none */
 	const char *code;	/* how it ended; "ok" for a result */
+	const char *caller;	/* NULL: not known, or gone */
 };
-void log_call(enum log_level level, const struct log_call *call);
+/* fmt: what the line says behind that; text from outside as in log_write(). */
+void log_call(enum log_level level, const struct log_call *call, const char *fmt, ...)
+	PRINTF(3, 4);
 
 /* Where the journal takes messages with fields; for tests. */
 void log_set_journal(const char *path);

@@ -250,12 +250,24 @@ static void put_response(struct buf *b, const void *what, bool bodies, const str
 	}
 }
 
+static void tell_log(const struct router *router, const struct party *caller,
+		     const struct party_response *response, const struct now *now)
+{
+	if (router->config.edge.call_ended)
+		router->config.edge.call_ended(router->config.data, caller, response, now);
+}
+
+void router_call_refused(const struct router *router, const struct party *caller,
+			 const struct party_response *response, const struct now *now)
+{
+	tell_log(router, caller, response, now);
+}
+
 void monitor_response(struct router *router, const struct party *caller,
 		      const struct party_response *response, const struct api *api,
 		      const struct now *now)
 {
-	if (router->config.edge.call_ended)
-		router->config.edge.call_ended(router->config.data, response);
+	tell_log(router, caller, response, now);
 	if (!list_empty(&router->monitors))
 		send_all(router,
 			 &(struct subject){ EVENT_RESPONSE, response->api, api, caller, true },

@@ -89,6 +89,9 @@ struct remote *remote_free(struct remote *remote, const struct now *now);
 /* An event of the hub, as channel.h gives it. */
 void remote_event(struct remote *remote, struct span channel, struct span event,
 		  struct span payload, const struct now *now);
+/* Whose answer this is, until remote_published(): the request's id (empty: it has none) and name.
+ * Returns the data of its remote side's ops. */
+void *remote_answer_of(const void *answer, struct span *ret_id, struct span *ret_api);
 /* What became of a publication; status: of HTTP as the hub meant it, 0 if none came. */
 void remote_published(void *answer, unsigned int status);
 void remote_progress_published(void *progress_of);

@@ -322,6 +322,15 @@ static bool is_refused_for_reply(const struct remote_call *call, unsigned int st
 	       call->reply.p != call->channel.p;
 }
 
+void *remote_answer_of(const void *answer, struct span *ret_id, struct span *ret_api)
+{
+	const struct remote_call *call = answer;
+
+	*ret_id = buf_span(&call->request.id);
+	*ret_api = buf_span(&call->request.api);
+	return call->remote->data;
+}
+
 void remote_published(void *data, unsigned int status)
 {
 	struct remote_call *call = data;
@@ -351,17 +360,21 @@ void remote_refuse_failure(struct remote *r, struct remote_call *call,
 {
 	CLEANUP(buf_deinit) struct buf details = BUF_NULL;
 	struct failure told = *failure;
+	const struct party_response response = {
+		.failure = &told,
+		.api = buf_span(&call->request.api),
+		.call = buf_span(&call->request.id),
+		.request_time = now->unix_s,
+		.response_time = now->unix_s,
+	};
 
 	if (told.code == CHAPI_ERR_BUSY && told.details.len == 0) {
 		put_retry_after(&details, REMOTE_RETRY_MS);
 		if (buf_error(&details) == 0)
 			told.details = buf_span(&details);
 	}
-	remote_answer(r, call, &(struct party_response){
-		.failure = &told,
-		.request_time = now->unix_s,
-		.response_time = now->unix_s,
-	});
+	router_call_refused(r->router, &r->party, &response, now);
+	remote_answer(r, call, &response);
 }
 
 void remote_refuse(struct remote *r, struct remote_call *call, int code, const char *message,

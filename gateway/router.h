@@ -55,8 +55,9 @@ struct router_edge {
 	/* Asks the hub which gateways it knows; router_gateways(id) follows. 0 or a negative
 	 * errno. */
 	int (*list_gateways)(void *data, uint64_t id);
-	/* A call has ended; for the log. */
-	void (*call_ended)(void *data, const struct party_response *response);
+	/* A call has ended, or was refused; for the log. caller: NULL: gone. */
+	void (*call_ended)(void *data, const struct party *caller,
+			   const struct party_response *response, const struct now *now);
 	/* As elsewhere_call() and elsewhere_cancel(); router_elsewhere_answer() follows. */
 	int (*call_elsewhere)(void *data, const struct elsewhere_call *call, const struct now *now,
 			      uint64_t *ret_serial, struct elsewhere_fault *ret_fault);
@@ -160,6 +161,9 @@ void router_cancel(struct router *router, struct party *from, uint64_t token,
 
 /* Is there anything of this name that the hub side sees? */
 bool router_has(const struct router *router, struct span api);
+/* A call that was refused before it came here: for the log only. */
+void router_call_refused(const struct router *router, const struct party *caller,
+			 const struct party_response *response, const struct now *now);
 /* May this name be called again when it is not known whether the first call ran? */
 bool router_is_idempotent(const struct router *router, struct span api);
 

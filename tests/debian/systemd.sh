@@ -29,12 +29,13 @@ inside "the socket is for the group" '
     useradd -m alice; useradd -m -G chapi bob
     not runuser -u alice -- chapi-call chapi.ping
     runuser -u bob -- chapi-call chapi.ping'
-inside "the gateway sees who calls" '
+with_wait "the gateway sees who calls, and says whom it refuses" '
     printf "[policy]\ncall = user:bob *\nadmin = user:root *\nregister = user:root *\n" >/etc/chapi/chapi-gw.conf
     systemctl reload chapi-gw
     chapi-serve who -- id -un & trap "kill $!" EXIT; chapi-ctl wait who -t 10s
     runuser -u bob -- chapi-call who
     usermod -a -G chapi alice; not runuser -u alice -- chapi-call who
+    until_true "journalctl -q -u chapi-gw CHAPI_API=who CHAPI_CODE=permission_denied CHAPI_CALLER=uid:$(id -u alice) PRIORITY=6 -o cat | grep ."
     rm /etc/chapi/chapi-gw.conf'
 with_wait "a reload ends, and is said" '
     printf "[gateway]\nlog_level = debug\n" >/etc/chapi/chapi-gw.conf

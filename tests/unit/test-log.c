@@ -25,50 +25,10 @@
 
 #include "gateway/log.h"
 #include "tests/unit/bytes.h"
+#include "tests/unit/capture.h"
 #include "tests/unit/skip.h"
 
 #define LIMIT_MS 10000		/* of any wait: only a failure takes as long */
-
-/* ---- standard error --------------------------------------------------------------------- */
-
-struct capture {
-	int saved, fd;
-	FILE *file;
-};
-
-static void capture_fd(struct capture *c, int fd)
-{
-	c->saved = dup(STDERR_FILENO);
-	c->fd = fd;
-	assert_true(c->saved >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO);
-}
-
-static void capture_begin(struct capture *c)
-{
-	c->file = tmpfile();
-	assert_non_null(c->file);
-	capture_fd(c, fileno(c->file));
-}
-
-static void capture_end(struct capture *c, char *ret, size_t len)
-{
-	ssize_t n = pread(c->fd, ret, len - 1, 0);
-
-	dup2(c->saved, STDERR_FILENO);
-	close(c->saved);
-	fclose(c->file);
-	assert_true(n >= 0);
-	ret[n] = '\0';
-}
-
-/* Standard error is a file: what is written in these lines ends up in text. */
-#define CAPTURED_INTO(text, len, ...) do { \
-		struct capture capture_; \
-		capture_begin(&capture_); \
-		__VA_ARGS__; \
-		capture_end(&capture_, text, len); \
-	} while (0)
-#define CAPTURED(text, ...) CAPTURED_INTO(text, sizeof(text), __VA_ARGS__)
 
 static void open_plain(enum log_level level)
 {
@@ -404,8 +364,9 @@ static void test_log_that_is_opened_again_has_no_last_line(void **state UNUSED)
 /* ---- calls ------------------------------------------------------------------------------- */
 
 static const struct log_call a_call = {
-	.id = BYTES("7c9e"), .api = BYTES("door\nopen"), .code = "timeout",
+	.id = BYTES("7c9e"), .api = BYTES("door\nopen"), .code = "timeout", .caller = "uid:7",
 };
+static const struct log_call nobodys_call = { .api = BYTES("door"), .code = "ok" };
 
 static void test_log_call_is_a_line(void **state UNUSED)
 {
@@ -413,10 +374,12 @@ static void test_log_call_is_a_line(void **state UNUSED)
 
 	CAPTURED(text, {
 		open_plain(LOG_LEVEL_INFO);
-		log_call(LOG_LEVEL_INFO, &a_call);
-		log_call(LOG_LEVEL_DEBUG, &a_call);
+		log_call(LOG_LEVEL_INFO, &a_call, ", %d ms\n", 5);
+		log_call(LOG_LEVEL_WARN, &nobodys_call, "%s", "");
+		log_call(LOG_LEVEL_DEBUG, &a_call, ", held back");
 	});
-	assert_string_equal(text, "call: 7c9e of door\\x0aopen: timeout\n");
+	assert_string_equal(text, "call: 7c9e of door\\x0aopen by uid:7: timeout, 5 ms \n"
+				  "call: warning: of door: ok\n");
 }
 
 /* A journal of the test's: a socket in a folder. */
@@ -442,12 +405,12 @@ static void close_journal(int fd, char path[64])
 	rmdir(path);
 }
 
-static void log_call_to_the_journal(char *ret, size_t len)
+static void log_call_to_the_journal(const struct log_call *call, char *ret, size_t len)
 {
 	CAPTURED_INTO(ret, len, {
 		set_journal(STDERR_FILENO, 0);
 		log_open(LOG_LEVEL_DEBUG);
-		log_call(LOG_LEVEL_DEBUG, &a_call);
+		log_call(LOG_LEVEL_DEBUG, call, ", 5 ms");
 	});
 }
 
@@ -456,12 +419,26 @@ static void test_log_call_has_fields_in_the_journal(void **state UNUSED)
 	char path[64], text[1000], message[1000] = "";
 	int fd = open_journal(path);
 
-	log_call_to_the_journal(text, sizeof(text));
+	log_call_to_the_journal(&a_call, text, sizeof(text));
 	assert_string_equal(text, "");
 	assert_true(recv(fd, message, sizeof(message) - 1, 0) > 0);
-	assert_string_equal(message, "MESSAGE=7c9e of door\\x0aopen: timeout\nPRIORITY=7\n"
-				     "SYSLOG_IDENTIFIER=chapi-gw\nCHAPI_CALL=7c9e\n"
-				     "CHAPI_API=door\\x0aopen\nCHAPI_CODE=timeout\n");
+	assert_string_equal(message, "MESSAGE=7c9e of door\\x0aopen by uid:7: timeout, 5 ms\n"
+				     "PRIORITY=7\nSYSLOG_IDENTIFIER=chapi-gw\n"
+				     "CHAPI_API=door\\x0aopen\nCHAPI_CODE=timeout\n"
+				     "CHAPI_CALL=7c9e\nCHAPI_CALLER=uid:7\n");
+	close_journal(fd, path);
+}
+
+static void test_log_call_has_no_empty_fields(void **state UNUSED)
+{
+	char path[64], text[1000], message[1000] = "";
+	int fd = open_journal(path);
+
+	log_call_to_the_journal(&nobodys_call, text, sizeof(text));
+	assert_true(recv(fd, message, sizeof(message) - 1, 0) > 0);
+	assert_string_equal(message, "MESSAGE=of door: ok, 5 ms\nPRIORITY=7\n"
+				     "SYSLOG_IDENTIFIER=chapi-gw\n"
+				     "CHAPI_API=door\nCHAPI_CODE=ok\n");
 	close_journal(fd, path);
 }
 
@@ -471,8 +448,8 @@ static void test_log_call_is_a_line_when_the_journal_is_gone(void **state UNUSED
 	int fd = open_journal(path);
 
 	close_journal(fd, path);
-	log_call_to_the_journal(text, sizeof(text));
-	assert_string_equal(text, "<7>call: 7c9e of door\\x0aopen: timeout\n");
+	log_call_to_the_journal(&a_call, text, sizeof(text));
+	assert_string_equal(text, "<7>call: 7c9e of door\\x0aopen by uid:7: timeout, 5 ms\n");
 }
 
 static void test_log_call_is_a_line_when_the_journal_is_busy(void **state UNUSED)
@@ -481,9 +458,9 @@ static void test_log_call_is_a_line_when_the_journal_is_busy(void **state UNUSED
 	int fd = open_journal(path);
 
 	do
-		log_call_to_the_journal(text, sizeof(text));
+		log_call_to_the_journal(&a_call, text, sizeof(text));
 	while (!*text);
-	assert_string_equal(text, "<7>call: 7c9e of door\\x0aopen: timeout\n");
+	assert_string_equal(text, "<7>call: 7c9e of door\\x0aopen by uid:7: timeout, 5 ms\n");
 	assert_true(recv(fd, message, sizeof(message), 0) > 0);
 	close_journal(fd, path);
 }
@@ -580,6 +557,7 @@ int main(void)
 		cmocka_unit_test(test_log_that_is_opened_again_has_no_last_line),
 		cmocka_unit_test(test_log_call_is_a_line),
 		cmocka_unit_test(test_log_call_has_fields_in_the_journal),
+		cmocka_unit_test(test_log_call_has_no_empty_fields),
 		cmocka_unit_test(test_log_call_is_a_line_when_the_journal_is_gone),
 		cmocka_unit_test(test_log_call_is_a_line_when_the_journal_is_busy),
 		cmocka_unit_test(test_escape),
