@@ -3,6 +3,7 @@
 and at the end."""
 import os
 import re
+import shutil
 
 import pytest
 
@@ -124,3 +125,22 @@ def test_counts_of_a_test_run_are_added_up(told, folder):
     assert status == 1
     assert lines[-3:] == ['What failed, and what it said:',
                           'FAIL: x 2 - the name (%s/test-suite.log)' % folder, '4 passed, 1 failed']
+
+
+@pytest.mark.parametrize('line, status', [('connected to the hub', 0), ('hush-1234', 1),
+                                          ('key=hush/keyAAAA=', 1)],
+                         ids=['none', 'secret', 'master key'])
+def test_secrets_in_logs_are_found(told, folder, line, status):
+    """Of whatever test wrote them, a unit test too; what was installed for tests is no log."""
+    for where in ('plain/tests/unit', 'deps/x'):
+        os.makedirs(os.path.join(folder, 'build', where))
+    os.makedirs(os.path.join(folder, 'tests/lib'))
+    shutil.copy(os.path.join(top_srcdir, 'tests/lib/secrets'), os.path.join(folder, 'tests/lib'))
+    unit = os.path.join(folder, 'build/plain/tests/unit/test-config.log')
+    for path, text in ((unit, line), (os.path.join(folder, 'build/deps/x/x.log'), 'hush-1')):
+        with open(path, 'w') as f:
+            f.write(text + '\n')
+    ended, lines = told('count good true; finish')
+    assert ended == status
+    assert (unit in lines) == bool(status)
+    assert lines[-1] == ('1 passed, 1 failed' if status else '2 passed, 0 failed')

@@ -128,6 +128,19 @@ def test_names_with_colons(offers, gateway):
         assert offers('chapi-call', 'a:b', 'm:') == {'m:n='}
 
 
+def test_parameters_in_any_script(offers, gateway):
+    """Letters and digits; neither blanks nor signs, whatever they look like."""
+    good = ['größe', 'Ñandú', 'уровень', '温度', 'ช', '٣']
+    bad = ['x\u00a0y', 'x\u2028y', 'x\u3000y', 'x\u200by', 'x\u202ey', 'x\ufdd0', 'x\uf600y',
+           'x\u2014y', 'x\uff04y', 'x\u037ey', 'x\u20acy', 'x\U0001f4a9']
+    with gateway.connect() as client:
+        Provider(client)
+        client.ask('register', 'f', {'params': {'properties': {w: {} for w in good + bad + ['xy']}}})
+        assert offers('chapi-call', 'f', 'x') == {'xy='}
+        assert offers('chapi-call', 'f', 'у') == {'уровень='}
+        assert offers('chapi-call', 'f', '') == {word + '=' for word in good + ['xy']}
+
+
 def hostile(folder):
     """Words that begin with x, and what one of them would make if a shell ran it."""
     ran = os.path.join(folder, 'ran')

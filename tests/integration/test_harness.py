@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The tests' own tools: a wrong one would make every other test worthless."""
 import json
+import os
+import subprocess
 
 import pytest
 
+from lib import recorder
 from lib.pusher_client import (HttpError, PusherClient, Remote, channel_auth, hmac_hex, payload,
                                signed_target)
 from lib.websocket import TEXT, Closed
@@ -92,3 +95,17 @@ def test_hub_relays_events_between_clients(hub, channel):
         assert payload(two.client.wait_event('client-request'))['params'] == {'n': 2}
         one.client.round_trip()
         assert not one.client.events, 'own events must not come back'
+
+
+@pytest.mark.parametrize('start', [
+    lambda argv: subprocess.run(argv, capture_output=True),
+    lambda argv: subprocess.run(argv, stdout=subprocess.DEVNULL),
+    lambda argv: subprocess.Popen(argv, stdout=subprocess.PIPE, text=True).communicate(),
+    lambda argv: list(subprocess.Popen(argv, stdout=subprocess.PIPE, text=True).stdout),
+    lambda argv: subprocess.Popen(argv, stderr=subprocess.PIPE).stderr.readline(),
+], ids=['run', 'run, standard error as it is', 'communicate', 'lines', 'a line'])
+def test_what_programs_write_is_kept_to_be_searched(start):
+    """However a test starts one."""
+    mark = 'mark-' + os.urandom(8).hex()
+    start(['sh', '-c', 'echo "$0"; echo "$0" >&2; exec >&- 2>&-', mark])
+    assert any(mark in text for _, text in recorder.written())

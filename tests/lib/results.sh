@@ -153,12 +153,22 @@ tell() {
     say "$passed passed, $failed failed"
 }
 
+# Whatever was written by tests, and by the programs that they ran: no secret may be in it. All
+# secrets of tests begin with the words in tests/lib/secrets. That file is not in the folder of a
+# test of this one.
+no_secret_in_logs() {
+    told=$(find "$top/build" -name deps -prune -o -name '*.log' -type f -print0 |
+        xargs -0 -r grep -l -F -f "$top/tests/lib/secrets")
+    [ -z "$told" ] || { printf '%s\n' "$told"; return 1; }
+}
+
 finished=no
 finish() {
     together
     for number in $(seq "$n_meanwhile"); do
         collect "meanwhile-$number"
     done
+    [ ! -f "$top/tests/lib/secrets" ] || count "no secret is in any log" no_secret_in_logs
     finished=yes
     tell
     [ "$failed" = 0 ] && [ "$passed" != 0 ]

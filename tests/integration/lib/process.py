@@ -10,6 +10,7 @@ import signal
 import subprocess
 import threading
 
+from . import recorder
 from .limits import LIMIT, Deadline
 
 ORDINARY_UID = 65534
@@ -87,21 +88,14 @@ def as_ordinary_user(argv):
             '--inh-caps=-all', '--pdeathsig', 'KILL'] + list(argv)
 
 
-# What commands have said on standard error, in the whole run: no secret is to be in it.
-complaints = []
-
-
 def run(argv, *, stdin=None, limit=None, env=None, cwd=None):
     """A command that ends by itself. stdin: text, or None for an empty one.
 
     Returns a CompletedProcess.
     """
-    done = subprocess.run(argv, input='' if stdin is None else stdin, capture_output=True,
+    return subprocess.run(argv, input='' if stdin is None else stdin, capture_output=True,
                           text=True, timeout=LIMIT if limit is None else limit,
                           env=env or environment(), cwd=cwd, preexec_fn=die_with_parent)
-    if done.stderr:
-        complaints.append((argv, done.stderr))
-    return done
 
 
 class Daemon:
@@ -128,7 +122,7 @@ class Daemon:
         self.pump = None
 
     def start(self):
-        self.process = subprocess.Popen(
+        self.process = recorder.PLAIN(
             self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=self.env, cwd=self.cwd, preexec_fn=die_with_parent, pass_fds=self.pass_fds)
         self.pump = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
