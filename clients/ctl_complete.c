@@ -7,8 +7,12 @@
  */
 #include "clients/ctl.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #define WORDS_LIMIT_MS 1000
 
@@ -27,13 +31,35 @@ static json_t *ask(struct ctl *ctl, const char *method, json_t *args)
 	return json_loads(result, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 }
 
-/* Providers chose them, and shells read them: nothing that is more than text in any shell. */
+/* A letter or digit of any script, which is text and no more in every shell, or one of a few signs.
+ * All else that is not ASCII is left out: blanks that only look like some, signs that change the
+ * order of others, characters that a shell uses for itself. */
+static bool is_plain(wchar_t c)
+{
+	return c < 0x80 ? isalnum((int)c) || wcschr(L"_.:-", c) : iswalnum((wint_t)c);
+}
+
+/* Providers chose them, and shells read them. The locale is UTF-8 (chapi-ctl.c); where a machine
+ * has none, what is not ASCII is no character. */
+static bool is_word(const char *text)
+{
+	mbstate_t state = { 0 };
+	wchar_t c;
+	size_t n;
+
+	if (!text || !*text || *text == '-')
+		return false;
+	for (; *text; text += n) {
+		n = mbrtowc(&c, text, MB_CUR_MAX, &state);
+		if (n == 0 || n > MB_CUR_MAX || !is_plain(c))
+			return false;
+	}
+	return true;
+}
+
 static void print_word(const char *word)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-";
-
-	if (word && *word && *word != '-' && word[strspn(word, plain)] == '\0')
+	if (is_word(word))
 		puts(word);
 }
 
