@@ -25,9 +25,18 @@ find_python() {
 complaints() {
     if command -v mandoc >/dev/null; then
         mandoc -T lint -W style "$1" 2>&1 | grep -v -e 'mandoc\.db' -e 'referenced manual not found'
+        too_wide "$1"
     else
         LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l "$1" 2>&1 >/dev/null
     fi
+}
+
+# Lines that a terminal of 80 columns breaks: none but dumps, a text that has no place to be broken,
+# and what is C.
+too_wide() {
+    case $1 in *.3) return ;; esac
+    mandoc -T ascii -O width=80 "$1" | sed 's/.\x08//g' |
+        grep -v -E '^ *[0-9a-f]{8}  |^ *"message":' | grep -E '^.{81}'
 }
 
 check_page() {

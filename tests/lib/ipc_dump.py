@@ -25,7 +25,7 @@ import msgpack
 MARK = '.\\" msg: '
 BEGIN = '.Bd -literal'
 END = '.Ed'
-WIDTH = 78
+WIDTH = 74
 
 
 class BadPage(Exception):
