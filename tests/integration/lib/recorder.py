@@ -31,7 +31,8 @@ class _Stream:
         return getattr(self._stream, name)
 
     def __iter__(self):
-        return iter(self.readline, b'' if 'b' in getattr(self._stream, 'mode', 'b') else '')
+        for line in self._stream:
+            yield _keep(self._argv, line)
 
     def read(self, *size):
         return _keep(self._argv, self._stream.read(*size))
