@@ -93,11 +93,12 @@ def test_name_that_nobody_has(ask):
 
 
 def test_queue_that_is_full(ask, provider, gateway):
-    running, waits = [ask('f') for _ in range(2)]
+    two = [ask('f') for _ in range(2)]      # which comes first nobody knows
     wait_until(lambda: gateway.ask('status')['calls']['queued'] == 1, 'one call to wait')
     assert ask('f').fails('busy', 'no')['details']['retry_after_ms'] > 0
-    for call in (running, waits):
+    for _ in two:
         provider.answer(provider.wait_request(), None, 'the end')
+    for call in two:
         call.fails('api_error', 'yes')
 
 
