@@ -21,6 +21,10 @@ check_sources() {
         die "configured as $version, but this is $now: run \"autoreconf -fi\", configure, and \"make distcheck\""
     [ ! -e "$top/.git" ] || [ -z "$(git -C "$top" status --porcelain)" ] ||
         die "there are changes that are not committed (git status)"
+    printf '%s\n' "$version" | grep -q '^[0-9.]*-g' &&
+        die "the history of this clone is cut off, so apt could not tell which packages are newer:" \
+            "git fetch --unshallow --tags"
+    return 0
 }
 
 # Of a version with a tag, and nothing behind it: do all that name it mean the same?
@@ -57,7 +61,8 @@ make_packages() {
     tar -x -f "$tarball" -C "$work"
     cd "$work/chapi-$version"
     install_needs
-    say "building the packages"
+    theirs=$(release/debian-changelog.sh "$version")
+    say "building the packages, version $theirs"
     dpkg-buildpackage -b -us -uc >"$work/log" 2>&1 || failed "the packages could not be built"
     mv "$work"/*.deb "$work"/*.buildinfo "$work"/*.changes "$folder/"
 }

@@ -51,11 +51,46 @@ described() {
     is "in somebody else's repository" "$(version)" 1.2.3
     git_in tree init -q
     git_in tree commit -q --allow-empty -m first
-    is "in a clone without tags" "$(version)" "1.2.3-g$(commit_of tree)"
+    is "in a clone without tags" "$(version)" "1.2.3-dev1-g$(commit_of tree)"
+    git_in tree commit -q --allow-empty -m next
+    is "a commit later" "$(version)" "1.2.3-dev2-g$(commit_of tree)"
+    git_in . clone -q --depth 1 "file://$folder/tree" shallow
+    cp "$folder/tree/NEWS" "$folder/shallow/"
+    is "in a clone without all of its history" "$("$top_srcdir/release/version.sh" "$folder/shallow")" \
+        "1.2.3-g$(commit_of tree)"
     git_in tree tag v1.2.4
     is "at a tag" "$(version)" 1.2.4
     git_in tree commit -q --allow-empty -m second
     is "behind a tag" "$(version)" "1.2.4-1-g$(commit_of tree)"
+}
+
+# packages_of VERSION CHANGELOG-VERSION: the version of their packages, as it stands in the changelog then.
+packages_of() {
+    mkdir -p "$folder/sources/debian"
+    echo "Maintainer: somebody <somebody@chapi.example>" >"$folder/sources/debian/control"
+    echo "$1" >"$folder/sources/.tarball-version"
+    printf 'chapi (%s) unstable; urgency=medium\n\n  * Release.\n\n -- %s\n' "$2" \
+        'somebody <somebody@chapi.example>  Thu, 24 Dec 2026 00:00:00 +0000' >"$folder/sources/debian/changelog"
+    "$top_srcdir/release/debian-changelog.sh" "$1" "$folder/sources" >/dev/null
+    dpkg-parsechangelog -l "$folder/sources/debian/changelog" -S Version
+}
+
+# newer WHAT VERSION CHANGELOG-VERSION: than the one before.
+newer() {
+    last=$now
+    now=$(packages_of "$2" "$3")
+    is "packages $1 are newer" "$(dpkg --compare-versions "$last" lt "$now" || echo "$now, not after $last")" ""
+}
+
+ordered() {
+    now=$(packages_of 1.2.3-dev9-gfffffff 1.2.3-0chapi1)
+    newer "of the next snapshot" 1.2.3-dev10-g0000000 1.2.3-0chapi1
+    newer "of the release" 1.2.3 1.2.3-0chapi1
+    newer "of a snapshot after it" 1.2.3-9-gfffffff 1.2.3-0chapi1
+    newer "of one with the next release in the changelog" 1.2.3-10-g0000000 1.2.4-0chapi1
+    newer "of the next release" 1.2.4 1.2.4-0chapi1
+    is "versions that have no order are refused" "$(packages_of 1.2.3-g1234abc 1.2.3-0chapi1 2>&1 | head -n 1)" \
+        "debian-changelog.sh: what comes before 1.2.3-g1234abc?"
 }
 
 # Why the folder "next" cannot be released: refuses WORDS, of the reason.
@@ -74,6 +109,10 @@ refusals() {
     refuses 'run "make distcheck" first'
     touch tarball
     refuses 'configured as 1.2.3, but this is 1.2.2'
+    echo 1.2.3-g1234abc >.tarball-version
+    is "no release: of a part of the history" \
+        "$(release/release.sh tarball 1.2.3-g1234abc out 2>&1 | grep -o 'git fetch --unshallow --tags')" \
+        "git fetch --unshallow --tags"
     echo 1.2.3 >.tarball-version
     echo 'chapi 1.2.3 (not released yet)' >NEWS
     refuses 'the first line of NEWS'
@@ -100,6 +139,11 @@ else
 fi
 echo 1.2.2 >"$folder/tree/.tarball-version"
 is "in a tarball" "$(version)" 1.2.2
+if command -v dpkg-parsechangelog >/dev/null; then
+    ordered
+else
+    skip "the order of packages" "dpkg-dev is missing"
+fi
 refusals
 
 # What Makefile.am does not name is in no tarball, and so in no package.

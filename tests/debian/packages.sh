@@ -73,12 +73,28 @@ done
 
 # ---- upgrade ------------------------------------------------------------------------------------
 
-inside "a next version is made" '
+# The version of the commit after this one, in packages; its name sorts before that of any other.
+next_version() {
+    version=$(cd "$CHAPI_PACKAGES" && echo chapi-*.tar.xz | sed 's/^chapi-\(.*\)\.tar\.xz$/\1/')
+    case $version in
+        *-g*) ;;
+        *) version=$version-0-g ;;
+    esac
+    rm -rf "$root.next" && mkdir "$root.next" && cp -r "$CHAPI_PACKAGES/debian" "$root.next/"
+    touch "$root.next/.tarball-version"
+    next=$(echo "$version" | awk 'match($0, /[0-9]+-g/) {
+        print substr($0, 1, RSTART - 1) substr($0, RSTART) + 1 "-g0000000" }')
+    "$top/release/debian-changelog.sh" "$next" "$root.next"
+}
+next=$(next_version)
+inside "a next snapshot is on offer" '
     for package in chapi-gw chapi-tools; do
         rm -rf next; dpkg-deb -R packages/${package}_*.deb next
-        sed -i "s/^Version: .*/&+next/" next/DEBIAN/control
-        mkdir -p packages/next; dpkg-deb -b next packages/next/$package.deb >/dev/null
-    done'
+        sed -i "s/^Version: .*/Version: '"$next"'/" next/DEBIAN/control
+        mkdir -p /srv/next; dpkg-deb -b next /srv/next/$package.deb >/dev/null
+    done
+    cd /srv/next; dpkg-scanpackages . >Packages; echo "deb [trusted=yes] file:/srv/next ./" >/root/next.list'
+apt_next="$apt -o Dir::Etc::SourceList=/root/next.list -o Dir::Etc::SourceParts=- -o APT::Get::List-Cleanup=no"
 with_wait "commands are served by a unit" '
     mkdir -p /etc/chapi/serve.d; printf "[now]\ncommand = date\n" >/etc/chapi/serve.d/basics.ini
     systemctl enable -q --now chapi-serve@basics; chapi-ctl wait now -t 20s'
@@ -86,7 +102,8 @@ with_wait "an upgrade keeps settings, says nothing, and serves on" "
     printf '[gateway]\\nlog_level = debug\\n' >/etc/chapi/chapi-gw.conf
     serving=\$(systemctl show -P MainPID chapi-serve@basics)
     before=\$(systemctl show -P MainPID chapi-gw); socket=\$(stat -c %i /run/chapi/gw.sock)
-    $apt install ./packages/next/*.deb </dev/null >upgrade.log 2>&1
+    $apt_next update; $apt_next upgrade </dev/null >upgrade.log 2>&1; cat upgrade.log
+    test '$next' = \"\$(dpkg-query -W -f '\${Version}' chapi-gw)\"
     not grep -e 'sudo chapi-ctl setup' -e 'Could not' upgrade.log
     test \"\$socket\" = \"\$(stat -c %i /run/chapi/gw.sock)\"
     test \"\$before\" != \"\$(systemctl show -P MainPID chapi-gw)\"
