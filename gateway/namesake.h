@@ -42,7 +42,8 @@ bool namesake_look(struct namesake *namesake, struct span text, uint64_t now_ms)
 uint64_t namesake_next_ms(const struct namesake *namesake);	/* UINT64_MAX: never */
 /* True: publish namesake_put() as NAMESAKE_EVENT on the channel, and tell namesake_announced(). */
 bool namesake_is_due(const struct namesake *namesake, uint64_t now_ms);
-void namesake_put(const struct namesake *namesake, struct buf *out);	/* out remembers a failure */
+/* out remembers a failure */
+void namesake_put(const struct namesake *namesake, struct buf *out);
 /* is_out: false: it could not be published now; another try is made later. */
 void namesake_announced(struct namesake *namesake, bool is_out, uint64_t now_ms);
 

@@ -35,7 +35,7 @@ void spare_follow(struct spare *spare, int fd);
 /* Begins to connect, without waiting. False: the address is not known, or it cannot be. */
 bool spare_open(struct spare *spare) MUST_CHECK;
 /*
- * The connection, which is the caller's then, if it leads there, stands, and nothing has come on it:
+ * The connection, the caller's then, if it leads there, stands, and nothing has come on it:
  * else -1. What does not stand yet stays; what is of no use any more is closed.
  */
 int spare_take(struct spare *spare, const struct sockaddr *address, socklen_t len) MUST_CHECK;

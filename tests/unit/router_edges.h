@@ -31,7 +31,7 @@ struct edge {
 	bool here;
 	uint32_t token;			/* of its last request */
 	struct buf said;		/* since it was looked at last */
-	struct buf value;		/* the last result, or the details of the last failure: JSON */
+	struct buf value;		/* the last result, or the last failure's details: JSON */
 	char message[400];		/* of the last failure */
 	uint32_t ids[HANDLED_MAX];	/* the router's numbers of the calls it was handed */
 	unsigned int n_handled;
@@ -78,7 +78,8 @@ void pass(uint64_t ms);		/* to each deadline on the way, as the loop does */
 int say_bytes(struct edge *e, const struct buf *b);
 int say_text(struct edge *e, const char *text);
 void say(struct edge *e, const char *fmt, ...) PRINTF(2, 3);
-uint32_t ask(struct edge *e, const char *method, const char *params);	/* its next request's number */
+/* Its next request; the number. */
+uint32_t ask(struct edge *e, const char *method, const char *params);
 void answer(struct edge *e, unsigned int n, const char *result);
 void answer_error(struct edge *e, unsigned int n, const char *error);
 void cancel(struct edge *e, uint32_t token);
