@@ -26,15 +26,21 @@ bool member_of(const char *user, const char *group)
 	return false;
 }
 
-/* A mode without rights of the group, or a group of root's, is for nobody to join. */
+/* A mode without rights of the group is for nobody to join. Root's own group neither: there was no
+ * group "chapi" when the gateway started. */
 bool member_hint(const char *path, char *ret, size_t size)
 {
 	const struct passwd *pw = getpwuid(geteuid());
 	const struct group *group;
 	struct stat st;
 
-	if (!pw || stat(path, &st) < 0 || !(st.st_mode & S_IWGRP) || st.st_gid == 0)
+	if (!pw || stat(path, &st) < 0 || !(st.st_mode & S_IWGRP))
 		return false;
+	if (st.st_gid == 0) {
+		snprintf(ret, size, "It is for root only: name a group for it, socket_group in "
+			 "[gateway] of the configuration, and start the gateway again");
+		return true;
+	}
 	group = getgrgid(st.st_gid);
 	if (!group)
 		return false;

@@ -114,18 +114,19 @@ def test_member_that_cannot_be_is_said_before_anything_is_done(system, options, 
     assert system.told() == '' and not os.path.exists(system.etc + '/chapi')
 
 
-@pytest.mark.parametrize('mode, member, hint', [
-    (0o660, '', 'sudo usermod -a -G chapi ' + USER), (0o660, USER, 'newgrp chapi'),
-    (0o600, '', None),
-], ids=['no member', 'a member since the login', 'nobody can join'])
-def test_who_is_not_let_in_is_told_what_to_do(system, mode, member, hint):
+@pytest.mark.parametrize('mode, group, member, hint', [
+    (0o660, GROUP_ID, '', 'sudo usermod -a -G chapi ' + USER),
+    (0o660, GROUP_ID, USER, 'newgrp chapi'), (0o660, 0, '', 'socket_group in [gateway]'),
+    (0o600, GROUP_ID, '', None),
+], ids=['no member', 'a member since the login', 'a group of root', 'nobody can join'])
+def test_who_is_not_let_in_is_told_what_to_do(system, mode, group, member, hint):
     if run(as_ordinary_user([program('chapi-call'), '--version'])).returncode != 0:
         pytest.skip('an ordinary user cannot run what is built here')
     system.say_group('chapi:x:%d:%s' % (GROUP_ID, member))
     path = system.folder + '/gw.sock'
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
-        os.chown(path, 0, GROUP_ID)
+        os.chown(path, 0, group)
         os.chmod(path, mode)
         listener.listen()
         result, doctor = [run(system.world + as_ordinary_user([program(tool), '-s', path, what]))
