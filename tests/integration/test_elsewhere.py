@@ -166,6 +166,7 @@ def test_two_of_the_name_that_is_called_are_told(daemons, folder, hub, two, name
         instance = other.ask('status')['instance']
         assert (conflict_of(one)['instance'], conflict_of(one)['seen']) == (instance, 1)
         line = "another gateway (instance %s) answers as '%s' too: give one of them another name"
+        one.wait_log(line % (instance, names[1]))
         assert one.log().count(line % (instance, names[1])) == 1
         assert not {c['check']: c['ok'] for c in one.ask('doctor')}['name']
         assert '\nchapi_hub_name_conflicts_total 1\n' in ctl(one, 'metrics').stdout
