@@ -225,7 +225,10 @@ const struct config_key config_keys[] = {
 	  .reloadable = true,
 	  .help = "Channels that a request may name for its answer." },
 	{ "remote", "answer_unknown", SWITCH(answer_unknown), .standard = "yes",
-	  .reloadable = true, .help = "Answer requests for names that nobody has here." },
+	  .reloadable = true,
+	  .help = "Answer requests for names that nobody has here. With no, nothing at all is "
+	  "said of them, nor of parts that make no request and name no gateway: for a channel on "
+	  "which other gateways listen, too." },
 	{ "remote", "max_event_bytes", SIZE(max_event_bytes, KIB, MIB), .standard = "10240",
 	  .help = "The most data that the hub takes in one event." },
 	{ "remote", "max_request_bytes", SIZE(max_request_bytes, 0, 16 * MIB), .standard = "0",

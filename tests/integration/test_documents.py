@@ -191,6 +191,8 @@ NOT_TYPED = {
     'doc/performance.md': [(r'[\w ]+(?:\(\w+\))?[:,] ', 'a caption of figures'),
                            (r' {8}|.*\S  +\S', 'columns of figures')],
     'doc/shell.md': [(r'\[0, ID, METHOD', 'a form of lines')],
+    'doc/troubleshooting.md': [(r'journalctl -u chapi-gw CHAPI_API=',
+                                'needs a journal: tests/debian/systemd.sh')],
     'tests/conformance/README.md': [(r'\{$', 'JSON')],
 }
 # A fence that a shell is to run; other languages have tests of their own, and "sh" names.
