@@ -13,7 +13,7 @@ To change a message change the comment (or write a new one), then run
 
     tests/lib/ipc_dump.py --write doc/chapi-ipc.7
 
-What is in the blocks is compared by check_docs.py.
+What is in the blocks is compared by docs_protocol.py.
 """
 import base64
 import datetime
