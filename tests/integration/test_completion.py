@@ -135,7 +135,8 @@ def test_parameters_in_any_script(offers, gateway):
            'x\u2014y', 'x\uff04y', 'x\u037ey', 'x\u20acy', 'x\U0001f4a9']
     with gateway.connect() as client:
         Provider(client)
-        client.ask('register', 'f', {'params': {'properties': {w: {} for w in good + bad + ['xy']}}})
+        properties = {word: {} for word in good + bad + ['xy']}
+        client.ask('register', 'f', {'params': {'properties': properties}})
         assert offers('chapi-call', 'f', 'x') == {'xy='}
         assert offers('chapi-call', 'f', 'у') == {'уровень='}
         assert offers('chapi-call', 'f', '') == {word + '=' for word in good + ['xy']}
