@@ -98,9 +98,18 @@ apt_next="$apt -o Dir::Etc::SourceList=/root/next.list -o Dir::Etc::SourceParts=
 with_wait "commands are served by a unit" '
     mkdir -p /etc/chapi/serve.d; printf "[now]\ncommand = date\n" >/etc/chapi/serve.d/basics.ini
     systemctl enable -q --now chapi-serve@basics; chapi-ctl wait now -t 20s'
+with_wait "two users have managers of their own, one a gateway, and commands" '
+    useradd -m eve; loginctl enable-linger pi; loginctl enable-linger eve
+    for user in pi eve; do until_true "test -S /run/user/$(id -u $user)/systemd/private"; done
+    runuser -l pi -c "mkdir -p .config/chapi/serve.d
+        printf \"[mine]\ncommand = id -un\n\" >.config/chapi/serve.d/mine.ini"
+    as pi systemctl --user enable -q --now chapi-gw.socket chapi-gw.service chapi-serve@mine
+    as pi chapi-ctl wait mine -t 20s; as pi chapi-call mine | grep pi'
 with_wait "an upgrade keeps settings, says nothing, and serves on" "
     printf '[gateway]\\nlog_level = debug\\n' >/etc/chapi/chapi-gw.conf
     serving=\$(systemctl show -P MainPID chapi-serve@basics)
+    of_pi() { as pi systemctl --user show -P MainPID \$1; }
+    gateway_of_pi=\$(of_pi chapi-gw); serving_of_pi=\$(of_pi chapi-serve@mine)
     before=\$(systemctl show -P MainPID chapi-gw); socket=\$(stat -c %i /run/chapi/gw.sock)
     $apt_next update; $apt_next upgrade </dev/null >upgrade.log 2>&1; cat upgrade.log
     test '$next' = \"\$(dpkg-query -W -f '\${Version}' chapi-gw)\"
@@ -112,21 +121,51 @@ with_wait "an upgrade keeps settings, says nothing, and serves on" "
     test no = \"\$(systemctl show -P NeedDaemonReload chapi-serve@basics)\"
     chapi-ctl wait now -t 20s; chapi-call now
     grep -q debug /etc/chapi/chapi-gw.conf; chapi-call chapi.ping
-    until_true \"chapi-ctl status | grep -q '^hub .*up'\""
+    until_true \"chapi-ctl status | grep -q '^hub .*up'\"
+    until_true \"test \\\$(of_pi chapi-gw) != \$gateway_of_pi\"
+    until_true \"test \\\$(of_pi chapi-serve@mine) != \$serving_of_pi\"
+    as pi chapi-ctl wait mine -t 20s; as pi chapi-call mine | grep pi
+    not as eve systemctl --user is-active chapi-gw.service"
 
 # ---- the end ------------------------------------------------------------------------------------
 
-inside "removed, it does not run, and settings stay" "
+# break_off PACKAGE: the last step of its prerm fails.
+break_off='break_off() {
+    prerm=/var/lib/dpkg/info/$1.prerm
+    [ -f "$prerm" ] || printf "#!/bin/sh\n" >"$prerm"
+    cp "$prerm" saved; echo "exit 1" >>"$prerm"; chmod 755 "$prerm"
+    not dpkg --remove "$1"; cat saved >"$prerm"
+}'
+with_wait "a removal that is broken off changes nothing" "$break_off
+    break_off chapi-tools; break_off chapi-gw
+    systemctl is-active chapi-gw.socket chapi-gw.service chapi-serve@basics
+    chapi-ctl wait now -t 20s; chapi-call now; as pi chapi-call mine"
+with_wait "removed, it does not run, and settings stay" "
     systemctl stop hub
     $apt remove chapi-gw chapi-tools chapi-hub >/dev/null 2>&1
     not systemctl is-active chapi-gw.socket chapi-gw.service chapi-serve@basics
+    for unit in chapi-gw.socket chapi-gw.service chapi-serve@mine; do
+        until_true \"! as pi systemctl --user is-active \$unit\"
+    done
     test -f /etc/chapi/chapi-gw.conf; test -f /etc/chapi/secret; not test -e /usr/sbin/chapi-gw"
-inside "purged, nothing is left" "
-    rm -r /etc/chapi/serve.d; $apt purge chapi-gw chapi-tools >/dev/null 2>&1
-    not test -e /etc/chapi; not test -e /var/lib/chapi; not test -e /run/chapi/gw.sock
-    not systemctl cat chapi-gw.service
-    test -z \"\$(find /etc/systemd -name '*chapi*')\""
+by_hand='/etc/chapi/chapi-gw.conf
+/etc/chapi/chapi-gw.conf.d/more.conf
+/etc/chapi/serve.d/basics.ini
+/etc/systemd/system/chapi-gw.service.d/more.conf'
+inside "purged, nothing is left but what was written by hand" "
+    for file in chapi/chapi-gw.conf.d/more.conf systemd/system/chapi-gw.service.d/more.conf; do
+        printf '# mine\n' >/etc/\$file
+    done
+    $apt purge chapi-gw chapi-tools >purge.log 2>&1; cat purge.log
+    grep '^written by hand, and left: .*/chapi-gw.service.d/more.conf' purge.log
+    not test -e /var/lib/chapi; not test -e /run/chapi/gw.sock; not systemctl cat chapi-gw.service
+    test '$by_hand' = \"\$(find /etc/chapi /etc/systemd/system/*chapi* -type f | sort)\""
 inside "it can be installed again" "
     $apt install ./packages/chapi-*.deb >/dev/null 2>&1; systemctl is-active chapi-gw; chapi-call chapi.ping"
+inside "purged once more, nothing is left at all" "
+    rm $(echo "$by_hand" | paste -s -d ' '); rmdir /etc/chapi/serve.d
+    $apt purge chapi-gw chapi-tools >purge.log 2>&1; cat purge.log
+    not grep 'written by hand' purge.log; not test -e /etc/chapi
+    test -z \"\$(find /etc/systemd -name '*chapi*')\""
 
 finish_system chapi-gw

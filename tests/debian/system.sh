@@ -31,8 +31,13 @@ with socket.create_server(("127.0.0.1", 0)) as s:
     print(s.getsockname()[1])')
 }
 
+# as USER COMMAND...: with the user's own manager and gateway.
+as_user='as() {
+    who=$1; shift; runuser -u "$who" -- env XDG_RUNTIME_DIR="/run/user/$(id -u "$who")" "$@"
+}'
+
 with_wait() {
-    inside "$1" "$until_true; $2"
+    inside "$1" "$until_true; $as_user; $2"
 }
 
 # Without this nothing that follows says anything: inside_or_end UNIT NAME COMMAND.

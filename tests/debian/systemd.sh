@@ -170,17 +170,15 @@ with_wait "the other drop-ins are taken, where there are their groups" '
 with_wait "a user has a gateway of her own" '
     loginctl enable-linger alice; uid=$(id -u alice)
     until_true "test -S /run/user/$uid/systemd/private"
-    as_alice() { runuser -u alice -- env XDG_RUNTIME_DIR=/run/user/$uid "$@"; }
-    as_alice systemctl --user enable -q --now chapi-gw.socket chapi-gw.service
+    as alice systemctl --user enable -q --now chapi-gw.socket chapi-gw.service
     test "$(stat -c "%a %U" /run/user/$uid/chapi/gw.sock)" = "600 alice"
-    as_alice chapi-call chapi.ping
-    as_alice systemctl --user is-active chapi-gw.service'
+    as alice chapi-call chapi.ping
+    as alice systemctl --user is-active chapi-gw.service'
 with_wait "a user serves commands of her own" '
-    uid=$(id -u alice); as_alice() { runuser -u alice -- env XDG_RUNTIME_DIR=/run/user/$uid "$@"; }
     runuser -l alice -c "mkdir -p .config/chapi/serve.d; touch mine
         printf \"[mine]\ncommand = ls /home/alice\n\" >.config/chapi/serve.d/mine.ini"
-    as_alice systemctl --user enable -q --now chapi-serve@mine
-    as_alice chapi-ctl wait mine -t 20s; as_alice chapi-call mine | grep mine
+    as alice systemctl --user enable -q --now chapi-serve@mine
+    as alice chapi-ctl wait mine -t 20s; as alice chapi-call mine | grep mine
     not chapi-ctl describe mine'
 
 finish_system chapi-gw "chapi-serve@*"
