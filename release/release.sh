@@ -51,8 +51,10 @@ install_needs() {
         ./ >"$work/log" 2>&1 || failed "what debian/control asks for cannot be installed"
 }
 
+# With the tests that failed, as what comes behind them is long.
 failed() {
     tail -n 40 "$work/log" >&2
+    grep -E '^(FAIL|ERROR): ' "$work/log" | sort -u | head -n 20 >&2 || :
     die "$1"
 }
 
