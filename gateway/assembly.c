@@ -250,16 +250,6 @@ static int keep_retry(struct assembly *a, const struct part *part, uint64_t now_
 	return buf_error(&a->retry);
 }
 
-static int tell_retry(const struct assembly *a, struct part *part)
-{
-	part->has_retry = a->has_retry;
-	part->retry_ms = a->retry_ms;
-	part->timeout_ms = a->timeout_ms;
-	buf_clear(&part->retry);
-	if (a->has_retry)
-		buf_put(&part->retry, buf_data(&a->retry), a->retry.len);
-	return buf_error(&part->retry);
-}
 
 static int join(const struct assemblies *as, const struct assembly *a, struct buf *out)
 {
@@ -284,13 +274,34 @@ static int keep_to(struct assembly *a, const struct part *part)
 	return buf_error(&a->to);
 }
 
-static int take(struct assemblies *as, struct assembly *a, struct part *part, uint64_t now_ms,
-		struct buf *out, size_t *ret_size)
+static int copy(const struct buf *from, struct buf *to)
+{
+	buf_clear(to);
+	buf_put(to, buf_data(from), from->len);
+	return buf_error(to);
+}
+
+/* What any of its parts has said, whatever becomes of this one. */
+static int share(struct assembly *a, struct part *part, uint64_t now_ms)
 {
 	int r = keep_retry(a, part, now_ms);
 
 	if (r == 0)
 		r = keep_to(a, part);
+	if (r < 0)
+		return r;
+	part->has_retry = a->has_retry;
+	part->retry_ms = a->retry_ms;
+	part->timeout_ms = a->timeout_ms;
+	r = copy(&a->retry, &part->retry);
+	return r < 0 ? r : copy(&a->to, &part->to);
+}
+
+static int take(struct assemblies *as, struct assembly *a, struct part *part, uint64_t now_ms,
+		struct buf *out, size_t *ret_size)
+{
+	int r = share(a, part, now_ms);
+
 	if (r == 0)
 		r = keep(as, a, part);
 	*ret_size = a->size + part->slice.len;
@@ -299,8 +310,7 @@ static int take(struct assemblies *as, struct assembly *a, struct part *part, ui
 	if (a->n_there < a->n)
 		return ASSEMBLY_WAITS;
 	*ret_size = as->limits.record_max + 1;	/* more than can be, if it is too large inflated */
-	r = tell_retry(a, part);
-	return r < 0 ? r : join(as, a, out);
+	return join(as, a, out);
 }
 
 int assemblies_add(struct assemblies *as, struct span channel, struct part *part,

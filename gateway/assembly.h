@@ -36,9 +36,10 @@ enum {
 };
 
 /*
- * channel: where it came, borrowed for as long as the assemblies live. 0: this was the last one
- * missing, the record's text is appended to out, and part says retry if any part of the record
- * did, retry_ms being as long as it is by now; an outcome; or -ENOMEM, where the record is dropped.
+ * channel: where it came, borrowed for as long as the assemblies live. For all but a clash part
+ * says to and retry, with its times, if any part of the record did, retry_ms being as long as it
+ * is by now. 0: this was the last one missing, the record's text is appended to out; an outcome;
+ * or -ENOMEM, where the record is dropped.
  */
 int assemblies_add(struct assemblies *assemblies, struct span channel, struct part *part,
 		   uint64_t now_ms, struct buf *out, size_t *ret_size) MUST_CHECK;

@@ -234,6 +234,22 @@ static void put_member(struct buf *text, const char *member)
 	buf_printf(text, ",%s}", member);
 }
 
+/* Those from one on, before another. */
+static void send_parts_to(struct world *w, const char *record, const char *id, unsigned int from,
+			  unsigned int to, const char *member)
+{
+	CLEANUP(parts_deinit) struct parts parts = PARTS_NULL;
+
+	assert_int_equal(parts_split(span_str(id), span_str(record), 150, &parts), 0);
+	for (unsigned int i = from; i < MIN(parts.n, to); i++) {
+		CLEANUP(buf_deinit) struct buf text = BUF_NULL;
+
+		parts_put(&parts, i, &text);
+		put_member(&text, member);
+		comes_on(w, CHANNEL, "request-part", buf_span(&text));
+	}
+}
+
 static void send_parts_saying(struct world *w, const char *record, const char *id,
 			      unsigned int n_least, unsigned int from, const char *member)
 {
@@ -241,13 +257,7 @@ static void send_parts_saying(struct world *w, const char *record, const char *i
 
 	assert_int_equal(parts_split(span_str(id), span_str(record), 150, &parts), 0);
 	assert_in_range(parts.n, n_least, 200);
-	for (unsigned int i = from; i < parts.n; i++) {
-		CLEANUP(buf_deinit) struct buf text = BUF_NULL;
-
-		parts_put(&parts, i, &text);
-		put_member(&text, member);
-		comes_on(w, CHANNEL, "request-part", buf_span(&text));
-	}
+	send_parts_to(w, record, id, from, parts.n, member);
 }
 
 static void send_parts(struct world *w, const char *record, const char *id, unsigned int n_least,
@@ -554,6 +564,22 @@ static void test_parts_of_a_repeat_and_of_the_first_try_are_a_repeat(void **stat
 	world_free(w);
 }
 
+/* Whatever part it is that has no place. */
+static void test_repeat_that_is_too_large_may_have_run(void **state UNUSED)
+{
+	struct remote_config config = config_of();
+	struct world *w;
+
+	config.limits.max_record = 40;
+	w = world_new(&config);
+	send_parts_to(w, RECORD, "i", 0, 1, "\"retry\":\"0100\"");
+	send_parts(w, RECORD, "i", 3, 1);
+	assert_int_equal(w->n, 1);
+	assert_says(&w->events[0], "\"code\":\"too_large\"");
+	assert_says(&w->events[0], "\"ran\":\"unknown\"");
+	world_free(w);
+}
+
 static void test_repeat_whose_parts_do_not_all_come_may_have_run(void **state UNUSED)
 {
 	struct world *w = world_make();
@@ -800,6 +826,7 @@ int main(void)
 		cmocka_unit_test(test_retry_in_parts_of_another_instances_request_is_not_run),
 		cmocka_unit_test(test_retry_in_parts_of_what_only_we_can_have_had_is_run),
 		cmocka_unit_test(test_parts_of_a_repeat_and_of_the_first_try_are_a_repeat),
+		cmocka_unit_test(test_repeat_that_is_too_large_may_have_run),
 		cmocka_unit_test(test_repeat_whose_parts_do_not_all_come_may_have_run),
 		cmocka_unit_test(test_late_double_of_a_part_says_nothing),
 		cmocka_unit_test(test_record_of_another_id_is_refused_by_the_parts_id),
