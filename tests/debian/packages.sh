@@ -167,12 +167,13 @@ inside "purged once more, nothing is left at all" "
 
 # ---- as Debian's own machines test them ---------------------------------------------------------
 
-# They bring what debian/tests/control asks for; this system is nobody else's.
+# They bring what debian/tests/control asks for. This system is a container, and nobody else's, which
+# the runner cannot know.
 inside "nothing of chapi is installed" "
     $apt purge '~nchapi' >/dev/null 2>&1; not sh -c 'dpkg -l \"*chapi*\" | grep ^ii'"
 inside "autopkgtest runs debian/tests" "
-    autopkgtest --no-built-binaries --user=pi --summary-file=/root/summary packages/*.deb packages/ -- null \
-        >autopkgtest.log 2>&1 || tail -n 60 autopkgtest.log
+    autopkgtest --no-built-binaries --ignore-restrictions=isolation-container --user=pi \
+        --summary-file=/root/summary packages/*.deb packages/ -- null >autopkgtest.log 2>&1 || tail -n 60 autopkgtest.log
     cat summary; not grep -v -w PASS summary
     test \"\$(grep -c -w PASS summary)\" = \"\$(grep -c ^Tests: packages/debian/tests/control)\""
 
