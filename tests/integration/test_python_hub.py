@@ -198,7 +198,7 @@ def test_repeat_tells_how_long_the_machine_slept(played, monkeypatch):
     monkeypatch.setattr('chapi.remote.ANSWER_WAIT', 0.05)
     wait = in_thread(client.call, 'f', timeout=0.5)
     take_request(remote)
-    monkeypatch.setattr('chapi.remote.time', SimpleNamespace(
+    monkeypatch.setattr('chapi.request.time', SimpleNamespace(
         monotonic=time.monotonic, time=lambda: time.time() + 3600))
     assert take_request(remote)['retry_ms'] >= 3600000
     assert isinstance(wait(), chapi.DeadlineExceeded)

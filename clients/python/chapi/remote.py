@@ -16,16 +16,17 @@ import re
 import time
 import uuid
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set
 
 from . import parts
 from .app import BATCH_MAX, PUBLISH_TIMEOUT, App
 from .crypto import is_encrypted, text_max
 from .errors import (ApiNotFound, ConnectionLost, DeadlineExceeded, Error, FailedPrecondition,
-                     InvalidArgument, TooLarge)
+                     InvalidArgument)
 from .hub import Hub
 from .pusher import Handlers
 from .records import Response
+from .request import Again, Request, Since, Write, milliseconds
 from .tasks import end_task
 from .transport import EventMonitor, Progress
 from .values import from_json, to_json
@@ -38,7 +39,6 @@ POLL = 1.0              # seconds between questions whether a function is there
 ASK_TIMEOUT = 10.0
 GATEWAYS_MAX = 64
 INSTANCE = re.compile('[ -~]{1,64}')
-ANY_AGE_MS = 2 ** 53    # of a first try that may have been made at any time
 RESERVED = ('pusher:', 'pusher_internal:', 'client-')
 log = logging.getLogger('chapi')
 
@@ -55,83 +55,6 @@ class _Waiting:
     on_progress: Optional[Progress]
     assembly: parts.Assembly
     is_back: asyncio.Event      # the connection was lost, and is there again
-
-
-class _Since:
-    """How long ago it was made. The even clock stands still while the machine sleeps, and the other
-    one may be set: the one that shows more counts.
-    """
-
-    def __init__(self) -> None:
-        self._even, self._date = time.monotonic(), time.time()
-
-    def seconds(self) -> float:
-        return max(time.monotonic() - self._even, time.time() - self._date)
-
-
-@dataclass
-class _Again:
-    """What a repeat says. Written when it is sent: an older one tells too little of time.
-
-    begun: when the first try went out, None if that is not known. end: of its time, on the even
-    clock, None of one that is the first for us.
-    """
-    instance: str
-    begun: Optional[_Since] = None
-    end: Optional[float] = None
-
-    def fields(self) -> Dict[str, Any]:
-        return {'retry': self.instance,
-                'retry_ms': ANY_AGE_MS if self.begun is None else _milliseconds(self.begun.seconds())}
-
-    def timeout(self) -> Dict[str, int]:
-        """What is left."""
-        if self.end is None:
-            return {}
-        if time.monotonic() >= self.end:
-            raise DeadlineExceeded('its time is over', ran='unknown')
-        return {'timeout_ms': _milliseconds(self.end - time.monotonic())}
-
-
-Write = Callable[[], str]   # the text of an event, when it is sent
-
-
-class _Request:
-    """A request as JSON; its params are those of the time when it was made. Raises InvalidArgument
-    or TooLarge.
-    """
-
-    def __init__(self, head: Dict[str, Any], params: Any) -> None:
-        self.number, self.api, self._head = head['id'], head['api'], head
-        try:
-            self._params = to_json(params)
-            size = len(self.text().encode())
-        except (TypeError, ValueError) as e:
-            raise InvalidArgument('params that JSON cannot express: %s' % e) from e
-        if size > parts.RECORD_MAX:
-            raise TooLarge('a request of %d bytes; at most %d go over a hub'
-                           % (size, parts.RECORD_MAX),
-                           details={'size': size, 'limit': parts.RECORD_MAX})
-
-    def text(self, **more: Any) -> str:
-        return '%s,"params":%s}' % (to_json({**self._head, **more})[:-1], self._params)
-
-    def write(self, event_max: int, again: Optional[_Again]) -> Tuple[str, List[Write]]:
-        """The name of its events, and what writes them. Parts stay as they were but for what a
-        repeat says, so that those of both times make up for each other.
-        """
-        text = self.text()
-        if len(text.encode()) + parts.AGAIN_MAX > event_max:
-            pieces = parts.split(self.number, text, event_max, self._head.get('to'))
-            return 'request-part', [functools.partial(_part, p, again) for p in pieces]
-        return 'request', [functools.partial(self._whole, again)]
-
-    def _whole(self, again: Optional[_Again]) -> str:
-        return self.text() if again is None else self.text(**again.timeout(), **again.fields())
-
-
-def _part(text: str, again: Optional[_Again]) -> str:
-    return text if again is None else parts.say_again(text, {**again.timeout(), **again.fields()})
 
 
 class RemoteTransport:
@@ -215,9 +138,9 @@ class RemoteTransport:
         self._waiting[number] = waiting
         repeating: Optional[asyncio.Task[None]] = None
         instance = self._instance(to) if retry is None else retry
-        begun = _Since() if retry is None else None
+        begun = Since() if retry is None else None
         publishing = asyncio.ensure_future(self._publish_request(
-            request, None if retry is None else _Again(retry), timeout))
+            request, None if retry is None else Again(retry), timeout))
         publishing.add_done_callback(_pass_over)
         try:
             either: Set[asyncio.Future[Any]] = {publishing, waiting.answer}
@@ -242,8 +165,8 @@ class RemoteTransport:
             await end_task(publishing)
             await end_task(repeating)
 
-    async def _repeat(self, request: _Request, instance: str, is_back: asyncio.Event,
-                      timeout: float, begun: Optional[_Since]) -> None:
+    async def _repeat(self, request: Request, instance: str, is_back: asyncio.Event,
+                      timeout: float, begun: Optional[Since]) -> None:
         """Asks again when half of the time is gone, and when the connection is back.
 
         Then it does so twice, as the gateway may have lost its own and needs longer. The
@@ -258,10 +181,10 @@ class RemoteTransport:
             if now() >= end:
                 return
             is_back.clear()
-            await self._publish_again(request, _Again(instance, begun, end))
+            await self._publish_again(request, Again(instance, begun, end))
             again = now() + BACK_AGAIN if was_back else half if half > now() else end
 
-    async def _publish_again(self, request: _Request, again: _Again) -> None:
+    async def _publish_again(self, request: Request, again: Again) -> None:
         try:
             await self._publish_request(request, again)
         except Error as e:
@@ -280,16 +203,16 @@ class RemoteTransport:
     # -- out
 
     def _make(self, api: str, params: Any, number: str, timeout: Optional[float] = None,
-                 to: Optional[str] = None, **more: Any) -> _Request:
+                 to: Optional[str] = None, **more: Any) -> Request:
         head = {'id': number, 'api': api, 'request_time': time.time(),
                 'caller': self._label, **more}
         if timeout is not None:
-            head['timeout_ms'] = _milliseconds(timeout)
+            head['timeout_ms'] = milliseconds(timeout)
         if to is not None:
             head['to'] = to
-        return _Request(head, params)
+        return Request(head, params)
 
-    async def _publish_request(self, request: _Request, again: Optional[_Again] = None,
+    async def _publish_request(self, request: Request, again: Optional[Again] = None,
                                timeout: float = PUBLISH_TIMEOUT) -> None:
         """again: it is a repeat. timeout: for the hub to take it, unless the repeat has an end."""
         await self.wait_ready(self._connect_timeout)
@@ -394,11 +317,6 @@ def _pass_over(task: asyncio.Task[None]) -> None:
 def _since_now(seconds: float) -> float:
     """A time on the even clock."""
     return time.monotonic() + seconds
-
-
-def _milliseconds(seconds: float) -> int:
-    """As a record has a time: above 0."""
-    return max(1, int(seconds * 1000))
 
 
 async def _is_set_before(event: asyncio.Event, seconds: float) -> bool:
