@@ -125,21 +125,24 @@ def test_lost_connection_and_silent_hub(fake_hub):
     (('200 OK', '{"error":"quota","code":403}'), chapi.FailedPrecondition, 'no'),
     (('302 Found\r\nLocation: http://127.0.0.1:1/', ''), chapi.FailedPrecondition, 'no'),
     (('429 Slow', ''), chapi.RateLimited, 'no')])
-def test_refusals_of_the_hub(fake_hub, answer, error, ran):
+def test_refusals_of_the_hub(fake_hub, monkeypatch, answer, error, ran):
+    """Of a call that has no time for another try."""
+    monkeypatch.setattr('chapi.remote.ANSWER_WAIT', 0.05)
     with remote_client(fake_hub, 'chapi') as client:
         client.wait_ready(timeout=LIMIT)
         fake_hub.answers.append(answer)
         with pytest.raises(error) as e:
-            client.call('f')
+            client.call('f', timeout=0.3)
         assert (type(e.value), e.value.ran) == (error, ran)
 
 
-def test_answer_of_the_hub_that_is_cut_off_leaves_the_call_in_doubt(fake_hub):
+def test_answer_of_the_hub_that_is_cut_off_leaves_the_call_in_doubt(fake_hub, monkeypatch):
+    monkeypatch.setattr('chapi.remote.ANSWER_WAIT', 0.05)
     with remote_client(fake_hub, 'chapi') as client:
         client.wait_ready(timeout=LIMIT)
         fake_hub.answers.append(('502 Bad\r\nTransfer-Encoding: chunked', 'no chunk\r\n'))
         with pytest.raises(chapi.HubDown, match='did not answer') as e:
-            client.call('f')
+            client.call('f', timeout=0.3)
         assert e.value.ran == 'unknown'
 
 
@@ -149,7 +152,7 @@ def test_repeat_that_cannot_be_sent_never_says_that_nothing_ran(fake_hub):
         for retry, ran in ((None, 'no'), ('6d1f', 'unknown')):
             fake_hub.answers.append(('429 Slow', ''))
             with pytest.raises(chapi.RateLimited) as e:
-                client.perform('f', id='the-same', retry=retry)
+                client.perform('f', id='the-same', retry=retry, timeout=0.3)
             assert e.value.ran == ran
 
 

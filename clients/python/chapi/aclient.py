@@ -149,7 +149,10 @@ class AsyncClient(Pusher):
             TIMEOUT if timeout is None else timeout, to, on_progress, retry)
 
     async def notify(self, api: str, params: Any = None, /, **more: Any) -> None:
-        """Calls a function without waiting for it: returns when the request is handed over."""
+        """Calls a function without waiting for it: returns when the request is handed over.
+
+        Raises the `Error` that kept it from that; ran: unknown, if that is in doubt.
+        """
         await self._transport.send(api, merge_params(params, more), uuid.uuid4().hex, TIMEOUT, None)
 
     async def request(self, api: str, /, **params: Any) -> str:

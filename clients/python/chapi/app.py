@@ -203,6 +203,6 @@ def _refusal(status: int, text: str) -> Error:
         return TooLarge(message)
     if status == 429:
         return RateLimited(message)
-    if status >= 500:
+    if status == 408 or status >= 500:
         return HubDown(message, ran='unknown')
     return FailedPrecondition(message)

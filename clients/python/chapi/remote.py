@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Calls over the hub: requests are published through its HTTP API, responses come over a WebSocket.
 
-A hub delivers at most once, and a connection that was lost has lost what went over it meanwhile.
-So a call is repeated, with its id, when the connection is back and when half of its time is gone:
-the gateway does not run it again, and gives once more the answer that it gave already.
+A hub delivers at most once, a connection that was lost has lost what went over it meanwhile, and
+of what the hub was to publish it may not say whether it did. So a call is repeated, with its id:
+when that is in doubt, when the connection is back, and when half of its time is gone. The gateway
+does not run it again, and gives once more the answer that it gave already.
 """
 from __future__ import annotations
 
@@ -16,17 +17,17 @@ import re
 import time
 import uuid
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Sequence, Set
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
 from . import parts
 from .app import BATCH_MAX, PUBLISH_TIMEOUT, App
 from .crypto import is_encrypted, text_max
 from .errors import (ApiNotFound, ConnectionLost, DeadlineExceeded, Error, FailedPrecondition,
-                     InvalidArgument)
+                     HubDown, InvalidArgument, RateLimited)
 from .hub import Hub
 from .pusher import Handlers
 from .records import Response
-from .request import Again, Request, Since, Write, milliseconds
+from .request import Request, milliseconds
 from .tasks import end_task
 from .transport import EventMonitor, Progress
 from .values import from_json, to_json
@@ -34,12 +35,14 @@ from .workers import Workers
 
 ANSWER_WAIT = 2.0       # seconds beyond the call's timeout: its answer has a way to go
 PUBLISHERS = 4          # requests to the hub's HTTP API at a time
+PUBLISH_AGAIN = 0.5     # seconds after a try that the hub did not take, or may not have
 BACK_AGAIN = 2.0        # seconds after the repeat that follows a reconnect: one more
 POLL = 1.0              # seconds between questions whether a function is there
 ASK_TIMEOUT = 10.0
 GATEWAYS_MAX = 64
 INSTANCE = re.compile('[ -~]{1,64}')
 RESERVED = ('pusher:', 'pusher_internal:', 'client-')
+Write = Callable[[], List[str]]     # the texts of events, when they are sent
 log = logging.getLogger('chapi')
 
 
@@ -103,10 +106,17 @@ class RemoteTransport:
 
     async def send(self, api: str, params: Any, number: str, timeout: float,
                    to: Optional[str]) -> None:
-        await self._publish_request(self._make(api, params, number, timeout, to), None, timeout)
+        request = self._make(api, params, number, timeout, to)
+        await self.wait_ready(self._connect_timeout)
+        request.begin(timeout, self._instance(to))
+        await self._deliver(request)
 
     async def request(self, api: str, params: Dict[str, Any], number: str) -> None:
-        await self._publish_request(self._make(api, params, number, echo=True))
+        request = self._make(api, params, number, echo=True)
+        await self.wait_ready(self._connect_timeout)
+        request.begin(PUBLISH_TIMEOUT, '')
+        for i in range(0, len(request), BATCH_MAX):
+            await self._publish_some(request, i)
 
     async def ask(self, method: str, **params: Any) -> Any:
         return (await self.perform('chapi.' + method, params, uuid.uuid4().hex, ASK_TIMEOUT, None,
@@ -120,7 +130,7 @@ class RemoteTransport:
             text = data if isinstance(data, str) else to_json(data)
         except (TypeError, ValueError) as e:
             raise InvalidArgument('data that JSON cannot express: %s' % e) from e
-        await self._publish(channel, event, [lambda: text], None, _since_now(PUBLISH_TIMEOUT))
+        await self._publish(channel, event, lambda: [text], None, _since_now(PUBLISH_TIMEOUT))
 
     async def monitor(self, options: Dict[str, Any]) -> EventMonitor:
         raise FailedPrecondition('only the gateway of this machine can be monitored, '
@@ -136,23 +146,14 @@ class RemoteTransport:
         waiting = _Waiting(asyncio.get_running_loop().create_future(), on_progress,
                            parts.Assembly(), asyncio.Event())
         self._waiting[number] = waiting
-        repeating: Optional[asyncio.Task[None]] = None
-        instance = self._instance(to) if retry is None else retry
-        begun = Since() if retry is None else None
-        publishing = asyncio.ensure_future(self._publish_request(
-            request, None if retry is None else Again(retry), timeout))
-        publishing.add_done_callback(_pass_over)
+        asking = asyncio.ensure_future(self._keep_asking(request, waiting, timeout, to, retry))
+        asking.add_done_callback(_pass_over)
         try:
-            either: Set[asyncio.Future[Any]] = {publishing, waiting.answer}
+            either: Set[asyncio.Future[Any]] = {asking, waiting.answer}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not waiting.answer.done():
-                await publishing
-            waiting.is_back.clear()
-            repeating = asyncio.ensure_future(
-                self._repeat(request, instance, waiting.is_back, timeout, begun))
-            return await asyncio.wait_for(waiting.answer, timeout + ANSWER_WAIT)
-        except asyncio.TimeoutError:
-            raise DeadlineExceeded('no answer came over the hub in time') from None
+                await asking
+            return await waiting.answer
         except asyncio.CancelledError:
             self._cancel(number)
             raise
@@ -162,31 +163,49 @@ class RemoteTransport:
             raise
         finally:
             del self._waiting[number]
-            await end_task(publishing)
-            await end_task(repeating)
+            await end_task(asking)
 
-    async def _repeat(self, request: Request, instance: str, is_back: asyncio.Event,
-                      timeout: float, begun: Optional[Since]) -> None:
+    async def _keep_asking(self, request: Request, waiting: _Waiting, timeout: float,
+                           to: Optional[str], retry: Optional[str]) -> None:
+        """Until its answer ends it, or raises what the call ends with.
+
+        What the hub may have taken may be answered, whatever it said: that is waited for.
+        """
+        await self.wait_ready(self._connect_timeout)
+        request.begin(timeout, self._instance(to), retry)
+        failure: Error = DeadlineExceeded('no answer came over the hub in time')
+        waiting.is_back.clear()
+        try:
+            await self._deliver(request)
+            await self._repeat(request, waiting.is_back)
+        except Error as e:
+            if e.ran == 'no':
+                raise
+            failure = e
+        await asyncio.sleep(request.left + ANSWER_WAIT)
+        raise failure
+
+    async def _repeat(self, request: Request, is_back: asyncio.Event) -> None:
         """Asks again when half of the time is gone, and when the connection is back.
 
-        Then it does so twice, as the gateway may have lost its own and needs longer. The
-        instance is that of the first time: a gateway that was started since must not run it.
-        begun: when the first try went out, None if that is not known.
+        Then it does so twice, as the gateway may have lost its own and needs longer.
         """
         now = time.monotonic
-        half, end = now() + timeout / 2, now() + timeout
+        half, end = now() + request.left / 2, now() + request.left
         again = half
+        request.is_repeat = True
         while True:
             was_back = await _is_set_before(is_back, again - now())
             if now() >= end:
                 return
             is_back.clear()
-            await self._publish_again(request, Again(instance, begun, end))
+            await self._deliver_again(request)
             again = now() + BACK_AGAIN if was_back else half if half > now() else end
 
-    async def _publish_again(self, request: Request, again: Again) -> None:
+    async def _deliver_again(self, request: Request) -> None:
         try:
-            await self._publish_request(request, again)
+            await self.wait_ready(min(self._connect_timeout, request.left))
+            await self._deliver(request)
         except Error as e:
             log.warning('%s could not be asked for again: %s', request.api, e)
 
@@ -203,51 +222,63 @@ class RemoteTransport:
     # -- out
 
     def _make(self, api: str, params: Any, number: str, timeout: Optional[float] = None,
-                 to: Optional[str] = None, **more: Any) -> Request:
+              to: Optional[str] = None, **more: Any) -> Request:
         head = {'id': number, 'api': api, 'request_time': time.time(),
                 'caller': self._label, **more}
         if timeout is not None:
             head['timeout_ms'] = milliseconds(timeout)
         if to is not None:
             head['to'] = to
-        return Request(head, params)
+        return Request(head, params, self._event_max)
 
-    async def _publish_request(self, request: Request, again: Optional[Again] = None,
-                               timeout: float = PUBLISH_TIMEOUT) -> None:
-        """again: it is a repeat. timeout: for the hub to take it, unless the repeat has an end."""
-        await self.wait_ready(self._connect_timeout)
-        end = again.end if again is not None else None
-        await self._send(*request.write(self._event_max, again),
-                         _since_now(timeout) if end is None else end)
+    async def _deliver(self, request: Request) -> None:
+        """Until the hub has taken all of it, within its time.
 
-    async def _send(self, event: str, data: List[Write], end: float) -> None:
+        After a try in doubt it goes on as a repeat, although it may be none: the gateway may have
+        got it, and may be another one by now.
+        """
+        i, is_doubtful = 0, False
+        while i < len(request):
+            try:
+                await self._publish_some(request, i)
+                i += BATCH_MAX
+            except Error as e:
+                is_doubtful = is_doubtful or e.ran != 'no'
+                if is_doubtful:
+                    request.is_repeat, e.ran = True, 'unknown'
+                if not isinstance(e, (HubDown, RateLimited)) or request.left < PUBLISH_AGAIN:
+                    raise
+                await asyncio.sleep(PUBLISH_AGAIN)
+
+    async def _publish_some(self, request: Request, i: int) -> None:
+        await self._send(request.event, lambda: request.write(i, BATCH_MAX),
+                         _since_now(request.left))
+
+    async def _send(self, event: str, write: Write, end: float) -> None:
         """What goes out on our channel does not come back, unless a handler wants to see it."""
-        await self._publish(self._hub.channel, event, data,
+        await self._publish(self._hub.channel, event, write,
                             None if self._handlers.of_requests else self._hub.socket_id, end)
 
-    async def _publish(self, channel: str, event: str, data: List[Write],
-                       socket_id: Optional[str], end: float) -> None:
+    async def _publish(self, channel: str, event: str, write: Write, socket_id: Optional[str],
+                       end: float) -> None:
         """end: when it is of no use any more, on the even clock."""
         self.start()
         assert self._publishers is not None
         await asyncio.wrap_future(self._publishers.submit(functools.partial(
-            self._publish_now, channel, event, data, socket_id, end)))
+            self._publish_now, channel, event, write, socket_id, end)))
 
-    def _publish_now(self, channel: str, event: str, data: List[Write],
-                     socket_id: Optional[str], end: float) -> None:
+    def _publish_now(self, channel: str, event: str, write: Write, socket_id: Optional[str],
+                     end: float) -> None:
         """In a thread, whenever there is one for it."""
-        for i in range(0, len(data), BATCH_MAX):
-            texts = [write() for write in data[i:i + BATCH_MAX]]
-            left = end - time.monotonic()
-            if left <= 0:
-                raise DeadlineExceeded('its time was over before the hub had taken all of it',
-                                       ran='no')
-            self._hub.app.publish(channel, event, texts, socket_id, left)
+        texts, left = write(), end - time.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded('its time was over before the hub had taken all of it', ran='no')
+        self._hub.app.publish(channel, event, texts, socket_id, left)
 
     def _cancel(self, number: str) -> None:
         text = to_json({'id': number})
         task = asyncio.ensure_future(
-            self._send('cancel', [lambda: text], _since_now(PUBLISH_TIMEOUT)))
+            self._send('cancel', lambda: [text], _since_now(PUBLISH_TIMEOUT)))
         self._cancels.add(task)
         task.add_done_callback(self._cancel_done)
 

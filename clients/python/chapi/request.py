@@ -7,16 +7,14 @@ published, and when again, is `remote`.
 """
 from __future__ import annotations
 
-import functools
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 from . import parts
-from .errors import DeadlineExceeded, InvalidArgument, TooLarge
+from .errors import InvalidArgument, TooLarge
 from .values import to_json
 
 ANY_AGE_MS = 2 ** 53    # of a first try that may have been made at any time
-Write = Callable[[], str]   # the text of an event, when it is sent
 
 
 class Since:
@@ -31,66 +29,81 @@ class Since:
         return max(time.monotonic() - self._even, time.time() - self._date)
 
 
-class Again:
-    """What a repeat says.
-
-    begun: when the first try went out, None if that is not known. end: of its time, on the even
-    clock, None of one that is the first for us.
-    """
-
-    def __init__(self, instance: str, begun: Optional[Since] = None,
-                 end: Optional[float] = None) -> None:
-        self.instance, self.begun, self.end = instance, begun, end
-
-    def fields(self) -> Dict[str, Any]:
-        return {'retry': self.instance,
-                'retry_ms': ANY_AGE_MS if self.begun is None else milliseconds(self.begun.seconds())}
-
-    def timeout(self) -> Dict[str, int]:
-        """What is left."""
-        if self.end is None:
-            return {}
-        if time.monotonic() >= self.end:
-            raise DeadlineExceeded('its time is over', ran='unknown')
-        return {'timeout_ms': milliseconds(self.end - time.monotonic())}
-
-
 class Request:
     """A request as JSON; its params are those of the time when it was made. Raises InvalidArgument
     or TooLarge.
+
+    event_max: bytes of an event's text; what has more goes in parts.
     """
 
-    def __init__(self, head: Dict[str, Any], params: Any) -> None:
-        self.number, self.api, self._head = head['id'], head['api'], head
+    def __init__(self, head: Dict[str, Any], params: Any, event_max: int) -> None:
+        self.api, self._head = head['api'], head
+        self.is_repeat = False
+        self._instance = ''
+        self._begun: Optional[Since] = None
+        self._end = 0.0
         try:
             self._params = to_json(params)
-            size = len(self.text().encode())
+            text = self._text()
         except (TypeError, ValueError) as e:
             raise InvalidArgument('params that JSON cannot express: %s' % e) from e
-        if size > parts.RECORD_MAX:
-            raise TooLarge('a request of %d bytes; at most %d go over a hub'
-                           % (size, parts.RECORD_MAX),
-                           details={'size': size, 'limit': parts.RECORD_MAX})
+        is_whole = len(_checked(text)) + parts.AGAIN_MAX <= event_max
+        self._parts = None if is_whole else parts.split(head['id'], text, event_max, head.get('to'))
 
-    def text(self, **more: Any) -> str:
+    def begin(self, timeout: float, instance: str, retry: Optional[str] = None) -> None:
+        """It goes out now, and has timeout seconds.
+
+        instance: of the gateway that it goes to, as far as known: one that was started since must
+        not run what is a repeat. retry: it is a repeat from the first on, of one that went to that
+        instance, at a time that is not known.
+        """
+        self.is_repeat = retry is not None
+        self._instance = instance if retry is None else retry
+        self._begun = Since() if retry is None else None
+        self._end = time.monotonic() + timeout
+
+    @property
+    def left(self) -> float:
+        """Seconds until its time is over; below 0 since then."""
+        return self._end - time.monotonic()
+
+    @property
+    def event(self) -> str:
+        """The name of its events."""
+        return 'request' if self._parts is None else 'request-part'
+
+    def __len__(self) -> int:
+        """How many events it is."""
+        return 1 if self._parts is None else len(self._parts)
+
+    def write(self, i: int, n: int) -> List[str]:
+        """The texts of n events from the i-th on, or of those there are, as they are now.
+
+        Parts stay as they were but for what a repeat says, so that those of both times make up for
+        each other.
+        """
+        if self._parts is None:
+            return [self._text(**self._again()) if self.is_repeat else self._text()]
+        pieces = self._parts[i:i + n]
+        return [parts.say_again(p, self._again()) for p in pieces] if self.is_repeat else pieces
+
+    def _text(self, **more: Any) -> str:
         return '%s,"params":%s}' % (to_json({**self._head, **more})[:-1], self._params)
 
-    def write(self, event_max: int, again: Optional[Again]) -> Tuple[str, List[Write]]:
-        """The name of its events, and what writes them. Parts stay as they were but for what a
-        repeat says, so that those of both times make up for each other.
-        """
-        text = self.text()
-        if len(text.encode()) + parts.AGAIN_MAX > event_max:
-            pieces = parts.split(self.number, text, event_max, self._head.get('to'))
-            return 'request-part', [functools.partial(_part, p, again) for p in pieces]
-        return 'request', [functools.partial(self._whole, again)]
-
-    def _whole(self, again: Optional[Again]) -> str:
-        return self.text() if again is None else self.text(**again.timeout(), **again.fields())
+    def _again(self) -> Dict[str, Any]:
+        return {'retry': self._instance,
+                'retry_ms': ANY_AGE_MS if self._begun is None
+                else milliseconds(self._begun.seconds()),
+                'timeout_ms': milliseconds(self.left)}
 
 
-def _part(text: str, again: Optional[Again]) -> str:
-    return text if again is None else parts.say_again(text, {**again.timeout(), **again.fields()})
+def _checked(text: str) -> bytes:
+    data = text.encode()
+    if len(data) > parts.RECORD_MAX:
+        raise TooLarge('a request of %d bytes; at most %d go over a hub'
+                       % (len(data), parts.RECORD_MAX),
+                       details={'size': len(data), 'limit': parts.RECORD_MAX})
+    return data
 
 
 def milliseconds(seconds: float) -> int:
