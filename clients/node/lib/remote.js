@@ -57,6 +57,7 @@ class Waiting {
 	assembly = new Assembly();
 	lastSeq = -1;
 	timers = [];
+	isOver = false;
 	repeat = () => {};
 
 	constructor(onProgress) {
@@ -87,6 +88,7 @@ class Waiting {
 	}
 
 	end() {
+		this.isOver = true;
 		this.timers.forEach(clearTimeout);
 		this.repeat = () => {};
 	}
@@ -239,18 +241,27 @@ export class RemoteClient {
 		await Promise.race([waiting.answer, ready]);
 		request.begin(this.#instanceOf(record.to));
 		try {
+			let failure = new DeadlineExceeded('no answer came over the hub in time');
 			const late = new Promise((_, reject) =>
-				waiting.after(record.timeout_ms + GRACE, () => reject(
-				new DeadlineExceeded('no answer came over the hub in time'))));
+				waiting.after(record.timeout_ms + GRACE, () => reject(failure)));
 			late.catch(() => {});
-			await Promise.race([late, waiting.answer, this.#send(request, false)]);
-			// The first one may still be answered, whatever becomes of a repeat.
-			waiting.repeat = () => this.#send(request, true).catch(() => {});
-			waiting.after(record.timeout_ms / 2, () => waiting.repeat());
+			const sent = this.#send(request, waiting, false).catch(e => {
+				if (e.ran === 'no')
+					throw e;
+				failure = e;	// what the hub may have taken may be answered
+			});
+			await Promise.race([late, waiting.answer, sent]);
+			this.#repeatLater(request, waiting, record.timeout_ms / 2);
 			return await Promise.race([late, waiting.answer]);
 		} finally {
 			waiting.end();
 		}
+	}
+
+	/** The first one may still be answered, whatever becomes of a repeat. */
+	#repeatLater(request, waiting, ms) {
+		waiting.repeat = () => this.#send(request, waiting, true).catch(() => {});
+		waiting.after(ms, () => waiting.repeat());
 	}
 
 	/** Of the gateway that a request goes to; empty if it was not heard of yet. */
@@ -268,11 +279,12 @@ export class RemoteClient {
 	 * Until the hub has taken it. After a try in doubt it goes on as a repeat, although it may
 	 * be none: the gateway may have got it, and may be another one by now.
 	 */
-	async #send(request, isRepeat) {
+	async #send(request, waiting, isRepeat) {
 		let isAgain = isRepeat;
-		for (let i = 0; i < request.n; ) {
+		const isUseless = () => waiting.isOver || (isAgain && request.left < 1);
+		for (let i = 0; i < request.n && !waiting.isOver; ) {
 			try {
-				await this.#publish(() => isAgain && request.left < 1 ? null
+				await this.#publish(() => isUseless() ? null
 					: request.event(i, isAgain));
 				i++;
 			} catch (e) {

@@ -14,13 +14,18 @@ import { LIMIT, waitFor } from './gateway.mjs';
 
 const pusher = newPusher();
 let provider, byHttp, bySocket;
-const runs = new Map();
+const runs = new Map(), held = new Set();
 
 test.before(async () => {
 	provider = await chapi.connect({ appKey });
 	await provider.register('run', ({ key, value }) => {
 		runs.set(key, (runs.get(key) ?? 0) + 1);
 		return value ?? runs.get(key);
+	});
+	await provider.register('hold', async ({ key }) => {
+		runs.set(key, (runs.get(key) ?? 0) + 1);
+		await waitFor(() => !held.has(key));
+		return runs.get(key);
 	});
 	await provider.register('fail',
 		() => { throw Object.assign(new Error('jammed'), { code: 'jam' }); });
@@ -176,12 +181,14 @@ const trouble = (status, code) =>
 for (const [what, failure] of [['502', trouble(502)], ['no answer', trouble(undefined, 'ECONNRESET')]])
 	test(`in doubt (${what}) a request goes out again as a repeat`, async () => {
 		const [client, sent] = await doubtfulClient([failure], true);
-		const params = { key: `doubt ${what}` };
-		const call = client.call('run', params, { timeout: LIMIT });
+		const key = `doubt ${what}`, params = { key };
+		held.add(key);
+		const call = client.call('hold', params, { timeout: LIMIT });
 		await waitFor(() => sent.length > 0);
 		params.key = 'of the next call';
-		assert.equal(await call, 1);
 		await waitFor(() => sent.length === 2);
+		held.delete(key);
+		assert.equal(await call, 1);
 		const [first, { retry, retry_ms: ms, timeout_ms: left, ...again }] = sent;
 		assert.deepEqual(again, Object.fromEntries(Object.entries(first)
 			.filter(([name]) => name !== 'timeout_ms')));
@@ -205,6 +212,18 @@ test('what the hub surely has not taken goes out again as it was', async () => {
 	assert.equal(await client.call('run', { key: 'sure' }, { timeout: LIMIT }), 1);
 	assert.equal(sent.length, 3);
 	assert.ok(sent.every(record => !('retry' in record)));
+});
+
+test('what stays in doubt may be answered, which is waited for', async () => {
+	const spy = {
+		async trigger(...event) {
+			setTimeout(() => server.trigger(...event), 50);
+			throw trouble(502);
+		},
+	};
+	const client = await connectRemote({ pusher, server: spy, channel });
+	const noMoreTries = 400;	// milliseconds
+	assert.equal(await client.call('chapi.echo', 'late', { timeout: noMoreTries }), 'late');
 });
 
 test('what stays in doubt may have run', async () => {
