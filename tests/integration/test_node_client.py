@@ -172,6 +172,34 @@ def test_remote_call_in_doubt_is_not_run_by_the_gateway_that_comes_next(
         assert local.quiet()
 
 
+PUSHER_SAYS = 'To send client events, you must enable this feature in the Settings page'
+
+
+def takes_no_client_events(hub):
+    """As soketi does it; chapi-hub says what Pusher does."""
+    if hub.name == 'soketi':
+        hub.app = {'enableClientMessages': False}
+        return 'The app does not have client messaging enabled'
+    path = os.path.join(hub.folder, 'script')
+    with open(path, 'w') as f:
+        f.write("on receive client-* all do ignore\n"
+                "on receive client-* all do error null '%s'\n" % PUSHER_SAYS)
+    hub.options = ['--script', path]
+    return PUSHER_SAYS
+
+
+def test_hub_that_takes_no_client_events_is_an_error_that_says_so(project, own_hub, channel):
+    why = takes_no_client_events(own_hub)
+    own_hub.start()
+    said = node(project, 'refused.mjs', *hub_arguments(own_hub, channel)).splitlines()
+    assert [line.split()[:3] for line in said] == [['whole:', 'failed_precondition', 'no'],
+                                                   ['parts:', 'failed_precondition', 'no'],
+                                                   ['of', 'two:', 'failed_precondition'],
+                                                   ['of', 'two:', 'failed_precondition']]
+    assert [line.split()[3] for line in said[2:]] == ['unknown'] * 2
+    assert all('enable them in the settings of the app' in line and why in line for line in said)
+
+
 def test_remote_call_over_a_hub_that_restarts(project, daemons, start_gateway, own_hub, channel):
     own_hub.start()
     gateway = start_gateway(own_hub, channel).wait_up()

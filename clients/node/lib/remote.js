@@ -30,6 +30,13 @@ function refusal(channel, { status, error, type } = {}) {
 		new Unauthenticated(why) : new FailedPrecondition(why);
 }
 
+/**
+ * What hubs say to client events where the app is not set up for them: Pusher "To send client
+ * events, you must enable this feature in the Settings page", others "The app does not have client
+ * messaging enabled."
+ */
+const CLIENT_EVENTS_ARE_OFF = /client[ -](event|messag).*(enable|disable)/i;
+
 /** The hub has said no, and does so again. */
 function isFinal(e) {
 	return e?.status >= 400 && e.status < 500 && e.status !== 408 && e.status !== 429;
@@ -58,6 +65,7 @@ class Waiting {
 	lastSeq = -1;
 	timers = [];
 	isOver = false;
+	hasRepeated = false;
 	repeat = () => {};
 
 	constructor(onProgress) {
@@ -133,12 +141,16 @@ export class RemoteClient {
 		};
 		for (const [event, handler] of Object.entries(this.#bound))
 			this.#channel.bind(event, handler);
+		if (!server)
+			pusher.connection.bind('error', this.#takeError);
 	}
 
 	/** Leaves the channel; calls under way get ConnectionLost. The pusher client stays. */
 	close() {
 		for (const [event, handler] of Object.entries(this.#bound))
 			this.#channel.unbind(event, handler);
+		if (!this.#server)
+			this.#pusher.connection.unbind('error', this.#takeError);
 		this.#pusher.unsubscribe(this.#channel.name);
 		for (const waiting of this.#waiting.values())
 			waiting.reject(new ConnectionLost('the client was closed'));
@@ -260,7 +272,10 @@ export class RemoteClient {
 
 	/** The first one may still be answered, whatever becomes of a repeat. */
 	#repeatLater(request, waiting, ms) {
-		waiting.repeat = () => this.#send(request, waiting, true).catch(() => {});
+		waiting.repeat = () => {
+			waiting.hasRepeated = true;
+			this.#send(request, waiting, true).catch(() => {});
+		};
 		waiting.after(ms, () => waiting.repeat());
 	}
 
@@ -338,6 +353,21 @@ export class RemoteClient {
 		this.#clientEvents = sent.catch(() => {}).then(() => sleep(CLIENT_EVENT_GAP));
 		return sent;
 	}
+
+	/**
+	 * What the hub says of client events names none of them: so that nothing ran is known of
+	 * one call only, which went out once.
+	 */
+	#takeError = ({ data } = {}) => {
+		if (!CLIENT_EVENTS_ARE_OFF.test(data?.message))
+			return;
+		for (const waiting of this.#waiting.values())
+			waiting.reject(new FailedPrecondition(
+				'the hub does not take client events; enable them in the settings ' +
+				`of the app, or give the client a server: ${data.message}`,
+				{ ran: this.#waiting.size > 1 || waiting.hasRepeated ? 'unknown'
+					: 'no' }));
+	};
 
 	/** Its answer says what became of it; if none comes, we say that it was cancelled. */
 	#cancel(id, waiting) {

@@ -8,7 +8,11 @@ export * from './errors.js';
 export interface Subscriber {
 	subscribe(channel: string): any;
 	unsubscribe(channel: string): void;
-	connection: { state: string; socket_id: string };
+	connection: {
+		state: string; socket_id: string;
+		bind(event: string, handler: (data: any) => void): any;
+		unbind(event: string, handler: (data: any) => void): any;
+	};
 }
 
 /** What is needed of one of pusher. */
@@ -35,7 +39,10 @@ export declare class RemoteClient {
 	constructor(options: RemoteOptions);
 	/** Until responses can be heard. */
 	ready(options?: { timeout?: number }): Promise<void>;
-	/** 30000 is the timeout of a call that names none. */
+	/**
+	 * 30000 is the timeout of a call that names none. Without a server it rejects with
+	 * FailedPrecondition where the hub does not take client events.
+	 */
 	call<T = any>(api: string, params?: any, options?: Omit<CallOptions, 'oneway'>): Call<T>;
 	/**
 	 * Leaves the channel; calls under way get ConnectionLost. The client of pusher-js
