@@ -4,8 +4,7 @@
 The rule that a client of chapi has to follow: a request has an id, a repeat has the same id and
 says `retry`; what did not run for want of room may be tried again; anything else is the outcome.
 A gateway that has started since the first try says that it does not know whether that one ran.
-A Workload says what is asked and what may come of it: others are added to WORKLOADS. Records in
-parts are large.py.
+What is asked, and what may come of it, is workloads.py.
 """
 import random
 import select
@@ -16,7 +15,8 @@ import uuid
 from lib.pusher_client import HttpApi, HttpError, PusherClient, payload
 from lib.websocket import Closed
 
-from large import Answers, cut, shrink, text_of, words
+from large import Answers, shrink
+from workloads import WORKLOADS, Large
 
 TROUBLE = (OSError, Closed, TimeoutError, HttpError, ValueError, KeyError, AssertionError)
 # With ran: no.
@@ -25,102 +25,6 @@ NOT_NOW = ('busy', 'rate_limited', 'unavailable', 'hub_down', 'deadline_exceeded
 PATIENCE_S = 80         # of a caller, for one outcome: with one part lost it is late after 30 s
 REPEAT_AFTER_S = 1.0
 MEAN_PAUSE_S = 0.2      # between an outcome and the next request: some 30 requests a second in all
-
-
-class Workload:
-    """What is asked. fits(outcome) is true for a response that may be the end of the request."""
-
-    name = 'echo'
-    has_outcome = True
-
-    def params(self, number):
-        return {'n': number}
-
-    def events(self, record, retry, rand):
-        """[event, data]: of one try, which is a repeat if retry is not None."""
-        if retry is not None:
-            record = dict(record, retry=retry)
-        return [('request', record)]
-
-    def fits(self, number, response):
-        return response['error'] is None and response['result'] == shrink(self.params(number))
-
-
-class Slow(Workload):
-    """The provider answers later, in another order."""
-
-    name = 'slow'
-
-
-class Failing(Workload):
-    """The function says no: that is an outcome as well, and is kept."""
-
-    name = 'fail'
-
-    def fits(self, number, response):
-        error = response['error']
-        return error and (error['code'], error['ran']) == ('api_error', 'yes') and \
-            error['message'] == str(number)
-
-
-class Large(Workload):
-    """From one event's size to 1 MiB of text, which may be compressible, in parts that come in
-    any order.
-    """
-
-    name = 'echo'
-
-    def params(self, number):
-        return {'n': number, 'text': words(random.Random(number))}
-
-    def parts(self, record, rand):
-        return cut(record['id'], text_of(record))
-
-    def events(self, record, retry, rand):
-        parts = self.parts(record, rand)
-        rand.shuffle(parts)
-        if retry is not None:
-            parts = [dict(p, retry=retry) for p in parts]
-        return [('request-part', p) for p in parts]
-
-
-def is_refused(response, code):
-    error = response['error']
-    return error is not None and (error['code'], error['ran']) == (code, 'no')
-
-
-class WrongHash(Large):
-    def parts(self, record, rand):
-        return cut(record['id'], text_of(record), hashed=b'something else')
-
-    def fits(self, number, response):
-        return is_refused(response, 'invalid_argument')
-
-
-class Bomb(Large):
-    """Some 8 KiB that would be 8 MiB."""
-
-    def parts(self, record, rand):
-        return cut(record['id'], text_of(dict(record, params={'text': ' ' * (8 << 20)})))
-
-    def fits(self, number, response):
-        return is_refused(response, 'too_large')
-
-
-class TwoSenders(Large):
-    """Two records under one id: neither sender knows whom an answer is for, so none is waited
-    for.
-    """
-
-    has_outcome = False
-
-    def parts(self, record, rand):
-        return cut(record['id'], text_of(record)) + cut(record['id'], text_of(dict(record, params={
-            'n': record['id'], 'text': words(rand)})))
-
-
-WORKLOADS = 12 * (Workload(), Slow(), Failing()) + 3 * (Large(),) + \
-    (WrongHash(), Bomb(), TwoSenders())
 
 
 def kind(response):

@@ -12,8 +12,8 @@ choices those of another. Prints figures; ends with 0 if all of this holds:
     id, and none for an id of which it was said that nothing ran; what the gateway uses of memory
     and descriptors is flat.
 
-In the middle the gateway is killed and started again. What is asked is in callers.py, large.py
-and provider.py, what goes wrong in faults.py.
+In the middle the gateway is killed and started again. What is asked is in workloads.py and
+provider.py, what goes wrong in faults.py.
 """
 import os
 import shutil
