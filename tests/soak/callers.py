@@ -24,6 +24,10 @@ NOT_NOW = ('busy', 'rate_limited', 'unavailable', 'hub_down', 'deadline_exceeded
            'api_not_found')
 PATIENCE_S = 80         # of a caller, for one outcome: with one part lost it is late after 30 s
 REPEAT_AFTER_S = 1.0
+REPEAT_AFTER_MOST_S = 4.0
+PAUSE_S = 0.2           # after a refusal that does not say when to come again
+COUNTED = ('requests', 'repeats', 'responses', 'again', 'cached', 'not_now', 'obeyed', 'connections',
+           'http_errors', 'large', 'parts', 'two_senders', 'restarted', 'overtaken', 'lost')
 MEAN_PAUSE_S = 0.2      # between an outcome and the next request: some 30 requests a second in all
 
 
@@ -34,6 +38,53 @@ def kind(response):
         return None
     reason = (error.get('details') or {}).get('reason')
     return reason if reason == 'restarted' else error['code']
+
+
+def is_not_now(response):
+    error = response['error']
+    return error is not None and error['ran'] == 'no' and error['code'] in NOT_NOW
+
+
+def pause_s(error):
+    """Until what was refused may be asked for anew, as far as the refusal says so."""
+    return (error.get('details') or {}).get('retry_after_ms', PAUSE_S * 1000) / 1000
+
+
+class Asked:
+    """A request under one id: its record, and what a repeat says.
+
+    says_age: for how long the first try has been out, as the clients of chapi do; of those that do
+    not say so the gateway believes that they are younger than what it has forgotten.
+    """
+
+    def __init__(self, workload, says_age):
+        self.began = time.monotonic()
+        self.workload = workload
+        self.number = uuid.uuid4().hex
+        self.record = {'id': self.number, 'api': 'soak.' + workload.name,
+                       'params': workload.params(self.number)}
+        if says_age:
+            self.record['timeout_ms'] = PATIENCE_S * 1000
+        self.retry = None       # of a repeat: the instance that the first try went to
+        self.wait_s = REPEAT_AFTER_S
+
+    def repeat(self, instance):
+        """From now on it is one; the instance is that of the first time."""
+        if self.retry is None:
+            self.retry = instance
+        self.wait_s = min(self.wait_s * 1.5, REPEAT_AFTER_MOST_S)
+
+    def events(self, rand):
+        return self.workload.events(self.record, self.again(), rand)
+
+    def again(self):
+        if self.retry is None:
+            return {}
+        if 'timeout_ms' not in self.record:
+            return {'retry': self.retry}
+        out_ms = int((time.monotonic() - self.began) * 1000) + 1
+        return {'retry': self.retry, 'retry_ms': out_ms,
+                'timeout_ms': max(1, PATIENCE_S * 1000 - out_ms)}
 
 
 class Caller(threading.Thread):
@@ -52,9 +103,7 @@ class Caller(threading.Thread):
         self.outcomes = {}          # id: the response that was the first to come
         self.answers = Answers()    # those that come in parts
         self.faults = []
-        self.n = dict.fromkeys(('requests', 'repeats', 'responses', 'again', 'cached', 'not_now',
-                                'connections', 'http_errors', 'large', 'parts', 'two_senders',
-                                'restarted', 'overtaken', 'lost'), 0)
+        self.n = dict.fromkeys(COUNTED, 0)
         self.longest_s = 0
 
     # -- the connection
@@ -97,8 +146,8 @@ class Caller(threading.Thread):
 
     # -- requests and responses
 
-    def publish(self, workload, record, retry):
-        for event, data in workload.events(record, retry, self.random):
+    def publish(self, asked):
+        for event, data in asked.events(self.random):
             if not self.connected():
                 return
             try:
@@ -158,60 +207,61 @@ class Caller(threading.Thread):
                 self.take(event)
         return self.outcomes[number]
 
-    def is_to_be_asked_again(self, response):
-        error = response['error']
-        return error and error['ran'] == 'no' and error['code'] in NOT_NOW
-
-    def new_record(self, workload):
-        number = uuid.uuid4().hex
+    def begin(self, workload):
+        asked = Asked(workload, says_age=self.random.random() < 0.5)
         if workload.has_outcome:
-            self.outcomes[number] = None
+            self.outcomes[asked.number] = None
             self.n['requests'] += 1
             self.n['large'] += isinstance(workload, Large)
-        return {'id': number, 'api': 'soak.' + workload.name, 'params': workload.params(number)}
+        return asked
 
     def ask(self, workload):
-        record = self.new_record(workload)
+        """Until its outcome; what did not run for want of room is asked for anew."""
         began = time.monotonic()
-        wait_s = REPEAT_AFTER_S
-        retry = None
-        if not workload.has_outcome:
-            self.n['two_senders'] += 1
-            self.publish(workload, record, None)
-            return
+        asked = self.begin(workload)
         while True:
-            number = record['id']
-            self.publish(workload, record, retry)
-            response = self.listen(time.monotonic() + wait_s, number)
-            if response is not None and not self.is_to_be_asked_again(response):
+            self.publish(asked)
+            response = self.listen(time.monotonic() + asked.wait_s, asked.number)
+            if response is not None and not is_not_now(response):
                 break
             if time.monotonic() - began > PATIENCE_S:
-                self.faults.append('no outcome for %s within %d s' % (number, PATIENCE_S))
+                self.faults.append('no outcome for %s within %d s' % (asked.number, PATIENCE_S))
                 return
-            if response is not None:    # that is the end of this id
-                self.n['not_now'] += 1
-                time.sleep(0.2)
-                record, retry, wait_s = self.new_record(workload), None, REPEAT_AFTER_S
-                continue
-            if retry is not None:
-                self.drop()         # the hub may be deaf on it
-            retry = self.instance
-            wait_s = min(wait_s * 1.5, 4)
-            self.n['repeats'] += 1
+            if response is None:
+                self.ask_again(asked)
+            else:                           # that is the end of this id
+                self.obey(response)
+                asked = self.begin(workload)
         self.longest_s = max(self.longest_s, time.monotonic() - began)
-        before, self.instance = self.instance, response['instance']
-        if retry is not None and before != self.instance and response['error'] and (
-                response['error']['ran'] == 'unknown'):
-            self.n['restarted'] += 1
-        elif kind(response) == 'answer_lost' and response['error']['ran'] == 'yes':
-            self.n['lost'] += 1         # large answers have taken its place in the store
-        elif not workload.fits(number, response):
-            self.faults.append('a strange outcome for %s (%s): %r' %
-                               (number, workload.name, response))
+        self.judge(asked, response)
 
-    def rest(self):
+    def ask_again(self, asked):
+        if asked.retry is not None:
+            self.drop()                     # the hub may be deaf on it
+        asked.repeat(self.instance)
+        self.n['repeats'] += 1
+
+    def obey(self, response):
+        """Who is told when to come again does not come earlier."""
+        self.n['not_now'] += 1
+        self.n['obeyed'] += 'retry_after_ms' in (response['error'].get('details') or {})
+        self.rest(pause_s(response['error']))
+
+    def judge(self, asked, response):
+        error = response['error']
+        before, self.instance = self.instance, response['instance']
+        if asked.retry is not None and before != self.instance and error and \
+                error['ran'] == 'unknown':
+            self.n['restarted'] += 1
+        elif kind(response) == 'answer_lost' and error['ran'] == 'yes':
+            self.n['lost'] += 1         # large answers have taken its place in the store
+        elif not asked.workload.fits(asked.number, response):
+            self.faults.append('a strange outcome for %s (%s): %r' %
+                               (asked.number, asked.workload.name, response))
+
+    def rest(self, duration_s):
         """Meanwhile what comes late is looked at, too."""
-        until = time.monotonic() + self.random.expovariate(1 / MEAN_PAUSE_S)
+        until = time.monotonic() + duration_s
         while time.monotonic() < until:
             event = self.next_event(until)
             if event is not None:
@@ -224,6 +274,11 @@ class Caller(threading.Thread):
 
     def run(self):
         while not self.is_ending:
-            self.ask(self.random.choice(self.workloads))
-            self.rest()
+            workload = self.random.choice(self.workloads)
+            if workload.has_outcome:
+                self.ask(workload)
+            else:
+                self.n['two_senders'] += 1
+                self.publish(self.begin(workload))
+            self.rest(self.random.expovariate(1 / MEAN_PAUSE_S))
         self.drop()

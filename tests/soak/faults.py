@@ -5,6 +5,7 @@ A fault lasts until the next one at most: `forget` of the control socket undoes 
 was told before. Others are added to the table.
 """
 import random
+import signal
 import time
 
 REFUSED = ('{"event":"pusher:subscription_error","channel":"$channel",'
@@ -32,6 +33,16 @@ def hub_is_killed(world):
 def hub_is_restarted(world):
     world.hub.stop()
     world.hub.start()
+
+
+def stands_still(world):
+    """Its connection may be silent for 1.5 s: what came meanwhile counts as lost, or does not."""
+    gateway = world.random.choice(world.gateways)
+    gateway.send_signal(signal.SIGSTOP)
+    try:
+        time.sleep(world.random.uniform(0.2, 4))
+    finally:
+        gateway.send_signal(signal.SIGCONT)
 
 
 FAULTS = {
@@ -74,6 +85,7 @@ FAULTS = {
                               "do replace '%s'" % REFUSED), 2),
     'the hub is killed': (hub_is_killed, 1),
     'the hub is restarted': (hub_is_restarted, 1),
+    'a gateway stands still': (stands_still, 2),
 }
 
 
@@ -108,7 +120,7 @@ class Faults:
 class World:
     """What faults can get hold of."""
 
-    def __init__(self, hub, gateway, seed):
+    def __init__(self, hub, gateways, seed):
         self.hub = hub
-        self.gateway = gateway
+        self.gateways = gateways
         self.random = random.Random(seed)

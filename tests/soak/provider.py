@@ -6,8 +6,15 @@ import threading
 import time
 
 
+# Options: a few slow ones at a time, so that some are refused for now.
+FUNCTIONS = {'echo': {}, 'slow': {'concurrency': 4, 'queue': 2}, 'fail': {}}
+
+
 class Provider(threading.Thread):
-    """A local connection that holds soak.*; runs[id] is how often that request was handed to it."""
+    """A local connection that holds soak.*; runs[id] is how often that request was handed to it.
+
+    One that has a key of its own in its params counts by that.
+    """
 
     def __init__(self, gateway, seed):
         super().__init__(daemon=True)
@@ -25,15 +32,16 @@ class Provider(threading.Thread):
         self.later = []
         self.client = self.gateway.connect()
         self.n_connections += 1
-        for name in ('echo', 'slow', 'fail'):
-            self.client.ask('register', 'soak.' + name)
+        for name, options in FUNCTIONS.items():
+            self.client.ask('register', 'soak.' + name, options)
 
     def twice(self):
         return [number for number, n in self.runs.items() if n != 1]
 
     def begin(self, request):
         _, _, name, (params, meta) = request
-        self.runs[meta['call']] = self.runs.get(meta['call'], 0) + 1
+        number = params.get('key', meta['call'])
+        self.runs[number] = self.runs.get(number, 0) + 1
         if name == 'soak.fail':
             self.client.answer(request, error={'message': params['n']})
         elif name == 'soak.slow':

@@ -17,11 +17,9 @@ class Workload:
     def params(self, number):
         return {'n': number}
 
-    def events(self, record, retry, rand):
-        """[event, data]: of one try, which is a repeat if retry is not None."""
-        if retry is not None:
-            record = dict(record, retry=retry)
-        return [('request', record)]
+    def events(self, record, again, rand):
+        """[(event, data)] of one try. again: what a repeat says, {} of the first."""
+        return [('request', dict(record, **again))]
 
     def fits(self, number, response):
         return response['error'] is None and response['result'] == shrink(self.params(number))
@@ -57,12 +55,11 @@ class Large(Workload):
     def parts(self, record, rand):
         return cut(record['id'], text_of(record))
 
-    def events(self, record, retry, rand):
+    def events(self, record, again, rand):
+        """The record itself stays as it was; what a repeat says is beside it."""
         parts = self.parts(record, rand)
         rand.shuffle(parts)
-        if retry is not None:
-            parts = [dict(p, retry=retry) for p in parts]
-        return [('request-part', p) for p in parts]
+        return [('request-part', dict(p, **again)) for p in parts]
 
 
 def is_refused(response, code):
