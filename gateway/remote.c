@@ -4,18 +4,18 @@
  *
  * The data of every event has been opened when it comes here (sealed.h). A request with an id is
  * looked up before anything else is made of it: as long as the first one runs, no other answer
- * may go out under that id. Answers are remote_answers.c, the table of calls remote_calls.c.
+ * may go out under that id. What is made of a repeat whose id is not known is remote_repeats.c,
+ * answers are remote_answers.c, the table of calls is remote_calls.c.
  */
 #include "gateway/remote_private.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "gateway/assembly.h"
-#include "gateway/elapsed.h"
 
-#define WAIT_MOST_MS 600000	/* however long a caller says that it waits */
 #define WAIT_USUAL_MS 30000	/* of one that does not say */
 
 /* ---- as a party ------------------------------------------------------------------------- */
@@ -111,119 +111,13 @@ static bool is_for_us(const struct remote *r, const struct record_request *reque
 	return request->to.len == 0 || span_is(buf_span(&request->to), r->config.name);
 }
 
-static bool has_id(const struct remote_call *call)
-{
-	return call->request.id.len > 0;
-}
-
-/*
- * For how long the first try has been out. What the repeat says of it is not believed if the time
- * of the request, which both have, says that it is longer: a peer may count wrong, or have slept.
- * Where the two clocks differ that can only be too much.
- */
-static uint64_t first_is_out_ms(const struct record_request *request, const struct now *now)
-{
-	return elapsed_ms((uint64_t)request->retry_ms, request->request_time, now);
-}
-
-/*
- * How long ago the first try may have been sent: even if the repeat was on its way for all the time
- * it has left, and for as long as a connection may be silent. UINT64_MAX: that is not known.
- */
-static uint64_t first_was_ago_ms(const struct remote *r, const struct remote_call *call,
-				 const struct now *now)
-{
-	const struct record_request *request = &call->request;
-
-	if (request->retry_ms <= 0 || request->timeout_ms <= 0)
-		return UINT64_MAX;
-	return first_is_out_ms(request, now) + (uint64_t)request->timeout_ms +
-	       r->config.silence_ms;
-}
-
-/*
- * The first try can have gone to nobody but us, whatever its caller knows: this gateway has been
- * there for longer than the call.
- */
-static bool was_here_before(const struct remote *r, const struct remote_call *call,
-			    const struct now *now)
-{
-	return call->arrived_ms - r->config.start_ms >= first_was_ago_ms(r, call, now);
-}
-
-/* The first try may have gone to a gateway that is gone: whether it ran there is not known. */
-static bool is_restarted(const struct remote *r, const struct remote_call *call,
-			 const struct now *now)
-{
-	const struct record_request *request = &call->request;
-
-	return has_id(call) && request->has_retry &&
-	       !span_is(buf_span(&request->retry), router_instance(r->router)) &&
-	       !was_here_before(r, call, now) &&
-	       !router_is_idempotent(r->router, buf_span(&request->api));
-}
-
-/*
- * The first try may have ended so long ago that its id is not in that table any more, or was pushed
- * out. A client that does not say for how long it has tried is believed to give up before what it
- * asks for is too old: less than usual_ms, or else what expires just now would count.
- */
-static bool is_forgotten_by(const struct outcomes *table, uint64_t usual_ms,
-			    const struct remote *r, const struct remote_call *call,
-			    const struct now *now)
-{
-	uint64_t ago_ms = call->request.retry_ms > 0 ? first_was_ago_ms(r, call, now)
-						     : MAX(usual_ms, 1) - 1;
-	uint64_t since_ms = call->arrived_ms > ago_ms ? call->arrived_ms - ago_ms : 0;
-
-	return has_id(call) && call->request.has_retry &&
-	       outcomes_forgot_since(table, since_ms) &&
-	       !router_is_idempotent(r->router, buf_span(&call->request.api));
-}
-
-static bool is_forgotten(const struct remote *r, const struct remote_call *call,
-			 const struct now *now)
-{
-	return is_forgotten_by(r->outcomes, r->config.limits.answer_store_ms, r, call, now);
-}
-
-bool remote_may_have_run(const struct remote *r, const struct remote_call *call,
-			 const struct now *now)
-{
-	return is_restarted(r, call, now) || is_forgotten(r, call, now);
-}
-
-/* True: it was refused, as the first try may have run, and nobody knows any more. */
-static bool refuse_in_doubt(struct remote *r, struct remote_call *call, const struct now *now)
-{
-	bool restarted = is_restarted(r, call, now);
-
-	if (!restarted && !is_forgotten(r, call, now))
-		return false;
-	if (remote_is_too_often(r, call, CHAPI_RAN_UNKNOWN, now))
-		return true;
-	if (restarted)
-		remote_refuse_restarted(r, call, now);
-	else
-		remote_refuse_forgotten(r, call, now);
-	return true;
-}
-
-/* Likewise, as the caller may have been told already that the first try did not run. */
-static bool may_be_refused(struct remote *r, struct remote_call *call, const struct now *now)
-{
-	if (!is_forgotten_by(r->refusals, WAIT_MOST_MS, r, call, now))
-		return false;
-	remote_refuse_unremembered(r, call, now);
-	return true;
-}
-
 /* Takes the call if it can be started. */
 static void begin_call(struct remote *r, struct remote_call **call, const struct now *now)
 {
-	int rc = has_id(*call) ? outcomes_add(r->outcomes, &(*call)->key, *call, now->ms,
-					      &(*call)->outcome) : 0;
+	int rc = 0;
 
+	if (remote_call_has_id(*call))
+		rc = outcomes_add(r->outcomes, &(*call)->key, *call, now->ms, &(*call)->outcome);
 	if (rc == OUTCOMES_E_FULL) {
 		remote_refuse(r, *call, CHAPI_ERR_BUSY,
 			      "as many requests run as the gateway can keep apart; "
@@ -275,16 +169,16 @@ static bool is_left_alone(const struct remote *r, const struct remote_call *call
 static void take_request(struct remote *r, struct remote_call **call, const char *wrong,
 			 const struct now *now)
 {
-	if (has_id(*call) && remote_repeat(r, *call, now))
+	if (remote_call_has_id(*call) && remote_repeat(r, *call, now))
 		return;
 	if (is_left_alone(r, *call)) {
 		r->status.n_ignored++;
 		return;
 	}
 	/* Before anything that says that it did not run: this try did not, the first may have. */
-	if (refuse_in_doubt(r, *call, now) || remote_is_too_often(r, *call, CHAPI_RAN_NO, now))
-		return;
-	if (may_be_refused(r, *call, now))
+	if (remote_refuse_in_doubt(r, *call, now) ||
+	    remote_is_too_often(r, *call, CHAPI_RAN_NO, now) ||
+	    remote_refuse_if_forgotten(r, *call, now))
 		return;
 	if (wrong)
 		remote_refuse(r, *call, CHAPI_ERR_INVALID_ARGUMENT, wrong, now);
@@ -317,7 +211,7 @@ static void accept_request(struct remote *r, struct remote_call **call, const ch
 				    buf_span(&request->params));
 	(*call)->deadline_ms = now->ms +
 		(uint64_t)(request->timeout_ms > 0 ?
-			   MIN(request->timeout_ms, WAIT_MOST_MS) : WAIT_USUAL_MS);
+			   MIN(request->timeout_ms, REMOTE_WAIT_MOST_MS) : WAIT_USUAL_MS);
 	take_request(r, call, wrong ? wrong : wrong_reply, now);
 }
 
@@ -444,7 +338,7 @@ static struct outcomes_limits refusal_limits(const struct remote *r)
 {
 	return (struct outcomes_limits){
 		.n_max = REMOTE_REFUSALS_MAX,
-		.keep_ms = WAIT_MOST_MS + r->config.silence_ms,
+		.keep_ms = REMOTE_WAIT_MOST_MS + r->config.silence_ms,
 		.bytes_max = REMOTE_REFUSALS_BYTES,
 	};
 }

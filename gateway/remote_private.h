@@ -4,6 +4,7 @@
  *
  *     remote.c           events in, what a request may, life
  *     remote_calls.c     calls that run
+ *     remote_repeats.c   requests that were sent before, as far as their ids are not known
  *     remote_answers.c   answers out: of a function, of the gateway, and those given once more
  *     remote_notes.c     between the two: cancel in, progress out
  *     remote_parts.c     requests that come in parts
@@ -22,6 +23,8 @@
 
 #define REMOTE_EVENTS 4			/* that are understood */
 #define REMOTE_EVENT_LEN_MAX ROOM_EVENT_NAME_MAX	/* with the NUL; without "client-" */
+
+#define REMOTE_WAIT_MOST_MS 600000	/* however long a caller says that it waits */
 
 /* Requests in parts: how many at once, how much of all of them, and until when. */
 #define REMOTE_ASSEMBLY_MAX 16
@@ -102,6 +105,10 @@ struct remote_call *remote_take_call(struct remote *remote, uint64_t token);
 
 int remote_call_new(struct remote *remote, struct span channel,
 		    struct remote_call **ret_call) MUST_CHECK;
+static inline bool remote_call_has_id(const struct remote_call *call)
+{
+	return call->request.id.len > 0;
+}
 /* NULL is fine; returns NULL */
 struct remote_call *remote_call_unref(struct remote_call *call);
 void remote_call_unrefp(struct remote_call **call);
@@ -121,6 +128,12 @@ void remote_want_announcement(struct remote *remote);
 void remote_look_for_namesake(struct remote *remote, struct span text, const struct now *now);
 void remote_tick_announcement(struct remote *remote, uint64_t now_ms);
 
+/* True: it was refused, as the first try may have run, and nobody knows any more. */
+bool remote_refuse_in_doubt(struct remote *remote, struct remote_call *call,
+			    const struct now *now) MUST_CHECK;
+/* Likewise, as the caller may have been told already that the first try did not run. */
+bool remote_refuse_if_forgotten(struct remote *remote, struct remote_call *call,
+				const struct now *now) MUST_CHECK;
 /* True: more come than max_rate, and it has been refused so. ran: what is known of its id. */
 bool remote_is_too_often(struct remote *remote, struct remote_call *call, enum chapi_ran ran,
 			 const struct now *now) MUST_CHECK;
