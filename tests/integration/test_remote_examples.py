@@ -75,7 +75,8 @@ def end_of_value(text):
     raise ValueError('no JSON: ' + text)
 
 
-PAGE = {title: list(examples(text)) for title, text in sections().items()}
+# What stands in EXAMPLES is for a shell.
+PAGE = {title: list(examples(text)) for title, text in sections().items() if title != 'EXAMPLES'}
 
 
 def shown(section):
