@@ -9,7 +9,7 @@ import select
 import pytest
 
 from lib.gateway import Provider
-from lib.limits import Deadline, wait_until
+from lib.limits import LIMIT, Deadline, wait_until
 from lib.process import die_with_parent, environment, program, run, top_srcdir
 
 pytestmark = pytest.mark.usefixtures('once')
@@ -32,12 +32,14 @@ zle -C all complete-word all; bindkey '^X' all
 tell() { printf '%%s' "$BUFFER" >line.new; mv line.new line }
 zle -N tell; bindkey '^T' tell
 """
+# compinit reads a thousand files, and a terminal's session gets a share of the machine of its own.
+START_LIMIT = 6 * LIMIT
 TERMINALS = {'bash': ('.bashrc', BASH, ['--noprofile', '-i']), 'zsh': ('.zshrc', ZSH, ['-d', '-i'])}
 
 
 def read_until(fd, text):
     shown = ''
-    deadline = Deadline()
+    deadline = Deadline(START_LIMIT)
     while text not in shown:
         assert select.select([fd], [], [], deadline.left('"%s" in %s' % (text, shown)))[0]
         shown += os.read(fd, 65536).decode('utf-8', 'replace')
@@ -58,7 +60,7 @@ def at_a_terminal(shell, words, env):
     try:
         read_until(fd, PROMPT)
         os.write(fd, ' '.join(words).encode() + ALL + TELL)
-        wait_until(lambda: os.path.exists(line), 'the line')
+        wait_until(lambda: os.path.exists(line), 'the line', START_LIMIT)
     finally:
         os.close(fd)
         os.waitpid(pid, 0)
