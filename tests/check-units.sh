@@ -68,6 +68,20 @@ check_score() {
     fi
 }
 
+# value KEY FILE
+value() {
+    sed -n "s/^$1=//p" "$2"
+}
+
+# keeps_trying UNIT: what fails is started again for ever, as the limit of starts in a time is not met.
+keeps_trying() {
+    interval=$(value StartLimitIntervalSec "$1")
+    [ "$interval" = 0 ] && return
+    starts=$((interval / $(value RestartSec "$1") + 1))
+    burst=$(value StartLimitBurst "$1")
+    [ "$starts" -le "$burst" ] || echo "$starts starts in $interval s, and systemd gives up at $burst"
+}
+
 # A drop-in keeps what the unit forbids, but for devices.
 check_drop_in() {
     folder=$root/system/etc/systemd/system/chapi-serve@x.service.d
@@ -84,6 +98,11 @@ make_system "$root/user" "$top_srcdir/systemd/user"
 for whose in system user; do
     for unit in chapi-gw.service chapi-gw.socket chapi-serve@x.service; do
         result "$whose unit $unit" "$(verify "$root/$whose" $unit)"
+    done
+done
+for unit in chapi-gw.service chapi-serve@.service; do
+    for folder in systemd systemd/user; do
+        result "$folder/$unit is started again for ever" "$(keeps_trying "$top_srcdir/$folder/$unit.in" 2>&1)"
     done
 done
 check_score chapi-gw.service
