@@ -27,6 +27,11 @@ check_sources() {
     return 0
 }
 
+# says FILE TEXT: which has the version.
+says() {
+    grep -q -F -e "$2" "$top/$1" || die "$1 is of another version; it is to say: $2"
+}
+
 # Of a version with a tag, and nothing behind it: do all that name it mean the same?
 check_names() {
     case $version in *-*) return ;; esac
@@ -34,6 +39,10 @@ check_names() {
         die "the first line of NEWS is not \"chapi $version (YEAR-MONTH-DAY)\""
     head -n 1 "$top/debian/changelog" | grep -q "^chapi ($version-" ||
         die "the top of debian/changelog is of another version"
+    says clients/python/pyproject.toml "version = \"$version\""
+    says clients/python/chapi/version.py "VERSION = '$version'"
+    says clients/node/package.json "\"version\": \"$version\""
+    says clients/node/lib/version.js "VERSION = '$version'"
     grep -q '^Maintainer: .*\.example>$' "$top/debian/control" &&
         die "debian/control: Maintainer is nobody yet; write who answers for these packages, and how to reach them"
     return 0

@@ -99,6 +99,17 @@ refuses() {
     is "no release: $1" "$(printf '%s' "$why" | grep -o -m 1 "$1")" "$1"
 }
 
+# client FILE LINE: no release while the file has another version; its line is as in these sources.
+client() {
+    # shellcheck disable=SC2059    # the line is a format
+    printf "$2\n" 1.2.30 >"$1"
+    refuses "$1 is of another version"
+    # shellcheck disable=SC2059
+    printf "$2\n" 1.2.3 >"$1"
+    # shellcheck disable=SC2059
+    is "$1 has such a line" "$(sed 's/[0-9]*\.[0-9]*\.[0-9]*/%s/' "$top_srcdir/$1" | grep -c -x -F -e "$2")" 1
+}
+
 # Who makes a release is led to it, step by step; what comes next is the building.
 refusals() {
     mkdir -p "$folder/next/release" "$folder/next/tests/lib" "$folder/next/debian"
@@ -120,6 +131,11 @@ refusals() {
     echo 'chapi (1.2.2-1) unstable; urgency=medium' >debian/changelog
     refuses 'the top of debian/changelog'
     echo 'chapi (1.2.3-1) unstable; urgency=medium' >debian/changelog
+    mkdir -p clients/python/chapi clients/node/lib
+    client clients/python/pyproject.toml 'version = "%s"'
+    client clients/python/chapi/version.py "VERSION = '%s'"
+    client clients/node/package.json '  "version": "%s",'
+    client clients/node/lib/version.js "export const VERSION = '%s';"
     echo 'Maintainer: nobody yet <nobody@chapi.example>' >debian/control
     refuses 'Maintainer is nobody yet'
     cd - >/dev/null || exit 1
