@@ -18,7 +18,6 @@
 #include "clients/cli.h"
 #include "clients/newfile.h"
 
-#define CONFIG_FOLDER "/etc"	/* as the gateway has it */
 #define UNIT_DROP_IN "/etc/systemd/system/chapi-gw.service.d/credential.conf"
 
 /* ---- where ---- */
@@ -50,7 +49,7 @@ int setup_find_paths(const struct setup *setup, struct setup_paths *ret)
 	struct setup_paths paths = { NULL, NULL, NULL };
 
 	errno = ENOMEM;
-	config = setup->user ? find_user_config() : strdup(CONFIG_FOLDER);
+	config = setup->user ? find_user_config() : strdup(PACKAGE_SYSCONFDIR);
 	if (!config)
 		return -errno;
 	if (asprintf(&paths.settings, "%s%s/chapi/chapi-gw.conf.d/hub.conf", root, config) < 0)

@@ -16,9 +16,6 @@
 #include "gateway/config_private.h"
 #include "gateway/fd.h"
 
-#ifndef PACKAGE_SYSCONFDIR
-#define PACKAGE_SYSCONFDIR "/etc"
-#endif
 #define DEFAULT_FILE PACKAGE_SYSCONFDIR "/chapi/chapi-gw.conf"
 
 /* ---- entries ----------------------------------------------------------------------------- */

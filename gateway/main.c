@@ -21,7 +21,7 @@ static const char help[] =
 	"Serves function calls between local processes, and from a hub (Pusher Channels\n"
 	"or a compatible server) to them.\n"
 	"\n"
-	"  -c, --config FILE          read FILE, not /etc/chapi/chapi-gw.conf; then\n"
+	"  -c, --config FILE          read FILE, not " PACKAGE_SYSCONFDIR "/chapi/chapi-gw.conf; then\n"
 	"                             FILE.d/*.conf\n"
 	"  -u, --user                 the user's own configuration and socket\n"
 	"  -s, --socket PATH          where local processes connect\n"

@@ -42,6 +42,7 @@ make_system() {
     done
     for unit in chapi-gw.service chapi-gw.socket chapi-serve@.service; do
         sed -e 's|@bindir@|/usr/bin|' -e 's|@sbindir@|/usr/sbin|' -e 's|@pkgdatadir@|/usr/share/chapi|' \
+            -e 's|@sysconfdir@|/etc|' \
             "$2/$unit.in" >"$units/$unit"
     done
 }

@@ -1,0 +1,43 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Do all programs and units mean the same folder of settings? One test of "make check", which speaks
+# TAP. It is configure's sysconfdir, of which nothing may have an idea of its own. From make:
+# top_srcdir, top_builddir, sysconfdir.
+set -u
+: "${top_srcdir:=$(cd "$(dirname "$0")/.." && pwd)}" "${top_builddir:=$PWD}" "${sysconfdir:=/etc}"
+root=$(mktemp -d) || exit 1
+trap 'rm -rf "$root"' EXIT
+settings=$sysconfdir/chapi/chapi-gw.conf
+number=0
+failed=0
+
+# is WHAT GOT WANTED
+is() {
+    number=$((number + 1))
+    if [ "$2" = "$3" ]; then
+        echo "ok $number - $1"
+    else
+        failed=1
+        echo "not ok $number - $1"
+        echo "# it is \"$2\", not \"$3\""
+    fi
+}
+
+# Text of programs that names /etc by hand, other than for what is the system's.
+by_hand() {
+    grep -n -E '^[^*]*"[^"]*/etc(/|")' "$top_srcdir"/clients/*.c "$top_srcdir"/common/*.c \
+        "$top_srcdir"/gateway/*.c "$top_srcdir"/libchapi-ipc/*.c | grep -v -E '/etc/(machine-id|resolv.conf|systemd/)'
+}
+
+is "chapi-gw --help" \
+    "$("$top_builddir/gateway/chapi-gw" --help | sed -n 's/.*read FILE, not \(.*\);.*/\1/p')" "$settings"
+echo secret | "$top_builddir/clients/chapi-ctl" setup --root "$root" --app-id 1 --key k --secret-file - \
+    --cluster eu --name pi --no-check 2>"$root/said" || sed 's/^/# /' "$root/said"
+is "chapi-ctl setup writes the settings" "$(find "$root" -name hub.conf)" "$root$settings.d/hub.conf"
+is "and the secret" "$(find "$root" -name secret)" "$root$sysconfdir/chapi/secret"
+is "the unit of commands" \
+    "$(sed -n 's/^ExecStart=.* --from //p' "$top_builddir/systemd/chapi-serve@.service")" \
+    "$sysconfdir/chapi/serve.d/%i.ini"
+is "no source names it by hand" "$(by_hand)" ""
+echo "1..$number"
+exit $failed
