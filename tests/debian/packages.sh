@@ -11,7 +11,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/debian/system.sh"
 
 start_system "${1:-bookworm}" python3 gcc libc6-dev pkg-config dpkg-dev sudo autopkgtest zsh fish bash-completion
-cp "$top/clients/examples/remote-call.py" "$top/tests/debian/type.py" "$root/usr/local/bin/"
+cp "$top/tests/debian/type.py" "$root/usr/local/bin/"
 
 apt='DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends'
 
@@ -21,6 +21,7 @@ apt='DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends'
 readme() {
     sed -n '/^```sh packages$/,/^```$/p' "$top/README.md" | sed "1d;\$d" | sed -n "$1p"
 }
+remote_call=$(sed -n 's/.*`\([^`]*remote-call.py\) --help`.*/\1/p' "$top/README.md")
 newgrp=$(sed -n 's/.*`\(newgrp [^`]*\)`.*/\1/p' "$top/README.md")
 
 inside "a user who may become root" '
@@ -53,7 +54,7 @@ inside "$newgrp, in a session that began before" "
 with_wait "$(readme 3)" "
     runuser -l pi -c '$(readme 3)' & trap 'kill \$!' EXIT
     chapi-ctl wait hello -t 20s; runuser -l pi -c 'chapi-call hello'
-    remote-call.py --host 127.0.0.1 --port $hub_port --app 1000:some-key --secret-file secret \\
+    $remote_call --host 127.0.0.1 --port $hub_port --app 1000:some-key --secret-file secret \\
         --channel private-chapi-pi hello | tee answer; grep -q ':[0-9][0-9]' answer"
 
 # ---- what else is in them -----------------------------------------------------------------------
@@ -94,7 +95,8 @@ inside "a next snapshot is on offer" '
 apt_next="$apt -o Dir::Etc::SourceList=/root/next.list -o Dir::Etc::SourceParts=- -o APT::Get::List-Cleanup=no"
 with_wait "commands are served by a unit" '
     mkdir -p /etc/chapi/serve.d; printf "[now]\ncommand = date\n" >/etc/chapi/serve.d/basics.ini
-    systemctl enable -q --now chapi-serve@basics; chapi-ctl wait now -t 20s'
+    systemctl enable -q --now chapi-serve@basics; chapi-ctl wait now -t 20s
+    test -d /var/lib/private/chapi-serve/basics'
 with_wait "two users have managers of their own, one a gateway, and commands" '
     useradd -m eve; loginctl enable-linger pi; loginctl enable-linger eve
     for user in pi eve; do until_true "test -S /run/user/$(id -u $user)/systemd/private"; done
@@ -155,7 +157,7 @@ inside "purged, nothing is left but what was written by hand" "
     done
     $apt purge chapi-gw chapi-tools >purge.log 2>&1; cat purge.log
     grep '^written by hand, and left: .*/chapi-gw.service.d/more.conf' purge.log
-    not test -e /var/lib/chapi; not test -e /run/chapi/gw.sock; not systemctl cat chapi-gw.service
+    not ls -d /var/lib/chapi* /var/lib/private/chapi* /run/chapi; not systemctl cat chapi-gw.service
     test '$by_hand' = \"\$(find /etc/chapi /etc/systemd/system/*chapi* -type f | sort)\""
 inside "it can be installed again" "
     $apt install ./packages/chapi-*.deb >/dev/null 2>&1; systemctl is-active chapi-gw; chapi-call chapi.ping"
@@ -171,6 +173,10 @@ inside "purged once more, nothing is left at all" "
 # the runner cannot know.
 inside "nothing of chapi is installed" "
     $apt purge '~nchapi' >/dev/null 2>&1; not sh -c 'dpkg -l \"*chapi*\" | grep ^ii'"
+# But what apt had to download, and what users have.
+inside "and no file is left" '
+    find /etc /run /usr /var -name "*chapi*" -not -path "/run/user/*" -not -path "/var/cache/apt/*" \
+        -not -path "/var/lib/apt/lists/*" >left; cat left; not test -s left'
 inside "autopkgtest runs debian/tests" "
     autopkgtest --no-built-binaries --ignore-restrictions=isolation-container --user=pi \
         --summary-file=/root/summary packages/*.deb packages/ -- null >autopkgtest.log 2>&1 || tail -n 60 autopkgtest.log
