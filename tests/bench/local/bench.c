@@ -2,7 +2,7 @@
 /* bench.c - harness: starts router, providers, callers; times; prints one JSON line.
  *
  * usage: bench_X --peer P --test T --addr A [--providers n] [--callers n]
- *        [--window n] [--size bytes] [--names n] [--idle n] [--warm s] [--secs s]
+ *        [--window n] [--size bytes] [--names n] [--idle n] [--warm s] [--secs s] [--log file]
  *        [--probe] [--syscalls] -- ROUTER ARGS...
  */
 #define _GNU_SOURCE
@@ -257,7 +257,8 @@ int main(int argc, char **argv)
     static const struct option lo[] = {
         { "peer", 1, 0, 'P' }, { "test", 1, 0, 'T' }, { "addr", 1, 0, 'a' }, { "providers", 1, 0, 'p' },
         { "callers", 1, 0, 'c' }, { "window", 1, 0, 'w' }, { "size", 1, 0, 's' }, { "names", 1, 0, 'n' },
-        { "idle", 1, 0, 'i' }, { "warm", 1, 0, 'W' }, { "secs", 1, 0, 'S' }, { "probe", 0, 0, 'o' }, { "syscalls", 0, 0, 'y' }, { 0, 0, 0, 0 } };
+        { "idle", 1, 0, 'i' }, { "warm", 1, 0, 'W' }, { "secs", 1, 0, 'S' }, { "probe", 0, 0, 'o' }, { "syscalls", 0, 0, 'y' },
+        { "log", 1, 0, 'l' }, { 0, 0, 0, 0 } };
     int o, syscalls = 0;
     parent = getpid();
     while ((o = getopt_long(argc, argv, "+", lo, NULL)) >= 0) switch (o) {
@@ -274,6 +275,7 @@ int main(int argc, char **argv)
         case 'S': cfg.secs = atof(optarg); break;
         case 'o': cfg.probe_only = 1; break;
         case 'y': syscalls = 1; break;
+        case 'l': cfg.log = optarg; break;
         default: return 2;
     }
     if (cfg.callers < 1 || cfg.callers > MAX_CALLERS || cfg.window < 1 || cfg.window > MAX_WINDOW || cfg.size < 8 ||
@@ -293,7 +295,7 @@ int main(int argc, char **argv)
         if (!router) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
             signal(SIGPIPE, SIG_DFL);
-            int lg = open("router.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+            int lg = open(cfg.log ? cfg.log : "/dev/null", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
             if (lg >= 0) { dup2(lg, 1); dup2(lg, 2); }
             execvp(rargv[0], rargv);
             _exit(127);

@@ -25,7 +25,7 @@
 enum { PH_INIT, PH_WARM, PH_RUN, PH_STOP };
 
 struct cfg {
-    const char *peer, *test, *addr;
+    const char *peer, *test, *addr, *log;    /* log: what the router prints, else nowhere */
     int providers, callers, window, names, idle;
     size_t size;
     double warm, secs;
