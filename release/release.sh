@@ -20,7 +20,7 @@ check_sources() {
     [ "$now" = "$version" ] ||
         die "configured as $version, but this is $now: run \"autoreconf -fi\", configure, and \"make distcheck\""
     [ ! -e "$top/.git" ] || [ -z "$(git -C "$top" status --porcelain)" ] ||
-        die "there are changes that are not committed (git status)"
+        die "there is what is not committed (git status); builds are in folders below build/"
     printf '%s\n' "$version" | grep -q '^[0-9.]*-g' &&
         die "the history of this clone is cut off, so apt could not tell which packages are newer:" \
             "git fetch --unshallow --tags"

@@ -138,7 +138,26 @@ refusals() {
     client clients/node/lib/version.js "export const VERSION = '%s';"
     echo 'Maintainer: nobody yet <nobody@chapi.example>' >debian/control
     refuses 'Maintainer is nobody yet'
+    uncommitted
     cd - >/dev/null || exit 1
+}
+
+# A build below build/, as README.md has it, is in no release's way; another file is, as it could be in the
+# tarball. These are before what is asked of the names.
+uncommitted() {
+    if ! command -v git >/dev/null || [ ! -f "$top_srcdir/.gitignore" ]; then
+        skip "no release: what is not committed" "git is missing, or this is a tarball"
+        return
+    fi
+    cp "$top_srcdir/.gitignore" .
+    git_in next init -q
+    git_in next add -A
+    git_in next commit -q -m all
+    mkdir -p build/mine
+    touch build/mine/config.h
+    refuses 'Maintainer is nobody yet'
+    touch stray
+    refuses 'there is what is not committed'
 }
 
 mkdir "$folder/tree"

@@ -111,15 +111,20 @@ def installation(folder):
     copy = os.path.join(folder, 'copy')
     shutil.copytree(top_srcdir, copy, symlinks=True,
                     ignore=shutil.ignore_patterns('build', '.git', 'autom4te.cache', 'configure'))
-    return ('cd "$folder/copy"; export MAKEFLAGS=-j2\n{\n%s} >"$folder/install.log" 2>&1\n'
-            % shell('install'))
+    return ('cd "$folder/copy"; export MAKEFLAGS=-j2\n{\n%s\n%s} >"$folder/install.log" 2>&1\n'
+            'echo @new; git -C "$folder/copy" status --porcelain\n'
+            % (COMMIT, shell('install')))
+
+
+COMMIT = ('git init -q; git add -A; '
+          'git -c user.name=n -c user.email=n@example.com commit -q -m all')
 
 
 @pytest.mark.limit(900)
 @pytest.mark.skipif(os.environ.get('CHAPI_README') != 'whole',
                     reason='builds and installs once more, if CHAPI_README=whole, as in ./check')
 def test_every_command_of_the_readme_runs(folder, need):
-    need('unshare', 'socat', 'cc', 'pkg-config')
+    need('unshare', 'socat', 'cc', 'pkg-config', 'git')
     if not may_unshare():
         pytest.skip('needs root and namespaces of its own')
     done = run_namespaced(folder, script(installation(folder)))
@@ -128,6 +133,7 @@ def test_every_command_of_the_readme_runs(folder, need):
                    if os.path.exists(os.path.join(folder, name)))
     assert done.returncode == 0, done.stdout + done.stderr + logs
     said = dict(part.split('\n', 1) for part in done.stdout.split('@')[1:])
+    assert said['new'] == ''    # else "make release" refuses it
     assert 'ok' in said['secret']
     assert re.match(r'".*\d\d:\d\d', said['date'])
     assert re.search(r'Use%.*\d+%', said['disk'], re.S)
