@@ -21,12 +21,19 @@ def file_problems():
             yield 'doc/architecture.md does not name %s/%s' % (folder, name)
 
 
+# Folders of builds and tools, and those of sources.
+MADE = r'\.|build|node_modules$|autom4te\.cache$|release-|chapi-|.*\.egg-info$'
+SOURCES = ('clients', 'common', 'debian', 'doc', 'gateway', 'libchapi-ipc', 'm4', 'release',
+           'systemd', 'tests')
+
+
 def documents():
-    """All that is not a manual page, wherever it is."""
-    for folder in ('.', 'doc', 'clients/python', 'clients/node', 'tests/conformance'):
-        for name in sorted(os.listdir(os.path.join(top, folder))):
+    """All that is not a manual page, wherever it is, but for what builds and tests have made."""
+    for folder, folders, names in os.walk(top):
+        folders[:] = sorted(name for name in folders if not re.match(MADE, name))
+        for name in sorted(names):
             if name.endswith('.md'):
-                yield os.path.normpath(os.path.join(folder, name))
+                yield os.path.relpath(os.path.join(folder, name), top)
 
 
 def anchors(text):
@@ -36,9 +43,8 @@ def anchors(text):
 
 
 def path_problems(path, text):
-    for name in re.findall(
-            r'(?<![\w/.$-])((?:common|doc|gateway|libchapi-ipc|clients|tests)/[\w./-]*\w)', text):
-        if not re.search(r'/test-X\.c$', name) and not os.path.exists(os.path.join(top, name)) and \
+    for name in re.findall(r'(?<![\w/.$-])((?:%s)/[\w./-]*\w)' % '|'.join(SOURCES), text):
+        if not re.search(r'/test[-_][Xx]\.\w+$', name) and not os.path.exists(os.path.join(top, name)) and \
            not re.match(r'tests/unit/test-\w+$', name):
             yield '%s names %s, which is not there' % (path, name)
 
