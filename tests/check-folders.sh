@@ -35,9 +35,13 @@ echo secret | "$top_builddir/clients/chapi-ctl" setup --root "$root" --app-id 1 
     --cluster eu --name pi --no-check 2>"$root/said" || sed 's/^/# /' "$root/said"
 is "chapi-ctl setup writes the settings" "$(find "$root" -name hub.conf)" "$root$settings.d/hub.conf"
 is "and the secret" "$(find "$root" -name secret)" "$root$sysconfdir/chapi/secret"
-is "the unit of commands" \
-    "$(sed -n 's/^ExecStart=.* --from //p' "$top_builddir/systemd/chapi-serve@.service")" \
-    "$sysconfdir/chapi/serve.d/%i.ini"
+unit=$top_builddir/systemd/chapi-serve@.service
+if [ -f "$unit" ]; then
+    is "the unit of commands" "$(sed -n 's/^ExecStart=.* --from //p' "$unit")" "$sysconfdir/chapi/serve.d/%i.ini"
+else
+    number=$((number + 1))
+    echo "ok $number - the unit of commands # SKIP configured without units"
+fi
 is "no source names it by hand" "$(by_hand)" ""
 echo "1..$number"
 exit $failed
