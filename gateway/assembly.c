@@ -24,7 +24,7 @@ struct assembly {
 	uint8_t digest[32];
 	uint64_t until_ms;
 	bool ended;		/* its outcome is told: nothing more is said when time runs out */
-	bool closed;		/* nor is anything collected */
+	size_t too_large;	/* nor is anything collected: its size, as far as it is known; or 0 */
 	bool has_retry;		/* one of its parts said so */
 	struct buf retry, to;
 	int64_t retry_ms, timeout_ms;	/* the longest of them, retry_ms as it was then: */
@@ -183,9 +183,19 @@ static int begin_again(struct assemblies *as, struct assembly *a, const struct p
 	return r == ASSEMBLY_E_FULL && part->index > 0 ? ASSEMBLY_WAITS : r;
 }
 
+/*
+ * It is beyond record_max, which has been told. What repeats it is told again, as that may have
+ * been lost; the other parts of the first time say nothing new.
+ */
+static int refuse_again(const struct assembly *a, const struct part *part, size_t *ret_size)
+{
+	*ret_size = a->too_large;
+	return part->index == 0 || part->has_retry ? ASSEMBLY_E_TOO_LARGE : ASSEMBLY_WAITS;
+}
+
 /* The record that a part belongs to. */
 static int find_or_add(struct assemblies *as, struct span channel, const struct part *part,
-		       uint64_t now_ms, struct assembly **ret_assembly)
+		       uint64_t now_ms, struct assembly **ret_assembly, size_t *ret_size)
 {
 	struct assembly *a = find(as, channel, buf_span(&part->id));
 
@@ -200,8 +210,8 @@ static int find_or_add(struct assemblies *as, struct span channel, const struct 
 	if (!a)
 		return add_first(as, channel, part, now_ms, ret_assembly);
 	*ret_assembly = a;
-	if (a->closed)
-		return ASSEMBLY_WAITS;
+	if (a->too_large > 0)
+		return refuse_again(a, part, ret_size);
 	return a->slices ? 0 : begin_again(as, a, part, now_ms);
 }
 
@@ -249,7 +259,6 @@ static int keep_retry(struct assembly *a, const struct part *part, uint64_t now_
 	buf_put(&a->retry, buf_data(&part->retry), part->retry.len);
 	return buf_error(&a->retry);
 }
-
 
 static int join(const struct assemblies *as, const struct assembly *a, struct buf *out)
 {
@@ -317,9 +326,10 @@ int assemblies_add(struct assemblies *as, struct span channel, struct part *part
 		   uint64_t now_ms, struct buf *out, size_t *ret_size)
 {
 	struct assembly *a;
-	int r = find_or_add(as, channel, part, now_ms, &a);
+	int r;
 
 	*ret_size = 0;
+	r = find_or_add(as, channel, part, now_ms, &a, ret_size);
 	if (r != 0)
 		return r;
 	r = take(as, a, part, now_ms, out, ret_size);
@@ -329,7 +339,7 @@ int assemblies_add(struct assemblies *as, struct span channel, struct part *part
 		forget(as, a);
 		return r;
 	}
-	a->closed = r == ASSEMBLY_E_TOO_LARGE;
+	a->too_large = r == ASSEMBLY_E_TOO_LARGE ? *ret_size : 0;
 	end(as, a, now_ms);
 	return r;
 }

@@ -372,6 +372,74 @@ static void test_record_beyond_the_limit_is_told_once(void **state UNUSED)
 	world_deinit(&w);
 }
 
+/* A part as a repeat has it. What is told beside the outcome is in ret_part. */
+static int comes_again(struct world *w, const struct sent *s, unsigned int i, struct part *ret_part)
+{
+	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
+
+	parts_put(&s->parts, i, &text);
+	buf_truncate(&text, text.len - 1);
+	buf_put_str(&text, ",\"retry\":\"00ff\",\"retry_ms\":7}");
+	assert_int_equal(part_parse(buf_span(&text), ret_part), 0);
+	return assemblies_add(w->as, CHANNEL, ret_part, w->now_ms, &w->out, &w->size);
+}
+
+/* What it was told may have been lost. */
+static void test_repeat_of_a_record_beyond_the_limit_is_told_so_again(void **state UNUSED)
+{
+	struct sent large;
+	struct world w;
+	unsigned int i = 0;
+	size_t size;
+
+	world_init(&w, &defaults);
+	sent_init(&large, "b", 3 * defaults.record_max, PART_TEXT_MAX);
+	while (comes(&w, &large, i++) == ASSEMBLY_WAITS)
+		;
+	size = w.size;
+	assert_int_equal(comes(&w, &large, i), ASSEMBLY_WAITS);
+	assert_int_equal(comes(&w, &large, 0), ASSEMBLY_E_TOO_LARGE);
+	assert_int_equal(w.size, size);
+	for (i = 1; i < large.parts.n; i++) {
+		CLEANUP(part_deinit) struct part part = PART_NULL;
+
+		assert_int_equal(comes_again(&w, &large, i, &part), ASSEMBLY_E_TOO_LARGE);
+		assert_int_equal(w.size, size);
+	}
+	sent_deinit(&large);
+	world_deinit(&w);
+}
+
+/* The part that is one too many need not be the one that says that they repeat others. */
+static void test_refused_record_is_a_repeat_if_any_part_says_so(void **state UNUSED)
+{
+	static const struct assemblies_limits too_large = {
+		.record_max = 1500, .bytes_max = 100000, .n_max = 3, .complete_ms = 30000,
+	}, full = {
+		.record_max = 4096, .bytes_max = 2000, .n_max = 3, .complete_ms = 30000,
+	};
+
+	for (unsigned int i = 0; i < 2; i++) {
+		CLEANUP(part_deinit) struct part first = PART_NULL, last = PART_NULL;
+		CLEANUP(buf_deinit) struct buf text = BUF_NULL;
+		struct sent sent;
+		struct world w;
+
+		world_init(&w, i == 0 ? &too_large : &full);
+		sent_init(&sent, "a", 2500, 1500);
+		assert_int_equal(comes_again(&w, &sent, 0, &first), ASSEMBLY_WAITS);
+		parts_put(&sent.parts, 1, &text);
+		assert_int_equal(part_parse(buf_span(&text), &last), 0);
+		w.now_ms += 10;
+		assert_int_equal(assemblies_add(w.as, CHANNEL, &last, w.now_ms, &w.out, &w.size),
+				 i == 0 ? ASSEMBLY_E_TOO_LARGE : ASSEMBLY_E_FULL);
+		assert_true(last.has_retry);
+		assert_int_equal(last.retry_ms, 17);
+		sent_deinit(&sent);
+		world_deinit(&w);
+	}
+}
+
 static void test_bomb_is_too_large(void **state UNUSED)
 {
 	CLEANUP(buf_deinit) struct buf zeros = BUF_NULL;
@@ -536,6 +604,8 @@ int main(void)
 		cmocka_unit_test(test_ended_ones_do_not_take_places),
 		cmocka_unit_test(test_bytes_of_all_have_a_limit),
 		cmocka_unit_test(test_record_beyond_the_limit_is_told_once),
+		cmocka_unit_test(test_repeat_of_a_record_beyond_the_limit_is_told_so_again),
+		cmocka_unit_test(test_refused_record_is_a_repeat_if_any_part_says_so),
 		cmocka_unit_test(test_bomb_is_too_large),
 		cmocka_unit_test(test_wrong_digest_makes_no_record),
 		cmocka_unit_test(test_smaller_limits_hold_from_then_on),

@@ -611,6 +611,27 @@ static void test_late_double_of_a_part_says_nothing(void **state UNUSED)
 	world_free(w);
 }
 
+/* The refusal got lost: its caller would wait for all of its time. */
+static void test_repeat_of_what_was_too_large_is_told_so_again(void **state UNUSED)
+{
+	struct remote_config config = config_of();
+	struct world *w;
+
+	config.limits.max_record = 60;
+	w = world_new(&config);
+	send_parts(w, RECORD, "i", 3, 0);
+	assert_int_equal(w->n, 1);
+	assert_says(&w->events[0], "\"code\":\"too_large\"");
+	w->now.ms += 5000;
+	send_parts_saying(w, RECORD, "i", 3, 0,
+			  "\"retry\":\"00ff\",\"retry_ms\":5000,\"timeout_ms\":5000");
+	assert_int_equal(w->n, 2);
+	assert_says(&w->events[1], "\"code\":\"too_large\"");
+	assert_says(&w->events[1], "\"ran\":\"no\"");
+	assert_says(&w->events[1], "\"cached\":true");
+	world_free(w);
+}
+
 static void test_record_of_another_id_is_refused_by_the_parts_id(void **state UNUSED)
 {
 	struct world *w = world_make();
@@ -829,6 +850,7 @@ int main(void)
 		cmocka_unit_test(test_repeat_that_is_too_large_may_have_run),
 		cmocka_unit_test(test_repeat_whose_parts_do_not_all_come_may_have_run),
 		cmocka_unit_test(test_late_double_of_a_part_says_nothing),
+		cmocka_unit_test(test_repeat_of_what_was_too_large_is_told_so_again),
 		cmocka_unit_test(test_record_of_another_id_is_refused_by_the_parts_id),
 		cmocka_unit_test(test_answer_goes_to_reply_to_and_so_does_its_repeat),
 		cmocka_unit_test(test_reply_to_that_may_not_be),
