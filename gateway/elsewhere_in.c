@@ -93,6 +93,21 @@ static bool refuse_answer(struct elsewhere *e, struct outward *o, size_t size,
 	return true;
 }
 
+/*
+ * Only the other gateway answers under our id. Parts of another answer are of one that was made
+ * anew, as it was started again: what there is of the one before will never be complete.
+ */
+static int take_part(struct elsewhere *e, struct outward *o, struct part *part, uint64_t now_ms,
+		     struct buf *out, size_t *ret_size)
+{
+	struct span channel = span_str(elsewhere_reply_of(e, o));
+	int r = assemblies_add(e->assemblies, channel, part, now_ms, out, ret_size);
+
+	if (r == ASSEMBLY_E_CLASH)
+		r = assemblies_add(e->assemblies, channel, part, now_ms, out, ret_size);
+	return r;
+}
+
 /* A part that is lost, or finds no place: the repeat brings the whole answer once more. */
 static bool part_came(struct elsewhere *e, struct span channel, struct span payload,
 		      const struct now *now)
@@ -108,8 +123,7 @@ static bool part_came(struct elsewhere *e, struct span channel, struct span payl
 	o = find_asker(e, channel, buf_span(&part.id));
 	if (!o)
 		return pass_over(e, buf_span(&part.id));
-	r = assemblies_add(e->assemblies, span_str(elsewhere_reply_of(e, o)), &part, now->ms,
-			   &text, &size);
+	r = take_part(e, o, &part, now->ms, &text, &size);
 	e->ops.timer(e->data);
 	if (r == ASSEMBLY_E_TOO_LARGE)
 		return refuse_answer(e, o, size, now);

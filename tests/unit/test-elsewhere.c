@@ -612,6 +612,41 @@ static void test_parts_of_both_times_make_one_request(void **state UNUSED)
 	assert_true(record.len > 6000);
 }
 
+/* The parts of an answer with 5000 letters, but for that many at its end. Which is in how many. */
+static unsigned int answer_in_parts(struct world *w, const char *instance, unsigned int n_lost)
+{
+	CLEANUP(parts_deinit) struct parts parts = PARTS_NULL;
+	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
+
+	buf_printf(&record, "{\"id\":\"" ID "\",\"api\":\"f\",\"error\":null,"
+		   "\"gateway\":\"attic\",\"instance\":\"%s\",\"result\":\"", instance);
+	for (unsigned int i = 0; i < 5000; i++)
+		buf_put_byte(&record, (uint8_t)('a' + i * i % 997 % 26));
+	buf_put_str(&record, "\"}");
+	assert_int_equal(parts_split(span_str(ID), buf_span(&record), 500, &parts), 0);
+	for (unsigned int i = 0; i + n_lost < parts.n; i++) {
+		CLEANUP(buf_deinit) struct buf text = BUF_NULL;
+
+		parts_put(&parts, i, &text);
+		assert_true(elsewhere_event(w->elsewhere, span_str(REPLY),
+					    span_str("response-part"), buf_span(&text), &w->now));
+	}
+	return parts.n;
+}
+
+/* The other gateway is started again, and runs for the repeat what is idempotent. */
+static void test_answer_of_another_instance_takes_the_place_of_half_of_one(void **state UNUSED)
+{
+	WORLD(w);
+
+	begin(&w);
+	assert_in_range(answer_in_parts(&w, "g1", 1), 3, 20);
+	assert_int_equal(w.n_answers, 0);
+	tick(&w, START + 500);
+	answer_in_parts(&w, "g2", 0);
+	assert_int_equal(w.n_answers, 1);
+}
+
 static void test_part_that_finds_no_place_is_busy(void **state UNUSED)
 {
 	CLEANUP(buf_deinit) struct buf params = BUF_NULL;
@@ -873,6 +908,8 @@ int main(void)
 		cmocka_unit_test(test_channel_may_be_named),
 		cmocka_unit_test(test_large_request_goes_in_parts),
 		cmocka_unit_test(test_parts_of_both_times_make_one_request),
+		cmocka_unit_test(
+			test_answer_of_another_instance_takes_the_place_of_half_of_one),
 		cmocka_unit_test(test_part_that_finds_no_place_is_busy),
 		cmocka_unit_test(test_part_that_the_hub_refuses_is_the_end_of_it),
 		cmocka_unit_test(test_request_beyond_max_record_is_refused),
