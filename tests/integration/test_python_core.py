@@ -56,15 +56,25 @@ def test_channel_of_a_client(monkeypatch):
     assert default_channel('other') == 'other'
 
 
-@pytest.mark.parametrize('change', [{'parts': 3}, {'sha256': 'x'}, {'part': 99},
-                                    {'data': None}, {'part': '0'}])
-def test_parts_that_contradict_each_other_make_no_record(change):
+@pytest.mark.parametrize('change', [{'part': 99}, {'part': -1}, {'parts': 1025}, {'data': None},
+                                    {'part': '0'}])
+def test_part_without_its_fields_makes_no_record(change):
     first, second, *_ = [json.loads(p)
                          for p in parts.split('x', json.dumps(os.urandom(20000).hex()))]
     assembly = parts.Assembly()
     assert assembly.add(first) is None
     with pytest.raises(ValueError):
         assembly.add(dict(second, **change))
+
+
+def test_answer_made_anew_takes_the_place_of_half_of_one():
+    """Its gateway was started again, and ran once more what is idempotent."""
+    old, new = (parts.split('x', json.dumps(os.urandom(20000).hex())) for _ in range(2))
+    assembly = parts.Assembly()
+    assert [assembly.add(json.loads(p)) for p in old[:-1] + new[:-1]] == \
+        [None] * (len(old) + len(new) - 2)
+    text = assembly.add(json.loads(new[-1]))
+    assert parts.split('x', text) == new
 
 
 def test_inflating_stops_at_the_limit():

@@ -94,14 +94,18 @@ export function partAgain(text, again) {
 	return JSON.stringify({ ...JSON.parse(text), ...again });
 }
 
-/** The parts of one record, which come in any order and more than once. */
+/**
+ * The parts of one answer, which come in any order and more than once. Those of another record take
+ * the place of the ones before: only the gateway answers, and it was started again, so what there
+ * is of its first answer will never be complete.
+ */
 export class Assembly {
 	#head = null;
 	#slices = new Map();
 
 	/**
 	 * The record's text when this was the last part missing, else null. Rejects with an
-	 * Error for parts that contradict each other, or that together make no record.
+	 * Error for what is no part, and for parts that together make no record.
 	 */
 	async add({ part, parts, sha256, encoding, data }) {
 		if (!Number.isInteger(part) || !Number.isInteger(parts) || part < 0 ||
@@ -109,11 +113,8 @@ export class Assembly {
 			parts > PARTS_MAX || typeof data !== 'string')
 			throw new TypeError('a part without its fields');
 		const head = JSON.stringify([parts, sha256, encoding]);
-		if (this.#head !== null && this.#head !== head) {
+		if (this.#head !== head)
 			this.#slices.clear();
-			this.#head = null;
-			throw new TypeError('parts of two different records');
-		}
 		this.#head = head;
 		this.#slices.set(part, fromBase64(data));
 		return this.#slices.size === parts ? this.#whole(parts, sha256, encoding) : null;

@@ -400,7 +400,7 @@ export class RemoteClient {
 			this.#instances.delete(this.#instances.keys().next().value);
 	}
 
-	/** What contradicts itself is dropped: the call is asked for again. */
+	/** What makes no record is dropped: the call is asked for again. */
 	async #takePart(waiting, part) {
 		const text = await waiting.assembly.add(part).catch(() => null);
 		if (text !== null)

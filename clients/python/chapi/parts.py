@@ -46,7 +46,11 @@ def _digest(plain: bytes) -> str:
 
 
 class Assembly:
-    """The parts of one record, which come in any order and more than once."""
+    """The parts of one answer, which come in any order and more than once.
+
+    Those of another record take the place of the ones before: only the gateway answers, and it was
+    started again, so what there is of its first answer will never be complete.
+    """
 
     def __init__(self) -> None:
         self._head: Any = None
@@ -55,7 +59,7 @@ class Assembly:
     def add(self, part: Dict[str, Any]) -> Optional[str]:
         """The record's JSON text when this was the last part missing, else None.
 
-        Raises ValueError for parts that contradict each other or make no record.
+        Raises ValueError for what is no part, and for parts that make no record.
         """
         head = (part.get('parts'), part.get('sha256'), part.get('encoding'))
         index, data = part.get('part'), part.get('data')
@@ -63,9 +67,8 @@ class Assembly:
         if not (isinstance(n, int) and isinstance(index, int) and 0 <= index < n <= PARTS_MAX) or \
                 not isinstance(data, str):
             raise ValueError('a part without its fields')
-        if self._head not in (None, head):
-            raise ValueError('parts of two different records')
-        self._head = head
+        if self._head != head:
+            self._head, self._slices = head, {}
         self._slices[index] = data
         return self._join() if len(self._slices) == n else None
 

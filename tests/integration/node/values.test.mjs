@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The parts of clients/node that need no gateway: frames, values, streams.
+// The parts of clients/node that need no gateway: frames, values, streams, records in parts.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { elements, Frames, hasWideIntegers } from '../node_modules/chapi/lib/frame.js';
 import { fromJson, toJson } from '../node_modules/chapi/lib/json.js';
+import { Assembly, randomId, split } from '../node_modules/chapi/lib/parts.js';
 import { Stream } from '../node_modules/chapi/lib/stream.js';
 import { pack, prepare, unpack } from '../node_modules/chapi/lib/values.js';
 
@@ -90,4 +91,19 @@ test('a stream that is read too slowly loses the oldest', async () => {
 	for await (const value of stream)
 		seen.push(value);
 	assert.deepEqual([seen, stream.lost], [[2, 3], 1]);
+});
+
+/** Parts of an answer that is no other's. */
+const someParts = async () => {
+	const ids = await Promise.all(Array.from({ length: 200 }, randomId));
+	return (await split('x', ids.join(''), 1000)).map(part => JSON.parse(part));
+};
+
+test('an answer made anew takes the place of half of one', async () => {
+	const assembly = new Assembly();
+	const [old, made] = [await someParts(), await someParts()];
+	for (const part of [...old.slice(0, -1), ...made.slice(0, -1)])
+		assert.equal(await assembly.add(part), null);
+	const text = await assembly.add(made.at(-1));
+	assert.deepEqual((await split('x', text, 1000)).map(part => JSON.parse(part)), made);
 });
