@@ -23,7 +23,8 @@ struct assembly {
 	bool deflated;
 	uint8_t digest[32];
 	uint64_t until_ms;
-	bool ended;		/* its outcome is told: nothing more is said when time runs out */
+	/* Its outcome is told: when time runs out nothing more is said but to a repeat. */
+	bool ended;
 	size_t too_large;	/* nor is anything collected: its size, as far as it is known; or 0 */
 	bool has_retry;		/* one of its parts said so */
 	struct buf retry, to;
@@ -360,7 +361,7 @@ bool assemblies_take_late(struct assemblies *as, uint64_t now_ms, struct part *p
 	struct assembly *a;
 
 	while ((a = list_first(&as->all, struct assembly, link)) && now_ms >= a->until_ms) {
-		bool tell = !a->ended;
+		bool tell = a->slices && (!a->ended || a->has_retry);
 
 		if (tell) {
 			move(&a->id, &part->id);

@@ -3,9 +3,9 @@
  * Requests that come in parts: see remote_private.h.
  *
  * What has to be refused before the record is known is refused by the id of its parts, unless
- * that id is known: then it is a late double, or a repeat of which something got lost, and its
- * caller has its answer or will get it. One that was refused is told so again. Answers in parts
- * are remote_answers.c.
+ * that id is known: then it is a late double, whose caller has its answer or will get it, or a
+ * repeat of which something got lost, which gets the kept answer. One that was refused is told so
+ * again. Answers in parts are remote_answers.c.
  */
 #include "gateway/remote_private.h"
 
@@ -76,15 +76,14 @@ static bool is_left_alone(const struct remote *r, const struct part *part)
 	return !r->config.limits.answer_unknown && part->to.len == 0;
 }
 
-/* details: {size, limit}, or of size 0 none. */
+/* details: {size, limit}, or of size 0 none. failure.ran: of what does not say that it repeats. */
 static void refuse(struct remote *r, struct span channel, const struct part *part,
 		   struct failure failure, size_t size, const struct now *now)
 {
 	CLEANUP(remote_call_unrefp) struct remote_call *call = NULL;
 	CLEANUP(buf_deinit) struct buf details = BUF_NULL;
-	struct span id = buf_span(&part->id);
 
-	if (outcomes_has(r->outcomes, id))
+	if (!part->has_retry && outcomes_has(r->outcomes, buf_span(&part->id)))
 		return;
 	if (size > 0) {
 		put_sizes(&details, size, r->config.limits.max_record);
@@ -95,7 +94,8 @@ static void refuse(struct remote *r, struct span channel, const struct part *par
 		return;
 	}
 	/* This try did not run, the first may have. */
-	failure.ran = remote_may_have_run(r, call, now) ? CHAPI_RAN_UNKNOWN : CHAPI_RAN_NO;
+	if (remote_may_have_run(r, call, now))
+		failure.ran = CHAPI_RAN_UNKNOWN;
 	if (remote_repeat(r, call, now))
 		return;
 	if (is_left_alone(r, part))
@@ -109,6 +109,7 @@ static void refuse_plain(struct remote *r, struct span channel, const struct par
 {
 	refuse(r, channel, part, (struct failure){
 		.code = code,
+		.ran = CHAPI_RAN_NO,
 		.message = span_str(why),
 	}, 0, now);
 }
@@ -121,8 +122,36 @@ static void refuse_size(struct remote *r, struct span channel, const struct part
 	snprintf(why, sizeof(why), "the request has %zu bytes or more, and at most %zu are taken "
 		 "(max_record)", size, r->config.limits.max_record);
 	refuse(r, channel, part, (struct failure){
-		.code = CHAPI_ERR_TOO_LARGE, .message = span_str(why),
+		.code = CHAPI_ERR_TOO_LARGE, .ran = CHAPI_RAN_NO, .message = span_str(why),
 	}, size, now);
+}
+
+/*
+ * What a hub doubles late looks the same: its first time can have run here and be forgotten since,
+ * or have gone to a gateway before us.
+ */
+static bool may_be_double(const struct remote *r, const struct now *now)
+{
+	uint64_t ago_ms = REMOTE_ASSEMBLY_MS + r->config.silence_ms;
+	uint64_t since_ms = now->ms > ago_ms ? now->ms - ago_ms : 0;
+
+	return r->config.start_ms > since_ms || outcomes_forgot_since(r->outcomes, since_ms);
+}
+
+static void refuse_late(struct remote *r, struct span channel, const struct part *part,
+			const struct now *now)
+{
+	bool may_have_run = may_be_double(r, now);
+	const char *why = may_have_run ?
+		"not all parts of the request came within 30 s; whether it came before, and ran, "
+		"is not known any more" :
+		"not all parts of the request came within 30 s; send it again, with another id";
+
+	refuse(r, channel, part, (struct failure){
+		.code = CHAPI_ERR_DEADLINE_EXCEEDED,
+		.ran = may_have_run ? CHAPI_RAN_UNKNOWN : CHAPI_RAN_NO,
+		.message = span_str(why),
+	}, 0, now);
 }
 
 /* ---- events ----------------------------------------------------------------------------- */
@@ -182,7 +211,5 @@ void remote_tick_parts(struct remote *r, const struct now *now)
 	struct span channel;
 
 	while (assemblies_take_late(r->assemblies, now->ms, &part, &channel))
-		refuse_plain(r, channel, &part, CHAPI_ERR_DEADLINE_EXCEEDED,
-			     "not all parts of the request came within 30 s; "
-			     "send it again, with another id", now);
+		refuse_late(r, channel, &part, now);
 }

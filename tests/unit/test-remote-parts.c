@@ -611,6 +611,100 @@ static void test_late_double_of_a_part_says_nothing(void **state UNUSED)
 	world_free(w);
 }
 
+/* A double of what ran at 1000, and is forgotten: its first part comes after 31 s. */
+static void assert_late_double_says(uint64_t silence_ms, const char *ran)
+{
+	struct remote_config config = config_of();
+	struct world *w;
+
+	config.limits.answer_store_ms = 10000;
+	config.silence_ms = silence_ms;
+	w = world_new(&config);
+	send_parts(w, RECORD, "i", 3, 0);
+	answer_letters(w, 5);
+	w->now.ms += 31000;
+	remote_tick(w->remote, &w->now);
+	comes(w, "{\"id\":\"other\",\"api\":\"x\"}");
+	send_parts(w, RECORD, "i", 3, 1);
+	w->now.ms += 30000;
+	world_forget_events(w);
+	remote_tick(w->remote, &w->now);
+	assert_says(&w->events[0], "{\"id\":\"i\"");
+	assert_says(&w->events[0], "\"code\":\"deadline_exceeded\"");
+	assert_says(&w->events[0], ran);
+	world_free(w);
+}
+
+static void test_late_double_of_what_was_forgotten_may_have_run(void **state UNUSED)
+{
+	assert_late_double_says(31000, "\"ran\":\"unknown\"");
+	assert_late_double_says(30999, "\"ran\":\"no\"");
+}
+
+/* Parts that come to a gateway which was not there for those that they may be doubles of. */
+static void assert_late_after_start_says(uint64_t start_ms, const char *ran)
+{
+	struct remote_config config = config_of();
+	struct world *w;
+
+	config.silence_ms = 500;
+	config.start_ms = start_ms;
+	w = world_new(&config);
+	send_parts(w, RECORD, "i", 3, 1);
+	w->now.ms += 30000;
+	remote_tick(w->remote, &w->now);
+	assert_int_equal(w->n, 1);
+	assert_says(&w->events[0], "\"code\":\"deadline_exceeded\"");
+	assert_says(&w->events[0], ran);
+	world_free(w);
+}
+
+static void test_late_parts_soon_after_the_start_may_have_run(void **state UNUSED)
+{
+	assert_late_after_start_says(501, "\"ran\":\"unknown\"");
+	assert_late_after_start_says(500, "\"ran\":\"no\"");
+}
+
+/* Parts of the repeat are lost, too: what is known of it says more than that. */
+static void test_repeat_that_stays_incomplete_gets_the_kept_answer(void **state UNUSED)
+{
+	static const char retry[] = "\"retry\":\"00ff\"";
+	struct world *w = world_make();
+
+	send_parts(w, RECORD, "i", 3, 0);
+	send_parts_saying(w, RECORD, "i", 3, 1, retry);
+	w->now.ms += 30000;
+	remote_tick(w->remote, &w->now);
+	assert_int_equal(w->n, 0);	/* it runs */
+	answer_letters(w, 5);
+	for (unsigned int n = 1; n < 3; n++) {
+		assert_int_equal(w->n, n);
+		send_parts_saying(w, RECORD, "i", 3, 1, retry);
+		w->now.ms += 30000;
+		remote_tick(w->remote, &w->now);
+		assert_int_equal(w->n, n + 1);
+		assert_says(&w->events[n], "{\"id\":\"i\",\"api\":\"x\",\"result\":\"");
+		assert_says(&w->events[n], "\"cached\":true");
+	}
+	assert_int_equal(w->router.n_calls, 1);
+	world_free(w);
+}
+
+/* Nor does it matter that a double of the first try would be passed over then. */
+static void test_repeat_soon_after_the_answer_that_stays_incomplete_gets_it(void **state UNUSED)
+{
+	struct world *w = world_make();
+
+	send_parts(w, RECORD, "i", 3, 0);
+	answer_letters(w, 5);
+	send_parts_saying(w, RECORD, "i", 3, 1, "\"retry\":\"00ff\"");
+	w->now.ms += 30000;
+	remote_tick(w->remote, &w->now);
+	assert_int_equal(w->n, 2);
+	assert_says(&w->events[1], "\"cached\":true");
+	world_free(w);
+}
+
 /* The refusal got lost: its caller would wait for all of its time. */
 static void test_repeat_of_what_was_too_large_is_told_so_again(void **state UNUSED)
 {
@@ -850,6 +944,11 @@ int main(void)
 		cmocka_unit_test(test_repeat_that_is_too_large_may_have_run),
 		cmocka_unit_test(test_repeat_whose_parts_do_not_all_come_may_have_run),
 		cmocka_unit_test(test_late_double_of_a_part_says_nothing),
+		cmocka_unit_test(test_late_double_of_what_was_forgotten_may_have_run),
+		cmocka_unit_test(test_late_parts_soon_after_the_start_may_have_run),
+		cmocka_unit_test(test_repeat_that_stays_incomplete_gets_the_kept_answer),
+		cmocka_unit_test(
+			test_repeat_soon_after_the_answer_that_stays_incomplete_gets_it),
 		cmocka_unit_test(test_repeat_of_what_was_too_large_is_told_so_again),
 		cmocka_unit_test(test_record_of_another_id_is_refused_by_the_parts_id),
 		cmocka_unit_test(test_answer_goes_to_reply_to_and_so_does_its_repeat),
