@@ -56,15 +56,15 @@ static bool is_restarted(const struct remote *r, const struct remote_call *call,
 
 /*
  * The first try may have ended so long ago that its id is not in that table any more, or was pushed
- * out. A client that does not say for how long it has tried is believed to give up before what it
- * asks for is too old: less than usual_ms, or else what expires just now would count.
+ * out. A client that does not say for how long it has tried is believed to give up before usual_ms:
+ * less than that, or else what expires just now would count.
  */
 static bool is_forgotten_by(const struct outcomes *table, uint64_t usual_ms,
 			    const struct remote *r, const struct remote_call *call,
 			    const struct now *now)
 {
 	uint64_t ago_ms = call->request.retry_ms > 0 ? first_was_ago_ms(r, call, now)
-						     : MAX(usual_ms, 1) - 1;
+						     : usual_ms - 1;
 	uint64_t since_ms = call->arrived_ms > ago_ms ? call->arrived_ms - ago_ms : 0;
 
 	return remote_call_has_id(call) && call->request.has_retry &&
@@ -72,10 +72,13 @@ static bool is_forgotten_by(const struct outcomes *table, uint64_t usual_ms,
 	       !router_is_idempotent(r->router, buf_span(&call->request.api));
 }
 
+/* However short the time is for which answers are kept: nobody knows it who asks again. */
 static bool is_forgotten(const struct remote *r, const struct remote_call *call,
 			 const struct now *now)
 {
-	return is_forgotten_by(r->outcomes, r->config.limits.answer_store_ms, r, call, now);
+	uint64_t usual_ms = MAX(r->config.limits.answer_store_ms, REMOTE_WAIT_MOST_MS);
+
+	return is_forgotten_by(r->outcomes, usual_ms, r, call, now);
 }
 
 bool remote_may_have_run(const struct remote *r, const struct remote_call *call,

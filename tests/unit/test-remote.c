@@ -1408,6 +1408,28 @@ static void test_retry_is_not_younger_than_its_request(void **state UNUSED)
 	world_deinit(&w);
 }
 
+/* However soon answers are forgotten: who asks again does not know how soon. */
+static void test_retry_alone_is_as_old_as_ten_minutes(void **state UNUSED)
+{
+	static const char again[] = "{\"id\":\"i\",\"api\":\"x\",\"retry\":\"00ff\"}";
+	const uint64_t ended_ms = now.ms + 12;	/* see response_of() */
+	struct remote_config config = defaults;
+	struct world w;
+
+	config.limits.answer_store_ms = 0;
+	world_init_config(&w, &config);
+	id_comes(&w, "i");
+	answer_call(&w, 0);
+	request_comes_at(&w, ended_ms + 1, again);
+	assert_says(&w, "\"code\":\"answer_lost\"");
+	assert_says(&w, "\"ran\":\"unknown\"");
+	request_comes_at(&w, ended_ms + 599999, again);
+	assert_int_equal(w.router.n_calls, 1);
+	request_comes_at(&w, ended_ms + 600000, again);
+	assert_int_equal(w.router.n_calls, 2);
+	world_deinit(&w);
+}
+
 /* One that says nothing of its age is believed, one that says half of it is not. */
 static void test_retry_of_half_known_age_is_not_run_once_anything_was_forgotten(void **state UNUSED)
 {
@@ -1819,6 +1841,7 @@ int main(void)
 		cmocka_unit_test(test_retry_is_not_younger_than_its_request),
 		cmocka_unit_test(
 			test_retry_of_half_known_age_is_not_run_once_anything_was_forgotten),
+		cmocka_unit_test(test_retry_alone_is_as_old_as_ten_minutes),
 		cmocka_unit_test(test_how_long_it_is_out_makes_a_repeat_of_it_too),
 		cmocka_unit_test(test_repeat_is_answered_beyond_max_calls_too),
 		cmocka_unit_test(test_without_id_nothing_is_a_repeat),
