@@ -18,6 +18,10 @@ def test_frames_values_and_streams(project):
     node(project, 'values.test.mjs')
 
 
+def test_refusals_of_a_hub(project):
+    node(project, 'refusals.test.mjs')
+
+
 def test_client_with_a_gateway(project):
     node(project, 'local.test.mjs', CHAPI_GW=program('chapi-gw'))
 

@@ -43,11 +43,15 @@ function isFinal(e) {
 }
 
 /** What the client for Node had to do with: who was never reached has not taken anything. */
-const UNSENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH'];
+const UNSENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'];
+
+/** Likewise; but a connection that was there can break with these codes, too. */
+const UNREACHED = /connect (ENETUNREACH|EHOSTUNREACH)/;
 
 /** May the hub have taken it all the same? */
 function isDoubtful(e) {
-	return !isFinal(e) && e?.status !== 429 && !UNSENT.includes(e?.error?.code);
+	return !isFinal(e) && e?.status !== 429 && !UNSENT.includes(e?.error?.code) &&
+		!UNREACHED.test(e?.error?.message);
 }
 
 function publishFailure(e, ran) {
@@ -65,7 +69,7 @@ class Waiting {
 	lastSeq = -1;
 	timers = [];
 	isOver = false;
-	hasRepeated = false;
+	isDoubted = false;	// see #doubtAll()
 	repeat = () => {};
 
 	constructor(onProgress) {
@@ -273,7 +277,7 @@ export class RemoteClient {
 	/** The first one may still be answered, whatever becomes of a repeat. */
 	#repeatLater(request, waiting, ms) {
 		waiting.repeat = () => {
-			waiting.hasRepeated = true;
+			this.#doubtAll();
 			this.#send(request, waiting, true).catch(() => {});
 		};
 		waiting.after(ms, () => waiting.repeat());
@@ -356,7 +360,7 @@ export class RemoteClient {
 
 	/**
 	 * What the hub says of client events names none of them: so that nothing ran is known of
-	 * one call only, which went out once.
+	 * one call only, and if nothing but its first try went out.
 	 */
 	#takeError = ({ data } = {}) => {
 		if (!CLIENT_EVENTS_ARE_OFF.test(data?.message))
@@ -365,12 +369,19 @@ export class RemoteClient {
 			waiting.reject(new FailedPrecondition(
 				'the hub does not take client events; enable them in the settings ' +
 				`of the app, or give the client a server: ${data.message}`,
-				{ ran: this.#waiting.size > 1 || waiting.hasRepeated ? 'unknown'
+				{ ran: this.#waiting.size > 1 || waiting.isDoubted ? 'unknown'
 					: 'no' }));
 	};
 
+	/** Repeats and cancels may be what the hub refuses, after it took first tries. */
+	#doubtAll() {
+		for (const waiting of this.#waiting.values())
+			waiting.isDoubted = true;
+	}
+
 	/** Its answer says what became of it; if none comes, we say that it was cancelled. */
 	#cancel(id, waiting) {
+		this.#doubtAll();
 		this.#publish(() => ['cancel', JSON.stringify({ id })]).catch(() => {});
 		setTimeout(() => waiting.reject(new Cancelled('the call was cancelled')), GRACE);
 	}
