@@ -92,6 +92,20 @@ static void test_parts_use_what_room_there_is(void **state UNUSED)
 	}
 }
 
+/* chapi-remote(7) says what the largest record costs of a hub's quota. */
+static void test_largest_record_is_as_many_events_as_the_manual_says(void **state UNUSED)
+{
+	CLEANUP(parts_deinit) struct parts parts = PARTS_NULL;
+	CLEANUP(buf_deinit) struct buf record = BUF_NULL;
+
+	srand(1);
+	for (size_t i = 0; i < 1 << 20; i++)
+		buf_put_byte(&record, (uint8_t)(rand() >> 4));
+	assert_int_equal(parts_split(span_str("7c9e6679f7c24b0e8a3f5d1b2c4e6a80"),
+				     buf_span(&record), 10240, &parts), 0);
+	assert_int_equal(parts.n, 139);
+}
+
 static void test_room_for_nothing_is_too_little(void **state UNUSED)
 {
 	CLEANUP(parts_deinit) struct parts parts = PARTS_NULL;
@@ -281,6 +295,7 @@ int main(void)
 		cmocka_unit_test(test_small_record_is_one_part_of_its_text),
 		cmocka_unit_test(test_record_is_deflated_where_that_is_smaller),
 		cmocka_unit_test(test_parts_use_what_room_there_is),
+		cmocka_unit_test(test_largest_record_is_as_many_events_as_the_manual_says),
 		cmocka_unit_test(test_room_for_nothing_is_too_little),
 		cmocka_unit_test(test_more_parts_than_there_may_be_are_too_many),
 		cmocka_unit_test(test_part_is_read),
