@@ -15,8 +15,9 @@ from lib.process import top_srcdir
 from lib.pusher_client import Remote
 
 sys.path.insert(0, os.path.join(top_srcdir, 'tests/soak'))
-from callers import Caller, Workload            # noqa: E402
+from callers import Caller                      # noqa: E402
 from provider import Provider as SoakProvider   # noqa: E402
+from workloads import Workload                  # noqa: E402
 
 QUICK = {'handshake': '2s', 'publish_timeout': '1s', 'backoff_least': '20ms',
          'backoff_most': '200ms'}
