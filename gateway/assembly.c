@@ -25,7 +25,7 @@ struct assembly {
 	uint64_t until_ms;
 	/* Its outcome is told: when time runs out nothing more is said but to a repeat. */
 	bool ended;
-	size_t too_large;	/* nor is anything collected: its size, as far as it is known; or 0 */
+	size_t too_large;	/* nor is anything collected: its size, as far as known; or 0 */
 	bool has_retry;		/* one of its parts said so */
 	struct buf retry, to;
 	int64_t retry_ms, timeout_ms;	/* the longest of them, retry_ms as it was then: */

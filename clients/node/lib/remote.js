@@ -367,8 +367,9 @@ export class RemoteClient {
 			return;
 		for (const waiting of this.#waiting.values())
 			waiting.reject(new FailedPrecondition(
-				'the hub does not take client events; enable them in the settings ' +
-				`of the app, or give the client a server: ${data.message}`,
+				'the hub does not take client events; enable them in the ' +
+				'settings of the app, or give the client a server: ' +
+				data.message,
 				{ ran: this.#waiting.size > 1 || waiting.isDoubted ? 'unknown'
 					: 'no' }));
 	};
