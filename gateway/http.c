@@ -12,9 +12,8 @@
  * looked up for each try, and one of its addresses taken by chance: the server may have moved, or
  * one of many be sick. A connection that brought such an answer is not kept.
  *
- * A server that closes each connection is known by what is left open after an answer. Then the next
- * one is made at once, ahead of the request that takes it; for SPARE_KEPT_S, as who sends often is
- * served by that, and a server that has waited for long may close it while we send: spare.h.
+ * What an answer says is read in http_answer.c; that a connection may be made ahead is the business
+ * of connections.c.
  *
  * Easy handles are used again, as making them is what costs. A transfer is never freed while
  * libcurl is calling: answers are handed out after curl_multi_socket_action() has returned.
@@ -28,18 +27,14 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
-#include <time.h>
-#include <unistd.h>
+#include <string.h>
 
+#include "gateway/connections.h"
+#include "gateway/http_answer.h"
 #include "gateway/proxy.h"
-#include "gateway/retry_after.h"
-#include "gateway/spare.h"
 #include "libchapi-ipc/buf.h"
 #include "libchapi-ipc/list.h"
 
-#define HEADER_LEN 64		/* of a header's value, as far as we look at it */
-#define SPARE_KEPT_S 2		/* short of where servers close what nothing comes on */
 #define NAMES_KEPT_S 60L		/* where a name leads, while nothing goes wrong */
 
 struct http {
@@ -51,12 +46,8 @@ struct http {
 	struct list sockets;
 	bool dispatching;
 	bool in_trouble;		/* the last request got no good answer */
-	bool closes;			/* so does the server after an answer */
-	unsigned int n_open, n_busy;	/* libcurl's connections; transfers */
-	unsigned int connections;	/* at most */
-	struct spare spare;
-	struct event *spare_timer;
-	int ready_fd;			/* stands already, as libcurl does not know yet; -1: none */
+	unsigned int n_busy;
+	struct connections connections;
 	char *origin, *ca_file, *proxy;
 	uint64_t timeout_ms;
 };
@@ -66,13 +57,9 @@ struct transfer {
 	CURL *easy;
 	http_fn fn;
 	void *data;
-	struct buf body;
-	size_t body_max;
 	bool once;			/* never sent twice */
 	bool begun;			/* to be sent */
-	char date[HEADER_LEN];		/* these two as the hub has them */
-	char retry_after[HEADER_LEN];
-	char error[CURL_ERROR_SIZE];
+	struct http_answer answer;
 };
 
 struct watch {
@@ -80,191 +67,21 @@ struct watch {
 	struct event *event;
 };
 
-/* ---- connections ---------------------------------------------------------------------------- */
-
-/* Called by libcurl, for each connection. */
-static curl_socket_t open_socket(void *arg, curlsocktype purpose UNUSED, struct curl_sockaddr *to)
-{
-	struct http *http = arg;
-	int fd = spare_take(&http->spare, &to->addr, to->addrlen);
-
-	http->ready_fd = fd;
-	if (!spare_is_open(&http->spare))
-		event_del(http->spare_timer);
-	if (fd < 0)
-		fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
-	if (fd < 0)
-		return CURL_SOCKET_BAD;
-	http->n_open++;
-	return fd;
-}
-
-static int set_up_socket(void *arg, curl_socket_t fd, curlsocktype purpose UNUSED)
-{
-	const struct http *http = arg;
-
-	return fd == http->ready_fd ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
-}
-
-static int close_socket(void *arg, curl_socket_t fd)
-{
-	struct http *http = arg;
-
-	spare_follow(&http->spare, fd);
-	http->n_open--;
-	return close(fd);
-}
-
-static void on_spare_timer(evutil_socket_t fd UNUSED, short events UNUSED, void *arg)
-{
-	struct http *http = arg;
-
-	spare_close(&http->spare);
-}
-
-/* Would a request that comes now need a connection of its own? */
-static bool needs_another(const struct http *http)
-{
-	return http->closes && http->n_open <= http->n_busy &&
-	       http->n_busy < http->connections && !evtimer_pending(http->spare_timer, NULL);
-}
-
-/* Before there is a request: where the server closes one after the other, the next is made. */
-static void prepare_connection(struct http *http)
-{
-	static const struct timeval kept = { .tv_sec = SPARE_KEPT_S };
-
-	if (needs_another(http) && spare_open(&http->spare) &&
-	    event_add(http->spare_timer, &kept) < 0)
-		spare_close(&http->spare);
-}
-
-/* ---- answers -------------------------------------------------------------------------------- */
-
-/* What is beyond the limit is dropped, not refused: an answer is an answer. */
-static size_t on_body(char *p, size_t size, size_t n, void *arg)
-{
-	struct transfer *t = arg;
-	size_t len = size * n;
-
-	buf_put(&t->body, p, MIN(len, t->body_max - t->body.len));
-	return len;
-}
-
-/* name: with its colon. */
-static bool read_header(const char *line, size_t len, const char *name, char ret[HEADER_LEN])
-{
-	size_t at = strlen(name);
-
-	if (len < at || strncasecmp(line, name, at) != 0)
-		return false;
-	while (at < len && line[at] == ' ')
-		at++;
-	snprintf(ret, HEADER_LEN, "%.*s", (int)(len - at), line + at);
-	return true;
-}
-
-/* Another server may do better. */
-static bool is_sick(long status)
-{
-	return status == 408 || status == 421 || status >= 500;
-}
-
-static long status_of(CURL *easy)
-{
-	long status = 0;
-
-	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	return status;
-}
-
-static size_t on_header(char *p, size_t size, size_t n, void *arg)
-{
-	struct transfer *t = arg;
-	size_t len = size * n;
-
-	/* An empty line ends the head. */
-	if ((p[0] == '\r' || p[0] == '\n') && is_sick(status_of(t->easy)))
-		curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
-	if (!read_header(p, len, "Date:", t->date))
-		(void)read_header(p, len, "Retry-After:", t->retry_after);
-	return len;
-}
-
-/*
- * Was the request surely not sent? By the time that libcurl notes when its sending has begun, and
- * keeps. The error does not tell: a kept connection that breaks after all was sent has libcurl open
- * another one, and that one may be refused.
- */
-static bool is_before_request(CURL *easy)
-{
-	curl_off_t us = 0;
-
-	return curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &us) == CURLE_OK && us == 0;
-}
-
-static int certificate_error(CURL *easy, CURLcode code)
-{
-	long error = 0;
-
-	if (code == CURLE_PEER_FAILED_VERIFICATION)
-		curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &error);
-	return (int)error;
-}
-
-/* To libcurl a proxy's refusal of a tunnel is no answer; of one that wants a password it is. */
-static bool wants_password(CURL *easy)
-{
-	long status = 0;
-
-	curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
-	return status == 407;
-}
-
-/* libcurl's words for what on_sending() forbids speak of the callback. */
-static const char *error_text(const struct transfer *t, CURLcode code)
-{
-	if (code == CURLE_ABORTED_BY_CALLBACK)
-		return "the connection was closed before there was an answer";
-	return *t->error ? t->error : curl_easy_strerror(code);
-}
-
-static void fill_response(struct transfer *t, CURLcode code, struct http_response *ret)
-{
-	*ret = (struct http_response){ 0 };
-	if (code != CURLE_OK && wants_password(t->easy)) {
-		ret->status = 407;
-		return;
-	}
-	if (code != CURLE_OK) {
-		ret->certificate_error = certificate_error(t->easy, code);
-		ret->error = error_text(t, code);
-		ret->unsent = is_before_request(t->easy);
-		return;
-	}
-	ret->status = (unsigned int)status_of(t->easy);
-	/* Reading a date costs more than the signature of a request: not for nothing. */
-	ret->date = ret->status == 200 ? 0 : retry_after_date(t->date);
-	ret->body = buf_span(&t->body);
-	ret->retry_after_s = retry_after_s(t->retry_after, t->date, time(NULL));
-}
+/* ---- transfers ------------------------------------------------------------------------------ */
 
 static void transfer_free(struct transfer *t)
 {
 	if (t->easy)
 		curl_easy_cleanup(t->easy);
-	buf_deinit(&t->body);
+	http_answer_reset(&t->answer);
 	list_del(&t->link);
 	free(t);
 }
 
 static void transfer_reset(struct transfer *t)
 {
-	buf_deinit(&t->body);
+	http_answer_reset(&t->answer);
 	t->begun = false;
-	t->date[0] = '\0';
-	t->retry_after[0] = '\0';
-	t->error[0] = '\0';
 }
 
 /* What a handle that has failed remembers of that is not the same in all versions. */
@@ -283,14 +100,14 @@ static void finish(struct http *http, struct transfer *t, CURLcode code)
 	struct http_response response;
 
 	curl_multi_remove_handle(http->multi, t->easy);
-	fill_response(t, code, &response);
+	http_answer_read(&t->answer, code, &response);
 	list_del(&t->link);
 	http->n_busy--;
-	http->in_trouble = response.error || is_sick(response.status);
-	http->closes = !http->in_trouble && http->n_open <= http->n_busy;
+	http->in_trouble = response.error || http_is_sick(response.status);
+	connections_answered(&http->connections, !http->in_trouble, http->n_busy);
 	t->fn(t->data, &response);
 	keep(http, t, code);
-	prepare_connection(http);
+	connections_prepare(&http->connections, http->n_busy);
 }
 
 static void hand_out(struct http *http)
@@ -436,23 +253,14 @@ static int on_sending(void *arg, char *ip UNUSED, char *own_ip UNUSED, int port 
 static void set_options(CURL *easy, struct http *http, struct transfer *t)
 {
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_sending);
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, http->headers);
 	curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy ? http->proxy : "");
 	curl_easy_setopt(easy, CURLOPT_PROXYPORT, (long)PROXY_PORT);	/* if it names none */
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, http);
-	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, set_up_socket);
-	curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, http);
-	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, http);
+	connections_set_options(&http->connections, easy);
+	http_answer_set_options(&t->answer);
 	set_protocols(easy);
 	set_trust(easy, http);
 }
@@ -469,6 +277,7 @@ static struct transfer *transfer_new(struct http *http)
 		transfer_free(t);
 		return NULL;
 	}
+	t->answer.easy = t->easy;
 	set_options(t->easy, http, t);
 	return t;
 }
@@ -552,7 +361,7 @@ int http_send(struct http *http, const struct http_request *request, http_fn fn,
 	t->fn = fn;
 	t->data = data;
 	t->once = request->once;
-	t->body_max = request->get ? HTTP_GET_BODY_MAX : HTTP_BODY_MAX;
+	t->answer.body_max = request->get ? HTTP_GET_BODY_MAX : HTTP_BODY_MAX;
 	set_time(t->easy, request->within_ms > 0 ? MIN(request->within_ms, http->timeout_ms)
 						 : http->timeout_ms);
 	if (!set_request(t->easy, http, request) ||
@@ -580,7 +389,7 @@ static bool add_header(struct http *http, const char *line)
 
 static void set_connections(struct http *http, unsigned int connections)
 {
-	http->connections = connections;
+	http->connections.max = connections;
 	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)connections);
 	curl_multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)connections);
 }
@@ -616,8 +425,6 @@ int http_new(struct event_base *base, const struct http_config *config, struct h
 	list_init(&http->busy);
 	list_init(&http->idle);
 	list_init(&http->sockets);
-	spare_init(&http->spare);
-	http->ready_fd = -1;
 	http->base = base;
 	http->timeout_ms = config->timeout_ms;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
@@ -625,8 +432,8 @@ int http_new(struct event_base *base, const struct http_config *config, struct h
 		return -ENOMEM;
 	}
 	http->timer = evtimer_new(base, on_timer, http);
-	http->spare_timer = evtimer_new(base, on_spare_timer, http);
-	if (http->timer && http->spare_timer && open_multi(http, config->connections) &&
+	if (connections_init(&http->connections, base) == 0 && http->timer &&
+	    open_multi(http, config->connections) &&
 	    copy_text(config->origin, &http->origin) &&
 	    copy_text(config->ca_file, &http->ca_file) &&
 	    copy_text(config->proxy, &http->proxy) &&
@@ -670,9 +477,7 @@ struct http *http_free(struct http *http)
 		watch_free(watch);
 	if (http->timer)
 		event_free(http->timer);
-	if (http->spare_timer)
-		event_free(http->spare_timer);
-	spare_deinit(&http->spare);
+	connections_deinit(&http->connections);
 	curl_slist_free_all(http->headers);
 	free(http->origin);
 	free(http->ca_file);

@@ -4,7 +4,7 @@
  *
  * Where a server closes each connection after its answer, the way there and back that a new one
  * takes is over by the time that there is something to send. When that is worth its while is known
- * elsewhere: http.c.
+ * elsewhere: connections.c.
  */
 #ifndef CHAPI_SPARE_H
 #define CHAPI_SPARE_H
