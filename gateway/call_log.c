@@ -33,19 +33,19 @@ static enum log_level level_of(const struct failure *failure)
 }
 
 /* At the level debug all are wanted. The bucket counts half minutes in place of seconds. */
-static bool has_room(struct call_log *log, uint64_t now_ms)
+static bool has_room(struct call_lines *lines, uint64_t now_ms)
 {
 	uint64_t wait_ms;
 
 	if (log_get_level() >= LOG_LEVEL_DEBUG ||
-	    bucket_take(&log->bucket, CALL_LOG_LINES / 2, now_ms / (HALF_MINUTE_MS / 1000),
+	    bucket_take(&lines->bucket, CALL_LOG_LINES / 2, now_ms / (HALF_MINUTE_MS / 1000),
 			&wait_ms))
 		return true;
-	log->n_left_out++;
+	lines->n_left_out++;
 	return false;
 }
 
-static void PRINTF(4, 5) write_line(struct call_log *log, enum log_level level,
+static void PRINTF(4, 5) write_line(struct call_lines *lines, enum log_level level,
 				    const struct log_call *call, const char *fmt, ...)
 {
 	char more[400], left_out[60] = "";
@@ -54,10 +54,10 @@ static void PRINTF(4, 5) write_line(struct call_log *log, enum log_level level,
 	va_start(args, fmt);
 	vsnprintf(more, sizeof(more), fmt, args);
 	va_end(args);
-	if (log->n_left_out > 0)
+	if (lines->n_left_out > 0)
 		snprintf(left_out, sizeof(left_out), " (%llu lines like this were left out)",
-			 (unsigned long long)log->n_left_out);
-	log->n_left_out = 0;
+			 (unsigned long long)lines->n_left_out);
+	lines->n_left_out = 0;
 	log_call(level, call, "%s%s", more, left_out);
 }
 
@@ -66,6 +66,7 @@ void call_log_ended(struct call_log *log, const struct party *caller,
 {
 	const struct failure *failure = response->failure;
 	enum log_level level = level_of(failure);
+	struct call_lines *lines = level == LOG_LEVEL_WARN ? &log->warnings : &log->others;
 	const struct log_call call = {
 		.id = response->call,
 		.api = response->api,
@@ -73,9 +74,9 @@ void call_log_ended(struct call_log *log, const struct party *caller,
 		.caller = caller ? caller->caller : NULL,
 	};
 
-	if (level > log_get_level() || !has_room(log, now_ms))
+	if (level > log_get_level() || !has_room(lines, now_ms))
 		return;
-	write_line(log, level, &call, "%s%s, %.0f ms", failure ? ", ran " : "",
+	write_line(lines, level, &call, "%s%s, %.0f ms", failure ? ", ran " : "",
 		   failure ? chapi_ran_name(failure->ran) : "",
 		   response->queue_ms + response->run_ms);
 }
@@ -87,6 +88,6 @@ void call_log_lost(struct call_log *log, struct span id, struct span api, const 
 		.id = id, .api = api, .code = chapi_code_name(CHAPI_ERR_ANSWER_LOST),
 	};
 
-	if (log_get_level() >= LOG_LEVEL_INFO && has_room(log, now_ms))
-		write_line(log, LOG_LEVEL_INFO, &call, ", it was not published: %s", why);
+	if (log_get_level() >= LOG_LEVEL_INFO && has_room(&log->others, now_ms))
+		write_line(&log->others, LOG_LEVEL_INFO, &call, ", it was not published: %s", why);
 }

@@ -17,9 +17,14 @@
 #define CALL_LOG_LINES 20	/* at once, after a rest; one more every 3 s */
 
 /* All zero: nothing was written. */
-struct call_log {
+struct call_lines {
 	struct bucket bucket;
 	uint64_t n_left_out;	/* since the last line */
+};
+
+/* Apart, as callers who are refused in numbers must not hide that a provider fails. */
+struct call_log {
+	struct call_lines warnings, others;
 };
 
 /* One has its answer, or is refused. caller: NULL: gone. now_ms: monotonic. */

@@ -194,6 +194,15 @@ static void remember(enum log_level level, const char *text)
 	last.since = monotonic_s();
 }
 
+/* Something else comes in between, on another way. */
+static void interrupt(void)
+{
+	pthread_mutex_lock(&last.mutex);
+	write_repeats();
+	last.text[0] = '\0';
+	pthread_mutex_unlock(&last.mutex);
+}
+
 /* ---- writing ----------------------------------------------------------------------------- */
 
 void log_write(enum log_level level, const char *topic, const char *fmt, ...)
@@ -256,7 +265,10 @@ static bool send_call(enum log_level level, const struct log_call *call,
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		if (*fields[i].value)
 			fields[n++] = fields[i];
-	return log_style == STYLE_JOURNAL && journal_send(journal_path, fields, n) == 0;
+	if (log_style != STYLE_JOURNAL)
+		return false;
+	interrupt();
+	return journal_send(journal_path, fields, n) == 0;
 }
 
 void log_call(enum log_level level, const struct log_call *call, const char *fmt, ...)

@@ -116,7 +116,7 @@ static void test_flood_is_left_out_and_counted(void **state UNUSED)
 	/* Those that are alike are counted by the log itself. */
 	assert_non_null(strstr(text, "call: 7c9e of door.open by uid:1000: busy"));
 	assert_null(strstr(text, "8d0f"));
-	assert_int_equal(log.n_left_out, 8);
+	assert_int_equal(log.others.n_left_out, 8);
 	CAPTURED(text, {
 		open_log(LOG_LEVEL_INFO);
 		end_calls(&log, CHAPI_ERR_BUSY, 1, 3030);
@@ -124,7 +124,22 @@ static void test_flood_is_left_out_and_counted(void **state UNUSED)
 	});
 	assert_string_equal(text, "call: 7c9e of door.open by uid:1000: busy, ran unknown, 12 ms "
 				  "(8 lines like this were left out)\n");
-	assert_int_equal(log.n_left_out, 1);
+	assert_int_equal(log.others.n_left_out, 1);
+}
+
+static void test_flood_of_refusals_hides_no_warning(void **state UNUSED)
+{
+	struct call_log log = { 0 };
+	char text[10000];
+
+	CAPTURED(text, {
+		open_log(LOG_LEVEL_INFO);
+		end_calls(&log, CHAPI_ERR_PERMISSION_DENIED, 2 * CALL_LOG_LINES, 5);
+		end_calls(&log, CHAPI_ERR_PROVIDER_GONE, 1, 5);
+	});
+	assert_non_null(strstr(text, "call: warning: 7c9e of door.open by uid:1000: provider_gone, "
+				     "ran unknown, 12 ms\n"));
+	assert_int_equal(log.others.n_left_out, CALL_LOG_LINES);
 }
 
 static void test_at_debug_nothing_is_left_out(void **state UNUSED)
@@ -138,7 +153,7 @@ static void test_at_debug_nothing_is_left_out(void **state UNUSED)
 			end_call(&log, i % 2 ? CHAPI_ERR_BUSY : CHAPI_OK, 5);
 	});
 	assert_int_equal(count_lines(text), 2 * CALL_LOG_LINES);
-	assert_int_equal(log.n_left_out, 0);
+	assert_int_equal(log.others.n_left_out, 0);
 }
 
 static void test_answer_that_did_not_reach_the_hub(void **state UNUSED)
@@ -179,6 +194,7 @@ int main(void)
 		cmocka_unit_test(test_line_has_the_code_and_neither_params_nor_words_of_the_error),
 		cmocka_unit_test(test_usual_level_has_those_that_somebody_may_look_into),
 		cmocka_unit_test(test_flood_is_left_out_and_counted),
+		cmocka_unit_test(test_flood_of_refusals_hides_no_warning),
 		cmocka_unit_test(test_at_debug_nothing_is_left_out),
 		cmocka_unit_test(test_answer_that_did_not_reach_the_hub),
 		cmocka_unit_test(test_caller_that_is_gone),

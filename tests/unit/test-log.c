@@ -429,6 +429,26 @@ static void test_log_call_has_fields_in_the_journal(void **state UNUSED)
 	close_journal(fd, path);
 }
 
+/* A call's line has not come again, and what came before is not told to have come behind it. */
+static void test_log_call_stands_between_lines_that_are_alike(void **state UNUSED)
+{
+	char path[64], text[1000];
+	int fd = open_journal(path);
+
+	CAPTURED(text, {
+		set_journal(STDERR_FILENO, 0);
+		log_open(LOG_LEVEL_INFO);
+		log_write(LOG_LEVEL_INFO, "hub", "connected");
+		log_write(LOG_LEVEL_INFO, "hub", "connected");
+		log_call(LOG_LEVEL_INFO, &a_call, "%s", "");
+		log_write(LOG_LEVEL_INFO, "hub", "connected");
+	});
+	assert_string_equal(text, "<6>hub: connected\n"
+				  "<6>log: the line before came 1 more time\n"
+				  "<6>hub: connected\n");
+	close_journal(fd, path);
+}
+
 static void test_log_call_has_no_empty_fields(void **state UNUSED)
 {
 	char path[64], text[1000], message[1000] = "";
@@ -557,6 +577,7 @@ int main(void)
 		cmocka_unit_test(test_log_that_is_opened_again_has_no_last_line),
 		cmocka_unit_test(test_log_call_is_a_line),
 		cmocka_unit_test(test_log_call_has_fields_in_the_journal),
+		cmocka_unit_test(test_log_call_stands_between_lines_that_are_alike),
 		cmocka_unit_test(test_log_call_has_no_empty_fields),
 		cmocka_unit_test(test_log_call_is_a_line_when_the_journal_is_gone),
 		cmocka_unit_test(test_log_call_is_a_line_when_the_journal_is_busy),
