@@ -74,6 +74,8 @@ make_packages() {
     install_needs
     theirs=$(release/debian-changelog.sh "$version")
     say "building the packages, version $theirs"
+    # Whoever installs chapi-*.deb does not mean the debug symbols as well.
+    export DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS-} noautodbgsym"
     dpkg-buildpackage -b -us -uc >"$work/log" 2>&1 || failed "the packages could not be built"
     mv "$work"/*.deb "$work"/*.buildinfo "$work"/*.changes "$folder/"
 }
