@@ -14,6 +14,9 @@
 #include "libchapi-ipc/list.h"
 
 #define ENDED_PER_PLACE 4	/* entries for each record that can wait, ended ones included */
+/* What is too large is told again so long after it was told at the earliest. */
+#define TELL_AGAIN_MS 500
+#define TELL_AGAIN_PART_MS 5000	/* by another part than the first, of which there are many */
 
 struct assembly {
 	struct list link;
@@ -26,6 +29,7 @@ struct assembly {
 	/* Its outcome is told: when time runs out nothing more is said but to a repeat. */
 	bool ended;
 	size_t too_large;	/* nor is anything collected: its size, as far as known; or 0 */
+	uint64_t told_ms;	/* when that was told last */
 	bool has_retry;		/* one of its parts said so */
 	struct buf retry, to;
 	int64_t retry_ms, timeout_ms;	/* the longest of them, retry_ms as it was then: */
@@ -184,14 +188,25 @@ static int begin_again(struct assemblies *as, struct assembly *a, const struct p
 	return r == ASSEMBLY_E_FULL && part->index > 0 ? ASSEMBLY_WAITS : r;
 }
 
-/*
- * It is beyond record_max, which has been told. What repeats it is told again, as that may have
- * been lost; the other parts of the first time say nothing new.
- */
-static int refuse_again(const struct assembly *a, const struct part *part, size_t *ret_size)
+static uint64_t tell_again_ms(const struct part *part)
 {
+	if (part->index == 0)
+		return TELL_AGAIN_MS;
+	return part->has_retry ? TELL_AGAIN_PART_MS : UINT64_MAX;
+}
+
+/*
+ * It is beyond record_max, which has been told. What repeats it is told again, once, as that may
+ * have been lost; the other parts of the first time say nothing new.
+ */
+static int refuse_again(struct assembly *a, const struct part *part, uint64_t now_ms,
+			size_t *ret_size)
+{
+	if (now_ms - a->told_ms < tell_again_ms(part))
+		return ASSEMBLY_WAITS;
+	a->told_ms = now_ms;
 	*ret_size = a->too_large;
-	return part->index == 0 || part->has_retry ? ASSEMBLY_E_TOO_LARGE : ASSEMBLY_WAITS;
+	return ASSEMBLY_E_TOO_LARGE;
 }
 
 /* The record that a part belongs to. */
@@ -212,7 +227,7 @@ static int find_or_add(struct assemblies *as, struct span channel, const struct 
 		return add_first(as, channel, part, now_ms, ret_assembly);
 	*ret_assembly = a;
 	if (a->too_large > 0)
-		return refuse_again(a, part, ret_size);
+		return refuse_again(a, part, now_ms, ret_size);
 	return a->slices ? 0 : begin_again(as, a, part, now_ms);
 }
 
@@ -341,6 +356,7 @@ int assemblies_add(struct assemblies *as, struct span channel, struct part *part
 		return r;
 	}
 	a->too_large = r == ASSEMBLY_E_TOO_LARGE ? *ret_size : 0;
+	a->told_ms = now_ms;
 	end(as, a, now_ms);
 	return r;
 }

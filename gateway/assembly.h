@@ -31,7 +31,7 @@ enum {
 	ASSEMBLY_E_CLASH,	/* parts of two records under one id: both are dropped */
 	/* No room: the record is dropped; what comes of it yet is not told again. */
 	ASSEMBLY_E_FULL,
-	/* Beyond record_max: likewise, but a repeat is told again. *ret_size: as far as known. */
+	/* Beyond record_max: likewise, but a repeat is told again, once. *ret_size: as known. */
 	ASSEMBLY_E_TOO_LARGE,
 	ASSEMBLY_E_BAD,		/* all parts are there, and make no record */
 };

@@ -76,7 +76,16 @@ static bool is_left_alone(const struct remote *r, const struct part *part)
 	return !r->config.limits.answer_unknown && part->to.len == 0;
 }
 
-/* details: {size, limit}, or of size 0 none. failure.ran: of what does not say that it repeats. */
+/* This try did not run; the first, or what it is a double of, may have. */
+static void doubt(struct failure *failure)
+{
+	failure->ran = CHAPI_RAN_UNKNOWN;
+	if (failure->code == CHAPI_ERR_DEADLINE_EXCEEDED)
+		failure->message = span_str("not all parts of the request came within 30 s; whether "
+					    "it came before, and ran, is not known any more");
+}
+
+/* details: {size, limit}, or of size 0 none. failure: of what neither repeats nor is a double. */
 static void refuse(struct remote *r, struct span channel, const struct part *part,
 		   struct failure failure, size_t size, const struct now *now)
 {
@@ -93,9 +102,8 @@ static void refuse(struct remote *r, struct span channel, const struct part *par
 		r->status.n_ignored++;
 		return;
 	}
-	/* This try did not run, the first may have. */
 	if (remote_may_have_run(r, call, now))
-		failure.ran = CHAPI_RAN_UNKNOWN;
+		doubt(&failure);
 	if (remote_repeat(r, call, now))
 		return;
 	if (is_left_alone(r, part))
@@ -127,8 +135,8 @@ static void refuse_size(struct remote *r, struct span channel, const struct part
 }
 
 /*
- * What a hub doubles late looks the same: its first time can have run here and be forgotten since,
- * or have gone to a gateway before us.
+ * What a hub doubles late looks like what is new: its first time can have run here and be forgotten
+ * since, or have gone to a gateway before us.
  */
 static bool may_be_double(const struct remote *r, const struct now *now)
 {
@@ -138,20 +146,25 @@ static bool may_be_double(const struct remote *r, const struct now *now)
 	return r->config.start_ms > since_ms || outcomes_forgot_since(r->outcomes, since_ms);
 }
 
+/* Of which no more is known than its parts. */
+static void refuse_new(struct remote *r, struct span channel, const struct part *part, int code,
+		       const char *why, const struct now *now)
+{
+	struct failure failure = {
+		.code = code, .ran = CHAPI_RAN_NO, .message = span_str(why),
+	};
+
+	if (may_be_double(r, now))
+		doubt(&failure);
+	refuse(r, channel, part, failure, 0, now);
+}
+
 static void refuse_late(struct remote *r, struct span channel, const struct part *part,
 			const struct now *now)
 {
-	bool may_have_run = may_be_double(r, now);
-	const char *why = may_have_run ?
-		"not all parts of the request came within 30 s; whether it came before, and ran, "
-		"is not known any more" :
-		"not all parts of the request came within 30 s; send it again, with another id";
-
-	refuse(r, channel, part, (struct failure){
-		.code = CHAPI_ERR_DEADLINE_EXCEEDED,
-		.ran = may_have_run ? CHAPI_RAN_UNKNOWN : CHAPI_RAN_NO,
-		.message = span_str(why),
-	}, 0, now);
+	refuse_new(r, channel, part, CHAPI_ERR_DEADLINE_EXCEEDED,
+		   "not all parts of the request came within 30 s; send it again, with another id",
+		   now);
 }
 
 /* ---- events ----------------------------------------------------------------------------- */
@@ -170,8 +183,8 @@ static void take_part(struct remote *r, struct span channel, struct part *part,
 		r->ops.timer(r->data);
 		break;
 	case ASSEMBLY_E_FULL:
-		refuse_plain(r, channel, part, CHAPI_ERR_BUSY,
-			     "too many large requests come at once; try again later", now);
+		refuse_new(r, channel, part, CHAPI_ERR_BUSY,
+			   "too many large requests come at once; try again later", now);
 		break;
 	case ASSEMBLY_E_TOO_LARGE:
 		refuse_size(r, channel, part, size, now);

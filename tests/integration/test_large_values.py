@@ -252,8 +252,9 @@ def test_too_many_at_once_are_busy(remote, remote_gateway):
         send_parts(remote, cut('w%d' % i, request('w', noise(10000)))[:1])
     send_parts(remote, cut('last', request('last', noise(10000)))[:1])
     error = remote.response('last')['error']
+    # It was started just now: the hub may have doubled what ran in the one before.
     assert (error['code'], error['ran'], error['details']) == \
-        ('busy', 'no', {'retry_after_ms': 1000})
+        ('busy', 'unknown', {'retry_after_ms': 1000})
     assert remote_gateway.ask('status')['hub']['remote']['assembling'] == 16
 
 

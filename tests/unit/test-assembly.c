@@ -398,13 +398,22 @@ static void test_repeat_of_a_record_beyond_the_limit_is_told_so_again(void **sta
 		;
 	size = w.size;
 	assert_int_equal(comes(&w, &large, i), ASSEMBLY_WAITS);
+	w.now_ms += 500;
 	assert_int_equal(comes(&w, &large, 0), ASSEMBLY_E_TOO_LARGE);
 	assert_int_equal(w.size, size);
-	for (i = 1; i < large.parts.n; i++) {
-		CLEANUP(part_deinit) struct part part = PART_NULL;
+	/* Once is enough, however many parts say that they repeat others. */
+	for (unsigned int round = 0; round < 2; round++) {
+		unsigned int told = 0;
 
-		assert_int_equal(comes_again(&w, &large, i, &part), ASSEMBLY_E_TOO_LARGE);
-		assert_int_equal(w.size, size);
+		for (i = 0; i < large.parts.n; i++) {
+			CLEANUP(part_deinit) struct part part = PART_NULL;
+			int r = comes_again(&w, &large, i, &part);
+
+			told += r == ASSEMBLY_E_TOO_LARGE;
+			assert_true(r == ASSEMBLY_E_TOO_LARGE || r == ASSEMBLY_WAITS);
+		}
+		assert_int_equal(told, round);
+		w.now_ms += 5000;
 	}
 	sent_deinit(&large);
 	world_deinit(&w);

@@ -665,6 +665,49 @@ static void test_late_parts_soon_after_the_start_may_have_run(void **state UNUSE
 	assert_late_after_start_says(500, "\"ran\":\"no\"");
 }
 
+/* Nor is a double told `no` for which there is no room. */
+static void assert_full_after_start_says(uint64_t start_ms, const char *ran)
+{
+	struct remote_config config = config_of();
+	struct world *w;
+
+	config.silence_ms = 500;
+	config.start_ms = start_ms;
+	w = world_new(&config);
+	w->now.ms += 30000;
+	for (char id[] = "a"; w->n == 0 && *id <= 'z'; (*id)++)
+		send_parts_to(w, RECORD, id, 0, 1, NULL);
+	assert_int_equal(w->n, 1);
+	assert_says(&w->events[0], "\"code\":\"busy\"");
+	assert_says(&w->events[0], ran);
+	world_free(w);
+}
+
+static void test_part_without_a_place_soon_after_the_start_may_have_run(void **state UNUSED)
+{
+	assert_full_after_start_says(501, "\"ran\":\"unknown\"");
+	assert_full_after_start_says(500, "\"ran\":\"no\"");
+}
+
+/* Words that fit the outcome: what may have run is not to be sent again with another id. */
+static void test_late_repeat_is_not_told_to_come_with_another_id(void **state UNUSED)
+{
+	struct remote_config config = config_of();
+	struct world *w;
+
+	config.start_ms = 1000;
+	w = world_new(&config);
+	w->now.ms = 200000;
+	send_parts_saying(w, RECORD, "i", 3, 1,
+			  "\"retry\":\"0100\",\"retry_ms\":300000,\"timeout_ms\":300000");
+	w->now.ms += 30000;
+	remote_tick(w->remote, &w->now);
+	assert_int_equal(w->n, 1);
+	assert_says(&w->events[0], "\"ran\":\"unknown\"");
+	assert_says(&w->events[0], "is not known any more");
+	world_free(w);
+}
+
 /* Parts of the repeat are lost, too: what is known of it says more than that. */
 static void test_repeat_that_stays_incomplete_gets_the_kept_answer(void **state UNUSED)
 {
@@ -723,6 +766,24 @@ static void test_repeat_of_what_was_too_large_is_told_so_again(void **state UNUS
 	assert_says(&w->events[1], "\"code\":\"too_large\"");
 	assert_says(&w->events[1], "\"ran\":\"no\"");
 	assert_says(&w->events[1], "\"cached\":true");
+	world_free(w);
+}
+
+/* Whose first try another instance had: such a refusal is not remembered. */
+static void test_repeat_of_another_instances_that_is_too_large_is_told_so_once(void **state UNUSED)
+{
+	struct remote_config config = config_of();
+	struct world *w;
+
+	config.limits.max_record = 60;
+	w = world_new(&config);
+	send_parts_saying(w, RECORD, "i", 3, 0, "\"retry\":\"0100\"");
+	assert_int_equal(w->n, 1);
+	assert_says(&w->events[0], "\"code\":\"too_large\"");
+	assert_says(&w->events[0], "\"ran\":\"unknown\"");
+	w->now.ms += 5000;
+	send_parts_saying(w, RECORD, "i", 3, 0, "\"retry\":\"0100\"");
+	assert_int_equal(w->n, 2);
 	world_free(w);
 }
 
@@ -946,10 +1007,14 @@ int main(void)
 		cmocka_unit_test(test_late_double_of_a_part_says_nothing),
 		cmocka_unit_test(test_late_double_of_what_was_forgotten_may_have_run),
 		cmocka_unit_test(test_late_parts_soon_after_the_start_may_have_run),
+		cmocka_unit_test(test_part_without_a_place_soon_after_the_start_may_have_run),
+		cmocka_unit_test(test_late_repeat_is_not_told_to_come_with_another_id),
 		cmocka_unit_test(test_repeat_that_stays_incomplete_gets_the_kept_answer),
 		cmocka_unit_test(
 			test_repeat_soon_after_the_answer_that_stays_incomplete_gets_it),
 		cmocka_unit_test(test_repeat_of_what_was_too_large_is_told_so_again),
+		cmocka_unit_test(
+			test_repeat_of_another_instances_that_is_too_large_is_told_so_once),
 		cmocka_unit_test(test_record_of_another_id_is_refused_by_the_parts_id),
 		cmocka_unit_test(test_answer_goes_to_reply_to_and_so_does_its_repeat),
 		cmocka_unit_test(test_reply_to_that_may_not_be),
