@@ -243,7 +243,8 @@ const struct config_key config_keys[] = {
 	  .help = "New requests of remote callers a second; 0: no limit." },
 	{ "remote", "answer_store_time", TIME(answer_store_time_ms, 0, 24 * HOUR),
 	  .standard = "10m", .reloadable = true,
-	  .help = "How long an answer is kept for a request that comes again." },
+	  .help = "How long an answer is kept for a request that comes again. After that, and with 0 "
+	  "always, a repeat of what may have run is not run: its caller gets answer_lost." },
 	{ "remote", "answer_store_bytes", SIZE(answer_store_bytes, 0, 1024 * MIB),
 	  .standard = "4M", .reloadable = true,
 	  .help = "Memory for those answers." },
