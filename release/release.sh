@@ -34,7 +34,10 @@ says() {
 
 # Of a version with a tag, and nothing behind it: do all that name it mean the same?
 check_names() {
-    case $version in *-*) return ;; esac
+    case $version in
+        *-g*) return ;;
+        *[!0-9.]*) die "a release has a number alone, such as 0.2.0; the tag says $version" ;;
+    esac
     head -n 1 "$top/NEWS" | grep -qx "chapi $version ([0-9-]*)" ||
         die "the first line of NEWS is not \"chapi $version (YEAR-MONTH-DAY)\""
     head -n 1 "$top/debian/changelog" | grep -q "^chapi ($version-" ||

@@ -124,6 +124,9 @@ refusals() {
     is "no release: of a part of the history" \
         "$(release/release.sh tarball 1.2.3-g1234abc out 2>&1 | grep -o 'git fetch --unshallow --tags')" \
         "git fetch --unshallow --tags"
+    echo 1.2.3-rc1 >.tarball-version
+    is "no release: of more than a number" \
+        "$(release/release.sh tarball 1.2.3-rc1 out 2>&1 | grep -o 'has a number alone')" 'has a number alone'
     echo 1.2.3 >.tarball-version
     echo 'chapi 1.2.3 (not released yet)' >NEWS
     refuses 'the first line of NEWS'
