@@ -142,6 +142,6 @@ def test_call_that_never_goes_out_ends_with_its_time(faulty_hub, channel):
         faulty_hub.control.do("on post all do answer 429 ''")
         began = time.monotonic()
         with pytest.raises(chapi.RateLimited) as e:
-            client.call('f', timeout=0.3)
-        assert e.value.ran == 'no' and time.monotonic() - began > 0.2
+            client.call('f', timeout=1.5)
+        assert e.value.ran == 'no' and time.monotonic() - began > 1
         assert wait_until(lambda: faulty_hub.control.done()[0] > 1, 'it to be tried again')
