@@ -147,12 +147,6 @@ with_wait "removed, it does not run, and settings stay" "
         until_true \"! as pi systemctl --user is-active \$unit\"
     done
     test -f /etc/chapi/chapi-gw.conf; test -f /etc/chapi/secret; not test -e /usr/sbin/chapi-gw"
-with_wait "installed again, it serves what it served" "
-    $apt_next install chapi-gw chapi-tools chapi-hub >/dev/null 2>&1
-    systemctl is-active chapi-gw.socket chapi-gw.service chapi-serve@basics
-    chapi-ctl wait now -t 20s; chapi-call now
-    $apt remove chapi-gw chapi-tools chapi-hub >/dev/null 2>&1
-    not systemctl is-active chapi-gw.socket chapi-gw.service chapi-serve@basics"
 by_hand='/etc/chapi/chapi-gw.conf
 /etc/chapi/chapi-gw.conf.d/more.conf
 /etc/chapi/serve.d/basics.ini
