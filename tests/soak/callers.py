@@ -26,8 +26,9 @@ PATIENCE_S = 80         # of a caller, for one outcome: with one part lost it is
 REPEAT_AFTER_S = 1.0
 REPEAT_AFTER_MOST_S = 4.0
 PAUSE_S = 0.2           # after a refusal that does not say when to come again
-COUNTED = ('requests', 'repeats', 'responses', 'again', 'cached', 'not_now', 'obeyed', 'connections',
-           'http_errors', 'large', 'parts', 'two_senders', 'restarted', 'overtaken', 'lost')
+COUNTED = ('requests', 'repeats', 'responses', 'again', 'cached', 'not_now', 'obeyed',
+           'connections', 'http_errors', 'large', 'parts', 'two_senders', 'restarted', 'overtaken', 'lost',
+           'forgotten')
 MEAN_PAUSE_S = 0.2      # between an outcome and the next request: some 30 requests a second in all
 
 
@@ -53,8 +54,9 @@ def pause_s(error):
 class Asked:
     """A request under one id: its record, and what a repeat says.
 
-    says_age: for how long the first try has been out, as the clients of chapi do; of those that do
-    not say so the gateway believes that they are younger than what it has forgotten.
+    says_age: for how long the first try has been out, as the clients of chapi do. One that does not
+    may be ten minutes old, and the gateway keeps answers for less here: it may say that it does not
+    know any more.
     """
 
     def __init__(self, workload, says_age):
@@ -73,6 +75,9 @@ class Asked:
         if self.retry is None:
             self.retry = instance
         self.wait_s = min(self.wait_s * 1.5, REPEAT_AFTER_MOST_S)
+
+    def is_of_unknown_age(self):
+        return self.retry is not None and 'timeout_ms' not in self.record
 
     def events(self, rand):
         return self.workload.events(self.record, self.again(), rand)
@@ -168,6 +173,8 @@ class Caller(threading.Thread):
             self.outcomes[number] = response
         elif self.is_same(first, response):
             self.n['again'] += 1
+        elif self.is_forgotten(first, response):
+            self.n['forgotten'] += 1
         elif first['instance'] != response['instance'] and \
                 'restarted' in (kind(first), kind(response)):
             self.n['overtaken'] += 1    # one of them was on its way when the gateway was killed
@@ -179,6 +186,13 @@ class Caller(threading.Thread):
         return first == response or (
             kind(first) is not None and first['error']['ran'] == 'no' and
             (kind(first), 'no') == (kind(response), response['error']['ran']))
+
+    def is_forgotten(self, first, response):
+        """A repeat that came late: not to know the outcome any more does not speak against it."""
+        ran = (response['error'] or {}).get('ran')
+        return ran == 'unknown' or (
+            (kind(response), ran) == ('answer_lost', 'yes') and
+            (first['error'] or {}).get('ran') != 'no')
 
     def take(self, event):
         name, data = event.get('event'), event.get('data')
@@ -255,6 +269,8 @@ class Caller(threading.Thread):
             self.n['restarted'] += 1
         elif kind(response) == 'answer_lost' and error['ran'] == 'yes':
             self.n['lost'] += 1         # large answers have taken its place in the store
+        elif asked.is_of_unknown_age() and error and error['ran'] == 'unknown':
+            self.n['forgotten'] += 1
         elif not asked.workload.fits(asked.number, response):
             self.faults.append('a strange outcome for %s (%s): %r' %
                                (asked.number, asked.workload.name, response))

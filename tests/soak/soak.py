@@ -170,10 +170,11 @@ class Soak:
             len(self.provider.runs), len(self.provider.twice()), len(self.ran_though_refused()),
             len(self.refused()), max(c.longest_s for c in self.callers)))
         self.report_near()
-        print('large %d, parts of answers %d, two senders %d; answers not kept %d; '
+        print('large %d, parts of answers %d, two senders %d; answers not kept %d, forgotten %d; '
               'after the restart: not known %d, overtaken %d' % (
                   self.sum('large'), self.sum('parts'), self.sum('two_senders'),
-                  self.sum('lost'), self.sum('restarted'), self.sum('overtaken')))
+                  self.sum('lost'), self.sum('forgotten'), self.sum('restarted'),
+                  self.sum('overtaken')))
         print('callers: connections %d, HTTP errors %d' % (
             self.sum('connections'), self.sum('http_errors')))
         publisher = self.status['publisher']
