@@ -8,20 +8,7 @@ set -u
 root=$(mktemp -d) || exit 1
 trap 'rm -rf "$root"' EXIT
 settings=$sysconfdir/chapi/chapi-gw.conf
-number=0
-failed=0
-
-# is WHAT GOT WANTED
-is() {
-    number=$((number + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $number - $1"
-    else
-        failed=1
-        echo "not ok $number - $1"
-        echo "# it is \"$2\", not \"$3\""
-    fi
-}
+. "$top_srcdir/tests/lib/tap.sh"
 
 # Text of programs that names /etc by hand, other than for what is the system's.
 by_hand() {
@@ -39,9 +26,7 @@ unit=$top_builddir/systemd/chapi-serve@.service
 if [ -f "$unit" ]; then
     is "the unit of commands" "$(sed -n 's/^ExecStart=.* --from //p' "$unit")" "$sysconfdir/chapi/serve.d/%i.ini"
 else
-    number=$((number + 1))
-    echo "ok $number - the unit of commands # SKIP configured without units"
+    skip "the unit of commands" "configured without units"
 fi
 is "no source names it by hand" "$(by_hand)" ""
-echo "1..$number"
-exit $failed
+end

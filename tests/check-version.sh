@@ -6,25 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 : "${top_srcdir:=$(cd "$here/.." && pwd)}" "${top_builddir:=$PWD}"
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
-number=0
-failed=0
-
-# is WHAT GOT WANTED
-is() {
-    number=$((number + 1))
-    if [ "$2" = "$3" ]; then
-        echo "ok $number - $1"
-    else
-        failed=1
-        echo "not ok $number - $1"
-        echo "# it is \"$2\", not \"$3\""
-    fi
-}
-
-skip() {
-    number=$((number + 1))
-    echo "ok $number - $1 # SKIP $2"
-}
+. "$top_srcdir/tests/lib/tap.sh"
 
 version() {
     "$top_srcdir/release/version.sh" "$folder/tree"
@@ -201,5 +183,4 @@ if [ -f "$top_srcdir/.tarball-version" ]; then
 else
     skip "a tarball's build has the tarball's" "these sources are no tarball's"
 fi
-echo "1..$number"
-exit $failed
+end
