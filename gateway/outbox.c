@@ -260,7 +260,8 @@ void outbox_hurry(struct outbox *o)
 		entry_make_ready(o, e);
 }
 
-void outbox_hub_is_back(struct outbox *o)
+/* The pause for trouble is over, but not a time that the hub has named. */
+static void end_trouble(struct outbox *o)
 {
 	const uint64_t wanted_until_ms = o->wanted_until_ms;
 
@@ -271,11 +272,16 @@ void outbox_hub_is_back(struct outbox *o)
 	o->wanted_until_ms = wanted_until_ms;
 }
 
+void outbox_hub_is_back(struct outbox *o)
+{
+	end_trouble(o);
+}
+
 void outbox_clock_set(struct outbox *o)
 {
 	o->status.clock_offset_s = 0;
 	if (o->clock_trouble)
-		outbox_hub_is_back(o);
+		end_trouble(o);
 }
 
 int64_t outbox_clock_offset_s(const struct outbox *o)
