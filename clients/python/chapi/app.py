@@ -2,7 +2,6 @@
 """An app of the hub: its addresses, its signatures, and publishing. Standard library only."""
 from __future__ import annotations
 
-import email.utils
 import hashlib
 import hmac
 import http.client
@@ -13,10 +12,12 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from email.message import Message
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from .crypto import Seal, is_encrypted
 from .errors import Error, FailedPrecondition, HubDown, RateLimited, TooLarge, Unauthenticated
+from .pause import Pause, date_of, retry_after
 from .version import VERSION
 
 PUBLISH_TIMEOUT = 10.0      # seconds for a request to the hub, at most
@@ -35,6 +36,13 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
+class _Answer(NamedTuple):
+    """What the hub says to a request. status: some servers write it into the body of a 200."""
+    status: int
+    text: str
+    headers: Message
+
+
 class App:
     """One app of Pusher Channels, or of a server that speaks its protocol.
 
@@ -44,6 +52,9 @@ class App:
         host, port: a hub of one's own, instead of cluster.
         tls: True, False, or an ssl.SSLContext with a certificate authority of one's own.
         encryption_master_key: for encrypted channels: 32 bytes, or their base64 text.
+
+    Attributes:
+        pause: while the hub wants no events. Whoever publishes looks at it first.
     """
 
     def __init__(self, app_id: str, key: str, secret: str, cluster: Optional[str] = None, *,
@@ -61,6 +72,7 @@ class App:
         self._socket_host = '%s:%d' % (host or 'ws-%s.pusher.com' % cluster, port)
         self._http_host = '%s:%d' % (host or 'api-%s.pusher.com' % cluster, port)
         self._clock_offset = 0.0
+        self.pause = Pause()
         self._opener = urllib.request.build_opener(
             _NoRedirect, urllib.request.HTTPSHandler(context=self.ssl_context))
 
@@ -110,6 +122,8 @@ class App:
         Raises:
             HubDown: the hub cannot be reached (ran: no), or its answer did not come (ran: unknown).
             Unauthenticated, FailedPrecondition, TooLarge, RateLimited: the hub refused it.
+            HubDown and RateLimited say in details['retry_after_ms'] when the hub wants the next
+            one, if it said so.
         """
         if is_encrypted(channel):
             seal = Seal(channel, self.encryption_master_key)
@@ -133,14 +147,21 @@ class App:
 
     def _post(self, what: str, value: Any, timeout: float) -> None:
         body = json.dumps(value, ensure_ascii=False, separators=(',', ':')).encode()
-        status, text, date = self._send(what, body, timeout)
-        if status == 401 and self._is_clock_wrong(date):
-            status, text, date = self._send(what, body, timeout)
-        if status != 200:
-            raise _refusal(status, text)
+        answer = self._send(what, body, timeout)
+        if answer.status == 401 and self._is_clock_wrong(answer.headers.get('Date', '')):
+            answer = self._send(what, body, timeout)
+        if answer.status != 200:
+            raise self._refused(answer)
 
-    def _send(self, what: str, body: bytes, timeout: float) -> Tuple[int, str, Optional[str]]:
-        """(status, text, date); some servers write the status into the body of a 200."""
+    def _refused(self, answer: _Answer) -> Error:
+        """What the answer is for who publishes; what it says of the next try holds for all."""
+        wait = retry_after(answer.headers.get('Retry-After', ''), answer.headers.get('Date', ''))
+        error = _refusal(answer.status, answer.text, wait)
+        if 'retry_after_ms' in error.details:
+            self.pause.begin(wait, error)
+        return error
+
+    def _send(self, what: str, body: bytes, timeout: float) -> _Answer:
         target = self.signed_target('POST', '/apps/%s/%s' % (self.app_id, what), body)
         request = urllib.request.Request(
             '%s://%s%s' % ('https' if self.tls else 'http', self._http_host, target), body,
@@ -154,24 +175,20 @@ class App:
             raise HubDown('the hub did not answer: %s' % (e or type(e).__name__),
                           ran='unknown') from e
 
-    def _exchange(self, request: urllib.request.Request,
-                  timeout: float) -> Tuple[int, str, Optional[str]]:
+    def _exchange(self, request: urllib.request.Request, timeout: float) -> _Answer:
         try:
             with self._opener.open(request, timeout=timeout) as answer:
-                return _status_within(answer.read(1 << 16))
+                return _Answer(*_status_within(answer.read(1 << 16)), answer.headers)
         except urllib.error.HTTPError as e:
             with e:
-                return e.code, e.read(TEXT_MAX).decode(errors='replace'), e.headers.get('Date')
+                return _Answer(e.code, e.read(TEXT_MAX).decode(errors='replace'), e.headers)
 
-    def _is_clock_wrong(self, date: Optional[str]) -> bool:
+    def _is_clock_wrong(self, date: str) -> bool:
         """Takes the hub's time if ours differs: small machines start with 1970."""
-        try:
-            offset = email.utils.parsedate_to_datetime(date or '').timestamp() - time.time()
-        except (TypeError, ValueError):
+        then = date_of(date)
+        if then is None or abs(then - time.time() - self._clock_offset) < CLOCK_SKEW:
             return False
-        if abs(offset - self._clock_offset) < CLOCK_SKEW:
-            return False
-        self._clock_offset = offset
+        self._clock_offset = then - time.time()
         return True
 
 
@@ -183,26 +200,32 @@ def _read_address(address: str, tls: Tls) -> Tuple[str, Optional[int], Tls]:
     return url.hostname, url.port, tls if url.scheme == 'https' else False
 
 
-def _status_within(body: bytes) -> Tuple[int, str, Optional[str]]:
+def _status_within(body: bytes) -> Tuple[int, str]:
+    """(status, text) of a 200."""
     text = body.decode(errors='replace')
     try:
         answer = json.loads(text)
     except ValueError:
-        return 200, text, None
+        return 200, text
     if isinstance(answer, dict) and 'error' in answer:
         code = answer.get('code')
-        return code if isinstance(code, int) else 400, str(answer['error']), None
-    return 200, text, None
+        return code if isinstance(code, int) else 400, str(answer['error'])
+    return 200, text
 
 
-def _refusal(status: int, text: str) -> Error:
+def _refusal(status: int, text: str, wait: int) -> Error:
+    """wait: seconds until the hub wants the next event; 0: it does not say."""
     message = 'the hub does not take the event: %d %s' % (status, ' '.join(text[:TEXT_MAX].split()))
     if status == 401:
         return Unauthenticated(message)
     if status == 413:
         return TooLarge(message)
+    if status not in (408, 429) and status < 500:
+        return FailedPrecondition(message)
+    details = {}
+    if wait > 0:
+        message += '; it wants the next one in %d s' % wait
+        details['retry_after_ms'] = wait * 1000
     if status == 429:
-        return RateLimited(message)
-    if status == 408 or status >= 500:
-        return HubDown(message, ran='unknown')
-    return FailedPrecondition(message)
+        return RateLimited(message, details=details)
+    return HubDown(message, ran='unknown', details=details)

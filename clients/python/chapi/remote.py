@@ -232,7 +232,7 @@ class RemoteTransport:
         return Request(head, params, self._event_max)
 
     async def _deliver(self, request: Request) -> None:
-        """Until the hub has taken all of it, within its time.
+        """Until the hub has taken all of it, within its time; no sooner than the hub wants.
 
         After a try in doubt it goes on as a repeat, although it may be none: the gateway may have
         got it, and may be another one by now.
@@ -246,9 +246,10 @@ class RemoteTransport:
                 is_doubtful = is_doubtful or e.ran != 'no'
                 if is_doubtful:
                     request.is_repeat, e.ran = True, 'unknown'
-                if not isinstance(e, (HubDown, RateLimited)) or request.left < PUBLISH_AGAIN:
+                wait = max(PUBLISH_AGAIN, self._hub.app.pause.left)
+                if not isinstance(e, (HubDown, RateLimited)) or request.left < wait:
                     raise
-                await asyncio.sleep(PUBLISH_AGAIN)
+                await asyncio.sleep(wait)
 
     async def _publish_some(self, request: Request, i: int) -> None:
         await self._send(request.event, lambda: request.write(i, BATCH_MAX),
@@ -261,19 +262,34 @@ class RemoteTransport:
 
     async def _publish(self, channel: str, event: str, write: Write, socket_id: Optional[str],
                        end: float) -> None:
-        """end: when it is of no use any more, on the even clock."""
+        """Once the hub wants events. end: when it is of no use any more, on the even clock."""
         self.start()
         assert self._publishers is not None
-        await asyncio.wrap_future(self._publishers.submit(functools.partial(
-            self._publish_now, channel, event, write, socket_id, end)))
+        is_taken = False
+        while not is_taken:
+            await self._wait_pause(end)
+            is_taken = await asyncio.wrap_future(self._publishers.submit(functools.partial(
+                self._publish_now, channel, event, write, socket_id, end)))
+
+    async def _wait_pause(self, end: float) -> None:
+        pause = self._hub.app.pause
+        while pause.left > 0:
+            if time.monotonic() + pause.left > end:
+                raise pause.refusal()
+            await asyncio.sleep(pause.left)
 
     def _publish_now(self, channel: str, event: str, write: Write, socket_id: Optional[str],
-                     end: float) -> None:
-        """In a thread, whenever there is one for it."""
+                     end: float) -> bool:
+        """In a thread, whenever there is one for it. False: it has to wait for a pause that began
+        meanwhile.
+        """
+        if self._hub.app.pause.left > 0:
+            return False
         texts, left = write(), end - time.monotonic()
         if left <= 0:
             raise DeadlineExceeded('its time was over before the hub had taken all of it', ran='no')
         self._hub.app.publish(channel, event, texts, socket_id, left)
+        return True
 
     def _cancel(self, number: str) -> None:
         text = to_json({'id': number})
