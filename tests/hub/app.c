@@ -14,8 +14,10 @@
 #include <stdlib.h>
 
 #include <jansson.h>
+#undef json_is_null	/* Jansson's; ours is a function */
 
 #include "gateway/sign.h"
+#include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/list.h"
 #include "tests/hub/channels.h"
 #include "tests/hub/hub_names.h"
@@ -139,35 +141,51 @@ static void conn_close(struct app_conn *conn, int code, const char *reason)
 	conn->app->ops->close(conn->owner, code, reason);
 }
 
-/* The text of a message, or NULL without memory. Takes data, which may be NULL. user_id: of the
- * client that sends an event to a presence channel, else NULL. */
-static char *message_text(const char *event, const char *channel, const char *user_id, json_t *data)
+static void put_key(struct buf *out, const char *before, const char *value)
 {
-	CLEANUP(cleanup_json) json_t *message = json_object();
+	buf_put_str(out, before);
+	json_put_string(out, span_str(value));
+}
 
-	if (json_object_set_new(message, "event", json_string(event)) != 0 ||
-	    (channel && json_object_set_new(message, "channel", json_string(channel)) != 0) ||
-	    (user_id && json_object_set_new(message, "user_id", json_string(user_id)) != 0)) {
-		json_decref(data);
-		return NULL;
-	}
-	if (json_object_set_new(message, "data", data) != 0)
-		return NULL;
-	return json_dumps(message, JSON_COMPACT);
+/* The text of a message up to its data, which whoever calls appends, and "}". channel: may be
+ * NULL. user_id: of the client that sends an event to a presence channel, else NULL. */
+static void put_head(struct buf *out, const char *event, const char *channel, const char *user_id)
+{
+	put_key(out, "{\"event\":", event);
+	if (channel)
+		put_key(out, ",\"channel\":", channel);
+	if (user_id)
+		put_key(out, ",\"user_id\":", user_id);
+	buf_put_str(out, ",\"data\":");
+}
+
+/* Takes data; NULL: there was no memory for it. 0 or -ENOMEM. */
+static int put_message(struct buf *out, const char *event, const char *channel,
+		       const char *user_id, json_t *data)
+{
+	CLEANUP(cleanup_text) char *text = json_dumps(data, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	json_decref(data);
+	if (!text)
+		return -ENOMEM;
+	put_head(out, event, channel, user_id);
+	buf_put_str(out, text);
+	buf_put_byte(out, '}');
+	return buf_error(out);
 }
 
 /* Takes data. */
 static void conn_say(struct app_conn *conn, const char *event, const char *channel, json_t *data)
 {
-	CLEANUP(cleanup_text) char *text = message_text(event, channel, NULL, data);
-	struct app_delivery delivery = {
-		.event = event, .channel = channel, .text = span_str(text),
-	};
+	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
+	struct app_delivery delivery = { .event = event, .channel = channel };
 
-	if (!text)
+	if (put_message(&text, event, channel, NULL, data) < 0) {
 		conn_close(conn, APP_CLOSE_CAPACITY, "The hub is out of memory");
-	else
-		conn_deliver(conn, &delivery);
+		return;
+	}
+	delivery.text = buf_span(&text);
+	conn_deliver(conn, &delivery);
 }
 
 /* code 0: none, the connection goes on as if nothing had been. */
@@ -403,15 +421,15 @@ static void client_event_relay(struct app_conn *conn, const char *event, const c
 {
 	struct subscription *s = subscriber_find(&conn->subscriber, channel);
 	const char *user_id = s->member ? s->member->user_id : NULL;
-	CLEANUP(cleanup_text) char *text = message_text(event, channel, user_id, json_incref(data));
-	struct app_delivery delivery = {
-		.event = event, .channel = channel, .text = span_str(text),
-	};
+	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
+	struct app_delivery delivery = { .event = event, .channel = channel };
 
-	if (!text)
+	if (put_message(&text, event, channel, user_id, json_incref(data)) < 0) {
 		close_without_memory(conn);
-	else
-		channel_send(s->channel, &delivery, conn->socket_id);
+		return;
+	}
+	delivery.text = buf_span(&text);
+	channel_send(s->channel, &delivery, conn->socket_id);
 }
 
 static void handle_client_event(struct app_conn *conn, const json_t *message, uint64_t now_ms)
@@ -677,17 +695,20 @@ const struct app_settings *app_settings(const struct app *app)
 
 int app_publish(struct app *app, const struct app_event *event, const char *channel)
 {
-	CLEANUP(cleanup_text) char *text = NULL;
+	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
 	struct channel *target = channels_find(&app->channels, channel);
 	struct app_delivery delivery = { .event = event->name, .channel = channel };
+	int r;
 
 	if (!target)
 		return 0;	/* nobody listens, which is nobody's fault */
-	text = message_text(event->name, channel, NULL,
-			    json_stringn((const char *)event->data.p, event->data.len));
-	if (!text)
-		return -ENOMEM;
-	delivery.text = span_str(text);
+	put_head(&text, event->name, channel, NULL);
+	json_put_string(&text, event->data);
+	buf_put_byte(&text, '}');
+	r = buf_error(&text);
+	if (r < 0)
+		return r;
+	delivery.text = buf_span(&text);
 	channel_send(target, &delivery, event->socket_id);
 	return 0;
 }

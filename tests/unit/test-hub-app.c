@@ -657,6 +657,18 @@ static void test_event_reaches_all_subscribers_as_text(void **state)
 	assert_heard(&place->b, expected);
 }
 
+static void test_event_is_escaped_where_json_needs_it(void **state)
+{
+	static const char data[] = "\"\\/\b\n\x01\x7f\0\xf0\x9f\x90\xb8";
+	const struct app_event event = { .name = "a\"b", .data = span_of(data, sizeof(data) - 1) };
+	struct place *place = *state;
+
+	subscribe(&place->a, "private-x");
+	assert_int_equal(app_publish(place->app, &event, "private-x"), 0);
+	assert_heard(&place->a, "{\"event\":\"a\\\"b\",\"channel\":\"private-x\",\"data\":\""
+		     "\\\"\\\\/\\b\\n\\u0001\x7f\\u0000\xf0\x9f\x90\xb8\"}\n");
+}
+
 static void test_event_leaves_its_sender_out(void **state)
 {
 	struct place *place = *state;
@@ -845,6 +857,7 @@ int main(void)
 		TEST(test_presence_client_event_says_who_sent_it),
 		TEST(test_nonsense_gets_an_error_and_the_connection_goes_on),
 		TEST(test_event_reaches_all_subscribers_as_text),
+		TEST(test_event_is_escaped_where_json_needs_it),
 		TEST(test_event_leaves_its_sender_out),
 		TEST(test_client_event_goes_to_the_others_as_it_came),
 		TEST(test_client_event_needs_a_private_channel_of_the_sender),
