@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The HTTP API: see http_api.h.
- *
- * Events are checked all before the first is published, so that a refused request has
- * published nothing.
+ * The HTTP API: see http_api.h. Who may ask is http_auth.h.
  */
 #include "tests/hub/http_api.h"
 
@@ -13,6 +10,7 @@
 #include <jansson.h>
 
 #include "tests/hub/http_auth.h"
+#include "tests/hub/http_publish.h"
 #include "tests/hub/hub_names.h"
 #include "tests/hub/presence.h"
 
@@ -21,7 +19,6 @@ struct call {
 	struct app *app;
 	const struct http_request *request;
 	char *name;			/* in the path; "": the path takes none */
-	json_t *body;			/* of a POST */
 	struct http_answer *answer;
 };
 
@@ -37,170 +34,14 @@ static void answer_no_memory(struct http_answer *answer)
 
 /* ---- publishing ----------------------------------------------------------------------- */
 
-static struct span span_of_json(const json_t *text)
-{
-	return span_of(json_string_value(text), json_string_length(text));
-}
-
-static bool check_name(const json_t *name, struct http_answer *answer)
-{
-	if (!json_is_string(name))
-		http_answer_text(answer, 400, "Invalid event: name has to be a string");
-	else if (!event_name_is_legal(span_of_json(name)))
-		http_answer_text(answer, 400,
-				 "Invalid event name: it has to have 1 to %d characters",
-				 EVENT_NAME_MAX);
-	else if (event_name_is_reserved(json_string_value(name)))
-		http_answer_text(answer, 400,
-				 "Invalid event name: pusher: and pusher_internal: are "
-				 "the protocol's own");
-	else
-		return true;
-	return false;
-}
-
-static bool check_data(const json_t *data, size_t most, struct http_answer *answer)
-{
-	if (!json_is_string(data))
-		http_answer_text(answer, 400, "Invalid event: data has to be a string "
-				 "(encode objects as JSON first)");
-	else if (json_string_length(data) > most)
-		http_answer_text(answer, 413, "The data content of this event exceeds the allowed "
-				 "maximum (%zu bytes): it has %zu", most, json_string_length(data));
-	else
-		return true;
-	return false;
-}
-
-static bool check_socket_id(const json_t *socket_id, struct http_answer *answer)
-{
-	if (!socket_id || json_is_null(socket_id))
-		return true;
-	if (json_is_string(socket_id) && socket_id_is_legal(span_of_json(socket_id)))
-		return true;
-	http_answer_text(answer, 400,
-			 "Invalid socket_id: it has to be two numbers joined by a dot");
-	return false;
-}
-
-static bool check_channel(const json_t *channel, struct http_answer *answer)
-{
-	if (!json_is_string(channel))
-		http_answer_text(answer, 400, "Invalid event: a channel has to be a string");
-	else if (!channel_name_is_legal(span_of_json(channel)))
-		http_answer_text(answer, 400, "Invalid channel name: %.200s (1 to %d of "
-				 "A-Z a-z 0-9 _ - = @ , . ;)", json_string_value(channel),
-				 CHANNEL_NAME_MAX);
-	else
-		return true;
-	return false;
-}
-
-static bool check_channels(const json_t *channels, struct http_answer *answer)
-{
-	const json_t *channel;
-	size_t i;
-
-	if (!json_is_array(channels) || json_array_size(channels) == 0) {
-		http_answer_text(answer, 400,
-				 "Invalid event: channels has to be an array of strings");
-		return false;
-	}
-	if (json_array_size(channels) > HTTP_API_CHANNELS_MAX) {
-		http_answer_text(answer, 400, "Too many channels: %zu, the maximum is %d",
-				 json_array_size(channels), HTTP_API_CHANNELS_MAX);
-		return false;
-	}
-	json_array_foreach(channels, i, channel)
-		if (!check_channel(channel, answer))
-			return false;
-	return true;
-}
-
-static bool check_event(const struct call *call, const json_t *event)
-{
-	const json_t *channels = json_object_get(event, "channels");
-
-	if (!json_is_object(event)) {
-		http_answer_text(call->answer, 400, "Invalid event: it has to be an object");
-		return false;
-	}
-	return check_name(json_object_get(event, "name"), call->answer) &&
-	       check_data(json_object_get(event, "data"), app_settings(call->app)->event_max,
-			  call->answer) &&
-	       check_socket_id(json_object_get(event, "socket_id"), call->answer) &&
-	       (channels ? check_channels(channels, call->answer)
-			 : check_channel(json_object_get(event, "channel"), call->answer));
-}
-
-static int publish(struct app *app, const json_t *json)
-{
-	const struct app_event event = {
-		.name = json_string_value(json_object_get(json, "name")),
-		.data = span_of_json(json_object_get(json, "data")),
-		.socket_id = json_string_value(json_object_get(json, "socket_id")),
-	};
-	const json_t *channels = json_object_get(json, "channels"), *channel;
-	size_t i;
-	int r;
-
-	if (!channels)
-		return app_publish(app, &event,
-				   json_string_value(json_object_get(json, "channel")));
-	json_array_foreach(channels, i, channel)
-	{
-		r = app_publish(app, &event, json_string_value(channel));
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static void post_event(const struct call *call)
 {
-	if (!check_event(call, call->body))
-		return;
-	if (publish(call->app, call->body) < 0)
-		answer_no_memory(call->answer);
-	else
-		http_answer_json(call->answer, "{}");
-}
-
-static bool check_batch(const struct call *call, const json_t *batch)
-{
-	const json_t *event;
-	size_t i;
-
-	if (!json_is_array(batch)) {
-		http_answer_text(call->answer, 400,
-				 "Invalid batch: batch has to be an array of events");
-		return false;
-	}
-	if (json_array_size(batch) > HTTP_API_BATCH_MAX) {
-		http_answer_text(call->answer, 400,
-				 "Batch too large: %zu events, the maximum is %d",
-				 json_array_size(batch), HTTP_API_BATCH_MAX);
-		return false;
-	}
-	json_array_foreach(batch, i, event)
-		if (!check_event(call, event))
-			return false;
-	return true;
+	http_publish_event(call->app, call->request->body, call->answer);
 }
 
 static void post_batch(const struct call *call)
 {
-	const json_t *batch = json_object_get(call->body, "batch"), *event;
-	size_t i;
-
-	if (!check_batch(call, batch))
-		return;
-	json_array_foreach(batch, i, event)
-		if (publish(call->app, event) < 0) {
-			answer_no_memory(call->answer);
-			return;
-		}
-	http_answer_json(call->answer, "{}");
+	http_publish_batch(call->app, call->request->body, call->answer);
 }
 
 /* ---- asking --------------------------------------------------------------------------- */
@@ -407,24 +248,12 @@ static const struct route *route_find(const struct call *call, const char *path,
 	return NULL;
 }
 
-static bool read_body(struct call *call)
-{
-	json_error_t error;
-
-	call->body = json_loadb((const char *)call->request->body.p, call->request->body.len,
-				JSON_ALLOW_NUL, &error);
-	if (!call->body)
-		http_answer_text(call->answer, 400, "Invalid body: not a JSON object in UTF-8: %s "
-				 "(at byte %d)", error.text, error.position);
-	return call->body;
-}
-
 static void act(struct call *call, const char *path)
 {
 	int name_len;
 	const struct route *route = route_find(call, path, &name_len);
 
-	if (!route || (strcmp(route->method, "POST") == 0 && !read_body(call)))
+	if (!route)
 		return;
 	call->name = strndup(path + strlen(route->path), (size_t)name_len);
 	if (call->name)
@@ -432,7 +261,6 @@ static void act(struct call *call, const char *path)
 	else
 		answer_no_memory(call->answer);
 	free(call->name);
-	json_decref(call->body);
 }
 
 void http_api_handle(struct app *app, const struct http_request *request, int64_t unix_s,

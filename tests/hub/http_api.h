@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The HTTP API: one whole request in, one answer out. Pure, on top of app.h.
+ * The HTTP API: one whole request in, one answer out. Pure, on top of app.h; the events in bodies
+ * are http_publish.h.
  *
  * Served: POST events and batch_events, GET channels and channels/NAME. Presence, users and
  * the info parameter of events are not.
@@ -13,8 +14,6 @@
 #include "tests/hub/app.h"
 #include "tests/hub/http_message.h"
 
-#define HTTP_API_CHANNELS_MAX 100	/* of one event */
-#define HTTP_API_BATCH_MAX 10		/* events */
 #define HTTP_API_BODY_MAX (1024 * 1024)	/* bytes; whoever reads requests keeps it */
 
 /* Always fills the answer; unix_s is the hub's clock. */

@@ -396,7 +396,10 @@ static void test_event_that_is_wrong_is_refused_and_not_published(void **state)
 		{ "not a JSON object", "" },
 		{ "not a JSON object", "{" },
 		{ "not a JSON object", "{\"name\":\"\xff\"}" },
+		{ "not a JSON object", "{} {}" },
+		{ "not a JSON object", "{\"name\":\"\\ud800\"}" },
 		{ "has to be an object", "[]" },
+		{ "has to be an object", "7" },
 		{ "name has to be", "{\"channel\":\"one\",\"data\":\"x\"}" },
 		{ "name has to be", "{\"name\":7,\"channel\":\"one\",\"data\":\"x\"}" },
 		{ "Invalid event name", "{\"name\":\"\",\"channel\":\"one\",\"data\":\"x\"}" },
@@ -415,6 +418,12 @@ static void test_event_that_is_wrong_is_refused_and_not_published(void **state)
 		  "{\"name\":\"e\",\"channel\":\"one\",\"data\":\"x\",\"socket_id\":\"1\"}" },
 		{ "socket_id",
 		  "{\"name\":\"e\",\"channel\":\"one\",\"data\":\"x\",\"socket_id\":1.2}" },
+		{ "socket_id",
+		  "{\"name\":\"e\",\"channel\":\"one\",\"data\":\"x\",\"socket_id\":\"\"}" },
+		{ "1 to 200 characters",
+		  "{\"name\":\"e\\u0000\",\"channel\":\"one\",\"data\":\"x\"}" },
+		{ "Invalid channel name",
+		  "{\"name\":\"e\",\"channel\":\"one\\u0000\",\"data\":\"x\"}" },
 	};
 	struct place *place = *state;
 
@@ -422,6 +431,19 @@ static void test_event_that_is_wrong_is_refused_and_not_published(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
 		post(place, "/events", 400, wrong[i].part, wrong[i].body);
 	assert_heard(&place->a, "");
+}
+
+static void test_event_may_be_written_in_any_way_that_json_has(void **state)
+{
+	struct place *place = *state;
+
+	client_subscribe(&place->a, "one");
+	post(place, "/events", 200, "{}",
+	     " { \"d\\u0061ta\" : \"lost\" , \"other\" : [ { \"name\" : [ ] } , 1e9 ] ,\n"
+	     "\"channels\" : [ \"\\u006fne\" , \"two\" ] , \"socket_id\" : null ,\t"
+	     "\"name\" : \"\\u00fc\" , \"data\" : \"\\ud83d\\udc38\\/\\u0000\" } ");
+	assert_heard(&place->a, "{\"event\":\"\xc3\xbc\",\"channel\":\"one\","
+		     "\"data\":\"\xf0\x9f\x90\xb8/\\u0000\"}\n");
 }
 
 /* An event with n channels, "c0" and so on. */
@@ -629,6 +651,7 @@ int main(void)
 		TEST(test_event_reaches_its_channel),
 		TEST(test_event_leaves_its_sender_out),
 		TEST(test_event_that_is_wrong_is_refused_and_not_published),
+		TEST(test_event_may_be_written_in_any_way_that_json_has),
 		TEST(test_event_has_up_to_a_hundred_channels),
 		TEST(test_data_is_measured_decoded_and_refused_beyond_10240),
 		TEST(test_name_is_measured_in_characters),
