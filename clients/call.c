@@ -182,9 +182,8 @@ void call_cancel(struct call *call)
 }
 
 /* The caller has gone, or its time is over; so has our connection, perhaps. */
-static void on_cancel(chapi_request *request, void *data)
+static void on_cancel(chapi_request *request UNUSED, void *data)
 {
-	(void)request;
 	call_cancel(data);
 }
 

@@ -151,11 +151,10 @@ static bool ask_idempotent(struct state *s)
 
 /* ---- what comes ---- */
 
-static void on_reply(chapi_conn *conn, const chapi_reply *reply, void *data)
+static void on_reply(chapi_conn *conn UNUSED, const chapi_reply *reply, void *data)
 {
 	struct state *s = data;
 
-	(void)conn;
 	if (s->answered)
 		return;		/* it has been given up */
 	s->answered = true;
@@ -167,11 +166,9 @@ static void on_reply(chapi_conn *conn, const chapi_reply *reply, void *data)
 	}
 }
 
-static void on_progress(chapi_conn *conn, uint32_t id, const void *value, size_t len, void *data)
+static void on_progress(chapi_conn *conn UNUSED, uint32_t id UNUSED, const void *value, size_t len,
+			void *data UNUSED)
 {
-	(void)conn;
-	(void)id;
-	(void)data;
 	output_progress(value, len);
 }
 

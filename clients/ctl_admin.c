@@ -30,20 +30,16 @@ static void print_reloaded(const json_t *value)
 	print_keys(restart, "has changed, which takes a restart: the old value holds");
 }
 
-int ctl_reload(struct ctl *ctl, char *const *args, int n)
+int ctl_reload(struct ctl *ctl, char *const *args UNUSED, int n UNUSED)
 {
-	(void)args;
-	(void)n;
 	return ctl_show(ctl, "reload", json_array(), print_reloaded);
 }
 
-static void print_nothing(const json_t *value)
+static void print_nothing(const json_t *value UNUSED)
 {
-	(void)value;
 }
 
-int ctl_log_level(struct ctl *ctl, char *const *args, int n)
+int ctl_log_level(struct ctl *ctl, char *const *args, int n UNUSED)
 {
-	(void)n;
 	return ctl_show(ctl, "log_level", json_pack("[s]", args[0]), print_nothing);
 }

@@ -282,7 +282,7 @@ static void print_check(const json_t *check)
 	}
 }
 
-int ctl_doctor(struct ctl *ctl, char *const *args, int n)
+int ctl_doctor(struct ctl *ctl, char *const *args UNUSED, int n UNUSED)
 {
 	json_t *checks CLEANUP(ctl_free_json) = json_array();
 	struct doctor d = { .ctl = ctl, .checks = checks };
@@ -290,8 +290,6 @@ int ctl_doctor(struct ctl *ctl, char *const *args, int n)
 	size_t i;
 	int status;
 
-	(void)args;
-	(void)n;
 	if (check_connection(&d)) {
 		check_gateway(&d);
 		check_hub(&d);

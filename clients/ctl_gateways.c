@@ -24,9 +24,7 @@ static void print_gateways(const json_t *gateways)
 	table_print(columns, ARRAY_SIZE(columns), rows);
 }
 
-int ctl_gateways(struct ctl *ctl, char *const *args, int n)
+int ctl_gateways(struct ctl *ctl, char *const *args UNUSED, int n UNUSED)
 {
-	(void)args;
-	(void)n;
 	return ctl_show(ctl, "gateways", json_array(), print_gateways);
 }

@@ -196,8 +196,7 @@ static void print_described(const json_t *api)
 	print_holders(api);
 }
 
-int ctl_describe(struct ctl *ctl, char *const *args, int n)
+int ctl_describe(struct ctl *ctl, char *const *args, int n UNUSED)
 {
-	(void)n;
 	return ctl_show(ctl, "describe", json_pack("[s]", args[0]), print_described);
 }

@@ -211,13 +211,11 @@ static int ask_all(struct ctl *ctl, json_t *ret_all)
 	return status;
 }
 
-int ctl_metrics(struct ctl *ctl, char *const *args, int n)
+int ctl_metrics(struct ctl *ctl, char *const *args UNUSED, int n UNUSED)
 {
 	json_t *all CLEANUP(ctl_free_json) = json_object();
 	int status = ask_all(ctl, all), written = 0;
 
-	(void)args;
-	(void)n;
 	if (ctl->textfile)
 		written = write_file(ctl->textfile, all);
 	else if (ctl->json)

@@ -377,13 +377,11 @@ static int let_in(const struct asking *a)
 	return 0;
 }
 
-int ctl_setup(struct ctl *ctl, char *const *args, int n)
+int ctl_setup(struct ctl *ctl, char *const *args UNUSED, int n UNUSED)
 {
 	struct asking a = { .setup = &ctl->setup, .is_possible = prompt_is_possible() };
 	int status = ask_all(&a);
 
-	(void)args;
-	(void)n;
 	if (status == 0)
 		status = try_and_write(ctl, &a);
 	if (status == 0)

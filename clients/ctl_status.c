@@ -168,10 +168,8 @@ static void print_status(const json_t *status)
 	print_hub(json_object_get(status, "hub"));
 }
 
-int ctl_status(struct ctl *ctl, char *const *args, int n)
+int ctl_status(struct ctl *ctl, char *const *args UNUSED, int n UNUSED)
 {
-	(void)args;
-	(void)n;
 	return ctl_show(ctl, "status", json_array(), print_status);
 }
 
@@ -287,14 +285,12 @@ static int print_pong(const struct ctl *ctl, double ms)
 	return 0;
 }
 
-int ctl_ping(struct ctl *ctl, char *const *args, int n)
+int ctl_ping(struct ctl *ctl, char *const *args UNUSED, int n UNUSED)
 {
 	int64_t count = ctl->count > 0 ? ctl->count : 1;
 	int status = ctl_connect(ctl);
 	double ms = 0;
 
-	(void)args;
-	(void)n;
 	while (status == 0 && count-- > 0) {
 		status = ping(ctl, &ms);
 		if (status == 0)

@@ -19,14 +19,13 @@ struct trip {
 	bool seen;
 };
 
-static void on_event(chapi_conn *conn, const void *packed, size_t len, void *data)
+static void on_event(chapi_conn *conn UNUSED, const void *packed, size_t len, void *data)
 {
 	json_t *event CLEANUP(ctl_free_json) = NULL;
 	char *text CLEANUP(cli_free) = NULL;
 	struct trip *trip = data;
 	size_t text_len;
 
-	(void)conn;
 	if (chapi_msgpack_to_json(packed, len, false, &text, &text_len, NULL, 0) == 0)
 		event = json_loads(text, JSON_ALLOW_NUL, NULL);
 	if (strcmp(ctl_text(event, "id"), trip->id) == 0)

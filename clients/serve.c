@@ -259,10 +259,9 @@ static void on_change(chapi_conn *conn, const struct chapi_change *change, void 
 }
 
 /* A standby goes on waiting by itself; a name that somebody else has taken is gone. */
-static void on_name(chapi_conn *conn, enum chapi_name_change change, const char *name,
+static void on_name(chapi_conn *conn UNUSED, enum chapi_name_change change, const char *name,
 		    const char *reason, void *data)
 {
-	(void)conn;
 	if (change == CHAPI_NAME_GRANTED) {
 		cli_error("%s is ours now", name);
 		return;
@@ -297,9 +296,8 @@ static int register_name(struct serve *s, struct served *served)
 
 /* ---- starting ---- */
 
-static void on_log(const char *line, void *data)
+static void on_log(const char *line, void *data UNUSED)
 {
-	(void)data;
 	cli_error("%s", line);
 }
 

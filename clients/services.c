@@ -375,11 +375,11 @@ static int take_key(struct reading *r, const struct inifile_entry *entry)
 	return allowed ? wrong(&place, "%s \"%s\": %s", entry->name, value, allowed) : 0;
 }
 
-static bool take_entry(void *data, const struct inifile_entry *entry, struct inifile_fault *fault)
+static bool take_entry(void *data, const struct inifile_entry *entry,
+		       struct inifile_fault *fault UNUSED)
 {
 	struct reading *r = data;
 
-	(void)fault;
 	r->status = entry->name ? take_key(r, entry)
 				: begin_section(r, entry->section, entry->line);
 	return r->status == 0;

@@ -125,9 +125,8 @@ static int make_folders(const char *path)
 	return 0;
 }
 
-static void put_secret(FILE *out, const struct setup *setup, const char *path)
+static void put_secret(FILE *out, const struct setup *setup, const char *path UNUSED)
 {
-	(void)path;
 	fprintf(out, "%s\n", setup->secret);
 }
 
@@ -137,9 +136,8 @@ static void put_settings(FILE *out, const struct setup *setup, const char *secre
 	setup_put_settings(out, setup, setup->user ? secret : NULL);
 }
 
-static void put_unit(FILE *out, const struct setup *setup, const char *secret)
+static void put_unit(FILE *out, const struct setup *setup UNUSED, const char *secret)
 {
-	(void)setup;
 	fprintf(out, "# Written by `chapi-ctl setup`, which replaces all of it.\n"
 		"[Service]\nLoadCredential=pusher-secret:%s\n", secret);
 }

@@ -142,14 +142,15 @@ static char *read_line(char *str, int num, void *stream)
 	return str;
 }
 
-static int take_setting(void *data, const char *section, const char *name, const char *value)
+/* The section that inih gives is cut if it is long. */
+static int take_setting(void *data, const char *section UNUSED, const char *name,
+			const char *value)
 {
 	struct reading *r = data;
 	struct inifile_entry entry = {
 		.section = r->section, .name = name, .value = value, .line = r->line,
 	};
 
-	(void)section;	/* cut by inih if it is long */
 	if (!r->failed && !r->fn(r->data, &entry, r->fault))
 		r->failed = true;
 	return !r->failed;

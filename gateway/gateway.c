@@ -50,25 +50,21 @@ static void set_deadline(struct gateway *g)
 		g->deadline_ms = next;
 }
 
-static void on_deadline(evutil_socket_t fd, short what, void *data)
+static void on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *data)
 {
 	struct gateway *g = data;
 
-	(void)fd;
-	(void)what;
 	g->deadline_ms = UINT64_MAX;
 	router_expire(g->router, turn_now(&g->turn));
 }
 
 /* ---- signals ----------------------------------------------------------------------------- */
 
-static void on_hangup(evutil_socket_t sig, short what, void *data)
+static void on_hangup(evutil_socket_t sig UNUSED, short what UNUSED, void *data)
 {
 	CLEANUP(buf_deinit) struct buf changes = BUF_NULL;
 	char why[512];
 
-	(void)sig;
-	(void)what;
 	(void)gateway_reload(data, &changes, why, sizeof(why));
 }
 

@@ -21,13 +21,11 @@ static void stop_now(struct gateway *g)
 }
 
 /* The first time: those who wait are told, for which there is a little more time. */
-void gateway_on_stop_limit(evutil_socket_t fd, short what, void *data)
+void gateway_on_stop_limit(evutil_socket_t fd UNUSED, short what UNUSED, void *data)
 {
 	static const struct timeval more = { .tv_sec = TELL_S };
 	struct gateway *g = data;
 
-	(void)fd;
-	(void)what;
 	if (g->ended || event_add(g->stop_limit, &more) < 0) {
 		stop_now(g);
 		return;
@@ -39,7 +37,7 @@ void gateway_on_stop_limit(evutil_socket_t fd, short what, void *data)
 }
 
 /* The second signal is for those who do not want to wait. */
-void gateway_on_stop(evutil_socket_t sig, short what, void *data)
+void gateway_on_stop(evutil_socket_t sig, short what UNUSED, void *data)
 {
 	struct gateway *g = data;
 	uint64_t ms = g->config->stop_timeout_ms;
@@ -47,7 +45,6 @@ void gateway_on_stop(evutil_socket_t sig, short what, void *data)
 		.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000),
 	};
 
-	(void)what;
 	if (g->stopping || event_add(g->stop_limit, &tv) < 0) {
 		stop_now(g);
 		return;

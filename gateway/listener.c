@@ -239,20 +239,17 @@ static void pause_accepting(struct listener *l, int e)
 	event_add(l->pause, &moment);
 }
 
-static void on_pause_over(evutil_socket_t fd, short what, void *data)
+static void on_pause_over(evutil_socket_t fd UNUSED, short what UNUSED, void *data)
 {
 	struct listener *l = data;
 
-	(void)fd;
-	(void)what;
 	event_add(l->readable, NULL);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *data)
+static void on_readable(evutil_socket_t fd, short what UNUSED, void *data)
 {
 	struct listener *l = data;
 
-	(void)what;
 	for (int i = 0; i < ACCEPT_MAX; i++) {
 		int conn = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 

@@ -281,14 +281,12 @@ static void watch_asked(struct peers *peers)
 		log_error("socket", "no memory to watch half-closed connections");
 }
 
-void peer_on_asked_timer(evutil_socket_t fd, short what, void *data)
+void peer_on_asked_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *data)
 {
 	struct peers *peers = data;
 	bool any = false;
 	struct peer *p;
 
-	(void)fd;
-	(void)what;
 	list_for_each(p, &peers->all, struct peer, link) {
 		if (p->state != PEER_ASKED)
 			continue;
@@ -372,14 +370,12 @@ static void take_backlog(struct peer *p)
 	keep_rest(p, bytes, take_input(p, bytes));
 }
 
-void peer_on_readable(evutil_socket_t fd, short what, void *data)
+void peer_on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *data)
 {
 	struct peer *p = data;
 	struct span bytes;
 	ssize_t n;
 
-	(void)fd;
-	(void)what;
 	if (p->overworked)
 		return;
 	if (p->backlog && !p->paused)

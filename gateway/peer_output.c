@@ -75,11 +75,10 @@ void peer_send(struct peer *p)
 	wait_writable(p, p->out.len > 0);
 }
 
-void peer_on_writable(evutil_socket_t fd, short what, void *data)
+void peer_on_writable(evutil_socket_t fd UNUSED, short what, void *data)
 {
 	struct peer *p = data;
 
-	(void)fd;
 	if (what & EV_TIMEOUT) {
 		peer_close(p, "it has not taken any output for too long");
 		return;

@@ -189,11 +189,10 @@ static void report_done(const char *command)
 
 /* ---- as a provider ------------------------------------------------------------------ */
 
-static void on_cancel(chapi_request *request, void *data)
+static void on_cancel(chapi_request *request UNUSED, void *data)
 {
 	const struct request *entry = data;
 
-	(void)request;
 	printf("{\"cancelled\":%zu}\n", entry->number);
 }
 
@@ -214,11 +213,9 @@ static void on_request(chapi_request *request, void *data)
 	chapi_request_on_cancel(request, on_cancel, entry);
 }
 
-static void on_name(chapi_conn *conn, enum chapi_name_change change, const char *name,
-		    const char *reason, void *data)
+static void on_name(chapi_conn *conn UNUSED, enum chapi_name_change change, const char *name,
+		    const char *reason, void *data UNUSED)
 {
-	(void)conn;
-	(void)data;
 	if (change == CHAPI_NAME_GRANTED)
 		printf("{\"granted\":\"%s\"}\n", name);
 	else
@@ -324,23 +321,21 @@ static void do_resume(struct adapter *adapter, const char *command)
 
 /* ---- as a caller -------------------------------------------------------------------- */
 
-static void on_reply(chapi_conn *conn, const chapi_reply *reply, void *data)
+static void on_reply(chapi_conn *conn UNUSED, const chapi_reply *reply, void *data)
 {
 	const struct call *call = data;
 
-	(void)conn;
 	report_reply(call->tag, reply);
 }
 
-static void on_progress(chapi_conn *conn, uint32_t id, const void *value, size_t len, void *data)
+static void on_progress(chapi_conn *conn UNUSED, uint32_t id UNUSED, const void *value, size_t len,
+			void *data)
 {
 	const struct call *call = data;
 	char *text;
 	size_t text_len;
 	int err = chapi_msgpack_to_json(value, len, false, &text, &text_len, NULL, 0);
 
-	(void)conn;
-	(void)id;
 	if (err)
 		die("progress", err);
 	printf("{\"as\":\"%s\",\"progress\":%s}\n", call->tag, text);
@@ -466,14 +461,12 @@ static void do_publish(struct adapter *adapter, const char *command)
 	report_outcome(command, err, reply);
 }
 
-static void on_event(chapi_conn *conn, const void *event, size_t len, void *data)
+static void on_event(chapi_conn *conn UNUSED, const void *event, size_t len, void *data UNUSED)
 {
 	char *text;
 	size_t text_len;
 	int err = chapi_msgpack_to_json(event, len, false, &text, &text_len, NULL, 0);
 
-	(void)conn;
-	(void)data;
 	if (err)
 		die("event", err);
 	printf("{\"event\":%s}\n", text);

@@ -198,9 +198,8 @@ void keep_reply(struct heard *heard, const chapi_reply *reply)
 	keep_text(heard->details, sizeof(heard->details), text);
 }
 
-void on_reply(chapi_conn *conn, const chapi_reply *reply, void *data)
+void on_reply(chapi_conn *conn UNUSED, const chapi_reply *reply, void *data)
 {
-	(void)conn;
 	keep_reply(data, reply);
 }
 

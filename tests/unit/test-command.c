@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "clients/command.h"
+#include "common/common.h"
 
 #define LATER_MS 100000		/* more than any limit */
 
@@ -65,13 +66,12 @@ static int run_slowly(struct command *command)
 }
 
 /* More than is read at once, all written before its end. */
-static void test_lines_are_all_taken_however_late(void **state)
+static void test_lines_are_all_taken_however_late(void **state UNUSED)
 {
 	struct command *command = start("i=0; while [ $i -lt 4000 ]; do i=$((i+1)); echo $i; done",
 					1000, true);
 	struct command_end end;
 
-	(void)state;
 	wait_for_exit();
 	assert_int_equal(run_slowly(command), 4000);
 	end = command_end(command);
@@ -82,13 +82,12 @@ static void test_lines_are_all_taken_however_late(void **state)
 	command_free(command);
 }
 
-static void test_output_is_read_whole_however_late(void **state)
+static void test_output_is_read_whole_however_late(void **state UNUSED)
 {
 	struct command *command = start("i=0; while [ $i -lt 4000 ]; do i=$((i+1)); echo $i; done; "
 					"echo reason >&2; exit 3", 1 << 20, false);
 	struct command_end end;
 
-	(void)state;
 	wait_for_exit();
 	run_slowly(command);
 	end = command_end(command);
@@ -99,13 +98,12 @@ static void test_output_is_read_whole_however_late(void **state)
 }
 
 /* What it left behind holds its output open: that is waited for a while only. */
-static void test_what_a_command_leaves_behind_is_not_waited_for(void **state)
+static void test_what_a_command_leaves_behind_is_not_waited_for(void **state UNUSED)
 {
 	struct command *command = start("sleep 600 & echo $!", 1000, false);
 	struct command_end end;
 	pid_t left;
 
-	(void)state;
 	wait_for_exit();
 	run_slowly(command);
 	end = command_end(command);

@@ -474,11 +474,10 @@ static void test_request_of_a_lost_connection_is_gone(void **state)
 	assert_int_equal(chapi_answer_error(request, NULL, "m", NULL), -CHAPI_ERR_GONE);
 }
 
-static void on_request_unregister(chapi_request *request, void *data)
+static void on_request_unregister(chapi_request *request, void *data UNUSED)
 {
 	chapi_conn *conn = chapi_request_conn(request);
 
-	(void)data;
 	assert_int_equal(chapi_unregister(conn, "f", NULL), 0);
 	assert_int_equal(chapi_answer_json(request, "\"last\""), 0);
 }
@@ -511,13 +510,12 @@ static void test_revoked_name_is_not_answered(void **state)
 	assert_int_equal(n, 0);
 }
 
-static void on_request_ask(chapi_request *request, void *data)
+static void on_request_ask(chapi_request *request, void *data UNUSED)
 {
 	chapi_reply *reply;
 	size_t len;
 	const void *result;
 
-	(void)data;
 	assert_int_equal(
 		chapi_call_wait_json(chapi_request_conn(request), "inner", "{}", NULL, &reply), 0);
 	result = chapi_reply_result(reply, &len);
@@ -596,11 +594,10 @@ static void test_close_tells_calls_in_flight(void **state)
 	assert_null(chapi_close(NULL));
 }
 
-static void on_reply_close(chapi_conn *conn, const chapi_reply *reply, void *data)
+static void on_reply_close(chapi_conn *conn, const chapi_reply *reply UNUSED, void *data)
 {
 	int *n = data;
 
-	(void)reply;
 	++*n;
 	assert_null(chapi_close(conn));
 }
@@ -643,11 +640,10 @@ static void test_close_in_a_handler_ends_a_wait(void **state)
 	assert_int_equal(closed, 1);
 }
 
-static void on_request_close_in_register(chapi_request *request, void *data)
+static void on_request_close_in_register(chapi_request *request, void *data UNUSED)
 {
 	chapi_conn *conn = chapi_request_conn(request);
 
-	(void)data;
 	chapi_request_drop(request);
 	chapi_close(conn);
 }
@@ -785,13 +781,12 @@ struct large {
 	int n;
 };
 
-static void on_reply_large(chapi_conn *conn, const chapi_reply *reply, void *data)
+static void on_reply_large(chapi_conn *conn UNUSED, const chapi_reply *reply, void *data)
 {
 	struct large *large = data;
 	size_t len;
 	const void *result = chapi_reply_result(reply, &len);
 
-	(void)conn;
 	assert_int_equal(len, large->len);
 	assert_memory_equal(result, large->expected, len);
 	large->n++;
@@ -922,7 +917,7 @@ static void test_output_has_a_limit(void **state)
 
 /* ---- values, msgpack-c ---- */
 
-static void test_values_go_there_and_back(void **state)
+static void test_values_go_there_and_back(void **state UNUSED)
 {
 	static const char text[] =
 		"{\"a\":[18446744073709551615,-1,0.1,\"\\u0000\",{\"$bin\":\"AAE=\"}]}";
@@ -930,7 +925,6 @@ static void test_values_go_there_and_back(void **state)
 	char *back, fault[200];
 	size_t len, back_len;
 
-	(void)state;
 	assert_int_equal(chapi_json_to_msgpack(text, strlen(text), &value, &len, NULL, 0), 0);
 	assert_int_equal(chapi_msgpack_to_json(value, len, false, &back, &back_len, NULL, 0), 0);
 	assert_string_equal(back, text);
@@ -955,13 +949,12 @@ static void test_values_go_there_and_back(void **state)
 	assert_string_equal(chapi_version(), PACKAGE_VERSION);
 }
 
-static void on_request_msgpack(chapi_request *request, void *data)
+static void on_request_msgpack(chapi_request *request, void *data UNUSED)
 {
 	msgpack_unpacked params;
 	msgpack_sbuffer buffer;
 	msgpack_packer packer;
 
-	(void)data;
 	assert_int_equal(chapi_request_unpack(request, &params), 0);
 	assert_int_equal(params.data.via.u64, 41);
 	msgpack_sbuffer_init(&buffer);

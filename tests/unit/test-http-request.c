@@ -63,9 +63,8 @@ static bool has(const struct http_request *request, const char *line)
 	return false;
 }
 
-static void test_url(void **state)
+static void test_url(void **state UNUSED)
 {
-	(void)state;
 	check_url("{}", BASE "/");
 	check_url("{\"path\":null}", BASE "/");
 	check_url("{\"path\":\"/x/y\"}", BASE "/x/y");
@@ -75,7 +74,7 @@ static void test_url(void **state)
 	check_url("{\"query\":{}}", BASE "/");
 }
 
-static void test_path_stays_below_the_base(void **state)
+static void test_path_stays_below_the_base(void **state UNUSED)
 {
 	static const char *const paths[] = {
 		"",	     "x",	"//x",	       "/..",
@@ -88,7 +87,6 @@ static void test_path_stays_below_the_base(void **state)
 	};
 	char params[100];
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		snprintf(params, sizeof(params), "{\"path\":\"%s\"}", paths[i]);
 		bad(params, "path: ");
@@ -99,11 +97,10 @@ static void test_path_stays_below_the_base(void **state)
 	check_url("{\"path\":\"/a;b\"}", BASE "/a;b");
 }
 
-static void test_method(void **state)
+static void test_method(void **state UNUSED)
 {
 	struct http_request request = good("{\"method\":\"patch\"}");
 
-	(void)state;
 	assert_string_equal(request.method, "PATCH");
 	http_request_deinit(&request);
 	bad("{\"method\":\"\"}", "method");
@@ -113,13 +110,12 @@ static void test_method(void **state)
 	bad("{\"method\":\"ABCDEFGHIJKLMNOPQRSTU\"}", "method");
 }
 
-static void test_headers(void **state)
+static void test_headers(void **state UNUSED)
 {
 	struct http_request request = good("{\"headers\":{\"X-A\":\"1\",\"X-N\":5,\"X-E\":\"\","
 		"\"Connection\":\"close, x-hop\",\"X-Hop\":\"1\",\"TE\":\"x\",\"host\":\"evil\","
 		"\"CHAPI-Caller\":\"uid:0\"}}");
 
-	(void)state;
 	assert_int_equal(request.n_headers, 3);
 	assert_true(has(&request, "X-A: 1") && has(&request, "X-N: 5") && has(&request, "X-E;"));
 	http_request_deinit(&request);
@@ -143,11 +139,10 @@ static void check_body(const char *params, const char *body, const char *header)
 	http_request_deinit(&request);
 }
 
-static void test_body(void **state)
+static void test_body(void **state UNUSED)
 {
 	struct http_request request = good("{\"body\":null}");
 
-	(void)state;
 	assert_null(request.body);
 	http_request_deinit(&request);
 	check_body("{\"body\":\"text\"}", "text", NULL);
@@ -158,9 +153,8 @@ static void test_body(void **state)
 		   "content-type: x/y");
 }
 
-static void test_what_else_is_no_request(void **state)
+static void test_what_else_is_no_request(void **state UNUSED)
 {
-	(void)state;
 	bad("5", "object");
 	bad("[]", "object");
 	bad("{\"url\":\"/\"}", "nothing else");
@@ -170,7 +164,7 @@ static void test_what_else_is_no_request(void **state)
 	bad("{\"query\":{\"a\":null}}", "query");
 }
 
-static void test_base(void **state)
+static void test_base(void **state UNUSED)
 {
 	static const char *const wrong[] = {
 		"", "h", "h:1", "ftp://h", "file:///x", "http://", "http://h/?a", "http://h/#a",
@@ -178,7 +172,6 @@ static void test_base(void **state)
 	};
 	char fault[200];
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
 		if (http_check_base(wrong[i], fault, sizeof(fault)) != HTTP_E_FAULT)
 			fail_msg("\"%s\" is taken", wrong[i]);

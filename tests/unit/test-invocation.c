@@ -39,9 +39,8 @@ static void check(const char *argument, const char *params, const char *expected
 	invocation_free(argv);
 }
 
-static void test_keys_are_replaced(void **state)
+static void test_keys_are_replaced(void **state UNUSED)
 {
-	(void)state;
 	check("{a}", "{\"a\":\"x y\"}", "x y");
 	check("-{a}{b}-", "{\"a\":1,\"b\":true}", "-1true-");
 	check("{a.b-c_d}", "{\"a.b-c_d\":\"\"}", "");
@@ -50,14 +49,13 @@ static void test_keys_are_replaced(void **state)
 	check("{a}", "{\"a\":\"{b}\",\"b\":\"evil\"}", "{b}");
 }
 
-static void test_other_braces_stay(void **state)
+static void test_other_braces_stay(void **state UNUSED)
 {
 	static const char *const texts[] = {
 		"", "{", "}", "{}", "{ a}", "{a }", "{1}", "{-a}", "{a", "a}", "{a,b}", "{{", "{{{",
 		"$2 { print }",
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		check(texts[i], "{}", texts[i]);
 	check("{{a}}", "{\"a\":1}", "{a}");
@@ -67,7 +65,7 @@ static void test_other_braces_stay(void **state)
 	assert_true(invocation_has_key("{{a}} {b}"));
 }
 
-static void test_values_that_are_no_argument(void **state)
+static void test_values_that_are_no_argument(void **state UNUSED)
 {
 	static const char *const params[] = {
 		"{}", "[]", "5", "null", "{\"a\":null}", "{\"a\":[1]}", "{\"a\":{}}",
@@ -76,7 +74,6 @@ static void test_values_that_are_no_argument(void **state)
 	};
 	char fault[200], **argv = NULL;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(params); i++) {
 		*fault = '\0';
 		assert_int_equal(make("{a}", params[i], false, &argv, fault, sizeof(fault)),
@@ -98,7 +95,7 @@ static const char *find(char **env, const char *name)
 	return NULL;
 }
 
-static void test_environment(void **state)
+static void test_environment(void **state UNUSED)
 {
 	char *const own[] = {
 		(char *)"PATH=/bin",	(char *)"PATHS=no",
@@ -110,7 +107,6 @@ static void test_environment(void **state)
 	const struct invocation_call endless = { "7", "f", "", "remote", "/s", -1 };
 	char **env = invocation_make_env(own, &call);
 
-	(void)state;
 	assert_string_equal(find(env, "PATH"), "/bin");
 	assert_string_equal(find(env, "TZ"), "");
 	assert_string_equal(find(env, "CHAPI_ID"), "7");
@@ -125,14 +121,13 @@ static void test_environment(void **state)
 	invocation_free(env);
 }
 
-static void test_environment_with_a_name_many_times(void **state)
+static void test_environment_with_a_name_many_times(void **state UNUSED)
 {
 	const struct invocation_call call = { "7", "f", "uid:0", "local", "/s", 250 };
 	char *own[100];
 	char **env;
 	size_t n = 0;
 
-	(void)state;
 	for (size_t i = 0; i < 99; i++)
 		own[i] = (char *)"PATH=/bin";
 	own[99] = NULL;
@@ -159,9 +154,8 @@ static void check_words(const char *text, size_t n, const char *const *expected)
 	check_words(text, ARRAY_SIZE(((const char *const[]){ __VA_ARGS__ })), \
 		    (const char *const[]){ __VA_ARGS__ })
 
-static void test_words(void **state)
+static void test_words(void **state UNUSED)
 {
-	(void)state;
 	check_words("", 0, NULL);
 	check_words(" \t ", 0, NULL);
 	WORDS("a", "a");
@@ -174,12 +168,11 @@ static void test_words(void **state)
 	WORDS("$HOME * `x` #y", "$HOME", "*", "`x`", "#y");
 }
 
-static void test_words_that_are_open(void **state)
+static void test_words_that_are_open(void **state UNUSED)
 {
 	static const char *const texts[] = { "'", "a 'b", "\"a", "a\\", "'a\" b", "\"a\\\"" };
 	char **words = NULL;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		assert_int_equal(words_split(texts[i], &words), WORDS_E_OPEN);
 }

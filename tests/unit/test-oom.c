@@ -224,9 +224,9 @@ static void on_reply(chapi_conn *conn, const chapi_reply *reply, void *data)
 		w->n_errors++;
 }
 
-static void on_progress(chapi_conn *conn, uint32_t id, const void *value, size_t len, void *data)
+static void on_progress(chapi_conn *conn UNUSED, uint32_t id UNUSED, const void *value UNUSED,
+			size_t len UNUSED, void *data)
 {
-	(void)conn, (void)id, (void)value, (void)len;
 	((struct world *)data)->n_progress++;
 }
 
@@ -259,24 +259,22 @@ static void on_request(chapi_request *request, void *data)
 	w->request = request;
 }
 
-static void on_event(chapi_conn *conn, const void *event, size_t len, void *data)
+static void on_event(chapi_conn *conn UNUSED, const void *event UNUSED, size_t len UNUSED,
+		     void *data)
 {
-	(void)conn, (void)event, (void)len;
 	((struct world *)data)->n_events++;
 }
 
-static void on_name(chapi_conn *conn, enum chapi_name_change change, const char *name,
-		    const char *reason, void *data)
+static void on_name(chapi_conn *conn UNUSED, enum chapi_name_change change UNUSED,
+		    const char *name UNUSED, const char *reason UNUSED, void *data)
 {
-	(void)conn, (void)change, (void)name, (void)reason;
 	((struct world *)data)->n_names++;
 }
 
-static void on_change(chapi_conn *conn, const struct chapi_change *change, void *data)
+static void on_change(chapi_conn *conn UNUSED, const struct chapi_change *change, void *data)
 {
 	struct world *w = data;
 
-	(void)conn;
 	w->n_connected += change->kind == CHAPI_CONNECTED;
 	w->n_restored +=
 		change->kind == CHAPI_NAME_RESTORED || change->kind == CHAPI_MONITOR_RESTORED;

@@ -46,13 +46,12 @@ static bool may(const struct policy *policy, enum right right, const struct part
 	return policy_allows(policy, right, party, span_str(object));
 }
 
-static void test_without_rules_defaults_hold(void **state)
+static void test_without_rules_defaults_hold(void **state UNUSED)
 {
 	static const enum right open[] = { RIGHT_CALL, RIGHT_REGISTER, RIGHT_LIST, RIGHT_OUTGOING };
 	static const enum right closed[] = { RIGHT_PUBLISH, RIGHT_MONITOR, RIGHT_ADMIN };
 	CLEANUP(policy_cleanup) struct policy *p = make(NULL, 0);
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(open); i++) {
 		assert_true(may(p, open[i], &alice, "x"));
 		assert_true(may(p, open[i], &root, "x"));
@@ -68,11 +67,10 @@ static void test_without_rules_defaults_hold(void **state)
 	}
 }
 
-static void test_one_rule_denies_the_rest(void **state)
+static void test_one_rule_denies_the_rest(void **state UNUSED)
 {
 	POLICY(p, { RIGHT_CALL, SUBJECT_USER, 1000, "lights.*" });
 
-	(void)state;
 	assert_true(may(p, RIGHT_CALL, &alice, "lights.kitchen"));
 	assert_false(may(p, RIGHT_CALL, &alice, "chapi.ping"));
 	assert_false(may(p, RIGHT_CALL, &bob, "lights.kitchen"));
@@ -82,23 +80,21 @@ static void test_one_rule_denies_the_rest(void **state)
 	assert_true(may(p, RIGHT_REGISTER, &bob, "lights.kitchen"));	/* another right */
 }
 
-static void test_rules_of_a_closed_right_open_it(void **state)
+static void test_rules_of_a_closed_right_open_it(void **state UNUSED)
 {
 	POLICY(p, { RIGHT_MONITOR, SUBJECT_GROUP, 30, "*" });
 
-	(void)state;
 	assert_true(may(p, RIGHT_MONITOR, &alice, "x"));
 	assert_false(may(p, RIGHT_MONITOR, &root, "x"));
 	assert_true(may(p, RIGHT_ADMIN, &root, ""));
 }
 
-static void test_any_rule_of_several_allows(void **state)
+static void test_any_rule_of_several_allows(void **state UNUSED)
 {
 	POLICY(p, { RIGHT_CALL, SUBJECT_USER, 1000, "a.*" }, { RIGHT_LIST, SUBJECT_ANYBODY, 0,
 	       "*" },
 	       { RIGHT_CALL, SUBJECT_USER, 1001, "b" }, { RIGHT_CALL, SUBJECT_REMOTE, 0, "*.c" });
 
-	(void)state;
 	assert_true(may(p, RIGHT_CALL, &alice, "a.x"));
 	assert_false(may(p, RIGHT_CALL, &alice, "b"));
 	assert_true(may(p, RIGHT_CALL, &bob, "b"));
@@ -106,14 +102,13 @@ static void test_any_rule_of_several_allows(void **state)
 	assert_false(may(p, RIGHT_CALL, &alice, "b.c"));
 }
 
-static void test_groups_are_the_first_and_the_supplementary(void **state)
+static void test_groups_are_the_first_and_the_supplementary(void **state UNUSED)
 {
 	POLICY(p, { RIGHT_CALL, SUBJECT_GROUP, 10, "first" }, { RIGHT_CALL, SUBJECT_GROUP, 20,
 	       "second" },
 	       { RIGHT_CALL, SUBJECT_GROUP, 30, "third" }, { RIGHT_CALL, SUBJECT_GROUP, 1000,
 	"uid" });
 
-	(void)state;
 	assert_true(may(p, RIGHT_CALL, &alice, "first"));
 	assert_true(may(p, RIGHT_CALL, &alice, "second"));
 	assert_true(may(p, RIGHT_CALL, &alice, "third"));
@@ -121,7 +116,7 @@ static void test_groups_are_the_first_and_the_supplementary(void **state)
 	assert_false(may(p, RIGHT_CALL, &bob, "first"));
 }
 
-static void test_subjects_know_local_from_remote(void **state)
+static void test_subjects_know_local_from_remote(void **state UNUSED)
 {
 	POLICY(p, { RIGHT_CALL, SUBJECT_ANYBODY, 0, "any" }, { RIGHT_CALL, SUBJECT_LOCAL, 0,
 	       "local" },
@@ -129,7 +124,6 @@ static void test_subjects_know_local_from_remote(void **state)
 	       { RIGHT_CALL, SUBJECT_GROUP, 0, "wheel" }, { RIGHT_CALL, SUBJECT_NOBODY, 0,
 	"nobody" });
 
-	(void)state;
 	assert_true(may(p, RIGHT_CALL, &alice, "any"));
 	assert_true(may(p, RIGHT_CALL, &hub, "any"));
 	assert_true(may(p, RIGHT_CALL, &alice, "local"));
@@ -144,21 +138,19 @@ static void test_subjects_know_local_from_remote(void **state)
 	assert_false(may(p, RIGHT_CALL, &hub, "nobody"));
 }
 
-static void test_a_rule_about_nobody_denies_all(void **state)
+static void test_a_rule_about_nobody_denies_all(void **state UNUSED)
 {
 	POLICY(p, { RIGHT_ADMIN, SUBJECT_NOBODY, 0, "*" });
 
-	(void)state;
 	assert_false(may(p, RIGHT_ADMIN, &root, ""));
 	assert_false(may(p, RIGHT_ADMIN, &own, ""));
 }
 
-static void test_patterns_match_the_whole_object(void **state)
+static void test_patterns_match_the_whole_object(void **state UNUSED)
 {
 	POLICY(p, { RIGHT_OUTGOING, SUBJECT_ANYBODY, 0, "greenhouse/*" },
 	       { RIGHT_CALL, SUBJECT_ANYBODY, 0, "a*z" });
 
-	(void)state;
 	assert_true(may(p, RIGHT_OUTGOING, &alice, "greenhouse/vents.open"));
 	assert_false(may(p, RIGHT_OUTGOING, &alice, "greenhouses/vents"));
 	assert_false(may(p, RIGHT_OUTGOING, &alice, "greenhouse"));
@@ -167,18 +159,17 @@ static void test_patterns_match_the_whole_object(void **state)
 	assert_false(may(p, RIGHT_CALL, &alice, "A.z"));
 }
 
-static void test_an_empty_object_is_matched_by_a_star(void **state)
+static void test_an_empty_object_is_matched_by_a_star(void **state UNUSED)
 {
 	POLICY(p, { RIGHT_ADMIN, SUBJECT_USER, 1000, "*" }, { RIGHT_ADMIN, SUBJECT_USER, 1001,
 	       "lights.*" });
 
-	(void)state;
 	assert_true(may(p, RIGHT_ADMIN, &alice, ""));
 	assert_false(may(p, RIGHT_ADMIN, &bob, ""));
 	assert_true(may(p, RIGHT_ADMIN, &bob, "lights.kitchen"));
 }
 
-static void test_own_channels_have_to_be_named(void **state)
+static void test_own_channels_have_to_be_named(void **state UNUSED)
 {
 	CLEANUP(policy_cleanup) struct policy *none = make(NULL, 0);
 	POLICY(p, { RIGHT_PUBLISH, SUBJECT_USER, 1000, "*" }, { RIGHT_PUBLISH, SUBJECT_USER, 1001,
@@ -186,7 +177,6 @@ static void test_own_channels_have_to_be_named(void **state)
 	       { RIGHT_PUBLISH, SUBJECT_USER, 0, "private-chapi-*" },
 	       { RIGHT_PUBLISH, SUBJECT_USER, OWN_UID, "private-chapi-x" });
 
-	(void)state;
 	assert_true(may(p, RIGHT_PUBLISH, &alice, "notices"));
 	assert_true(may(p, RIGHT_PUBLISH, &alice, "private-chapi"));
 	assert_false(may(p, RIGHT_PUBLISH, &alice, "private-chapi-x"));
@@ -200,30 +190,27 @@ static void test_own_channels_have_to_be_named(void **state)
 	assert_false(may(none, RIGHT_PUBLISH, &root, "private-chapi-x"));
 }
 
-static void test_only_publishing_protects_own_channels(void **state)
+static void test_only_publishing_protects_own_channels(void **state UNUSED)
 {
 	POLICY(p, { RIGHT_CALL, SUBJECT_ANYBODY, 0, "*" });
 
-	(void)state;
 	assert_true(may(p, RIGHT_CALL, &alice, "private-chapi-x"));
 }
 
-static void test_rules_are_copied(void **state)
+static void test_rules_are_copied(void **state UNUSED)
 {
 	char pattern[] = "a.*";
 	struct policy_rule rule = { RIGHT_CALL, SUBJECT_ANYBODY, 0, pattern };
 	CLEANUP(policy_cleanup) struct policy *p = make(&rule, 1);
 
-	(void)state;
 	memset(pattern, 'x', 3);
 	rule = (struct policy_rule){ .right = RIGHT_LIST };
 	assert_true(may(p, RIGHT_CALL, &alice, "a.b"));
 	assert_false(may(p, RIGHT_CALL, &alice, "xxx"));
 }
 
-static void test_rights_have_names(void **state)
+static void test_rights_have_names(void **state UNUSED)
 {
-	(void)state;
 	assert_string_equal(right_name(RIGHT_CALL), "call");
 	assert_string_equal(right_name(RIGHT_ADMIN), "admin");
 	for (int i = 0; i < RIGHT_COUNT; i++)

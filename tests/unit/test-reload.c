@@ -20,9 +20,8 @@
 static char folder[64];
 static char file[96], secret_file[96];
 
-static int set_up(void **state)
+static int set_up(void **state UNUSED)
 {
-	(void)state;
 	strcpy(folder, "/tmp/chapi-test-reload-XXXXXX");
 	if (!mkdtemp(folder))
 		return -1;
@@ -32,9 +31,8 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
+static int tear_down(void **state UNUSED)
 {
-	(void)state;
 	unlink(file);
 	unlink(secret_file);
 	return rmdir(folder);
@@ -87,29 +85,27 @@ static void assert_changes(const struct config *a, const struct config *b, const
 
 /* ---- what differs ------------------------------------------------------------------------ */
 
-static void test_equal_files_have_no_changes(void **state)
+static void test_equal_files_have_no_changes(void **state UNUSED)
 {
 	static const char text[] = "[gateway]\nname = x\n[remote]\nchannel = a b\n"
 		"[policy]\ncall = user:root *\ncall = remote a.*\nlist = * *\n";
 	CONFIG(a, text);
 	CONFIG(b, text);
 
-	(void)state;
 	assert_changes(&a, &b, "", "");
 }
 
-static void test_a_default_that_is_written_out_is_no_change(void **state)
+static void test_a_default_that_is_written_out_is_no_change(void **state UNUSED)
 {
 	CONFIG(a, "[gateway]\nname = x\n");
 	CONFIG(b,
 	       "[gateway]\nname = x\nlog_level = info\nstop_timeout = 10000ms\n"
 	       "max_message = 4096K\n");
 
-	(void)state;
 	assert_changes(&a, &b, "", "");
 }
 
-static void test_changes_are_told_apart(void **state)
+static void test_changes_are_told_apart(void **state UNUSED)
 {
 	CONFIG(a, "[gateway]\nname = x\n");
 	CONFIG(b,
@@ -119,7 +115,6 @@ static void test_changes_are_told_apart(void **state)
 	       "max_event_bytes = 20480\n"
 	       "[limits]\npeers = 7\noutput_per_peer = 9M\n[timing]\nbackoff_least = 2s\n");
 
-	(void)state;
 	assert_changes(&a, &b, "gateway.default_visibility gateway.log_level gateway.stop_timeout "
 		       "remote.answer_unknown remote.max_calls limits.output_per_peer limits.peers "
 		       "timing.backoff_least",
@@ -127,21 +122,20 @@ static void test_changes_are_told_apart(void **state)
 		       "remote.channel remote.max_event_bytes");
 }
 
-static void test_lists_differ_in_members_order_and_number(void **state)
+static void test_lists_differ_in_members_order_and_number(void **state UNUSED)
 {
 	CONFIG(a, "[gateway]\nname = x\n[remote]\nchannel = a b\n");
 	CONFIG(other, "[gateway]\nname = x\n[remote]\nchannel = a c\n");
 	CONFIG(turned, "[gateway]\nname = x\n[remote]\nchannel = b a\n");
 	CONFIG(shorter, "[gateway]\nname = x\n[remote]\nchannel = a\n");
 
-	(void)state;
 	assert_changes(&a, &other, "", "remote.channel");
 	assert_changes(&a, &turned, "", "remote.channel");
 	assert_changes(&a, &shorter, "", "remote.channel");
 	assert_changes(&shorter, &a, "", "remote.channel");
 }
 
-static void test_rules_are_compared_by_right(void **state)
+static void test_rules_are_compared_by_right(void **state UNUSED)
 {
 	CONFIG(a, "[gateway]\nname = x\n[policy]\ncall = * a\ncall = * b\nlist = * c\n");
 	CONFIG(mixed, "[gateway]\nname = x\n[policy]\nlist = * c\ncall = * a\ncall = * b\n");
@@ -150,7 +144,6 @@ static void test_rules_are_compared_by_right(void **state)
 	CONFIG(subject, "[gateway]\nname = x\n[policy]\ncall = * a\ncall = remote b\nlist = * c\n");
 	CONFIG(none, "[gateway]\nname = x\n");
 
-	(void)state;
 	assert_changes(&a, &mixed, "", "");
 	assert_changes(&a, &turned, "policy.call", "");
 	assert_changes(&a, &shorter, "policy.call", "");
@@ -172,11 +165,10 @@ static void load_hub(const char *secret, struct config *ret)
 	load(text, ret);
 }
 
-static void test_another_secret_is_a_change_of_its_file(void **state)
+static void test_another_secret_is_a_change_of_its_file(void **state UNUSED)
 {
 	CLEANUP(config_deinit) struct config a, same, other;
 
-	(void)state;
 	load_hub("hush", &a);
 	load_hub("hush", &same);
 	load_hub("other", &other);
@@ -184,13 +176,12 @@ static void test_another_secret_is_a_change_of_its_file(void **state)
 	assert_changes(&a, &other, "", "pusher.secret_file");
 }
 
-static void test_a_hub_that_comes_or_goes_needs_a_restart(void **state)
+static void test_a_hub_that_comes_or_goes_needs_a_restart(void **state UNUSED)
 {
 	CLEANUP(config_deinit) struct config hub;
 	struct changes changes = { "", "" };
 	CONFIG(none, "[gateway]\nname = x\n");
 
-	(void)state;
 	load_hub("hush", &hub);
 	config_changes(&none, &hub, note, &changes);
 	assert_string_equal(changes.live, "");
@@ -201,7 +192,7 @@ static void test_a_hub_that_comes_or_goes_needs_a_restart(void **state)
 
 /* ---- what can be taken ------------------------------------------------------------------- */
 
-static void test_reloadable_values_are_taken_and_others_stay(void **state)
+static void test_reloadable_values_are_taken_and_others_stay(void **state UNUSED)
 {
 	CONFIG(a, "[gateway]\nname = x\n[policy]\ncall = * a\n");
 	CONFIG(b, "[gateway]\nname = y\nsocket = /tmp/s\nlog_level = debug\nstop_timeout = 1s\n"
@@ -210,7 +201,6 @@ static void test_reloadable_values_are_taken_and_others_stay(void **state)
 		  "[limits]\npinned_total = 1M\n[policy]\ncall = remote b\nlist = * c\n");
 	struct changes changes = { "", "" };
 
-	(void)state;
 	config_take_reloadable(&a, &b);
 	assert_string_equal(a.name, "x");
 	assert_string_equal(a.socket, "/run/chapi/gw.sock");
@@ -229,7 +219,7 @@ static void test_reloadable_values_are_taken_and_others_stay(void **state)
 	assert_non_null(strstr(changes.late, "gateway.name gateway.socket gateway.max_message"));
 }
 
-static void test_what_was_taken_is_no_change_any_more(void **state)
+static void test_what_was_taken_is_no_change_any_more(void **state UNUSED)
 {
 	CONFIG(a, "[gateway]\nname = x\n");
 	CONFIG(b,
@@ -241,13 +231,12 @@ static void test_what_was_taken_is_no_change_any_more(void **state)
 	       "reply_channels = private-a private-b\n"
 	       "[limits]\npeers = 9\n[timing]\nbatch = 2\n[policy]\nadmin = user:root *\n");
 
-	(void)state;
 	config_take_reloadable(&a, &b);
 	assert_changes(&a, &c, "", "");
 }
 
 /* Each key by itself: a table that forgets a type would show here. */
-static void test_each_value_can_be_compared_and_exchanged(void **state)
+static void test_each_value_can_be_compared_and_exchanged(void **state UNUSED)
 {
 	static const char *const samples[] = {
 		[CONFIG_TEXT] = "/other", [CONFIG_SWITCH] = "yes",
@@ -255,7 +244,6 @@ static void test_each_value_can_be_compared_and_exchanged(void **state)
 		[CONFIG_MODE] = "0644", [CONFIG_LIST] = "private-x private-y",
 	};
 
-	(void)state;
 	for (size_t i = 0; i < config_n_keys; i++) {
 		const struct config_key *key = &config_keys[i];
 		CLEANUP(config_deinit) struct config a = { 0 }, b = { 0 };
@@ -276,12 +264,11 @@ static void test_each_value_can_be_compared_and_exchanged(void **state)
 	}
 }
 
-static void test_what_names_the_gateway_or_the_hub_needs_a_restart(void **state)
+static void test_what_names_the_gateway_or_the_hub_needs_a_restart(void **state UNUSED)
 {
 	static const char *const gateway[] = { "name", "socket", "socket_mode", "socket_group",
 					       "state_dir", "max_message" };
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(gateway); i++)
 		assert_false(config_key_find("gateway", gateway[i])->reloadable);
 	for (size_t i = 0; i < config_n_keys; i++) {
@@ -294,7 +281,7 @@ static void test_what_names_the_gateway_or_the_hub_needs_a_restart(void **state)
 
 /* ---- a bad file -------------------------------------------------------------------------- */
 
-static void test_a_bad_file_changes_nothing(void **state)
+static void test_a_bad_file_changes_nothing(void **state UNUSED)
 {
 	const struct config_options options = { .file = file };
 	struct config_fault fault = { "" };
@@ -302,7 +289,6 @@ static void test_a_bad_file_changes_nothing(void **state)
 	CONFIG(a, "[gateway]\nname = x\nlog_level = warn\n");
 	CONFIG(same, "[gateway]\nname = x\nlog_level = warn\n");
 
-	(void)state;
 	memset(&fresh, 0x5a, sizeof(fresh));
 	write_file(file, "[gateway]\nlog_level = debug\nname = y\nnmae = z\n");
 	assert_int_equal(config_load(&options, &fresh, &fault), -1);

@@ -43,13 +43,12 @@ static bool may_call(const struct policy *policy, const struct party *party, con
 	return policy_allows(policy, RIGHT_CALL, party, span_str(name));
 }
 
-static void test_users_and_groups_are_looked_up(void **state)
+static void test_users_and_groups_are_looked_up(void **state UNUSED)
 {
 	struct config config = RULES(RULE(CALL, "user:root", "a"), RULE(CALL, "group:root", "b"),
 				     RULE(CALL, "user:54321", "c"), RULE(CALL, "group:54322", "d"));
 	CLEANUP(policy_cleanup) struct policy *policy = make(&config);
 
-	(void)state;
 	assert_true(may_call(policy, &root, "a"));
 	assert_true(may_call(policy, &root, "b"));
 	assert_false(may_call(policy, &root, "c"));
@@ -59,13 +58,12 @@ static void test_users_and_groups_are_looked_up(void **state)
 	assert_false(may_call(policy, &hub, "a"));
 }
 
-static void test_other_subjects_are_taken_by_name(void **state)
+static void test_other_subjects_are_taken_by_name(void **state UNUSED)
 {
 	struct config config = RULES(RULE(CALL, "*", "any"), RULE(CALL, "remote", "remote"),
 				     RULE(CALL, "user:*", "user"), RULE(CALL, "group:*", "group"));
 	CLEANUP(policy_cleanup) struct policy *policy = make(&config);
 
-	(void)state;
 	assert_true(may_call(policy, &other, "any"));
 	assert_true(may_call(policy, &hub, "any"));
 	assert_false(may_call(policy, &other, "remote"));
@@ -76,12 +74,11 @@ static void test_other_subjects_are_taken_by_name(void **state)
 	assert_false(may_call(policy, &hub, "group"));
 }
 
-static void test_a_stranger_in_a_rule_leaves_nobody(void **state)
+static void test_a_stranger_in_a_rule_leaves_nobody(void **state UNUSED)
 {
 	static const char *const subjects[] = { "user:no-such-user", "group:no-such-group",
 		"user:4294967295", "user:99999999999999999999", "user:0x0", "user:-1", "user: 0" };
 
-	(void)state;
 	log_open(LOG_LEVEL_ERROR);
 	for (size_t i = 0; i < ARRAY_SIZE(subjects); i++) {
 		struct config config = RULES(RULE(CALL, subjects[i], "*"));
@@ -93,26 +90,24 @@ static void test_a_stranger_in_a_rule_leaves_nobody(void **state)
 	}
 }
 
-static void test_without_rules_root_and_own_user_look_after_it(void **state)
+static void test_without_rules_root_and_own_user_look_after_it(void **state UNUSED)
 {
 	struct config config = { 0 };
 	const struct party own = { .uid = geteuid() };
 	CLEANUP(policy_cleanup) struct policy *policy = make(&config);
 
-	(void)state;
 	assert_true(policy_allows(policy, RIGHT_ADMIN, &root, span_str("")));
 	assert_true(policy_allows(policy, RIGHT_ADMIN, &own, span_str("")));
 	assert_false(policy_allows(policy, RIGHT_ADMIN, &other, span_str("")));
 	assert_true(may_call(policy, &hub, "x"));
 }
 
-static void test_each_right_of_the_file_is_its_own(void **state)
+static void test_each_right_of_the_file_is_its_own(void **state UNUSED)
 {
 	struct config config = RULES(RULE(CALL, "*", "x"), RULE(REGISTER, "*", "x"),
 		RULE(LIST, "*", "x"), RULE(OUTGOING, "*", "x"), RULE(PUBLISH, "*", "x"),
 		RULE(MONITOR, "*", "x"), RULE(ADMIN, "*", "x"));
 
-	(void)state;
 	for (size_t i = 0; i < RIGHT_COUNT; i++) {
 		const struct config one = { .rules = &config.rules[i], .n_rules = 1 };
 		CLEANUP(policy_cleanup) struct policy *policy = make(&one);
@@ -122,7 +117,7 @@ static void test_each_right_of_the_file_is_its_own(void **state)
 	}
 }
 
-static void test_rights_are_printed_for_people(void **state)
+static void test_rights_are_printed_for_people(void **state UNUSED)
 {
 	struct config config = RULES(RULE(CALL, "user:root", "a.*"), RULE(LIST, "*", "*"),
 		RULE(CALL, "user:no-such-user", "b"), RULE(CALL, "group:54322", "c"),
@@ -131,7 +126,6 @@ static void test_rights_are_printed_for_people(void **state)
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
 
-	(void)state;
 	rights_print(&config, out);
 	assert_int_equal(fclose(out), 0);
 	assert_string_equal(text,

@@ -66,9 +66,8 @@ static void assert_is_no_schema(const char *json, const char *words)
 	assert_bytes_are_no_schema(buf_span(&schema), words);
 }
 
-static void test_every_keyword_is_known(void **state)
+static void test_every_keyword_is_known(void **state UNUSED)
 {
-	(void)state;
 	assert_is_schema("{}");
 	assert_is_schema(
 		"{\"type\":\"object\",\"title\":\"t\",\"description\":\"d\",\"default\":{},"
@@ -80,9 +79,8 @@ static void test_every_keyword_is_known(void **state)
 		"\"required\":[\"a\",\"not described\"]}");
 }
 
-static void test_type_is_a_name_or_some_names(void **state)
+static void test_type_is_a_name_or_some_names(void **state UNUSED)
 {
-	(void)state;
 	assert_is_schema("{\"type\":[\"null\",\"boolean\",\"integer\",\"number\",\"string\","
 			 "\"binary\",\"array\",\"object\"]}");
 	assert_is_no_schema("{\"type\":\"int\"}",
@@ -94,9 +92,8 @@ static void test_type_is_a_name_or_some_names(void **state)
 	assert_is_no_schema("{\"type\":{\"string\":true}}", "params.type must be one of");
 }
 
-static void test_values_of_keywords_have_their_types(void **state)
+static void test_values_of_keywords_have_their_types(void **state UNUSED)
 {
-	(void)state;
 	assert_is_no_schema("{\"properties\":[]}", "params.properties must be an object");
 	assert_is_no_schema("{\"items\":[{}]}", "params.items must be an object");
 	assert_is_no_schema("{\"required\":\"a\"}", "params.required must be an array");
@@ -114,20 +111,18 @@ static void test_values_of_keywords_have_their_types(void **state)
 	assert_is_no_schema("{\"description\":[]}", "params.description must be a string");
 }
 
-static void test_bounds_that_exclude_everything_are_refused(void **state)
+static void test_bounds_that_exclude_everything_are_refused(void **state UNUSED)
 {
-	(void)state;
 	assert_is_schema("{\"minimum\":3,\"maximum\":3.0,\"minLength\":2,\"maxLength\":2}");
 	assert_is_no_schema("{\"minimum\":3,\"maximum\":2.5}", "params.minimum is above maximum");
 	assert_is_no_schema("{\"minLength\":3,\"maxLength\":2}",
 			    "params.minLength is above maxLength");
 }
 
-static void test_what_is_no_map_is_no_description(void **state)
+static void test_what_is_no_map_is_no_description(void **state UNUSED)
 {
 	static const char *const values[] = { "null", "true", "1", "\"string\"", "[]" };
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
 		assert_is_no_schema(values[i], "params must be an object that describes a value");
 	assert_is_no_schema("{\"items\":{\"properties\":{\"a b\":7}}}",
@@ -138,9 +133,8 @@ static void test_what_is_no_map_is_no_description(void **state)
 	assert_bytes_are_no_schema(SPAN("\xc1"), "params must be one value");
 }
 
-static void test_unknown_keywords_are_refused_with_their_place(void **state)
+static void test_unknown_keywords_are_refused_with_their_place(void **state UNUSED)
 {
-	(void)state;
 	assert_is_no_schema("{\"pattern\":\"x\"}",
 			    "params has the keyword \"pattern\"; known are only type,");
 	assert_is_no_schema("{\"properties\":{\"list\":{\"items\":{\"const\":1}}}}",
@@ -152,9 +146,8 @@ static void test_unknown_keywords_are_refused_with_their_place(void **state)
 				   "params.properties has a key that is no string");
 }
 
-static void test_what_json_cannot_say_is_no_description(void **state)
+static void test_what_json_cannot_say_is_no_description(void **state UNUSED)
 {
-	(void)state;
 	assert_bytes_are_no_schema(SPAN("\x82\xa5title\xa1" "a\xa5title\xa1" "b"), "twice");
 	assert_bytes_are_no_schema(SPAN("\x81\xaaproperties\x82\xa1" "a\x80\xa1" "a\x80"),
 				   "twice");
@@ -178,14 +171,13 @@ static struct buf nested_schema(unsigned int levels)
 	return b;
 }
 
-static void test_depth_of_descriptions_is_limited(void **state)
+static void test_depth_of_descriptions_is_limited(void **state UNUSED)
 {
 	CLEANUP(buf_deinit) struct buf most = nested_schema(MP_VALUE_DEPTH_MAX);
 	CLEANUP(buf_deinit) struct buf more = nested_schema(MP_VALUE_DEPTH_MAX + 1);
 	CLEANUP(buf_deinit) struct buf far_more = nested_schema(9000);
 	struct schema_fault fault;
 
-	(void)state;
 	assert_int_equal(schema_check(buf_span(&most), "params", &fault), 0);
 	assert_bytes_are_no_schema(buf_span(&more),
 				   "params is a description of more than 24 levels");
@@ -213,13 +205,12 @@ static struct buf schema_with_names(const char *keyword, unsigned int n)
 	return b;
 }
 
-static void test_size_of_descriptions_is_limited(void **state)
+static void test_size_of_descriptions_is_limited(void **state UNUSED)
 {
 	static const char *const keywords[] = { "properties", "required" };
 	CLEANUP(buf_deinit) struct buf large = BUF_NULL;
 	struct schema_fault fault;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(keywords); i++) {
 		CLEANUP(buf_deinit) struct buf most = schema_with_names(keywords[i], 256);
 		CLEANUP(buf_deinit) struct buf more = schema_with_names(keywords[i], 257);
@@ -235,7 +226,7 @@ static void test_size_of_descriptions_is_limited(void **state)
 	assert_bytes_are_no_schema(buf_span(&large), "at most 65536 are allowed");
 }
 
-static void test_each_cut_of_a_description_is_refused(void **state)
+static void test_each_cut_of_a_description_is_refused(void **state UNUSED)
 {
 	CLEANUP(buf_deinit)
 	struct buf schema = value_of(
@@ -243,7 +234,6 @@ static void test_each_cut_of_a_description_is_refused(void **state)
 		"{\"enum\":[1,{\"b\":2}],\"minLength\":300}},\"required\":[\"a\"],\"items\":{}}");
 	struct schema_fault fault;
 
-	(void)state;
 	assert_int_equal(schema_check(buf_span(&schema), "params", &fault), 0);
 	for (size_t len = 0; len < schema.len; len++) {
 		uint8_t *cut = malloc(len + 1);	/* of that size, for the sanitizer */
@@ -323,13 +313,12 @@ static const struct {
 	{ "{\"$time\":\"2024-01-01T00:00:00Z\"}", "", "a time" },
 };
 
-static void test_each_type_takes_its_values_alone(void **state)
+static void test_each_type_takes_its_values_alone(void **state UNUSED)
 {
 	static const char *const types[] = { "null", "boolean", "integer", "number", "string",
 					     "binary", "array", "object" };
 	char schema[64], words[80];
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		assert_fits("{}", kinds[i].value);
 		for (size_t t = 0; t < ARRAY_SIZE(types); t++) {
@@ -343,11 +332,10 @@ static void test_each_type_takes_its_values_alone(void **state)
 	}
 }
 
-static void test_one_of_several_types_is_enough(void **state)
+static void test_one_of_several_types_is_enough(void **state UNUSED)
 {
 	static const char schema[] = "{\"type\":[\"null\",\"integer\",\"string\"]}";
 
-	(void)state;
 	assert_fits(schema, "null");
 	assert_fits(schema, "\"x\"");
 	assert_does_not_fit(schema, "[]",
@@ -356,12 +344,11 @@ static void test_one_of_several_types_is_enough(void **state)
 			    "must be null or a number");
 }
 
-static void test_place_leads_to_the_value(void **state)
+static void test_place_leads_to_the_value(void **state UNUSED)
 {
 	static const char schema[] = "{\"properties\":{\"list\":{\"items\":{\"type\":\"integer\"}},"
 		"\"a b\":{\"properties\":{\"\":{\"type\":\"null\"}}}}}";
 
-	(void)state;
 	assert_fits(schema, "{\"list\":[1,2,3]}");
 	assert_does_not_fit(schema, "{\"list\":[1,2,3,\"x\",4]}",
 			    "params.list[3] is a string; it must be an integer");
@@ -369,13 +356,12 @@ static void test_place_leads_to_the_value(void **state)
 			    "params[\"a b\"][\"\"] is an integer; it must be null");
 }
 
-static void test_long_places_are_cut(void **state)
+static void test_long_places_are_cut(void **state UNUSED)
 {
 	CLEANUP(buf_deinit) struct buf schema = BUF_NULL, value = BUF_NULL;
 	struct schema_fault fault = { "" };
 	static const char name[] = "zähler-für-alles-was-es-gibt-und-noch-etwas-mehr-und-mehr";
 
-	(void)state;
 	for (int i = 0; i < 10; i++) {
 		mp_put_map(&schema, 1);
 		mp_put_str(&schema, "properties");
@@ -394,11 +380,10 @@ static void test_long_places_are_cut(void **state)
 	assert_memory_equal(fault.text, "params[\"z\xc3\xa4hler-f", 17);
 }
 
-static void test_bounds_are_allowed_themselves(void **state)
+static void test_bounds_are_allowed_themselves(void **state UNUSED)
 {
 	static const char schema[] = "{\"minimum\":-2,\"maximum\":2.5}";
 
-	(void)state;
 	assert_fits(schema, "-2");
 	assert_fits(schema, "-2.0");
 	assert_fits(schema, "2.5");
@@ -409,9 +394,8 @@ static void test_bounds_are_allowed_themselves(void **state)
 	assert_does_not_fit(schema, "1e300", "params is above its maximum, 2.5");
 }
 
-static void test_large_integers_are_compared_exactly(void **state)
+static void test_large_integers_are_compared_exactly(void **state UNUSED)
 {
-	(void)state;
 	assert_fits("{\"maximum\":9007199254740992}", "9007199254740992.0");
 	assert_does_not_fit("{\"maximum\":9007199254740992.0}", "9007199254740993", "above");
 	assert_does_not_fit("{\"minimum\":9007199254740993}", "9007199254740992.0", "below");
@@ -425,11 +409,10 @@ static void test_large_integers_are_compared_exactly(void **state)
 	assert_fits("{\"minimum\":0,\"maximum\":0}", "-0.0");
 }
 
-static void test_length_counts_characters_or_bytes(void **state)
+static void test_length_counts_characters_or_bytes(void **state UNUSED)
 {
 	static const char schema[] = "{\"minLength\":2,\"maxLength\":3}";
 
-	(void)state;
 	assert_fits(schema, "\"ab\"");
 	assert_fits(schema, "\"\\u00e4\\u20ac\\ud83d\\ude00\"");
 	assert_does_not_fit(schema, "\"\\ud83d\\ude00\"", "params is shorter than 2 characters");
@@ -442,7 +425,7 @@ static void test_length_counts_characters_or_bytes(void **state)
 	assert_fits("{\"maxLength\":0}", "\"\"");
 }
 
-static void test_choices_are_compared_deeply(void **state)
+static void test_choices_are_compared_deeply(void **state UNUSED)
 {
 	static const char schema[] = "{\"enum\":[1,9007199254740993,\"on\",null,[1,[2]],"
 		"{\"a\":1,\"b\":{\"c\":[]}},{\"$bin\":\"b24=\"}]}";
@@ -454,7 +437,6 @@ static void test_choices_are_compared_deeply(void **state)
 		"{\"a\":1,\"b\":{\"c\":[]},\"d\":1}", "{\"a\":1,\"B\":{\"c\":[]}}",
 		"{\"$bin\":\"b2Y=\"}", "{\"$time\":\"2024-01-01T00:00:00Z\"}" };
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(fitting); i++)
 		assert_fits(schema, fitting[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
@@ -468,13 +450,12 @@ static void test_choices_are_compared_deeply(void **state)
 				"none of");
 }
 
-static void test_properties_are_checked_where_they_are(void **state)
+static void test_properties_are_checked_where_they_are(void **state UNUSED)
 {
 	static const char schema[] =
 		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},"
 		"\"b\":{\"type\":\"string\"}},\"required\":[\"b\",\"c\"]}";
 
-	(void)state;
 	assert_fits(schema, "{\"a\":1,\"b\":\"\",\"c\":null}");
 	assert_fits(schema, "{\"c\":[],\"further\":{\"x\":[1]},\"b\":\"\",\"a\":1}");
 	assert_fits(schema, "{\"b\":\"\",\"c\":1}");
@@ -485,12 +466,11 @@ static void test_properties_are_checked_where_they_are(void **state)
 	assert_fits("{\"properties\":{\"a\":{\"type\":\"null\"}},\"required\":[\"a\"]}", "[1]");
 }
 
-static void test_integer_keys_are_their_digits(void **state)
+static void test_integer_keys_are_their_digits(void **state UNUSED)
 {
 	static const char schema[] =
 		"{\"properties\":{\"7\":{\"type\":\"string\"}},\"required\":[\"-1\"]}";
 
-	(void)state;
 	assert_bytes_fit(schema, SPAN("\x82\x07\xa0\xff\xc0"));
 	assert_bytes_do_not_fit(schema, SPAN("\x82\x07\x01\xff\xc0"), "params.7 is an integer");
 	assert_bytes_do_not_fit(schema, SPAN("\x81\x07\xa0"), "params.-1 is missing");
@@ -501,9 +481,8 @@ static void test_integer_keys_are_their_digits(void **state)
 				"params has a key that is no valid UTF-8");
 }
 
-static void test_a_described_key_twice_is_refused(void **state)
+static void test_a_described_key_twice_is_refused(void **state UNUSED)
 {
-	(void)state;
 	assert_bytes_do_not_fit("{\"properties\":{\"a\":{}}}",
 				SPAN("\x82\xa1" "a\x01\xa1" "a\x02"),
 				"params.a is there twice");
@@ -513,9 +492,8 @@ static void test_a_described_key_twice_is_refused(void **state)
 				SPAN("\x82\xa1" "a\x01\xa1" "a\x02"), "params.a is there twice");
 }
 
-static void test_what_has_no_form_elsewhere_fits_nothing(void **state)
+static void test_what_has_no_form_elsewhere_fits_nothing(void **state UNUSED)
 {
-	(void)state;
 	assert_bytes_do_not_fit("{}", SPAN("\xa1\xff"), "params is no valid UTF-8");
 	assert_bytes_do_not_fit("{}", SPAN("\xcb\x7f\xf8\0\0\0\0\0\0"),
 				"params is NaN or infinite");
@@ -527,9 +505,8 @@ static void test_what_has_no_form_elsewhere_fits_nothing(void **state)
 			 SPAN("\x81\xa1" "a\xa1\xff"));	/* not described */
 }
 
-static void test_every_width_of_an_integer_is_one(void **state)
+static void test_every_width_of_an_integer_is_one(void **state UNUSED)
 {
-	(void)state;
 	assert_bytes_fit("{\"type\":\"integer\",\"minimum\":5,\"maximum\":5,\"enum\":[5]}",
 			 SPAN("\xcc\x05"));
 	assert_bytes_fit("{\"enum\":[5]}", SPAN("\xd3\0\0\0\0\0\0\0\x05"));
@@ -540,7 +517,7 @@ static void test_every_width_of_an_integer_is_one(void **state)
 			 SPAN("\xde\0\x01\xd9\x01" "a\xc0"));
 }
 
-static void test_values_cut_short_are_refused(void **state)
+static void test_values_cut_short_are_refused(void **state UNUSED)
 {
 	static const char schema[] = "{\"properties\":{\"a\":{\"items\":{\"enum\":[{\"b\":2.5}]}}},"
 		"\"required\":[\"c\"]}";
@@ -548,7 +525,6 @@ static void test_values_cut_short_are_refused(void **state)
 	struct buf value = value_of("{\"a\":[{\"b\":2.5},{\"b\":2.5}],\"c\":\"xyz\"}");
 	struct schema_fault fault;
 
-	(void)state;
 	assert_bytes_fit(schema, buf_span(&value));
 	for (size_t len = 0; len < value.len; len++) {
 		uint8_t *cut = malloc(len + 1);
@@ -559,25 +535,23 @@ static void test_values_cut_short_are_refused(void **state)
 	}
 }
 
-static void test_faults_do_not_quote_the_value(void **state)
+static void test_faults_do_not_quote_the_value(void **state UNUSED)
 {
 	struct schema_fault fault;
 	CLEANUP(buf_deinit) struct buf value = value_of("\"hush-hush\"");
 	static const char *const schemas[] = { "{\"type\":\"null\"}", "{\"maxLength\":1}",
 					       "{\"enum\":[1]}" };
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(schemas); i++) {
 		assert_int_equal(match(schemas[i], buf_span(&value), &fault), SCHEMA_E_INVALID);
 		assert_null(strstr(fault.text, "hush"));
 	}
 }
 
-static void test_long_choices_are_cut_in_the_fault(void **state)
+static void test_long_choices_are_cut_in_the_fault(void **state UNUSED)
 {
 	char json[4096] = "{\"enum\":[";
 
-	(void)state;
 	for (int i = 0; i < 100; i++)
 		strcat(json, "\"\\u00e4\\u00e4\",");
 	strcat(json, "1]}");
@@ -604,14 +578,13 @@ static void put_keys(struct buf *b, int n, bool backwards)
 }
 
 /* Objects whose keys come in the most awkward order. */
-static void test_work_is_limited(void **state)
+static void test_work_is_limited(void **state UNUSED)
 {
 	CLEANUP(buf_deinit) struct buf schema = BUF_NULL, value = BUF_NULL;
 	struct schema_fault fault = { "" };
 	unsigned int n = 1000;
 	uint64_t work = 7;
 
-	(void)state;
 	put_items_enum(&schema, 1);
 	put_keys(&schema, 1000, false);
 	mp_put_array(&value, n);
@@ -668,13 +641,12 @@ static int match_choice(const struct buf *schema, int first, int n, bool other_f
 }
 
 /* Thousands of choices, and as many values: the work grows with the one and the other, not both. */
-static void test_many_choices_take_little_work(void **state)
+static void test_many_choices_take_little_work(void **state UNUSED)
 {
 	CLEANUP(buf_deinit) struct buf schema = BUF_NULL;
 	struct schema_fault fault = { "" };
 	uint64_t work;
 
-	(void)state;
 	put_items_enum(&schema, 5000);
 	for (int i = 0; i < 5000; i++)
 		put_choice(&schema, i, false);
@@ -691,12 +663,11 @@ static void test_many_choices_take_little_work(void **state)
 }
 
 /* Two large enumerations that are asked by turns. */
-static void test_each_enumeration_has_its_own_choices(void **state)
+static void test_each_enumeration_has_its_own_choices(void **state UNUSED)
 {
 	CLEANUP(buf_deinit) struct buf schema = BUF_NULL, value = BUF_NULL;
 	struct schema_fault fault = { "" };
 
-	(void)state;
 	mp_put_map(&schema, 1);
 	mp_put_str(&schema, "items");
 	mp_put_map(&schema, 1);
@@ -723,7 +694,7 @@ static void test_each_enumeration_has_its_own_choices(void **state)
 	assert_says(&fault, "params[999].high is none of");
 }
 
-static void test_large_values_are_fine_where_little_is_said_of_them(void **state)
+static void test_large_values_are_fine_where_little_is_said_of_them(void **state UNUSED)
 {
 	CLEANUP(buf_deinit)
 	struct buf schema = value_of("{\"items\":{\"type\":\"integer\",\"minimum\":0}}");
@@ -731,7 +702,6 @@ static void test_large_values_are_fine_where_little_is_said_of_them(void **state
 	struct schema_fault fault;
 	unsigned int n = 4u << 20;
 
-	(void)state;
 	mp_put_array(&value, n);
 	for (unsigned int i = 0; i < n; i++)
 		mp_put_uint(&value, i & 127);

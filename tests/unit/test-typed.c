@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "clients/typed.h"
+#include "common/common.h"
 
 static void trims(const char *typed, const char *expected)
 {
@@ -20,9 +21,8 @@ static void trims(const char *typed, const char *expected)
 	assert_string_equal(typed_trim(line), expected);
 }
 
-static void test_blanks_around_are_left_out(void **state)
+static void test_blanks_around_are_left_out(void **state UNUSED)
 {
-	(void)state;
 	trims("kitchen\n", "kitchen");
 	trims(" \t kitchen \r\n", "kitchen");
 	trims("two words\n", "two words");
@@ -32,13 +32,12 @@ static void test_blanks_around_are_left_out(void **state)
 	trims(" \t ", "");
 }
 
-static void test_yes_and_no(void **state)
+static void test_yes_and_no(void **state UNUSED)
 {
 	static const char *const yes[] = { "y", "Y", "yes", "Yes", "YES" };
 	static const char *const no[] = { "n", "N", "no", "No" };
 	bool said;
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++) {
 		said = false;
 		assert_true(typed_yes(yes[i], false, &said));
@@ -51,23 +50,21 @@ static void test_yes_and_no(void **state)
 	}
 }
 
-static void test_nothing_is_the_standard(void **state)
+static void test_nothing_is_the_standard(void **state UNUSED)
 {
 	bool said = false;
 
-	(void)state;
 	assert_true(typed_yes("", true, &said));
 	assert_true(said);
 	assert_true(typed_yes("", false, &said));
 	assert_false(said);
 }
 
-static void test_anything_else_is_neither(void **state)
+static void test_anything_else_is_neither(void **state UNUSED)
 {
 	static const char *const texts[] = { "x", "yn", "yesterday", "nothing", "Y/n", "1", "-" };
 	bool said = true;
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		assert_false(typed_yes(texts[i], false, &said));
 	assert_true(said);

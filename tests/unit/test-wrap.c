@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "clients/wrap.h"
+#include "common/common.h"
 
 static void first_line(const char *text, size_t columns, const char *expected)
 {
@@ -25,9 +26,8 @@ static void first_line(const char *text, size_t columns, const char *expected)
 	assert_string_equal(line, expected);
 }
 
-static void test_as_many_words_as_fit(void **state)
+static void test_as_many_words_as_fit(void **state UNUSED)
 {
-	(void)state;
 	first_line("one two three", 13, "one two three");
 	first_line("one two three", 12, "one two");
 	first_line("one two three", 7, "one two");
@@ -37,27 +37,24 @@ static void test_as_many_words_as_fit(void **state)
 	first_line("one  two", 5, "one ");
 }
 
-static void test_wide_word_stays_whole(void **state)
+static void test_wide_word_stays_whole(void **state UNUSED)
 {
-	(void)state;
 	first_line("/run/chapi/gw.sock: gone", 10, "/run/chapi/gw.sock:");
 	first_line("/run/chapi/gw.sock", 10, "/run/chapi/gw.sock");
 	first_line("at /run/chapi/gw.sock", 10, "at");
 	first_line("word", 0, "word");
 }
 
-static void test_characters_count_not_bytes(void **state)
+static void test_characters_count_not_bytes(void **state UNUSED)
 {
-	(void)state;
 	first_line("\xc3\xbc\xc3\xbc \xe2\x82\xac more", 4, "\xc3\xbc\xc3\xbc \xe2\x82\xac");
 	first_line("\xc3\xbc\xc3\xbc \xe2\x82\xac more", 3, "\xc3\xbc\xc3\xbc");
 }
 
-static void test_no_terminal_has_no_width(void **state)
+static void test_no_terminal_has_no_width(void **state UNUSED)
 {
 	int fd = open("/dev/null", O_RDONLY);
 
-	(void)state;
 	assert_true(fd >= 0);
 	assert_true(wrap_columns(fd) == SIZE_MAX);
 	close(fd);
