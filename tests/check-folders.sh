@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Do all programs and units mean the same folder of settings? One test of "make check", which speaks
-# TAP. It is configure's sysconfdir, of which nothing may have an idea of its own. From make:
-# top_srcdir, top_builddir, sysconfdir.
+# Do all programs, units and pages mean the same folder of settings? One test of "make check", which speaks
+# TAP. It is configure's sysconfdir, of which nothing may have an idea of its own; "make distcheck" has
+# another than the default. From make: top_srcdir, top_builddir, sysconfdir.
 set -u
 : "${top_srcdir:=$(cd "$(dirname "$0")/.." && pwd)}" "${top_builddir:=$PWD}" "${sysconfdir:=/etc}"
 root=$(mktemp -d) || exit 1
@@ -16,6 +16,12 @@ by_hand() {
         "$top_srcdir"/gateway/*.c "$top_srcdir"/libchapi-ipc/*.c | grep -v -E '/etc/(machine-id|resolv.conf|systemd/)'
 }
 
+# Other folders of settings that pages name, each once.
+in_pages() {
+    grep -h -o '[^ :,]*/etc/chapi' "$top_builddir"/doc/built/*.[1-8] | sort -u | grep -v -x -F "$sysconfdir/chapi"
+}
+
+is "configure --help" "$("$top_srcdir/configure" --help | sed -n 's/^ *--sysconfdir=.*\[\(.*\)\]$/\1/p')" /etc
 is "chapi-gw --help" \
     "$("$top_builddir/gateway/chapi-gw" --help | sed -n 's/.*read FILE, not \(.*\);.*/\1/p')" "$settings"
 echo secret | "$top_builddir/clients/chapi-ctl" setup --root "$root" --app-id 1 --key k --secret-file - \
@@ -28,5 +34,7 @@ if [ -f "$unit" ]; then
 else
     skip "the unit of commands" "configured without units"
 fi
+is "the page of the settings" "$(grep -c -x -F ".It Pa $settings" "$top_builddir/doc/built/chapi-gw.conf.5")" 1
+is "no page names another" "$(in_pages)" ""
 is "no source names it by hand" "$(by_hand)" ""
 end
