@@ -58,6 +58,27 @@ static void on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *data
 	router_expire(g->router, turn_now(&g->turn));
 }
 
+/* ---- the log ----------------------------------------------------------------------------- */
+
+static void set_log_release(struct gateway *g)
+{
+	int wait_ms = log_holds_ms();
+	struct timeval tv = { .tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000 };
+
+	if (wait_ms >= 0 && !event_pending(g->log_release, EV_TIMEOUT, NULL))
+		(void)event_add(g->log_release, &tv);
+}
+
+/* Another line may be held back by now than when the timer was set. */
+static void on_log_release(evutil_socket_t fd, short what, void *data)
+{
+	(void)fd;
+	(void)what;
+	(void)data;
+	if (log_holds_ms() == 0)
+		log_release();
+}
+
 /* ---- signals ----------------------------------------------------------------------------- */
 
 static void on_hangup(evutil_socket_t sig UNUSED, short what UNUSED, void *data)
@@ -178,7 +199,8 @@ static int make_base(struct gateway *g)
 		return -ENOMEM;
 	g->deadline = evtimer_new(g->base, on_deadline, g);
 	g->stop_limit = evtimer_new(g->base, gateway_on_stop_limit, g);
-	return g->deadline && g->stop_limit ? add_signals(g) : -ENOMEM;
+	g->log_release = evtimer_new(g->base, on_log_release, g);
+	return g->deadline && g->stop_limit && g->log_release ? add_signals(g) : -ENOMEM;
 }
 
 static int make_listener(struct gateway *g, int passed, struct listener_fault *fault)
@@ -254,6 +276,7 @@ static int loop(struct gateway *g)
 {
 	while (!g->stopped) {
 		set_deadline(g);
+		set_log_release(g);
 		turn_over(&g->turn);
 		if (event_base_loop(g->base, EVLOOP_ONCE) != 0) {
 			log_error("gateway", "the event loop has failed");
@@ -283,6 +306,7 @@ static void stop(struct gateway *g)
 	notify_free(g->notify);
 	free_event(g->deadline);
 	free_event(g->stop_limit);
+	free_event(g->log_release);
 	free_event(g->hangup);
 	for (size_t i = 0; i < ARRAY_SIZE(g->stop_signals); i++)
 		free_event(g->stop_signals[i]);
@@ -296,11 +320,13 @@ int gateway_run(struct config *config, const struct config_options *options)
 	int status;
 
 	tls_keep_to_the_end();
+	log_count_turns();
 	status = start(&g);
 	if (status == 0)
 		status = loop(&g);
 	stop(&g);
 	if (status == 0)
 		log_info("gateway", "stopped");
+	log_release();
 	return status;
 }

@@ -30,6 +30,7 @@ struct gateway {
 	struct hub *hub;			/* NULL: local calls only */
 	struct notify *notify;			/* NULL: no service manager */
 	struct event *stop_signals[2], *hangup;
+	struct event *log_release;		/* when the log may hold nothing back any longer */
 	struct event *deadline;
 	uint64_t deadline_ms;			/* what the timer is set to; UINT64_MAX: not set */
 	struct event *stop_limit;		/* the end of stop_timeout */

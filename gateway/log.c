@@ -3,8 +3,7 @@
  * The log: one line, one write(2), so that lines of the two threads never mix.
  *
  * Nothing is buffered and nothing is allocated; a line that standard error does not take is
- * lost, as there is nobody left to tell. What was written last is remembered, to find lines that
- * come again.
+ * lost, as there is nobody left to tell. Lines that come again are found by repeats.h.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
@@ -23,9 +22,9 @@
 
 #include "common/utf8.h"
 #include "gateway/journal.h"
+#include "gateway/repeats.h"
 
-#define LINE_MAX_LEN 2048
-#define REPEATS_EVERY_S 60
+#define LINE_MAX_LEN REPEATS_LINE_MAX
 
 enum log_style { STYLE_PLAIN, STYLE_JOURNAL, STYLE_TERMINAL };
 
@@ -34,14 +33,17 @@ static _Atomic int log_level = LOG_LEVEL_INFO;
 static _Atomic int log_style = STYLE_PLAIN;
 static const char *journal_path = JOURNAL_SOCKET;
 
-/* The line that was written last, from its topic on. */
+static void write_unrepeated(void *data, int level, const char *text);
+
+/* The lines that were written last, from their topics on. */
 static struct {
 	pthread_mutex_t mutex;
-	enum log_level level;
-	char text[LINE_MAX_LEN];
-	unsigned int repeats;	/* not written */
-	time_t since;		/* monotonic: when one was written, or their count */
-} last = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+	struct repeats repeats;
+	_Atomic bool is_holding;	/* something, to be asked without the mutex */
+} last = {
+	.mutex = PTHREAD_MUTEX_INITIALIZER,
+	.repeats = { .period_max = 1, .write = write_unrepeated },
+};
 
 static const struct {
 	int priority;		/* of syslog(3), for the journal */
@@ -69,8 +71,8 @@ static bool stderr_is_journal(void)
 void log_open(enum log_level level)
 {
 	log_set_level(level);
-	last.text[0] = '\0';
-	last.repeats = 0;
+	repeats_init(&last.repeats, 1, write_unrepeated, NULL);
+	last.is_holding = false;
 	if (stderr_is_journal())
 		log_style = STYLE_JOURNAL;
 	else if (isatty(STDERR_FILENO))
@@ -154,53 +156,60 @@ static void write_line(enum log_level level, const char *text)
 
 /* ---- lines that come again --------------------------------------------------------------- */
 
-static time_t monotonic_s(void)
+static uint64_t monotonic_ms(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void write_repeats(void)
+static void write_unrepeated(void *data UNUSED, int level, const char *text)
 {
-	char text[64];
-
-	if (last.repeats == 0)
-		return;
-	snprintf(text, sizeof(text), "log: the line before came %u more time%s", last.repeats,
-		 last.repeats == 1 ? "" : "s");
-	write_line(last.level, text);
-	last.repeats = 0;
+	write_line((enum log_level)level, text);
 }
 
-/* Is this the last line again? Then it is counted. */
-static bool is_repeat(enum log_level level, const char *text)
+static struct repeats *lock_repeats(void)
 {
-	if (level != last.level || strcmp(text, last.text) != 0)
-		return false;
-	last.repeats++;
-	if (monotonic_s() - last.since >= REPEATS_EVERY_S) {
-		write_repeats();
-		last.since = monotonic_s();
-	}
-	return true;
+	pthread_mutex_lock(&last.mutex);
+	return &last.repeats;
 }
 
-static void remember(enum log_level level, const char *text)
+static void unlock_repeats(void)
 {
-	last.level = level;
-	memcpy(last.text, text, strlen(text) + 1);
-	last.since = monotonic_s();
+	last.is_holding = repeats_due_ms(&last.repeats) != UINT64_MAX;
+	pthread_mutex_unlock(&last.mutex);
 }
 
 /* Something else comes in between, on another way. */
 static void interrupt(void)
 {
-	pthread_mutex_lock(&last.mutex);
-	write_repeats();
-	last.text[0] = '\0';
-	pthread_mutex_unlock(&last.mutex);
+	repeats_forget(lock_repeats());
+	unlock_repeats();
+}
+
+void log_count_turns(void)
+{
+	lock_repeats()->period_max = REPEATS_PERIOD_MAX;
+	unlock_repeats();
+}
+
+int log_holds_ms(void)
+{
+	uint64_t due, now;
+
+	if (!last.is_holding)
+		return -1;
+	due = repeats_due_ms(lock_repeats());
+	unlock_repeats();
+	now = monotonic_ms();
+	return due == UINT64_MAX ? -1 : due > now ? (int)(due - now) : 0;
+}
+
+void log_release(void)
+{
+	repeats_release(lock_repeats());
+	unlock_repeats();
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */
@@ -226,13 +235,8 @@ void log_write(enum log_level level, const char *topic, const char *fmt, ...)
 	else if ((size_t)n >= room)
 		cut(text + head, room - 1);
 	flatten(text + head);
-	pthread_mutex_lock(&last.mutex);
-	if (!is_repeat(level, text)) {
-		write_repeats();
-		remember(level, text);
-		write_line(level, text);
-	}
-	pthread_mutex_unlock(&last.mutex);
+	repeats_add(lock_repeats(), (int)level, text, monotonic_ms());
+	unlock_repeats();
 	errno = saved;
 }
 

@@ -5,7 +5,7 @@
  * about a call go to the journal with fields of their own (journal.h).
  *
  * A line that comes again at once is counted, and the count is written: before the next other line,
- * and once a minute. Text that came from outside goes through log_escape(). Secrets, params and
+ * and once a minute; so are lines that come again in turns (repeats.h). Text that came from outside goes through log_escape(). Secrets, params and
  * results are never logged. The log's state is the one mutable global of the daemon.
  */
 #ifndef CHAPI_LOG_H
@@ -18,6 +18,13 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 void log_open(enum log_level level);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
+
+/* Lines that come again in turns are counted, too. For whoever has a timer for log_release(). */
+void log_count_turns(void);
+/* How long it may be until log_release() is called; -1: nothing is held back. */
+int log_holds_ms(void);
+/* Writes what is counted by now. */
+void log_release(void);
 
 /* topic: one word, the part of the gateway that speaks ("hub", "socket", "config"). */
 void log_write(enum log_level level, const char *topic, const char *fmt, ...) PRINTF(3, 4);

@@ -348,6 +348,48 @@ static void test_log_count_has_the_level_of_its_line(void **state UNUSED)
 			    "<4>hub: a\n<4>log: the line before came 1 more time\n<6>hub: b\n");
 }
 
+static void test_log_is_asked_how_long_it_holds_back(void **state UNUSED)
+{
+	char text[1000];
+
+	CAPTURED(text, {
+		open_plain(LOG_LEVEL_INFO);
+		write_many("a", 1);
+		assert_int_equal(log_holds_ms(), -1);
+		write_many("a", 2);
+		assert_in_range(log_holds_ms(), 1, 60000);
+		log_release();
+		assert_int_equal(log_holds_ms(), -1);
+		write_many("a", 1);
+		assert_in_range(log_holds_ms(), 1, 60000);
+		open_plain(LOG_LEVEL_INFO);
+		assert_int_equal(log_holds_ms(), -1);
+	});
+	assert_string_equal(text, "hub: warning: a\nlog: the line before came 2 more times\n");
+}
+
+static void test_log_counts_what_comes_again_in_turns_if_told_to(void **state UNUSED)
+{
+	char text[1000];
+
+	for (int told = 0; told < 2; told++) {
+		CAPTURED(text, {
+			open_plain(LOG_LEVEL_INFO);
+			if (told)
+				log_count_turns();
+			for (int i = 0; i < 7; i++)
+				log_info("hub", i % 2 == 0 ? "up" : "down");
+			log_info("gateway", "stopped");
+		});
+		assert_string_equal(text, told ? "hub: up\nhub: down\nhub: up\nhub: down\n"
+						 "log: the 2 lines before came 1 more time\n"
+						 "hub: up\ngateway: stopped\n" :
+						 "hub: up\nhub: down\nhub: up\nhub: down\n"
+						 "hub: up\nhub: down\nhub: up\n"
+						 "gateway: stopped\n");
+	}
+}
+
 static void test_log_that_is_opened_again_has_no_last_line(void **state UNUSED)
 {
 	char text[1000];
@@ -574,6 +616,8 @@ int main(void)
 		cmocka_unit_test(test_log_that_nobody_takes_is_lost),
 		cmocka_unit_test(test_log_counts_what_comes_again),
 		cmocka_unit_test(test_log_count_has_the_level_of_its_line),
+		cmocka_unit_test(test_log_is_asked_how_long_it_holds_back),
+		cmocka_unit_test(test_log_counts_what_comes_again_in_turns_if_told_to),
 		cmocka_unit_test(test_log_that_is_opened_again_has_no_last_line),
 		cmocka_unit_test(test_log_call_is_a_line),
 		cmocka_unit_test(test_log_call_has_fields_in_the_journal),
