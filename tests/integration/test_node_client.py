@@ -176,6 +176,24 @@ def test_remote_call_in_doubt_is_not_run_by_the_gateway_that_comes_next(
         assert local.quiet()
 
 
+def has_builtin_modules():
+    return run([shutil.which('node'), '-e', 'process.exit(process.getBuiltinModule ? 0 : 1)'],
+               env=environment()).returncode == 0
+
+
+@pytest.mark.parametrize('answer', [
+    "answer 429 ''", "answer 503 'busy'"])
+def test_remote_calls_come_when_the_hub_wants_them(project, start_gateway, faulty_hub, channel,
+                                                   answer):
+    if not has_builtin_modules():
+        pytest.skip('this Node tells nothing of the headers: 20.16 does')
+    start_gateway(faulty_hub, channel).wait_up()
+    faulty_hub.control.do("on post 1 do %s 'Retry-After: 1'" % answer)
+    assert node(project, 'later.mjs', *hub_arguments(faulty_hub, channel)).splitlines() == [
+        'first later', 'second later']
+    assert faulty_hub.control.done() == [1]
+
+
 PUSHER_SAYS = 'To send client events, you must enable this feature in the Settings page'
 
 

@@ -5,11 +5,11 @@
 // holds here too, such as the key of an encrypted channel.
 import {
 	BadReply, Cancelled, ChapiError, ConnectionLost, DeadlineExceeded, FailedPrecondition,
-	HubDown,
-	InvalidArgument, TooLarge, Unauthenticated,
+	HubDown, InvalidArgument, Unauthenticated,
 } from './errors.js';
 import { fromJson } from './json.js';
 import { Assembly, EVENT_MAX, randomId, SEALED_MAX } from './parts.js';
+import { isDoubtful, isFinal, publishFailure, Publishing } from './publish.js';
 import { Request } from './request.js';
 import { Stream } from './stream.js';
 
@@ -36,32 +36,6 @@ function refusal(channel, { status, error, type } = {}) {
  * messaging enabled."
  */
 const CLIENT_EVENTS_ARE_OFF = /client[ -](event|messag).*(enable|disable)/i;
-
-/** The hub has said no, and does so again. */
-function isFinal(e) {
-	return e?.status >= 400 && e.status < 500 && e.status !== 408 && e.status !== 429;
-}
-
-/** What the client for Node had to do with: who was never reached has not taken anything. */
-const UNSENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'];
-
-/** Likewise; but a connection that was there can break with these codes, too. */
-const UNREACHED = /connect (ENETUNREACH|EHOSTUNREACH)/;
-
-/** May the hub have taken it all the same? */
-function isDoubtful(e) {
-	return !isFinal(e) && e?.status !== 429 && !UNSENT.includes(e?.error?.code) &&
-		!UNREACHED.test(e?.error?.message);
-}
-
-function publishFailure(e, ran) {
-	const why = `the hub does not take the event: ${e?.message ?? e}` +
-		(e?.body ? ` (${e.body})` : '');
-	const options = { ran, cause: e };
-	if (e?.status === 401)
-		return new Unauthenticated(why, options);
-	return e?.status === 413 ? new TooLarge(why, options) : new HubDown(why, options);
-}
 
 /** A call that waits for its response. */
 class Waiting {
@@ -113,7 +87,7 @@ class Waiting {
  */
 export class RemoteClient {
 	#pusher;
-	#server;
+	#publishing;			// by HTTP; null: without the secret, client events
 	#channel;
 	#label;
 	#connectTimeout;
@@ -131,7 +105,8 @@ export class RemoteClient {
 				`not ${channel}`);
 		this.#isEncrypted = channel.startsWith('private-encrypted-');
 		this.#pusher = pusher;
-		this.#server = server;
+		this.#publishing = server ? new Publishing(server, pusher.connection, channel,
+			this.#isEncrypted) : null;
 		this.#label = name;
 		this.#connectTimeout = connectTimeout;
 		this.#channel = pusher.subscribe(channel);
@@ -153,8 +128,9 @@ export class RemoteClient {
 	close() {
 		for (const [event, handler] of Object.entries(this.#bound))
 			this.#channel.unbind(event, handler);
-		if (!this.#server)
+		if (this.#publishing === null)
 			this.#pusher.connection.unbind('error', this.#takeError);
+		this.#publishing?.close();
 		this.#pusher.unsubscribe(this.#channel.name);
 		for (const waiting of this.#waiting.values())
 			waiting.reject(new ConnectionLost('the client was closed'));
@@ -291,12 +267,13 @@ export class RemoteClient {
 
 	/** The official clients make JSON themselves of what they seal, and of client events. */
 	get #sendsValues() {
-		return this.#isEncrypted || !this.#server;
+		return this.#isEncrypted || this.#publishing === null;
 	}
 
 	/**
-	 * Until the hub has taken it. After a try in doubt it goes on as a repeat, although it may
-	 * be none: the gateway may have got it, and may be another one by now.
+	 * Until the hub has taken it, no sooner than it wants. After a try in doubt it goes on as a
+	 * repeat, although it may be none: the gateway may have got it, and may be another one by
+	 * now.
 	 */
 	async #send(request, waiting, isRepeat) {
 		let isAgain = isRepeat;
@@ -304,46 +281,33 @@ export class RemoteClient {
 		for (let i = 0; i < request.n && !waiting.isOver; ) {
 			try {
 				await this.#publish(() => isUseless() ? null
-					: request.event(i, isAgain));
+					: request.event(i, isAgain), request.left);
 				i++;
 			} catch (e) {
-				if (e instanceof ChapiError)
-					throw e;
-				isAgain ||= isDoubtful(e);
-				if (isFinal(e) || request.left < PUBLISH_AGAIN)
-					throw publishFailure(e, isAgain ? 'unknown' : 'no');
-				await sleep(PUBLISH_AGAIN);
+				isAgain ||= !(e instanceof ChapiError) && isDoubtful(e);
+				await this.#waitToPublishAgain(e, request.left,
+					isAgain ? 'unknown' : 'no');
 			}
 		}
 	}
 
-	/** write gives the event, [name, JSON text], or null if it is of no use any more. */
-	async #publish(write) {
-		if (!this.#server)
-			return this.#triggerClientEvent(write);
-		const event = write();
-		return event && this.#triggerByHttp(...event);
+	/** Throws what the call ends with, if there is nothing to wait for. */
+	async #waitToPublishAgain(e, left, ran) {
+		if (e instanceof ChapiError)
+			throw Object.assign(e, ran === 'no' ? {} : { ran });
+		const ms = Math.max(PUBLISH_AGAIN, this.#publishing.pause);
+		if (isFinal(e) || left < ms)
+			throw publishFailure(e, ran);
+		await sleep(ms);
 	}
 
-	/** Some servers write a refusal into a 200. */
-	async #triggerByHttp(event, text) {
-		const response = await this.#trigger(event, this.#isEncrypted ? JSON.parse(text)
-			: text);
-		const said = await response?.json?.().catch(() => null);
-		if (said?.error)
-			throw Object.assign(new Error(said.error), { status: said.code });
-	}
-
-	/** What `pusher` throws at once is about how it was made: it has no key for the channel. */
-	#trigger(event, data) {
-		try {
-			return this.#server.trigger(this.#channel.name, event, data,
-				{ socket_id: this.#pusher.connection.socket_id });
-		} catch (e) {
-			throw new FailedPrecondition(
-				`nothing can be published on ${this.#channel.name}: ${e.message}`,
-				{ cause: e });
-		}
+	/**
+	 * write gives the event, [name, JSON text], or null if it is of no use any more. left:
+	 * milliseconds until then.
+	 */
+	async #publish(write, left) {
+		return this.#publishing === null ? this.#triggerClientEvent(write)
+			: this.#publishing.publish(write, left);
 	}
 
 	/** One after the other, no faster than hubs take them. */
@@ -383,7 +347,7 @@ export class RemoteClient {
 	/** Its answer says what became of it; if none comes, we say that it was cancelled. */
 	#cancel(id, waiting) {
 		this.#doubtAll();
-		this.#publish(() => ['cancel', JSON.stringify({ id })]).catch(() => {});
+		this.#publish(() => ['cancel', JSON.stringify({ id })], GRACE).catch(() => {});
 		setTimeout(() => waiting.reject(new Cancelled('the call was cancelled')), GRACE);
 	}
 

@@ -15,7 +15,10 @@ export interface Subscriber {
 	};
 }
 
-/** What is needed of one of pusher. */
+/**
+ * What is needed of one of pusher. Rejects with {status} where the hub refuses the event; one of
+ * one's own may add headers, of which retry-after is obeyed.
+ */
 export interface Publisher {
 	trigger(channel: string, event: string, data: any,
 		params?: { socket_id?: string }): Promise<any>;
@@ -41,7 +44,8 @@ export declare class RemoteClient {
 	ready(options?: { timeout?: number }): Promise<void>;
 	/**
 	 * 30000 is the timeout of a call that names none. Without a server it rejects with
-	 * FailedPrecondition where the hub does not take client events.
+	 * FailedPrecondition where the hub does not take client events; with one, at once with
+	 * RateLimited or HubDown where the hub wants the next event after the call's time only.
 	 */
 	call<T = any>(api: string, params?: any, options?: Omit<CallOptions, 'oneway'>): Call<T>;
 	/**

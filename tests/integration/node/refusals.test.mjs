@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { RemoteClient } from 'chapi/remote';
+import { retryAfter } from '../node_modules/chapi/lib/pause.js';
 
 import { LIMIT } from './gateway.mjs';
 
@@ -85,3 +86,66 @@ for (const [what, ran] of REASONS)
 		await ends(clientOf({ server }).call('f', {}, { timeout: noMoreTries }),
 			'hub_down', ran);
 	});
+
+// ---- Retry-After ----------------------------------------------------------------------------
+
+const AT = 'Tue, 14 Nov 2023 22:13:20 GMT', IN_A_MINUTE = 'Tue, 14 Nov 2023 22:14:20 GMT';
+
+for (const [text, date, ms] of [
+	['7', AT, 7000], [' 7 ', undefined, 7000], ['0', AT, 0], [undefined, AT, 0],
+	['soon', AT, 0], ['-7', AT, 0], ['86401', AT, 86400000], ['9'.repeat(400), AT, 86400000],
+	[IN_A_MINUTE, AT, 60000], [AT, IN_A_MINUTE, 0], [IN_A_MINUTE, undefined, 0],
+	['Tue, 14 Nov 2099 22:14:20 GMT', AT, 86400000]])
+	test(`Retry-After: ${text?.slice(0, 30)} at ${date} is ${ms} ms`, () =>
+		assert.equal(retryAfter({ 'retry-after': text, date }), ms));
+
+/** A client of a hub that refuses one event; how often something was published. */
+function clientOfBusyHub(status, headers) {
+	const counter = { n: 0 };
+	const server = {
+		async trigger() {
+			if (counter.n++ === 0)
+				throw Object.assign(new Error('busy'), { status, headers });
+		},
+	};
+	return [clientOf({ server }), counter];
+}
+
+const AN_HOUR = { 'retry-after': '3600' }, HALF_AN_HOUR = 1800000;
+
+for (const headers of [AN_HOUR, new Headers(AN_HOUR)])
+	test(`a call whose next try would be too late ends at once (${headers.constructor.name})`,
+		async () => {
+			const [client, counter] = clientOfBusyHub(429, headers);
+			for (const why of [/wants the next one in/, /not sent.*busy/]) {
+				const e = await client.call('f', {}, { timeout: HALF_AN_HOUR })
+					.then(() => assert.fail('it ends well'), e => e);
+				assert.deepEqual([e.code, e.ran], ['rate_limited', 'no']);
+				assert.match(e.message, why);
+				assert.ok(e.details.retry_after_ms > HALF_AN_HOUR);
+			}
+			assert.equal(counter.n, 1);
+		});
+
+test('what is in doubt stays so, and is not tried again too soon', async () => {
+	const [client, counter] = clientOfBusyHub(503, AN_HOUR);
+	await ends(client.call('f', {}, { timeout: 1000 }), 'hub_down', 'unknown');
+	await ends(client.call('f', {}, { timeout: 1000 }), 'hub_down', 'no');
+	assert.equal(counter.n, 1);
+});
+
+test('a refusal within a 200 says so in its headers', async () => {
+	const server = {
+		trigger: async () => new Response('{"error":"slow","code":429}',
+			{ headers: AN_HOUR }),
+	};
+	await ends(clientOf({ server }).call('f', {}, { timeout: HALF_AN_HOUR }),
+		'rate_limited', 'no');
+});
+
+test('a hub that says no for good holds up nothing', async () => {
+	const [client, counter] = clientOfBusyHub(403, AN_HOUR);
+	await ends(client.call('f', {}, { timeout: LIMIT }), 'hub_down', 'no');
+	await ends(client.call('f', {}, { timeout: 100 }), 'deadline_exceeded', 'unknown');
+	assert.ok(counter.n > 1);
+});
