@@ -212,26 +212,31 @@ static int conn_notification(chapi_conn *conn, const struct message *message)
 }
 
 /* False: nothing more can be done now. */
-static bool conn_message(chapi_conn *conn, const struct frame *frame)
+static bool conn_message(chapi_conn *conn, const struct message *message)
+{
+	int r;
+
+	conn->reconnect.heard = true;
+	if (message->type == MESSAGE_RESPONSE)
+		r = client_response(conn, message);
+	else if (message->type == MESSAGE_REQUEST)
+		r = service_request(conn, message);
+	else
+		r = conn_notification(conn, message);
+	conn->stalled = r < 0;
+	return r == 0;
+}
+
+static bool conn_frame(chapi_conn *conn, const struct frame *frame)
 {
 	struct message message;
 	const char *why;
-	int r;
 
-	if (message_parse(frame->bytes, frame->depth, &message, &why) != 0) {
-		conn_lose(conn, -CHAPI_ERR_BAD_MESSAGE);
-		conn_log(conn, "the gateway sent a message that cannot be read: %s", why);
-		return false;
-	}
-	conn->reconnect.heard = true;
-	if (message.type == MESSAGE_RESPONSE)
-		r = client_response(conn, &message);
-	else if (message.type == MESSAGE_REQUEST)
-		r = service_request(conn, &message);
-	else
-		r = conn_notification(conn, &message);
-	conn->stalled = r < 0;
-	return r == 0;
+	if (message_parse(frame->bytes, frame->depth, &message, &why) == 0)
+		return conn_message(conn, &message);
+	conn_lose(conn, -CHAPI_ERR_BAD_MESSAGE);
+	conn_log(conn, "the gateway sent a message that cannot be read: %s", why);
+	return false;
 }
 
 static void conn_too_large(chapi_conn *conn, const struct frame *frame)
@@ -244,23 +249,16 @@ static void conn_too_large(chapi_conn *conn, const struct frame *frame)
 		service_refuse(conn, (uint32_t)frame->id);
 }
 
-/* Deals with the next message; false: there is no whole one, or it has to wait. */
-static bool conn_next(chapi_conn *conn)
+/* Deals with the next message, whatever it is; false: there is no whole one, or it has to wait. */
+static bool conn_next_any(chapi_conn *conn)
 {
 	struct frame frame;
-	int r;
+	int r = frame_next(&conn->reader, buf_data(&conn->in), conn->in.len, &frame);
 
-	if (conn->fd < 0 || conn->in.len == 0)
-		return false;
-	if (service_tell_refused(conn) < 0) {
-		conn->stalled = true;
-		return false;
-	}
-	r = frame_next(&conn->reader, buf_data(&conn->in), conn->in.len, &frame);
 	conn->taking = frame.used;
 	switch (r) {
 	case 0:
-		return conn_message(conn, &frame);
+		return conn_frame(conn, &frame);
 	case FRAME_E_MORE:
 		conn_taken(conn);
 		conn->partial = true;
@@ -273,6 +271,23 @@ static bool conn_next(chapi_conn *conn)
 		conn_log(conn, "the gateway sent bytes that are not MessagePack");
 		return false;
 	}
+}
+
+static bool conn_next(chapi_conn *conn)
+{
+	struct message message;
+
+	if (conn->fd < 0 || conn->in.len == 0)
+		return false;
+	if (service_tell_refused(conn) < 0) {
+		conn->stalled = true;
+		return false;
+	}
+	if (frame_begins_msgpack(&conn->reader) &&
+	    message_read_usual(buf_span(&conn->in), conn->reader.max, &message,
+			       &conn->taking) == 0)
+		return conn_message(conn, &message);
+	return conn_next_any(conn);
 }
 
 /* What recv() said; 0 and errors that do not pass end the connection. */

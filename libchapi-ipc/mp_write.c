@@ -128,12 +128,22 @@ void mp_put_str(struct buf *b, const char *s)
 	mp_put_text(b, span_str(s));
 }
 
+static size_t str_head_len(size_t len)
+{
+	return len <= 31 ? 1 : len <= 0xff ? 2 : len <= 0xffff ? 3 : 5;
+}
+
 void mp_put_text(struct buf *b, struct span s)
 {
-	uint8_t head[MP_HEAD_MAX];
+	size_t head_len = str_head_len(s.len);
+	uint8_t *w = buf_reserve(b, head_len + s.len);
 
-	put_head(b, head, mp_w_str_head(head, s.len));
-	buf_put(b, s.p, s.len);
+	if (!w)
+		return;
+	w = mp_w_str_head(w, s.len);
+	if (s.len > 0)
+		memcpy(w, s.p, s.len);
+	buf_commit(b, head_len + s.len);
 }
 
 void mp_put_array(struct buf *b, uint32_t n)

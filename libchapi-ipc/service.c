@@ -80,34 +80,42 @@ static void take_ms(struct mp_reader value, void *to)
 		*(int64_t *)to = ms;
 }
 
-/* What is of another type than it should be counts as missing. */
+#define KEY(text) { (const uint8_t *)(text), sizeof(text) - 1 }
+
+/* What is of another type than it should be counts as missing. In the gateway's order, see
+ * meta_find(). */
 static const struct meta_key {
-	const char *name;
+	struct span name;
 	void (*take)(struct mp_reader value, void *to);
 	size_t offset;
 } meta_keys[] = {
-	{ "call", take_text, offsetof(struct meta, call) },
-	{ "origin", take_text, offsetof(struct meta, origin) },
-	{ "caller", take_text, offsetof(struct meta, caller) },
-	{ "request_time", take_time, offsetof(struct meta, time) },
-	{ "timeout_ms", take_ms, offsetof(struct meta, timeout_ms) },
-	{ "progress", take_bool, offsetof(struct meta, progress) },
-	{ "oneway", take_bool, offsetof(struct meta, oneway) },
-	{ "raw", take_bool, offsetof(struct meta, raw) },
+	{ KEY("call"), take_text, offsetof(struct meta, call) },
+	{ KEY("origin"), take_text, offsetof(struct meta, origin) },
+	{ KEY("caller"), take_text, offsetof(struct meta, caller) },
+	{ KEY("request_time"), take_time, offsetof(struct meta, time) },
+	{ KEY("timeout_ms"), take_ms, offsetof(struct meta, timeout_ms) },
+	{ KEY("progress"), take_bool, offsetof(struct meta, progress) },
+	{ KEY("oneway"), take_bool, offsetof(struct meta, oneway) },
+	{ KEY("raw"), take_bool, offsetof(struct meta, raw) },
 };
 
-static void meta_take(struct meta *meta, struct span key, struct span value)
+/* Where a key most likely is comes first, then all the others. NULL: it is not known. */
+static const struct meta_key *meta_find(struct span key, const struct meta_key *likely)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(meta_keys); i++)
-		if (span_is(key, meta_keys[i].name)) {
-			meta_keys[i].take(mp_reader(value), (char *)meta + meta_keys[i].offset);
-			return;
-		}
+	const struct meta_key *end = meta_keys + ARRAY_SIZE(meta_keys);
+
+	if (likely < end && span_equal(key, likely->name))
+		return likely;
+	for (const struct meta_key *at = meta_keys; at < end; at++)
+		if (span_equal(key, at->name))
+			return at;
+	return NULL;
 }
 
 /* Once through the map, as this is done for each request. */
 static void meta_read_map(struct meta *meta, struct mp_reader *r)
 {
+	const struct meta_key *at, *likely = meta_keys;
 	struct span key, value;
 	uint32_t n;
 
@@ -116,7 +124,11 @@ static void meta_read_map(struct meta *meta, struct mp_reader *r)
 	while (n-- > 0) {
 		if (mp_read_str(r, &key) != 0 || mp_read_raw(r, &value) != 0)
 			return;
-		meta_take(meta, key, value);
+		at = meta_find(key, likely);
+		if (!at)
+			continue;
+		at->take(mp_reader(value), (char *)meta + at->offset);
+		likely = at + 1;
 	}
 }
 
