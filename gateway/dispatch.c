@@ -20,7 +20,7 @@
 
 static bool has_room(const struct holder *holder)
 {
-	int64_t most = holder->options.concurrency;
+	unsigned int most = holder->concurrency;
 
 	return !holder->party->blocked && (most == 0 || holder->n_running < most);
 }
@@ -207,11 +207,13 @@ static enum outcome fail_busy(struct request *q, const struct api *api)
 static enum outcome enqueue(struct request *q, struct call *call, const struct asked *asked)
 {
 	struct api *api = call->api;
+	const struct holder *holder = api_holder(api);
 
-	if (api->n_queued >= api_holder(api)->options.queue)
+	if (api->n_queued >= holder->options.queue)
 		return fail_busy(q, api);
 	if (calls_enqueue(call, asked->params, asked->caller) != 0)
 		return request_fail_memory(q);
+	call->checked = holder->serial;
 	q->router->counters.calls_queued++;
 	return OUTCOME_LATER;
 }
@@ -240,17 +242,15 @@ static enum outcome offer(struct request *q, struct call *call, const struct ask
 static void call_init(struct request *q, struct call *call, const struct asked *asked)
 {
 	const struct holder *holder = api_holder(call->api);
-	const struct api_options *options = &holder->options;
 
 	call->full = q->full;
 	call->progress = asked->progress;
 	call->raw = asked->raw;
-	call->checked = holder->serial;
 	call->pinned = asked->params.len;
 	call->arrived_us = call->handed_us = q->now->us;
 	call->request_time = asked->request_time;
-	call->timeout_ms = asked->timeout_ms > 0 ? MIN(asked->timeout_ms, options->timeout_max_ms)
-						 : options->timeout_ms;
+	call->timeout_ms = asked->timeout_ms > 0 ? MIN(asked->timeout_ms, holder->timeout_max_ms)
+						 : holder->timeout_ms;
 	call->label_len = (uint8_t)q->response.call.len;
 	memcpy(call->label, q->response.call.p, call->label_len);
 	call->deadline.kind = TIMER_CALL;
@@ -319,11 +319,11 @@ static enum outcome refuse_call(struct request *q, struct span name)
 
 static bool check_params(struct request *q, const struct asked *asked, const struct api *api)
 {
-	struct span description = api_holder(api)->options.params;
+	const struct holder *holder = api_holder(api);
 	struct schema_fault fault;
 
-	if (description.len == 0 ||
-	    schema_match(description, asked->params, "params", &q->router->work, &fault) == 0)
+	if (!holder->described || schema_match(holder->options.params, asked->params, "params",
+					       &q->router->work, &fault) == 0)
 		return true;
 	request_fail(q, CHAPI_ERR_INVALID_ARGUMENT, "%s", fault.text);
 	return false;

@@ -22,14 +22,23 @@ static void release(struct router *router, struct call *call)
 	call_uncharge(router, call);
 }
 
+/* Does anybody wait for the end of the calls? A look at lists that are hardly used is left out. */
+static bool is_awaited(const struct call *call)
+{
+	const struct holder *holder = call->holder;
+	const struct api *api = call->api;
+
+	return (api->drained && !list_empty(&api->drains)) ||
+	       (holder->drained && !list_empty(&holder->drains));
+}
+
 /* Whoever waits for a turn, or for the end of all calls, is looked at when this is done. */
 static void unsettle(struct router *router, const struct call *call, const struct now *now)
 {
 	struct api *api = call->api;
 
 	/* One that was queued may have been the last that a holder's drain waited for. */
-	if (!call->holder || api->n_queued > 0 || !list_empty(&api->drains) ||
-	    !list_empty(&call->holder->drains))
+	if (!call->holder || api->n_queued > 0 || is_awaited(call))
 		router_unsettle(router, api);
 	/* One that has given its name up is in no list that would be looked at. */
 	if (call->holder && !call->holder->party && call->holder->n_running == 0)

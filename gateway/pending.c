@@ -353,6 +353,7 @@ enum outcome pending_drain(struct request *q, struct api *api, struct holder *ho
 		return OUTCOME_FAILURE;
 	p->api = api_ref(api ? api : holder->api);
 	list_add_tail(api ? &api->drains : &holder->drains, &p->target);
+	*(api ? &api->drained : &holder->drained) = true;
 	start_timer(p, q, timeout_ms, "not all calls of the name have ended; it goes on draining "
 		    "('resume' ends that)");
 	return OUTCOME_LATER;

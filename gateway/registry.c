@@ -16,9 +16,9 @@
 
 #define CHAINS_LEAST 64
 #define RECENT_BITS 6
-#define TAIL_LEAST 8
+#define TAIL_LEAST 4
 
-/* A name that was found, and its last bytes, so that another is told apart without a look at it. */
+/* A name that was found, and bytes of it, so that another is told apart without a look at it. */
 struct recent {
 	struct api *api;
 	uint64_t tail;
@@ -84,13 +84,28 @@ static struct api *find(const struct registry *registry, struct span name, uint6
 	return api;
 }
 
+/* The last 8 bytes; of a shorter name, the first four and the last four. */
+static uint64_t tail_of(struct span name)
+{
+	uint32_t halves[2];
+	uint64_t tail;
+
+	if (name.len >= sizeof(tail)) {
+		memcpy(&tail, name.p + name.len - sizeof(tail), sizeof(tail));
+		return tail;
+	}
+	memcpy(&halves[0], name.p, sizeof(halves[0]));
+	memcpy(&halves[1], name.p + name.len - sizeof(halves[1]), sizeof(halves[1]));
+	return (uint64_t)halves[1] << 32 | halves[0];
+}
+
 /*
  * Most calls are to few names. Those are found without a hash that nobody can foresee: whoever
  * chooses names that share a place here makes them as slow to find as all others, no slower.
  */
 static struct recent *recent_of(struct registry *registry, struct span name, uint64_t *ret_tail)
 {
-	memcpy(ret_tail, name.p + name.len - TAIL_LEAST, TAIL_LEAST);
+	*ret_tail = tail_of(name);
 	return &registry->recent[*ret_tail * 0x9e3779b97f4a7c15ULL >> (64 - RECENT_BITS)];
 }
 
@@ -164,7 +179,7 @@ static void expect_holders(struct expected *expected, size_t n)
 			api = api->next;
 		if (!api)
 			continue;
-		expect_lines(api_holder(api), 2);
+		expect_lines(api_holder(api), 1);
 		*e->recent = (struct recent){ .api = api, .tail = e->tail };
 	}
 }
@@ -218,9 +233,10 @@ static void resize(struct registry *registry, size_t n_chains)
 	free(old);
 }
 
+/* Chains are short, as each other name on the way to the one that is meant is a line of the cache. */
 static void insert(struct registry *registry, struct api *api)
 {
-	if (registry->n_apis >= registry->n_chains)
+	if (2 * registry->n_apis >= registry->n_chains)
 		resize(registry, registry->n_chains * 2);
 	link_api(registry, api);
 	registry->n_apis++;
@@ -326,6 +342,15 @@ static uint8_t *copy_texts(struct api_options *options)
 	return memory;
 }
 
+static void set_terms(struct holder *holder, const struct api_options *options)
+{
+	holder->options = *options;
+	holder->timeout_ms = options->timeout_ms;
+	holder->timeout_max_ms = options->timeout_max_ms;
+	holder->concurrency = (unsigned int)options->concurrency;
+	holder->described = options->params.len > 0;
+}
+
 int registry_set_options(struct registry *registry, struct holder *holder,
 			 const struct api_options *options)
 {
@@ -336,7 +361,7 @@ int registry_set_options(struct registry *registry, struct holder *holder,
 		return -ENOMEM;
 	free(holder->texts);
 	holder->texts = texts;
-	holder->options = copy;
+	set_terms(holder, &copy);
 	holder->serial = ++registry->n_serials;
 	return 0;
 }

@@ -17,63 +17,67 @@
 enum api_policy { API_EXCLUSIVE, API_REPLACE, API_SHARE, API_STANDBY };
 enum api_visibility { API_REMOTE, API_LOCAL };
 
-/* As chapi-ipc(7), "register", has them; what each call needs comes first. */
+/* As chapi-ipc(7), "register", has them. */
 struct api_options {
 	int policy, visibility;			/* enum api_policy, enum api_visibility */
 	int64_t concurrency;
 	int64_t timeout_ms, timeout_max_ms;
-	struct span params;			/* MessagePack value; empty: not given */
 	int64_t queue;
 	bool idempotent;
+	struct span params;			/* MessagePack value; empty: not given */
 	struct span summary, description, version;	/* texts */
 	struct span tags, result;		/* MessagePack values; empty: not given */
 };
 
 struct api_statistics {
-	uint64_t calls, failed;			/* ended; with an error */
+	uint64_t calls;				/* ended */
 	double run_ms, run_ms_most;		/* sum, most */
-	double queue_ms_most;
 	double last_time;			/* Unix seconds of the last end; 0: none */
+	double queue_ms_most;
+	uint64_t failed;			/* with an error */
 };
 
 /*
- * Laid out for many names, of which a call finds none in the cache: what each call touches lies
- * together, from a line of it on, and ends in the name; the rest is before it, or behind it in a
- * holder. Both come from alloc_lines(); their types ask for no such alignment, as list_for_each()
+ * Laid out for many names, of which a call finds none in the cache: what each call touches are two
+ * lines of it here, from hash to the name, of which the second holds 23 bytes, and the first line of
+ * a holder. Both come from alloc_lines(); their types ask for no such alignment, as list_for_each()
  * looks at heads of lists as if they were members.
  */
 struct api {
 	struct list standbys;			/* first come, first in turn */
 	struct list queue;			/* calls that wait: struct call.waiting */
 	struct list unsettled;			/* among names whose holders have changed */
-	unsigned int n_standbys;
-	struct api *next;			/* in its chain */
+	struct list drains;			/* struct pending: who waits for its end */
 
 	uint64_t hash;				/* with 64 bits, the second line */
 	struct list holders;			/* active, the longest-standing first */
-	struct list drains;			/* struct pending: who waits for its end */
-	unsigned int n_holders, n_queued;
+	unsigned int n_holders, n_standbys, n_queued;
 	unsigned int n_running;			/* handed over, by whomever, abandoned ones too */
 	unsigned int n_refs;			/* holders, those taken out too, and calls */
-
-	struct api_statistics statistics;
 	bool paused, draining;			/* by an administrator */
+	bool drained;				/* drains has had somebody: worth a look */
 	bool listed;				/* in the table */
+	struct api_statistics statistics;
+	struct api *next;			/* in its chain */
 	uint8_t name_len;
 	char name[];
 };
 
 struct holder {
 	struct list link;			/* api->holders or api->standbys */
-	struct api *api;
 	struct party *party;			/* NULL: taken out */
-	uint64_t serial;			/* of its options: no other has the same */
 	uint64_t used;				/* when it was last given a call: for turns */
 	unsigned int n_refs;			/* being in, and calls handed to it */
 	unsigned int n_running;
+	int64_t timeout_ms, timeout_max_ms;	/* what each call needs of its options */
+	unsigned int concurrency;
+	bool described;				/* they have params */
 	bool standby;
-	bool paused, draining;			/* by itself */
+	bool paused : 1, draining : 1;		/* by itself */
+	bool drained;				/* as above */
 
+	struct api *api;
+	uint64_t serial;			/* of its options: no other has the same */
 	struct list drains;			/* who waits for the end of its calls */
 	struct api_options options;		/* spans point into texts */
 

@@ -160,14 +160,18 @@ static void test_options_are_copied(void **state)
 	params[0] = 'x';
 	assert_true(span_is(holder->options.summary, "opens"));
 	assert_true(span_is(holder->options.params, "\xc0"));
+	assert_true(holder->described && holder->concurrency == 3);
 	assert_int_equal(holder->options.tags.len, 0);
 	serial = holder->serial;
 	options = holder->options; /* as "update" does: its texts are its own */
 	options.version = span_str("2");
+	options.params = span_of(NULL, 0);
+	options.concurrency = 0;
 	assert_int_equal(registry_set_options(f->registry, holder, &options), 0);
 	assert_true(span_is(holder->options.summary, "opens"));
 	assert_true(span_is(holder->options.version, "2"));
 	assert_true(holder->serial > serial);
+	assert_false(holder->described || holder->concurrency != 0);
 }
 
 static void test_size_counts_texts(void **state UNUSED)
@@ -282,6 +286,25 @@ static void test_names_that_are_expected_are_found(void **state)
 	expect(f, "", "x", "door.open");
 }
 
+/* Of short ones the same bytes stand for several names: what is found is compared. */
+static void test_short_names_are_told_apart(void **state)
+{
+	static const char *const names[] = { "d", "do", "doo", "door", "doordoor", "a.doordoor" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		add(f, names[i], 0, false);
+	for (unsigned int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+			expect(f, "door", names[i], "doordoor");
+			assert_string_equal(find(f, names[i])->name, names[i]);
+		}
+	registry_remove(f->registry, api_find_holder(find(f, "door"), &f->parties[0]));
+	assert_null(find(f, "door"));
+	assert_non_null(find(f, "doordoor"));
+	assert_null(find(f, "door"));
+}
+
 static void test_name_that_goes_while_it_is_expected_is_not_found(void **state)
 {
 	struct fixture *f = *state;
@@ -317,6 +340,7 @@ int main(void)
 		TEST(test_select_of_nothing),
 		TEST(test_cost_does_not_grow_with_names),
 		TEST(test_names_that_are_expected_are_found),
+		TEST(test_short_names_are_told_apart),
 		TEST(test_name_that_goes_while_it_is_expected_is_not_found),
 	};
 

@@ -270,6 +270,22 @@ static void test_drain_that_is_cancelled_goes_on_draining(void **state UNUSED)
 	heard(bob, "ok 1 0");
 }
 
+/* Who waits, waits for the calls that run, whatever becomes of the state: a name, and a holder. */
+static void test_drain_that_is_resumed_still_ends_with_its_calls(void **state UNUSED)
+{
+	holds(alice, "[\"door\"]");
+	ask(bob, "call", "[\"door\",1]");
+	buf_clear(&alice->said);
+	ask(alice, "drain", "[\"door\"]");
+	ask(root, "drain", "[\"door\"]");
+	gets(root, "resume", "[\"door\"]");
+	buf_clear(&root->said);
+	heard_nothing(alice);
+	answer(alice, 1, "0");
+	heard(alice, "ok 2 null");
+	heard(root, "ok 1 null");
+}
+
 static void test_drain_ends_when_its_holder_gives_up(void **state UNUSED)
 {
 	holds(alice, "[\"door\"]");
@@ -518,6 +534,7 @@ int main(void)
 		EDGES_TEST(test_drain_by_a_sharer_leaves_a_paused_queue_to_the_other),
 		EDGES_TEST(test_drain_that_times_out_goes_on_draining),
 		EDGES_TEST(test_drain_that_is_cancelled_goes_on_draining),
+		EDGES_TEST(test_drain_that_is_resumed_still_ends_with_its_calls),
 		EDGES_TEST(test_drain_ends_when_its_holder_gives_up),
 		EDGES_TEST(test_drain_ends_with_the_last_queued_call),
 		EDGES_TEST(test_drain_counts_abandoned_calls),
