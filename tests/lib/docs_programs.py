@@ -18,7 +18,7 @@ def hub_problems():
     for name in set(whens) - {'now'}:
         if not re.search(r'^\.It .*Cm %s\b' % name, page, re.M):
             yield 'event %s is not in the page' % name
-    acts = found('tests/hub/script.c', r'\[SCRIPT_\w+\] = \{ "([\w-]+)"')
+    acts = found('tests/hub/script_action.c', r'\[SCRIPT_\w+\] = \{ "([\w-]+)"')
     for name in acts:
         if not re.search(r'^\.It Cm %s\b' % name, page, re.M):
             yield 'action %s is not in the page' % name
