@@ -21,6 +21,7 @@
 #include "gateway/ledger.h"
 #include "gateway/sealed.h"
 #include "gateway/sign.h"
+#include "gateway/signer.h"
 #include "gateway/tls.h"
 #include "gateway/turn.h"
 
@@ -120,7 +121,7 @@ static void on_answer(void *data, const struct http_response *response)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-int publisher_put_target(const struct publisher *p, const char *method,
+int publisher_put_target(struct publisher *p, const char *method,
 			 const struct target *target, const char *query, struct span body,
 			 struct buf *out)
 {
@@ -132,7 +133,7 @@ int publisher_put_target(const struct publisher *p, const char *method,
 		.body = body,
 		.unix_s = publisher_unix_s(p),
 	};
-	int r = sign_http(&request, p->config->key, p->config->secret, out);
+	int r = signer_put_target(p->signer, &request, p->config->key, p->config->secret, out);
 
 	if (r < 0)
 		return r;
@@ -388,6 +389,8 @@ int publisher_new(struct event_base *base, const struct config *config, const st
 	p->timer = evtimer_new(base, on_timer, p);
 	r = p->timer ? make_targets(p) : -ENOMEM;
 	if (r == 0)
+		r = signer_new(&p->signer);
+	if (r == 0)
 		r = open_outbox(p);
 	if (r == 0)
 		r = open_http(p, base);
@@ -418,6 +421,7 @@ struct publisher *publisher_free(struct publisher *p)
 		post_free(post);
 	publisher_free_asks(p);
 	outbox_free(p->outbox);
+	signer_free(p->signer);
 	if (p->timer)
 		event_free(p->timer);
 	free(p->origin);

@@ -24,6 +24,7 @@ struct publisher {
 	const struct sealed *sealed;
 	struct ledger *ledger;
 	struct http *http;
+	struct signer *signer;
 	struct outbox *outbox;
 	struct event *timer;		/* of the outbox */
 	struct list posts;
@@ -42,7 +43,7 @@ struct publisher {
 bool target_init(struct target *ret, const struct config *config, const char *method);
 void target_deinit(struct target *target);
 /* Signed, and with a NUL at its end. 0 or a negative errno. */
-int publisher_put_target(const struct publisher *publisher, const char *method,
+int publisher_put_target(struct publisher *publisher, const char *method,
 			 const struct target *target, const char *query, struct span body,
 			 struct buf *out) MUST_CHECK;
 

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signatures of the hub: channel subscriptions and HTTP requests; hashes and random bytes.
- *
- * Only one-shot functions of OpenSSL that 1.1.1 and 3 both have and neither calls deprecated.
- * An OpenSSL that allows approved algorithms alone has no MD5: sign_http() fails then, with
- * -ENOTSUP, for requests with a body.
+ * Signatures for subscriptions, hashes and random bytes, by functions of OpenSSL that do all at
+ * once. They look the algorithm up each time; for HTTP requests, of which there are many: signer.h.
  */
 #include "gateway/sign.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <sys/random.h>
@@ -18,7 +14,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-static void put_hex(const uint8_t *p, size_t len, char *ret)
+void sign_put_hex(const uint8_t *p, size_t len, char *ret)
 {
 	static const char digits[] = "0123456789abcdef";
 
@@ -40,7 +36,7 @@ int sign_hmac_hex(struct span secret, struct span text, char ret[SIGN_HEX_LEN + 
 	if (!HMAC(EVP_sha256(), secret.p ? (const void *)secret.p : "", (int)secret.len, text.p,
 		  text.len, mac, &len) || len * 2 != SIGN_HEX_LEN)
 		return -ENOTSUP;
-	put_hex(mac, len, ret);
+	sign_put_hex(mac, len, ret);
 	return 0;
 }
 
@@ -52,7 +48,7 @@ int sign_md5_hex(struct span text, char ret[SIGN_MD5_HEX_LEN + 1])
 	if (EVP_Digest(text.p, text.len, md, &len, EVP_md5(), NULL) != 1 ||
 	    len * 2 != SIGN_MD5_HEX_LEN)
 		return -ENOTSUP;
-	put_hex(md, len, ret);
+	sign_put_hex(md, len, ret);
 	return 0;
 }
 
@@ -123,47 +119,5 @@ int sign_channel(const char *key, const char *secret, const char *socket_id, con
 	r = sign_text(secret, &text, signature);
 	if (!r)
 		buf_printf(out, "%s:%s", key, signature);
-	return finish(out, len_before, r);
-}
-
-/* The parameters, in the order of their names, as both the signature and the target have them. */
-static int put_query(const struct sign_request *request, const char *key, struct buf *out)
-{
-	char md5[SIGN_MD5_HEX_LEN + 1];
-	int r;
-
-	buf_printf(out, "auth_key=%s&auth_timestamp=%" PRId64 "&auth_version=1.0", key,
-		   request->unix_s);
-	if (request->body.len > 0) {
-		r = sign_md5_hex(request->body, md5);
-		if (r)
-			return r;
-		buf_printf(out, "&body_md5=%s", md5);
-	}
-	if (request->query)
-		buf_printf(out, "&%s", request->query);
-	return buf_error(out);
-}
-
-int sign_http(const struct sign_request *request, const char *key, const char *secret,
-	      struct buf *out)
-{
-	CLEANUP(buf_deinit) struct buf params = BUF_NULL;
-	CLEANUP(buf_deinit) struct buf text = BUF_NULL;
-	char signature[SIGN_HEX_LEN + 1];
-	size_t len_before = out->len;
-	int r;
-
-	r = put_query(request, key, &params);
-	if (r)
-		return r;
-	buf_printf(&text, "%s\n%s\n", request->method, request->signed_path);
-	buf_put(&text, buf_data(&params), params.len);
-	r = sign_text(secret, &text, signature);
-	if (!r) {
-		buf_printf(out, "%s?", request->path);
-		buf_put(out, buf_data(&params), params.len);
-		buf_printf(out, "&auth_signature=%s", signature);
-	}
 	return finish(out, len_before, r);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signatures of the hub: channel subscriptions and HTTP requests; hashes and random bytes.
- * Together with its .c the only place that knows OpenSSL's crypto.
+ * Signatures of the hub's channel subscriptions; hashes and random bytes. With signer.h, which
+ * signs HTTP requests, the only place that knows OpenSSL's crypto.
  *
- * Pusher: "Generating the authentication string", "HTTP API authentication".
+ * Pusher: "Generating the authentication string".
  */
 #ifndef CHAPI_SIGN_H
 #define CHAPI_SIGN_H
@@ -15,7 +15,8 @@
 #define SIGN_HEX_LEN 64	/* of an HMAC-SHA256 */
 #define SIGN_MD5_HEX_LEN 32
 
-/* Lower-case hex with a terminating NUL. */
+/* Lower-case hex with a terminating NUL: 2 * len + 1 bytes. */
+void sign_put_hex(const uint8_t *p, size_t len, char *ret);
 int sign_hmac_hex(struct span secret, struct span text, char ret[SIGN_HEX_LEN + 1]) MUST_CHECK;
 int sign_md5_hex(struct span text, char ret[SIGN_MD5_HEX_LEN + 1]) MUST_CHECK;
 int sign_sha256(struct span text, uint8_t ret[32]) MUST_CHECK;
@@ -27,20 +28,5 @@ bool sign_equal(const char *a, const char *b);
 /* "KEY:SIGNATURE" for a subscription; channel_data only for presence channels, else empty. */
 int sign_channel(const char *key, const char *secret, const char *socket_id, const char *channel,
 		 struct span channel_data, struct buf *out) MUST_CHECK;
-
-struct sign_request {
-	const char *method;
-	const char *signed_path;	/* they differ with a path prefix only */
-	const char *path;		/* what is requested */
-	/* Further parameters in the order of their names, raw, or NULL:
-	 * "filter_by_prefix=presence-&info=user_count". */
-	const char *query;
-	struct span body;		/* empty: no body_md5 */
-	int64_t unix_s;
-};
-
-/* The request target: PATH?auth_key=...&auth_signature=... */
-int sign_http(const struct sign_request *request, const char *key, const char *secret,
-	      struct buf *out) MUST_CHECK;
 
 #endif

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "gateway/sign.h"
+#include "gateway/signer.h"
 #include "tests/hub/http_api.h"
 #include "tests/hub/http_auth.h"
 
@@ -144,10 +145,12 @@ static void ask(struct place *place, const char *method, const char *path, const
 		const char *body)
 {
 	CLEANUP(buf_deinit) struct buf target = BUF_NULL;
+	struct signer *signer;
 	char whole[200];
 
 	snprintf(whole, sizeof(whole), "/apps/" ID "%s", path);
-	assert_int_equal(sign_http(&(struct sign_request){
+	assert_int_equal(signer_new(&signer), 0);
+	assert_int_equal(signer_put_target(signer, &(struct sign_request){
 		.method = method,
 		.signed_path = whole,
 		.path = whole,
@@ -155,6 +158,7 @@ static void ask(struct place *place, const char *method, const char *path, const
 		.body = span_str(body),
 		.unix_s = NOW_S,
 	}, KEY, SECRET, &target), 0);
+	signer_free(signer);
 	buf_put_byte(&target, '\0');
 	ask_raw(place, method, whole, strchr((const char *)buf_data(&target), '?') + 1, body,
 		NOW_S);
