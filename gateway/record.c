@@ -333,7 +333,9 @@ static void put_number(struct buf *out, const char *name, double v)
 {
 	char digits[32];
 
-	buf_printf(out, ",\"%s\":", name);
+	buf_put_str(out, ",\"");
+	buf_put_str(out, name);
+	buf_put_str(out, "\":");
 	buf_put(out, digits, json_format_double(isfinite(v) ? v : 0, digits));
 }
 
