@@ -49,6 +49,7 @@ struct http {
 	unsigned int n_busy;
 	struct connections connections;
 	char *origin, *ca_file, *proxy;
+	CURLU *url;			/* the origin, in pieces; NULL: libcurl cannot read it */
 	uint64_t timeout_ms;
 };
 
@@ -249,6 +250,19 @@ static int on_sending(void *arg, char *ip UNUSED, char *own_ip UNUSED, int port 
 	return again && t->once ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
+/*
+ * libcurl takes a URL to pieces and puts it together again for each request, byte by byte: it gets
+ * the origin in pieces, and the long query of ours apart from it. One that it cannot read it gets as
+ * it is, and says so of each request.
+ */
+static void set_origin(CURL *easy, const struct http *http)
+{
+	if (http->url)
+		curl_easy_setopt(easy, CURLOPT_CURLU, http->url);
+	else
+		curl_easy_setopt(easy, CURLOPT_URL, http->origin);
+}
+
 /* What holds for every request. */
 static void set_options(CURL *easy, struct http *http, struct transfer *t)
 {
@@ -261,6 +275,7 @@ static void set_options(CURL *easy, struct http *http, struct transfer *t)
 	curl_easy_setopt(easy, CURLOPT_PROXYPORT, (long)PROXY_PORT);	/* if it names none */
 	connections_set_options(&http->connections, easy);
 	http_answer_set_options(&t->answer);
+	set_origin(easy, http);
 	set_protocols(easy);
 	set_trust(easy, http);
 }
@@ -307,17 +322,12 @@ static bool is_relayed(const struct http *http)
 	return http->proxy && strncmp(http->origin, "http:", 5) == 0;
 }
 
-/*
- * libcurl takes a URL to pieces and puts it together again for each request, byte by byte: the long
- * query of ours is kept out of that, which is a tenth of what a request costs.
- */
-static bool set_url(CURL *easy, const struct http *http, const char *target)
+static bool set_target(CURL *easy, const struct http *http, const char *target)
 {
 	CLEANUP(buf_deinit) struct buf url = BUF_NULL;
 
 	if (!is_relayed(http))
-		return curl_easy_setopt(easy, CURLOPT_URL, http->origin) == CURLE_OK &&
-		       curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, target) == CURLE_OK;
+		return curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, target) == CURLE_OK;
 	buf_put_str(&url, http->origin);
 	buf_put(&url, target, strlen(target) + 1);
 	return buf_error(&url) == 0 &&
@@ -338,7 +348,7 @@ static bool set_way(CURL *easy, const struct http *http)
 
 static bool set_request(CURL *easy, const struct http *http, const struct http_request *request)
 {
-	if (!set_url(easy, http, request->target) || !set_way(easy, http))
+	if (!set_target(easy, http, request->target) || !set_way(easy, http))
 		return false;
 	if (request->get)
 		return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
@@ -416,6 +426,16 @@ static bool copy_text(const char *text, char **ret)
 	return !text || *ret;
 }
 
+static CURLU *read_url(const char *text)
+{
+	CURLU *url = curl_url();
+
+	if (url && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK)
+		return url;
+	curl_url_cleanup(url);
+	return NULL;
+}
+
 int http_new(struct event_base *base, const struct http_config *config, struct http **ret_http)
 {
 	struct http *http = calloc(1, sizeof(*http));
@@ -439,6 +459,8 @@ int http_new(struct event_base *base, const struct http_config *config, struct h
 	    copy_text(config->proxy, &http->proxy) &&
 	    add_header(http, "Content-Type: application/json") &&
 	    add_header(http, "Expect:")) {
+		if (!is_relayed(http))
+			http->url = read_url(http->origin);
 		*ret_http = http;
 		return 0;
 	}
@@ -479,6 +501,7 @@ struct http *http_free(struct http *http)
 		event_free(http->timer);
 	connections_deinit(&http->connections);
 	curl_slist_free_all(http->headers);
+	curl_url_cleanup(http->url);
 	free(http->origin);
 	free(http->ca_file);
 	free(http->proxy);

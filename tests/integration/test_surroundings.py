@@ -272,6 +272,13 @@ def test_publishing_needs_no_websocket(faulty_hub, start_gateway, channel):
         assert local.ask('status')['hub']['state'] != 'up'
 
 
+def test_http_host_that_is_none_is_said(faulty_hub, start_gateway, channel):
+    gateway = start_gateway(faulty_hub, channel, pusher={'http_host': '1:2:3'}).wait_up()
+    with Remote(faulty_hub, channel) as remote:
+        remote.request('chapi.echo', 1)
+        wait_until(lambda: 'cannot publish: URL' in gateway.log(), 'the log to name the URL')
+
+
 def test_hub_that_wants_fewer_requests_gets_them_later(folder, start_gateway, channel):
     """soketi's own limit: 429, with Retry-After, in an answer that says 200."""
     why = HUBS['soketi'].why_not()
