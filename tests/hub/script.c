@@ -71,8 +71,8 @@ static int take_when(struct words *w, enum script_when *ret, const char **ret_wh
 			w->at++;
 			return 0;
 		}
-	return script_bad(ret_why,
-			  "a rule begins with on, and accept, receive, deliver, post, posted or get");
+	return script_bad(ret_why, "a rule begins with on, and accept, receive, deliver, post, "
+			  "posted or get");
 }
 
 static bool begins_count(const char *word)
@@ -218,10 +218,11 @@ static int take_command(struct words *w, struct script_line *ret, const char **r
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (words_next_is(w, commands[i].name)) {
 			ret->command = commands[i].command;
-			return words_peek(w) ? script_bad(ret_why, "this command takes no arguments") : 0;
+			return !words_peek(w) ? 0 :
+			       script_bad(ret_why, "this command takes no arguments");
 		}
-	return script_bad(ret_why,
-			  "a line begins with on, now, seed, forget, rules, published or clients");
+	return script_bad(ret_why, "a line begins with on, now, seed, forget, rules, published "
+			  "or clients");
 }
 
 static int take_words(struct script *script, struct words *w, const char *line,
