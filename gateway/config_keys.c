@@ -298,7 +298,8 @@ const struct config_key config_keys[] = {
 	{ "timing", "publish_queue", SIZE(publish_queue, 64 * KIB, 256 * MIB), .standard = "4M",
 	  .reloadable = true, .help = "Events that wait to be published, in bytes." },
 	{ "timing", "batch", NUMBER(batch, 1, 10), .standard = "10", .reloadable = true,
-	  .help = "Events in one HTTP request." },
+	  .help = "Events in one HTTP request; fewer wait up to 2 ms for more while another is "
+		  "under way." },
 
 	{ "policy", "call", RULE(CONFIG_RIGHT_CALL),
 	  .help = "SUBJECT NAMES: who may call. "

@@ -92,12 +92,39 @@ static uint64_t next_try_ms(const struct outbox *o)
 	return o->pause_until_ms;
 }
 
+/*
+ * What would leave with room in its batch waits for company while another request is under way: a
+ * request costs both sides more than an event in it does. What was tried before has waited enough.
+ */
+static uint64_t held_until_ms(const struct outbox *o)
+{
+	const struct entry *first = list_first(&o->ready, struct entry, link), *e;
+	size_t len = BATCH_FRAME;
+	unsigned int n = 0;
+
+	if (o->status.n_under_way == 0 || !first)
+		return 0;
+	list_for_each(e, &o->ready, struct entry, link) {
+		len += e->body_len + 1;
+		if (e->alone || e->on_time || e->tries > 0 || ++n >= o->config.batch ||
+		    (o->config.request_max > 0 && len > o->config.request_max))
+			return 0;
+	}
+	return backoff_later(first->added_ms, o->config.hold_ms);
+}
+
+/* If there is room. */
+static uint64_t next_take_ms(const struct outbox *o)
+{
+	return MAX(next_try_ms(o), held_until_ms(o));
+}
+
 struct outbox_request *outbox_take(struct outbox *o, uint64_t now_ms)
 {
 	struct outbox_request *request;
 
 	entries_advance(o, now_ms);
-	if (list_empty(&o->ready) || !has_room(o) || now_ms < next_try_ms(o))
+	if (list_empty(&o->ready) || !has_room(o) || now_ms < next_take_ms(o))
 		return NULL;
 	request = calloc(1, sizeof(*request));
 	if (!request) {
@@ -169,6 +196,7 @@ int outbox_add(struct outbox *o, const struct outbox_event *event, outbox_fn fn,
 		return -ENOMEM;
 	}
 	entries_advance(o, now_ms);
+	e->added_ms = now_ms;
 	e->deadline_ms = backoff_later(event->deadline_ms, event->on_time ? 0 : o->config.grace_ms);
 	o->status.n_waiting++;
 	o->status.bytes_waiting += e->charged;
@@ -209,7 +237,7 @@ uint64_t outbox_next_ms(const struct outbox *o)
 	if (!list_empty(&o->done))
 		return 0;
 	if (!list_empty(&o->ready) && has_room(o))
-		next_ms = MIN(next_ms, next_try_ms(o));
+		next_ms = MIN(next_ms, next_take_ms(o));
 	return next_ms;
 }
 

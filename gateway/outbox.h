@@ -26,6 +26,8 @@ struct outbox_config {
 	uint64_t probe_ms;	/* when the quota is used up: the longest wait */
 	unsigned int connections;	/* requests at once */
 	unsigned int batch;		/* events in one request */
+	uint64_t hold_ms;		/* one that is not full waits so long while another is
+					 * under way, for more to come */
 	uint64_t seed;			/* of the jitter; random, fixed in tests */
 };
 

@@ -17,6 +17,7 @@
 struct entry {
 	struct list link;
 	struct timer timer;
+	uint64_t added_ms;
 	uint64_t deadline_ms;		/* the grace included */
 	unsigned int tries;
 	bool has_id, is_renewed, exclude_own, on_time;

@@ -4,7 +4,7 @@
  *
  * A request is signed when it is sent, not when its events are queued: the hub looks at the
  * time. Sending waits until all that is ready in this turn of the loop has been looked at, so
- * that what comes in one turn goes out together.
+ * that what comes in one turn goes out together; and for HOLD_MS while another request is under way.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
@@ -25,6 +25,7 @@
 #include "gateway/tls.h"
 #include "gateway/turn.h"
 
+#define HOLD_MS 2 /* see outbox.h; little beside the way to a hub that is far away */
 #define HEAD_LEN 1024 /* of a request, about: what max_request_bytes leaves for the body */
 
 /* A request under way. */
@@ -314,6 +315,7 @@ static struct outbox_config outbox_config_of(const struct config *config)
 		.probe_ms = config->probe_ms,
 		.connections = config->publish_connections,
 		.batch = config->batch,
+		.hold_ms = HOLD_MS,
 	};
 
 	outbox.request_max = body_max(config);

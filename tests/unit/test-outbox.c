@@ -379,6 +379,82 @@ static void test_connections_are_limited_and_what_waits_meanwhile_goes_together(
 	assert_takes_nothing(&w);
 }
 
+static void world_init_holding(struct world *w)
+{
+	struct outbox_config config = defaults;
+
+	config.hold_ms = 5;
+	config.request_max = 700;
+	world_init_config(w, &config);
+	add(w, 'a');
+	assert_takes(w, "a");
+}
+
+static void test_little_waits_for_company_while_a_request_is_under_way(void **state UNUSED)
+{
+	CLEANUP(world_deinit) struct world w;
+
+	world_init_holding(&w);
+	add(&w, 'b');
+	assert_takes_nothing(&w);
+	assert_int_equal(next(&w), w.now + 5);
+	pass(&w, 4);
+	add(&w, 'c');
+	assert_takes_nothing(&w);
+	assert_int_equal(next(&w), w.now + 1);
+	pass(&w, 1);
+	assert_takes(&w, "bc");
+	add(&w, 'd');
+	answer(&w, 200, "{}");
+	assert_takes_nothing(&w);
+	answer(&w, 200, "{}");
+	assert_takes(&w, "d");
+}
+
+static void test_full_batch_waits_for_no_company(void **state UNUSED)
+{
+	CLEANUP(world_deinit) struct world w;
+
+	world_init_holding(&w);
+	add_all(&w, "bcdefghijkl");
+	assert_takes(&w, "bcdefghijk");
+	assert_takes_nothing(&w);
+}
+
+static void test_full_request_waits_for_no_company(void **state UNUSED)
+{
+	struct outbox_event large;
+	CLEANUP(world_deinit) struct world w;
+	char payload[600];
+
+	world_init_holding(&w);
+	memset(payload, 'b', sizeof(payload) - 1);
+	payload[sizeof(payload) - 1] = '\0';
+	large = event_of(&w, payload);
+	assert_int_equal(add_event(&w, 'b', &large), 0);
+	assert_takes_nothing(&w);
+	add(&w, 'c');
+	assert_takes(&w, "b");
+	assert_takes_nothing(&w);
+}
+
+static void test_repeat_waits_for_no_company(void **state UNUSED)
+{
+	CLEANUP(world_deinit) struct world w;
+
+	world_init_holding(&w);
+	add(&w, 'b');
+	pass(&w, 5);
+	assert_takes(&w, "b");
+	answer(&w, 500, "");
+	pass_to_next(&w);
+	answer(&w, 200, "{}");
+	pass_to_next(&w);
+	assert_takes(&w, "a");
+	add(&w, 'c');
+	assert_takes_nothing(&w);
+}
+
 static void test_own_connection_is_excluded_by_its_present_id(void **state UNUSED)
 {
 	WORLD(w);
@@ -1725,6 +1801,10 @@ int main(void)
 		cmocka_unit_test(test_event_larger_than_a_request_is_tried_alone),
 		cmocka_unit_test(
 			test_connections_are_limited_and_what_waits_meanwhile_goes_together),
+		cmocka_unit_test(test_little_waits_for_company_while_a_request_is_under_way),
+		cmocka_unit_test(test_full_batch_waits_for_no_company),
+		cmocka_unit_test(test_full_request_waits_for_no_company),
+		cmocka_unit_test(test_repeat_waits_for_no_company),
 		cmocka_unit_test(test_own_connection_is_excluded_by_its_present_id),
 		cmocka_unit_test(test_one_without_id_makes_its_request_one_for_once),
 		cmocka_unit_test(test_queue_is_bounded_by_bytes),
