@@ -32,7 +32,7 @@ struct assembly {
 	uint64_t told_ms;	/* when that was told last */
 	bool has_retry;		/* one of its parts said so */
 	struct buf retry, to;
-	int64_t retry_ms, timeout_ms;	/* the longest of them, retry_ms as it was then: */
+	int64_t retry_ms, timeout_ms;	/* by keep_times(), retry_ms as it was then: */
 	uint64_t retry_at_ms;
 	struct buf *slices;	/* n of them; NULL: none is there */
 	size_t bytes;		/* what it is charged */
@@ -262,6 +262,30 @@ static void age_retry(struct assembly *a, uint64_t now_ms)
 	a->retry_at_ms = now_ms;
 }
 
+/* At most how old the first try is, as far as these say. */
+static int64_t age_most_ms(int64_t retry_ms, int64_t timeout_ms)
+{
+	return retry_ms > 0 && timeout_ms > 0 ? retry_ms + timeout_ms : INT64_MAX;
+}
+
+/*
+ * Each part that says how old it can be is right, so of several repeats the least counts. Of those
+ * that do not say it, what would be longest.
+ */
+static void keep_times(struct assembly *a, const struct part *part)
+{
+	int64_t kept_ms = age_most_ms(a->retry_ms, a->timeout_ms);
+	int64_t said_ms = age_most_ms(part->retry_ms, part->timeout_ms);
+
+	if (said_ms < kept_ms) {
+		a->retry_ms = part->retry_ms;
+		a->timeout_ms = part->timeout_ms;
+	} else if (kept_ms == INT64_MAX) {
+		a->retry_ms = MAX(a->retry_ms, part->retry_ms);
+		a->timeout_ms = MAX(a->timeout_ms, part->timeout_ms);
+	}
+}
+
 /* Parts of the first try and of the repeat make up for each other: together they are a repeat. */
 static int keep_retry(struct assembly *a, const struct part *part, uint64_t now_ms)
 {
@@ -269,8 +293,7 @@ static int keep_retry(struct assembly *a, const struct part *part, uint64_t now_
 	if (!part->has_retry)
 		return 0;
 	a->has_retry = true;
-	a->retry_ms = MAX(a->retry_ms, part->retry_ms);
-	a->timeout_ms = MAX(a->timeout_ms, part->timeout_ms);
+	keep_times(a, part);
 	buf_clear(&a->retry);
 	buf_put(&a->retry, buf_data(&part->retry), part->retry.len);
 	return buf_error(&a->retry);

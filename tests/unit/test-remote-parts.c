@@ -942,6 +942,45 @@ static void test_repeat_in_parts_says_how_old_it_can_be(void **state UNUSED)
 				"\"ran\":\"no\"");
 }
 
+/* One part of a first repeat, and 25 s later from the i-th on those of a second: the first try was
+ * made 80 s ago at most by each of them. What was forgotten had ended 90 s before the latter. */
+static struct world *world_with_two_repeats(unsigned int i)
+{
+	struct remote_config config = config_of();
+	struct world *w;
+
+	config.limits.answer_store_ms = 1000;
+	w = world_new(&config);
+	comes(w, "{\"id\":\"other\",\"api\":\"x\"}");
+	answer_letters(w, 5);
+	w->now.ms += 65000;
+	comes(w, "{\"id\":\"more\",\"api\":\"x\"}");
+	send_parts_to(w, RECORD, "i", 0, 1,
+		      "\"retry\":\"00ff\",\"retry_ms\":20000,\"timeout_ms\":60000");
+	w->now.ms += 25000;
+	send_parts_saying(w, RECORD, "i", 3, i,
+			  "\"retry\":\"00ff\",\"retry_ms\":45000,\"timeout_ms\":35000");
+	return w;
+}
+
+static void test_parts_of_two_repeats_are_no_older_than_one_of_them(void **state UNUSED)
+{
+	struct world *w = world_with_two_repeats(1);
+
+	assert_int_equal(w->router.n_calls, 3);
+	assert_int_equal(w->router.timeout_ms, 35000);
+	world_free(w);
+
+	w = world_with_two_repeats(2);
+	world_forget_events(w);
+	w->now.ms += 5000;
+	remote_tick(w->remote, &w->now);
+	assert_int_equal(w->n, 1);
+	assert_says(&w->events[0], "\"code\":\"deadline_exceeded\"");
+	assert_says(&w->events[0], "\"ran\":\"no\"");
+	world_free(w);
+}
+
 /* The time of a repeat is what is left, whatever its record says of the first try. */
 static void test_repeat_in_parts_has_the_time_that_is_left(void **state UNUSED)
 {
@@ -1023,6 +1062,7 @@ int main(void)
 		cmocka_unit_test(
 			test_repeat_in_parts_of_what_was_forgotten_is_never_said_not_to_have_run),
 		cmocka_unit_test(test_repeat_in_parts_says_how_old_it_can_be),
+		cmocka_unit_test(test_parts_of_two_repeats_are_no_older_than_one_of_them),
 		cmocka_unit_test(test_repeat_in_parts_has_the_time_that_is_left),
 		cmocka_unit_test(test_refusal_of_another_with_that_id_stays),
 	};
