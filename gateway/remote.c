@@ -258,11 +258,12 @@ static void request_came(struct remote *r, struct span channel, struct span text
 	remote_request(r, channel, text, NULL, now);
 }
 
-/* An answer of somebody else is nothing to us, unless it bears our name. */
-static void response_came(struct remote *r, struct span channel UNUSED, struct span text,
+/* An answer of somebody else is nothing to us, but tells who else is there. */
+static void response_came(struct remote *r, struct span channel, struct span text,
 			  const struct now *now)
 {
 	r->status.n_ignored++;
+	remote_note_other(r, channel, text);
 	remote_look_for_namesake(r, text, now);
 }
 
@@ -371,6 +372,9 @@ static int make_tables(struct remote *r)
 	const struct outcomes_limits refusals = refusal_limits(r);
 	int rc = remote_grow_slots(r, r->config.limits.max_calls);
 
+	r->is_shared = calloc(MAX(r->config.n_channels, (size_t)1), sizeof(*r->is_shared));
+	if (!r->is_shared)
+		return -ENOMEM;
 	if (rc == 0)
 		rc = remote_make_assemblies(r);
 	if (rc == 0)
@@ -391,6 +395,7 @@ int remote_new(const struct remote_config *config, struct router *router,
 		outcomes_free(r->outcomes);
 		assemblies_free(r->assemblies);
 		remote_free_slots(r);
+		free(r->is_shared);
 		free(r);
 		return -ENOMEM;
 	}
@@ -426,6 +431,7 @@ struct remote *remote_free(struct remote *r, const struct now *now)
 	assemblies_free(r->assemblies);
 	outcomes_free(r->outcomes);
 	outcomes_free(r->refusals);
+	free(r->is_shared);
 	free(r);
 	return NULL;
 }

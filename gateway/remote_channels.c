@@ -20,6 +20,33 @@ const char *remote_find_channel(const struct remote *r, struct span channel)
 	return NULL;
 }
 
+/* Its place among those of the config. */
+static size_t index_of(const struct remote *r, struct span channel)
+{
+	size_t i = 0;
+
+	while (!span_is(channel, r->config.channels[i]))
+		i++;
+	return i;
+}
+
+/* Ours do not come back, but for those that a connection before this one has published. */
+void remote_note_other(struct remote *r, struct span channel, struct span response)
+{
+	CLEANUP(buf_deinit) struct buf gateway = BUF_NULL;
+	CLEANUP(buf_deinit) struct buf instance = BUF_NULL;
+
+	if (!remote_is_shared(r, channel) &&
+	    record_response_origin(response, &gateway, &instance) == 0 &&
+	    !span_is(buf_span(&gateway), r->config.name))
+		r->is_shared[index_of(r, channel)] = true;
+}
+
+bool remote_is_shared(const struct remote *r, struct span channel)
+{
+	return r->is_shared[index_of(r, channel)];
+}
+
 static bool begins_with(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;

@@ -70,10 +70,14 @@ static int call_of_part(struct remote *r, struct span channel, const struct part
 	return 0;
 }
 
-/* What it calls is not known, so it may be another gateway's on the same channel. */
-static bool is_left_alone(const struct remote *r, const struct part *part)
+/*
+ * What it calls is not known, nor whom: so it may be another gateway's, which answers on the same
+ * channel and may run it. Where none has answered yet it is ours.
+ */
+static bool is_left_alone(const struct remote *r, struct span channel, const struct part *part)
 {
-	return !r->config.limits.answer_unknown && part->to.len == 0;
+	return part->to.len == 0 &&
+	       (!r->config.limits.answer_unknown || remote_is_shared(r, channel));
 }
 
 /* This try did not run; the first, or what it is a double of, may have. */
@@ -81,8 +85,9 @@ static void doubt(struct failure *failure)
 {
 	failure->ran = CHAPI_RAN_UNKNOWN;
 	if (failure->code == CHAPI_ERR_DEADLINE_EXCEEDED)
-		failure->message = span_str("not all parts of the request came within 30 s; whether "
-					    "it came before, and ran, is not known any more");
+		failure->message =
+			span_str("not all parts of the request came within 30 s; whether it came "
+				 "before, and ran, is not known any more");
 }
 
 /* details: {size, limit}, or of size 0 none. failure: of what neither repeats nor is a double. */
@@ -106,7 +111,7 @@ static void refuse(struct remote *r, struct span channel, const struct part *par
 		doubt(&failure);
 	if (remote_repeat(r, call, now))
 		return;
-	if (is_left_alone(r, part))
+	if (is_left_alone(r, channel, part))
 		r->status.n_ignored++;
 	else if (!remote_is_too_often(r, call, failure.ran, now))
 		remote_refuse_failure(r, call, &failure, now);

@@ -90,6 +90,7 @@ struct remote {
 	struct assemblies *assemblies;
 	struct bucket bucket;		/* of new requests */
 	struct namesake namesake;
+	bool *is_shared;		/* for each channel of the config: another gateway answers */
 	struct remote_status status;
 };
 
@@ -150,6 +151,9 @@ void remote_tick_parts(struct remote *remote, const struct now *now);
 /* The channel as the config has it, so that its text outlives the event; NULL: none of ours. */
 const char *remote_find_channel(const struct remote *remote, struct span channel);
 bool remote_takes_client_events(const char *channel);
+/* A response of somebody else has come there; whether gateways of other names have answered. */
+void remote_note_other(struct remote *remote, struct span channel, struct span response);
+bool remote_is_shared(const struct remote *remote, struct span channel);
 /* Why the answer may not go where the request wants it; NULL: it may. */
 const char *remote_check_reply(const struct remote *remote, const struct remote_call *call);
 

@@ -521,6 +521,33 @@ static void test_parts_that_name_no_gateway_are_left_alone_where_names_are(void 
 	world_free(w);
 }
 
+/* By their responses others on the channel are known; what comes on another one stays ours. */
+static void test_parts_that_name_no_gateway_are_left_alone_where_others_answer(
+	void **state UNUSED)
+{
+	struct remote_status status;
+	struct world *w = world_make();
+
+	comes_on(w, CHANNEL, "response", span_str("{\"id\":\"h\",\"gateway\":\"pi\","
+						  "\"instance\":\"00ff\"}"));
+	send_parts(w, RECORD, "i", 3, 1);
+	w->now.ms += 30000;
+	remote_tick(w->remote, &w->now);
+	assert_int_equal(w->n, 1);
+	assert_says(&w->events[0], "{\"id\":\"i\"");
+	comes_on(w, CHANNEL, "response", span_str("{\"id\":\"h\",\"gateway\":\"attic\","
+						  "\"instance\":\"0100\"}"));
+	send_parts(w, RECORD, "j", 3, 1);
+	send_parts_saying(w, RECORD, "k", 3, 1, "\"to\":\"pi\"");
+	w->now.ms += 30000;
+	remote_tick(w->remote, &w->now);
+	assert_int_equal(w->n, 2);
+	assert_says(&w->events[1], "{\"id\":\"k\"");
+	remote_status(w->remote, &status);
+	assert_int_equal(status.n_ignored, 3);
+	world_free(w);
+}
+
 /* What the first try went to is said beside the record, which has to stay as it was. */
 static void test_retry_in_parts_of_another_instances_request_is_not_run(void **state UNUSED)
 {
@@ -1038,6 +1065,8 @@ int main(void)
 		cmocka_unit_test(test_request_in_parts_runs),
 		cmocka_unit_test(test_request_whose_parts_do_not_all_come_is_late),
 		cmocka_unit_test(test_parts_that_name_no_gateway_are_left_alone_where_names_are),
+		cmocka_unit_test(
+			test_parts_that_name_no_gateway_are_left_alone_where_others_answer),
 		cmocka_unit_test(test_retry_in_parts_of_another_instances_request_is_not_run),
 		cmocka_unit_test(test_retry_in_parts_of_what_only_we_can_have_had_is_run),
 		cmocka_unit_test(test_parts_of_a_repeat_and_of_the_first_try_are_a_repeat),
