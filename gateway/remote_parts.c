@@ -141,25 +141,25 @@ static void refuse_size(struct remote *r, struct span channel, const struct part
 
 /*
  * What a hub doubles late looks like what is new: its first time can have run here and be forgotten
- * since, or have gone to a gateway before us.
+ * since, or have gone to a gateway before us. waited_ms: since a part of it came.
  */
-static bool may_be_double(const struct remote *r, const struct now *now)
+static bool may_be_double(const struct remote *r, uint64_t waited_ms, const struct now *now)
 {
-	uint64_t ago_ms = REMOTE_ASSEMBLY_MS + r->config.silence_ms;
+	uint64_t ago_ms = waited_ms + r->config.silence_ms;
 	uint64_t since_ms = now->ms > ago_ms ? now->ms - ago_ms : 0;
 
 	return r->config.start_ms > since_ms || outcomes_forgot_since(r->outcomes, since_ms);
 }
 
-/* Of which no more is known than its parts. */
+/* Of which no more is known than its parts, the first of which came waited_ms ago at most. */
 static void refuse_new(struct remote *r, struct span channel, const struct part *part, int code,
-		       const char *why, const struct now *now)
+		       const char *why, uint64_t waited_ms, const struct now *now)
 {
 	struct failure failure = {
 		.code = code, .ran = CHAPI_RAN_NO, .message = span_str(why),
 	};
 
-	if (may_be_double(r, now))
+	if (may_be_double(r, waited_ms, now))
 		doubt(&failure);
 	refuse(r, channel, part, failure, 0, now);
 }
@@ -169,7 +169,7 @@ static void refuse_late(struct remote *r, struct span channel, const struct part
 {
 	refuse_new(r, channel, part, CHAPI_ERR_DEADLINE_EXCEEDED,
 		   "not all parts of the request came within 30 s; send it again, with another id",
-		   now);
+		   REMOTE_ASSEMBLY_MS, now);
 }
 
 /* ---- events ----------------------------------------------------------------------------- */
@@ -189,7 +189,7 @@ static void take_part(struct remote *r, struct span channel, struct part *part,
 		break;
 	case ASSEMBLY_E_FULL:
 		refuse_new(r, channel, part, CHAPI_ERR_BUSY,
-			   "too many large requests come at once; try again later", now);
+			   "too many large requests come at once; try again later", 0, now);
 		break;
 	case ASSEMBLY_E_TOO_LARGE:
 		refuse_size(r, channel, part, size, now);
