@@ -15,7 +15,7 @@
 #include "gateway/siphash.h"
 
 #define CHAINS_LEAST 64
-#define RECENT_BITS 6
+#define RECENT_BITS 9
 #define TAIL_LEAST 4
 
 /* A name that was found, and bytes of it, so that another is told apart without a look at it. */
