@@ -149,6 +149,13 @@ def test_deadline_is_an_error_and_tells_the_function(server, local):
     assert told.wait(LIMIT)
 
 
+@pytest.mark.parametrize('timeout', [-1, float('inf'), float('nan')])
+def test_timeout_is_a_number_of_seconds(local, timeout):
+    with pytest.raises(chapi.InvalidArgument, match='number of seconds') as e:
+        local.call('chapi.echo', timeout=timeout)
+    assert e.value.ran == 'no'
+
+
 def test_call_cancelled_before_a_worker_is_free_is_not_run(gateway):
     """One worker, held; a second call waits for it and runs out of time."""
     begun, go, ran = threading.Event(), threading.Event(), []

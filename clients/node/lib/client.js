@@ -8,6 +8,7 @@ import { Link } from './link.js';
 import { Service } from './service.js';
 import { socketPath } from './socket.js';
 import { Stream } from './stream.js';
+import { after } from './timer.js';
 import { VERSION } from './version.js';
 
 const PROTOCOL = 1;
@@ -120,10 +121,10 @@ export class Client extends EventEmitter {
 	async #limited(answer, ms, cancel) {
 		let timer;
 		const late = new Promise((_, reject) => {
-			timer = setTimeout(() => {
+			timer = after(ms, () => {
 				cancel();
 				reject(new DeadlineExceeded('the gateway did not answer in time'));
-			}, ms);
+			});
 		});
 		try {
 			return await Promise.race([answer, late]);

@@ -5,6 +5,7 @@ import {
 	Cancelled, ChapiError, ConnectionLost, FailedPrecondition, VersionMismatch,
 } from './errors.js';
 import { openSocket } from './socket.js';
+import { after } from './timer.js';
 
 const BACKOFF_LEAST = 50;	// milliseconds
 const BACKOFF_MOST = 3000;
@@ -65,9 +66,8 @@ export class Link {
 				new Cancelled('the call was cancelled before it was sent',
 					{ ran: 'no' }));
 			signal?.addEventListener('abort', abort);
-			timer = setTimeout(() => reject(this.#whyNot ??
-				new ConnectionLost(`no gateway at ${this.#path}`, { ran: 'no' })),
-				timeout);
+			timer = after(timeout, () => reject(this.#whyNot ??
+				new ConnectionLost(`no gateway at ${this.#path}`, { ran: 'no' })));
 		}).finally(() => {
 			clearTimeout(timer);
 			this.#waiting.delete(waiting);

@@ -12,6 +12,7 @@ import { Assembly, EVENT_MAX, randomId, SEALED_MAX } from './parts.js';
 import { isDoubtful, isFinal, publishFailure, Publishing } from './publish.js';
 import { Request } from './request.js';
 import { Stream } from './stream.js';
+import { after } from './timer.js';
 
 const TIMEOUT = 30000;		// milliseconds, of a call that names none
 const CONNECT_TIMEOUT = 10000;
@@ -61,7 +62,7 @@ class Waiting {
 	}
 
 	after(ms, f) {
-		this.timers.push(setTimeout(f, ms));
+		this.timers.push(after(ms, f));
 	}
 
 	/**
@@ -145,9 +146,8 @@ export class RemoteClient {
 			return;
 		let timer;
 		const late = new Promise((_, reject) => {
-			timer = setTimeout(() => reject(new HubDown(
-				`the hub cannot be reached: ${this.#pusher.connection.state}`)),
-				timeout);
+			timer = after(timeout, () => reject(new HubDown(
+				`the hub cannot be reached: ${this.#pusher.connection.state}`)));
 		});
 		try {
 			await Promise.race([this.#settle().promise, late]);

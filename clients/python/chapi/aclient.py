@@ -6,11 +6,12 @@ The core of `Client` too.
 from __future__ import annotations
 
 import asyncio
+import math
 import uuid
 from typing import Any, Dict, List, Optional, Sequence
 
 from .app import App, MasterKey, Tls
-from .errors import DeadlineExceeded
+from .errors import DeadlineExceeded, InvalidArgument
 from .local import LocalTransport
 from .monitor import AsyncMonitor, monitor_options
 from .pusher import Handlers, Pusher
@@ -146,7 +147,7 @@ class AsyncClient(Pusher):
         """
         return await self._transport.perform(
             api, {} if params is None else params, id or uuid.uuid4().hex,
-            TIMEOUT if timeout is None else timeout, to, on_progress, retry)
+            _checked(timeout), to, on_progress, retry)
 
     async def notify(self, api: str, params: Any = None, /, **more: Any) -> None:
         """Calls a function without waiting for it: returns when the request is handed over.
@@ -209,6 +210,15 @@ class AsyncClient(Pusher):
         Raises FailedPrecondition for a client that goes over the hub, and PermissionDenied.
         """
         return AsyncMonitor(await self._transport.monitor(monitor_options(kinds, apis, bodies)))
+
+
+def _checked(timeout: Optional[float]) -> float:
+    """The seconds that a call has."""
+    if timeout is None:
+        return TIMEOUT
+    if not 0 <= timeout < math.inf:
+        raise InvalidArgument('timeout is to be a number of seconds, not %r' % timeout)
+    return timeout
 
 
 def merge_params(params: Any, more: Dict[str, Any]) -> Any:

@@ -201,6 +201,12 @@ test('a call that takes too long, and its handler is told', async () => {
 	await fails(client.call('endless', {}, { timeout: 0 }), 'invalid_argument', 'no');
 });
 
+test('a wait may be longer than a timer of JavaScript', async () => {
+	const client = await connect({ connectTimeout: Infinity });
+	await client.register('later', () => sleep(50, 'in time'));
+	assert.equal(await client.call('later', {}, { timeout: 2 ** 33 }), 'in time');
+});
+
 test('a thousand calls at once each get their own answer', async () => {
 	const client = await connect();
 	await client.register('later', async ({ i }) => {

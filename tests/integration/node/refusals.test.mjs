@@ -149,3 +149,12 @@ test('a hub that says no for good holds up nothing', async () => {
 	await ends(client.call('f', {}, { timeout: 100 }), 'deadline_exceeded', 'unknown');
 	assert.ok(counter.n > 1);
 });
+
+test('a call may have more time than a timer of JavaScript has', async () => {
+	const later = 50;	// milliseconds
+	const client = clientOf({
+		sees: (event, { id }, hub) => setTimeout(() =>
+			hub.says('response', { id, result: 1, error: null }), later),
+	});
+	assert.equal(await client.call('f', {}, { timeout: 2 ** 33 }), 1);
+});
