@@ -27,8 +27,8 @@ REPEAT_AFTER_S = 1.0
 REPEAT_AFTER_MOST_S = 4.0
 PAUSE_S = 0.2           # after a refusal that does not say when to come again
 COUNTED = ('requests', 'repeats', 'responses', 'again', 'cached', 'not_now', 'obeyed',
-           'connections', 'http_errors', 'large', 'parts', 'two_senders', 'restarted', 'overtaken', 'lost',
-           'forgotten')
+           'connections', 'http_errors', 'large', 'parts', 'two_senders', 'restarted',
+           'overtaken', 'lost', 'forgotten')
 MEAN_PAUSE_S = 0.2      # between an outcome and the next request: some 30 requests a second in all
 
 
@@ -44,6 +44,12 @@ def kind(response):
 def is_not_now(response):
     error = response['error']
     return error is not None and error['ran'] == 'no' and error['code'] in NOT_NOW
+
+
+def is_not_known(response):
+    """Nobody knows what became of it: its id, or what came before some parts, is forgotten."""
+    return kind(response) in ('answer_lost', 'deadline_exceeded') and \
+        response['error']['ran'] == 'unknown'
 
 
 def pause_s(error):
@@ -106,6 +112,7 @@ class Caller(threading.Thread):
         self.instance = ''
         self.is_ending = False
         self.outcomes = {}          # id: the response that was the first to come
+        self.ageless = set()        # ids whose repeats do not say how old they are
         self.answers = Answers()    # those that come in parts
         self.faults = []
         self.n = dict.fromkeys(COUNTED, 0)
@@ -188,11 +195,15 @@ class Caller(threading.Thread):
             (kind(first), 'no') == (kind(response), response['error']['ran']))
 
     def is_forgotten(self, first, response):
-        """A repeat that came late: not to know the outcome any more does not speak against it."""
-        ran = (response['error'] or {}).get('ran')
-        return ran == 'unknown' or (
-            (kind(response), ran) == ('answer_lost', 'yes') and
-            (first['error'] or {}).get('ran') != 'no')
+        """It came late: not to know the outcome any more does not speak against it.
+
+        Whose repeats say how old they are are known for as long as they come, and so is what the
+        hub doubles: but for a gateway that has started since.
+        """
+        if kind(response) == 'answer_lost' and response['error']['ran'] == 'yes':
+            return (first['error'] or {}).get('ran') != 'no'
+        return is_not_known(response) and (
+            response['id'] in self.ageless or first['instance'] != response['instance'])
 
     def take(self, event):
         name, data = event.get('event'), event.get('data')
@@ -222,11 +233,14 @@ class Caller(threading.Thread):
         return self.outcomes[number]
 
     def begin(self, workload):
-        asked = Asked(workload, says_age=self.random.random() < 0.5)
+        says_age = self.random.random() < 0.5
+        asked = Asked(workload, says_age)
         if workload.has_outcome:
             self.outcomes[asked.number] = None
             self.n['requests'] += 1
             self.n['large'] += isinstance(workload, Large)
+            if not says_age:
+                self.ageless.add(asked.number)
         return asked
 
     def ask(self, workload):
