@@ -39,11 +39,24 @@ static void write_unrepeated(void *data, int level, const char *text);
 static struct {
 	pthread_mutex_t mutex;
 	struct repeats repeats;
+	bool counts_turns;		/* not of the level debug */
 	_Atomic bool is_holding;	/* something, to be asked without the mutex */
 } last = {
 	.mutex = PTHREAD_MUTEX_INITIALIZER,
 	.repeats = { .period_max = 1, .write = write_unrepeated },
 };
+
+static struct repeats *lock_repeats(void)
+{
+	pthread_mutex_lock(&last.mutex);
+	return &last.repeats;
+}
+
+static void unlock_repeats(void)
+{
+	last.is_holding = repeats_due_ms(&last.repeats) != UINT64_MAX;
+	pthread_mutex_unlock(&last.mutex);
+}
 
 static const struct {
 	int priority;		/* of syslog(3), for the journal */
@@ -70,9 +83,9 @@ static bool stderr_is_journal(void)
 
 void log_open(enum log_level level)
 {
-	log_set_level(level);
+	last.counts_turns = false;
 	repeats_init(&last.repeats, 1, write_unrepeated, NULL);
-	last.is_holding = false;
+	log_set_level(level);
 	if (stderr_is_journal())
 		log_style = STYLE_JOURNAL;
 	else if (isatty(STDERR_FILENO))
@@ -81,9 +94,16 @@ void log_open(enum log_level level)
 		log_style = STYLE_PLAIN;
 }
 
+/* Who looks for a fault wants to see each line when it comes. */
 void log_set_level(enum log_level level)
 {
+	struct repeats *repeats = lock_repeats();
+	bool in_turns = last.counts_turns && level < LOG_LEVEL_DEBUG;
+
 	log_level = level;
+	repeats_forget(repeats);
+	repeats->period_max = in_turns ? REPEATS_PERIOD_MAX : 1;
+	unlock_repeats();
 }
 
 enum log_level log_get_level(void)
@@ -169,18 +189,6 @@ static void write_unrepeated(void *data UNUSED, int level, const char *text)
 	write_line((enum log_level)level, text);
 }
 
-static struct repeats *lock_repeats(void)
-{
-	pthread_mutex_lock(&last.mutex);
-	return &last.repeats;
-}
-
-static void unlock_repeats(void)
-{
-	last.is_holding = repeats_due_ms(&last.repeats) != UINT64_MAX;
-	pthread_mutex_unlock(&last.mutex);
-}
-
 /* Something else comes in between, on another way. */
 static void interrupt(void)
 {
@@ -190,8 +198,8 @@ static void interrupt(void)
 
 void log_count_turns(void)
 {
-	lock_repeats()->period_max = REPEATS_PERIOD_MAX;
-	unlock_repeats();
+	last.counts_turns = true;
+	log_set_level(log_get_level());
 }
 
 int log_holds_ms(void)

@@ -19,7 +19,8 @@ void log_open(enum log_level level);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
-/* Lines that come again in turns are counted, too. For whoever has a timer for log_release(). */
+/* Lines that come again in turns are counted, too, below the level debug. For whoever has a timer
+ * for log_release(). */
 void log_count_turns(void);
 /* How long it may be until log_release() is called; -1: nothing is held back. */
 int log_holds_ms(void);

@@ -372,22 +372,42 @@ static void test_log_counts_what_comes_again_in_turns_if_told_to(void **state UN
 {
 	char text[1000];
 
-	for (int told = 0; told < 2; told++) {
+	for (int told = 0; told < 3; told++) {
 		CAPTURED(text, {
 			open_plain(LOG_LEVEL_INFO);
 			if (told)
 				log_count_turns();
+			if (told == 2)
+				log_set_level(LOG_LEVEL_DEBUG);
 			for (int i = 0; i < 7; i++)
 				log_info("hub", i % 2 == 0 ? "up" : "down");
 			log_info("gateway", "stopped");
 		});
-		assert_string_equal(text, told ? "hub: up\nhub: down\nhub: up\nhub: down\n"
+		assert_string_equal(text, told == 1 ? "hub: up\nhub: down\nhub: up\nhub: down\n"
 						 "log: the 2 lines before came 1 more time\n"
 						 "hub: up\ngateway: stopped\n" :
 						 "hub: up\nhub: down\nhub: up\nhub: down\n"
 						 "hub: up\nhub: down\nhub: up\n"
 						 "gateway: stopped\n");
 	}
+}
+
+/* When the level changes, what is counted is written, and lines in turns begin anew. */
+static void test_log_level_that_changes_loses_no_count(void **state UNUSED)
+{
+	char text[1000];
+
+	CAPTURED(text, {
+		open_plain(LOG_LEVEL_INFO);
+		log_count_turns();
+		for (int i = 0; i < 7; i++)
+			log_info("hub", i % 2 == 0 ? "up" : "down");
+		log_set_level(LOG_LEVEL_DEBUG);
+		log_info("hub", "down");
+	});
+	assert_string_equal(text, "hub: up\nhub: down\nhub: up\nhub: down\n"
+				  "log: the 2 lines before came 1 more time\n"
+				  "hub: up\nhub: down\n");
 }
 
 static void test_log_that_is_opened_again_has_no_last_line(void **state UNUSED)
@@ -618,6 +638,7 @@ int main(void)
 		cmocka_unit_test(test_log_count_has_the_level_of_its_line),
 		cmocka_unit_test(test_log_is_asked_how_long_it_holds_back),
 		cmocka_unit_test(test_log_counts_what_comes_again_in_turns_if_told_to),
+		cmocka_unit_test(test_log_level_that_changes_loses_no_count),
 		cmocka_unit_test(test_log_that_is_opened_again_has_no_last_line),
 		cmocka_unit_test(test_log_call_is_a_line),
 		cmocka_unit_test(test_log_call_has_fields_in_the_journal),
