@@ -144,8 +144,8 @@ static int ask_legacy(struct asking *a)
 
 	if (a->setup->legacy || !a->is_possible)
 		return 0;
-	r = prompt_yes("Take requests of the older library's programs too (channel chapi, open to "
-		       "all who know the key)?", false, &a->setup->legacy);
+	r = prompt_yes("Serve the older library too (channel chapi, open to who has the key)?",
+		       false, &a->setup->legacy);
 	return r != 0 ? ended(r) : 0;
 }
 
@@ -193,7 +193,7 @@ static int read_secret_file(struct asking *a, const char *path)
 		return read_secret(a, stdin, "standard input");
 	in = fopen(path, "re");
 	if (!in) {
-		cli_error("%s: %s", path, strerror(errno));
+		cli_error("--secret-file %s: %s", path, strerror(errno));
 		return CLI_STATUS_NO_INPUT;
 	}
 	status = read_secret(a, in, path);
@@ -309,6 +309,7 @@ static int try_it(struct asking *a, const struct setup_paths *paths)
 	r = prompt_yes("Write it all the same?", false, &go_on);
 	if (r == 0 && go_on)
 		return 0;
+	cli_error("nothing has been changed");
 	return r != 0 ? ended(r) : status;
 }
 

@@ -70,7 +70,7 @@ static void check_hub(const struct config *config, const struct hub *hub, struct
 	struct check check = {
 		.name = "hub",
 		.hint = "see the reason; settings are in section [pusher], "
-			"and 'reload' tries at once",
+			"and `chapi-ctl reload` tries at once",
 	};
 	struct hub_health health;
 
