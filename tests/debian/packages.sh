@@ -126,6 +126,21 @@ with_wait "an upgrade keeps settings, says nothing, and serves on" "
     as pi chapi-ctl wait mine -t 20s; as pi chapi-call mine | grep pi
     not as eve systemctl --user is-active chapi-gw.service"
 
+with_wait "what a policy refuses is not started anew, of users either" "
+    printf '#!/bin/sh\necho \"\$*\" >>/root/asked\nexit 101\n' >/usr/sbin/policy-rc.d
+    chmod 755 /usr/sbin/policy-rc.d
+    pids() {
+        systemctl show -P MainPID chapi-gw chapi-serve@basics
+        as pi systemctl --user show -P MainPID chapi-gw chapi-serve@mine
+    }
+    before=\$(pids); $apt_next install --reinstall chapi-gw chapi-tools >/dev/null 2>&1
+    rm /usr/sbin/policy-rc.d; cat asked
+    until_true \"as pi systemctl --user list-jobs | grep 'No jobs'\"
+    test \"\$before\" = \"\$(pids)\"
+    for unit in chapi-gw.service chapi-serve@basics.service 'chapi-serve@\*.service'; do
+        grep -x \"\$unit restart\" asked
+    done"
+
 # ---- the end ------------------------------------------------------------------------------------
 
 # break_off PACKAGE: the last step of its prerm fails.
