@@ -173,6 +173,14 @@ static int set_mode(const struct config_key *key, const char *text, void *at, ch
 	return 0;
 }
 
+/* Wipes what may be a password. */
+static void text_free(const struct config_key *key, char *text)
+{
+	if (key->login && text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
 /* A text of its own, checked. */
 static int take_text(const struct config_key *key, const char *text, size_t len, char **ret,
 		     char *why, size_t why_len)
@@ -187,7 +195,7 @@ static int take_text(const struct config_key *key, const char *text, size_t len,
 		return 0;
 	}
 	snprintf(why, why_len, "%s", wrong);
-	free(copy);
+	text_free(key, copy);
 	return CONFIG_KEY_E_BAD;
 }
 
@@ -199,7 +207,7 @@ static int set_text(const struct config_key *key, const char *text, void *at, ch
 
 	if (r != 0)
 		return r;
-	free(*(char **)at);
+	text_free(key, *(char **)at);
 	*(char **)at = copy;
 	return 0;
 }
@@ -297,7 +305,7 @@ void config_key_clear(const struct config_key *key, struct config *config)
 		n = 1;
 	}
 	for (size_t i = 0; i < n; i++) {
-		free(list[i]);
+		text_free(key, list[i]);
 		list[i] = NULL;
 	}
 }

@@ -8,6 +8,7 @@
 #include "common/common.h"
 
 #define PROXY_PORT 3128	/* if the setting names none */
+#define PROXY_LOGIN_MAX 90	/* bytes of USER:PASSWORD: what libwebsockets can send */
 
 struct proxy {
 	char *host;		/* a name, or an address without brackets; NULL: no proxy */

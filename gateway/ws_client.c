@@ -10,11 +10,14 @@
  */
 #include "gateway/ws_client.h"
 
+#include <netinet/in.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "gateway/log.h"
+#include "gateway/proxy.h"
+#include "gateway/sign.h"
 #include "gateway/tls.h"
 #include "gateway/turn.h"
 #include "gateway/ws_client_private.h"
@@ -156,16 +159,20 @@ static bool is_ipv6(const char *host)
 	return strchr(host, ':');
 }
 
-static void set_proxy(struct ws_client *c)
+/* False: libwebsockets does not take it, and would connect without. */
+static bool set_proxy(struct ws_client *c)
 {
 	const struct ws_target *target = c->target;
 	const char *auth = target->proxy_auth ? target->proxy_auth : "";
 	bool brackets = is_ipv6(target->address);
-	char text[256];
+	char text[PROXY_LOGIN_MAX + sizeof("@[]:65535") + INET6_ADDRSTRLEN];
+	int n = snprintf(text, sizeof(text), "%s%s%s%s%s:%u", auth, *auth ? "@" : "",
+			 brackets ? "[" : "", target->address, brackets ? "]" : "",
+			 target->proxy_port);
+	bool taken = n > 0 && (size_t)n < sizeof(text) && lws_set_proxy(c->vhost, text) == 0;
 
-	snprintf(text, sizeof(text), "%s%s%s%s%s:%u", auth, *auth ? "@" : "", brackets ? "[" : "",
-		 target->address, brackets ? "]" : "", target->proxy_port);
-	lws_set_proxy(c->vhost, text);
+	sign_wipe(text, sizeof(text));
+	return taken;
 }
 
 static void put_host(const struct ws_target *target, char *out, size_t out_len)
@@ -214,8 +221,10 @@ static void start_connection(struct ws_client *c)
 	};
 
 	put_host(target, host, sizeof(host));
-	if (target->proxy_port)
-		set_proxy(c);
+	if (target->proxy_port && !set_proxy(c)) {
+		ws_tell_failure(c, "the WebSocket library does not take the setting proxy");
+		return;
+	}
 	if (!lws_client_connect_via_info(&info)) {
 		/* It may have gone through on_destroyed() already. */
 		if (c->generation != 0)

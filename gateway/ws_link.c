@@ -11,6 +11,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "gateway/sign.h"
+
 int ws_link_new(struct ws_link **ret_link)
 {
 	struct ws_link *link = calloc(1, sizeof(*link));
@@ -132,6 +134,8 @@ struct ws_target *ws_target_free(struct ws_target *target)
 	free((char *)target->path);
 	free((char *)target->ca_file);
 	free((char *)target->origin);
+	if (target->proxy_auth)
+		sign_wipe((char *)target->proxy_auth, strlen(target->proxy_auth));
 	free((char *)target->proxy_auth);
 	free(target);
 	return NULL;

@@ -85,6 +85,7 @@ struct ws_pulse *ws_pulse_free(struct ws_pulse *pulse);
 
 /* A copy that owns its texts. */
 struct ws_target *ws_target_copy(const struct ws_target *target);
+/* Of a copy: wipes the password. */
 struct ws_target *ws_target_free(struct ws_target *target);
 
 #endif

@@ -37,6 +37,18 @@ def test_all_goes_through_the_proxy(proxy, tls_hub, start_gateway, channel):
     assert len(proxy.asked) >= 2    # WebSocket and HTTP
 
 
+@pytest.mark.parametrize('login', ['ann:hush-proxy', 'ann:' + 'hush-long'.ljust(86, '1')],
+                         ids=['short', 'long'])
+def test_login_of_the_proxy_is_sent_by_both(proxy, tls_hub, start_gateway, channel, login):
+    """Also one of 90 bytes, the most that the setting allows: libwebsockets has little room."""
+    url = 'http://%s@%s:%d' % (login, proxy.host, proxy.port)
+    start_gateway(tls_hub, channel, pusher={'proxy': url}).wait_up()
+    with Remote(tls_hub, channel) as remote:
+        assert remote.call('chapi.echo', 1)['result'] == 1
+    assert len(proxy.logins) >= 2   # WebSocket and HTTP
+    assert set(proxy.logins) == {login}
+
+
 # An address of its own among those of loopback: a port that is given would be taken elsewhere.
 def test_proxy_that_names_no_port_has_3128_for_all(tls_hub, start_gateway, channel):
     pid = os.getpid()

@@ -907,6 +907,8 @@ static void test_value_texts_that_are_bad(void **state UNUSED)
 		  "a proxy is written http://[USER:PASSWORD@]HOST:PORT" },
 		{ "pusher", "proxy", "http://", "a proxy is written" },
 		{ "pusher", "proxy", "https://x", "a proxy is written" },
+		{ "pusher", "proxy", "http://a:" FIFTY TEN TEN TEN "123456789@x",
+		  "at most 90 bytes in all" },
 		{ "gateway", "name", "a b", "up to 64 letters" },
 		{ "gateway", "name", FIFTY TEN "12345", "up to 64 letters" },
 		{ "gateway", "name",

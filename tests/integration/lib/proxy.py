@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """An HTTP proxy that only makes tunnels (CONNECT), and can refuse to."""
 import asyncio
+import base64
+import re
 import threading
 
 
@@ -10,6 +12,7 @@ class Proxy:
     def __init__(self, host='127.0.0.1', port=0):
         self.refusal = None
         self.asked = []             # what tunnels were asked for, HOST:PORT
+        self.logins = []            # for each of them USER:PASSWORD; or None
         self.host = host
         self.port = port            # 0: any
         self.loop = asyncio.new_event_loop()
@@ -40,6 +43,7 @@ class Proxy:
             method, target, _ = head.split(' ', 2)
             assert method == 'CONNECT', head
             self.asked.append(target)
+            self.logins.append(self._login(head))
             if self.refusal:
                 writer.write(('HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n' % self.refusal).encode())
                 await writer.drain()
@@ -49,6 +53,11 @@ class Proxy:
             pass
         finally:
             writer.close()
+
+    @staticmethod
+    def _login(head):
+        found = re.search(r'^Proxy-Authorization: Basic (\S+)\r$', head, re.I | re.M)
+        return found and base64.b64decode(found[1], validate=True).decode()
 
     async def _tunnel(self, target, reader, writer):
         host, port = target.rsplit(':', 1)
