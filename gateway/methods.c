@@ -4,8 +4,8 @@
  * no file of their own.
  *
  * Each reads its params, then checks what its party may do, then does it. The answer is
- * given by request.c. Holding names is holding.c and steering.c, what waits pending.c, watching
- * monitor.c, the records of what is there inspect.c.
+ * given by request.c. Holding names is holding.c and steering.c, waiting for them waits.c, what the
+ * hub is asked edge_requests.c, watching monitor.c, the records of what is there inspect.c.
  */
 #include "gateway/methods.h"
 

@@ -14,7 +14,9 @@
  *     dispatch.c   a call from its request to its provider: rights, queue, hand-over
  *     outgoing.c   calls to other gateways
  *     finish.c     how calls end: answer, deadline, cancel, a party's leaving
- *     pending.c    requests other than calls that are answered later
+ *     pending.c    requests other than calls that are answered later: what they share; drains
+ *     waits.c      waiting for names
+ *     edge_requests.c  what the hub is asked: publish, gateways
  *     monitor.c    who watches, and what is shown
  *     inspect.c    what is told about names and the gateway
  *
@@ -242,16 +244,22 @@ void pending_expire(struct router *router, struct timer *timer, const struct now
 void pendings_drop(struct router *router, struct party *party);
 /* All of them end with "cancelled". */
 void pendings_cancel(struct router *router, const struct now *now);
-/* A name is there: who waited for it may go on. */
-void waits_registered(struct router *router, struct span name, const struct now *now);
-/* The rights have changed: a party may see names now that it could not. */
-void waits_allowed(struct router *router, const struct now *now);
 /* Of a name, or of a holder: no call is running any more. */
 void drains_done(struct router *router, struct list *drains, const struct now *now);
 /* Begins to wait for that; one of both, the other is NULL. */
 enum outcome pending_drain(struct request *q, struct api *api, struct holder *holder,
 			   int64_t timeout_ms);
+
+/* ---- waits.c ---- */
+
+/* A name is there: who waited for it may go on. */
+void waits_registered(struct router *router, struct span name, const struct now *now);
+/* The rights have changed: a party may see names now that it could not. */
+void waits_allowed(struct router *router, const struct now *now);
 enum outcome method_wait(struct request *q);
+
+/* ---- edge_requests.c ---- */
+
 enum outcome method_publish(struct request *q);
 enum outcome method_gateways(struct request *q);
 

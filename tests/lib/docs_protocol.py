@@ -121,7 +121,7 @@ def code_problems():
 def option_problems():
     """Each table of options, in the section of its method."""
     sections = subsections('METHODS')
-    for path in ('methods', 'holding', 'monitor', 'pending'):
+    for path in ('methods', 'holding', 'monitor', 'waits'):
         source = 'gateway/%s.c' % path
         for key in found(source, r'\{ "(\w+)", OPTION_\w+,'):
             if not any(re.search(r'^\.It .*Cm %s\b' % key, t, re.M) for t in sections.values()):
