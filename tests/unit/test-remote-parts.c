@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The remote side where records travel in parts, and where answers go elsewhere: what a hub
- * refuses, time, repeats. The router and the publisher are played here, as in test-remote.c; parts
- * that come over a real hub are in the integration tests.
+ * refuses, time, repeats. The router is played_router.c, the publisher is played here; parts that
+ * come over a real hub are in the integration tests.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
@@ -20,57 +20,13 @@
 #include "gateway/sealed.h"
 #include "libchapi-ipc/json_string.h"
 #include "libchapi-ipc/mp.h"
+#include "tests/unit/played_router.h"
 
 #define CHANNEL "private-chapi-pi"
 #define ENCRYPTED "private-encrypted-chapi-pi"
 #define REPLY "private-chapi-phone@reply"
 
 /* ---- what is played --------------------------------------------------------------------- */
-
-struct router {
-	struct party *party;
-	uint64_t token;			/* of the last call */
-	int64_t timeout_ms;		/* likewise */
-	unsigned int n_calls;
-};
-
-void router_add(struct router *router, struct party *party, const struct now *now UNUSED)
-{
-	router->party = party;
-}
-
-void router_remove(struct router *router UNUSED, struct party *party UNUSED,
-		   const struct now *now UNUSED)
-{
-}
-
-const char *router_instance(const struct router *router UNUSED)
-{
-	return "00ff";
-}
-
-bool router_has(const struct router *router UNUSED, struct span api UNUSED)
-{
-	return true;
-}
-
-bool router_is_idempotent(const struct router *router UNUSED, struct span api UNUSED)
-{
-	return false;
-}
-
-void router_cancel(struct router *router UNUSED, struct party *party UNUSED, uint64_t token UNUSED,
-		   const struct now *now UNUSED)
-{
-}
-
-void router_call(struct router *router, struct party *from UNUSED, const struct router_call *call,
-		 const struct now *now UNUSED)
-{
-	router->token = call->token;
-	router->timeout_ms = call->timeout_ms;
-	router->n_calls++;
-}
 
 enum { EVENTS_MAX = 300 };
 
@@ -187,7 +143,7 @@ static void answer_letters(struct world *w, size_t n)
 	for (size_t i = 0; i < n; i++)
 		buf_put_byte(&text, (uint8_t)(']' + rand() % 30));
 	mp_put_text(&result, buf_span(&text));
-	w->router.party->ops->response(w->router.party, w->router.token,
+	w->router.party->ops->response(w->router.party, played_last(&w->router)->token,
 				       &(struct party_response){
 					       .result = buf_span(&result),
 					       .request_time = 1700000000.5,
@@ -994,7 +950,7 @@ static void test_parts_of_two_repeats_are_no_older_than_one_of_them(void **state
 	struct world *w = world_with_two_repeats(1);
 
 	assert_int_equal(w->router.n_calls, 3);
-	assert_int_equal(w->router.timeout_ms, 35000);
+	assert_int_equal(played_last(&w->router)->timeout_ms, 35000);
 	world_free(w);
 
 	w = world_with_two_repeats(2);
@@ -1015,7 +971,7 @@ static void test_repeat_in_parts_has_the_time_that_is_left(void **state UNUSED)
 	struct world *w = world_make();
 
 	send_parts_saying(w, record, "i", 3, 0, "\"retry\":\"00ff\",\"timeout_ms\":4000");
-	assert_int_equal(w->router.timeout_ms, 4000);
+	assert_int_equal(played_last(&w->router)->timeout_ms, 4000);
 	send_parts(w, record, "i", 3, 0);
 	assert_int_equal(w->router.n_calls, 1);
 	world_free(w);
@@ -1031,7 +987,7 @@ static void test_refusal_of_another_with_that_id_stays(void **state UNUSED)
 	struct world *w = world_make();
 
 	comes(w, "{\"id\":\"i\",\"api\":\"x\"}");
-	w->router.party->ops->response(w->router.party, w->router.token,
+	w->router.party->ops->response(w->router.party, played_last(&w->router)->token,
 				       &(struct party_response){ .failure = &paused });
 	comes(w, "{\"id\":\"i\",\"api\":\"y\",\"reply_to\":\"" REPLY "\"}");
 	assert_int_equal(w->n, 2);

@@ -3,8 +3,7 @@
  * The remote side between a router and a publisher that are played here: what is handed to
  * the router for an event, and what is published for its answer.
  *
- * The router's functions that remote.c calls are defined in this file, so that router.c is
- * not linked. The records' own rules are in test-record.c.
+ * The router is played_router.c. The records' own rules are in test-record.c.
  */
 #include <config.h>	/* _GNU_SOURCE */
 
@@ -19,6 +18,7 @@
 #include "gateway/namesake.h"
 #include "gateway/remote.h"
 #include "libchapi-ipc/mp.h"
+#include "tests/unit/played_router.h"
 
 #define PRIVATE "private-chapi-pi"
 #define PUBLIC "chapi"
@@ -26,91 +26,6 @@
 #define PRESENCE "presence-x"
 
 static const char *const channels[] = { PRIVATE, PUBLIC, ENCRYPTED, PRESENCE };
-
-/* ---- the router that is played ---------------------------------------------------------- */
-
-enum { CALLS_MAX = 8 };
-
-/* A call as it was handed over; texts are copies. */
-struct handed {
-	uint64_t token;
-	char api[100], call[100], caller[100];
-	uint8_t params[100];
-	size_t params_len;
-	double request_time;
-	int64_t timeout_ms;
-	bool progress;
-};
-
-struct router {
-	struct party *party;
-	const struct party_response *answer_at_once;	/* NULL: later */
-	struct handed calls[CALLS_MAX];
-	size_t n_calls;
-	uint64_t cancelled;		/* token; 0: nothing was */
-};
-
-void router_add(struct router *router, struct party *party, const struct now *now UNUSED)
-{
-	assert_null(router->party);
-	router->party = party;
-}
-
-void router_remove(struct router *router, struct party *party, const struct now *now UNUSED)
-{
-	assert_ptr_equal(router->party, party);
-	router->party = NULL;
-}
-
-const char *router_instance(const struct router *router UNUSED)
-{
-	return "00ff";
-}
-
-bool router_has(const struct router *router UNUSED, struct span api)
-{
-	return !span_is(api, "elsewhere");
-}
-
-bool router_is_idempotent(const struct router *router UNUSED, struct span api)
-{
-	return span_is(api, "idempotent");
-}
-
-void router_cancel(struct router *router, struct party *from, uint64_t token,
-		   const struct now *now UNUSED)
-{
-	assert_ptr_equal(from, router->party);
-	router->cancelled = token;
-}
-
-static void copy_text(char ret[100], struct span text)
-{
-	snprintf(ret, 100, "%.*s", (int)text.len, text.len ? (const char *)text.p : "");
-}
-
-void router_call(struct router *router, struct party *from, const struct router_call *call,
-		 const struct now *now UNUSED)
-{
-	struct handed *handed = &router->calls[router->n_calls++ % CALLS_MAX];
-
-	assert_ptr_equal(from, router->party);
-	assert_in_range(call->params.len, 1, sizeof(handed->params));
-	*handed = (struct handed){
-		.token = call->token,
-		.params_len = call->params.len,
-		.request_time = call->request_time,
-		.timeout_ms = call->timeout_ms,
-		.progress = call->progress,
-	};
-	if (router->answer_at_once)
-		from->ops->response(from, call->token, router->answer_at_once);
-	/* Afterwards: what was handed over has to hold until this returns. */
-	copy_text(handed->api, call->api);
-	copy_text(handed->call, call->call);
-	copy_text(handed->caller, call->caller);
-	memcpy(handed->params, call->params.p, call->params.len);
-}
 
 /* ---- the publisher that is played ------------------------------------------------------- */
 
