@@ -8,7 +8,12 @@
  * chapi_get_events(), chapi_get_timeout_ms(), chapi_process()), or by itself (chapi_run(), and
  * the calls that wait).
  *
- * One connection belongs to one thread at a time; several connections are independent.
+ * One connection, with its requests and replies, belongs to one thread at a time; several
+ * connections are independent. The library takes no lock, and what it does is not for signal
+ * handlers.
+ *
+ * Texts, values and options that are given are read before a function returns, and copied where
+ * they are needed later; fn and data are kept as they are.
  *
  * Functions that can fail return 0 or a negative CHAPI_ERR_* (-CHAPI_ERR_NOMEM ...);
  * chapi_strerror() puts it into words. An out-parameter (ret_*) is set on success only.
@@ -172,6 +177,7 @@ int chapi_run_once(chapi_conn *conn, int timeout_ms);
  * either). -CHAPI_ERR_SYSTEM: poll(2) failed.
  */
 int chapi_run(chapi_conn *conn);
+/* Ends chapi_run() after the callback, or the next one at once if none runs. */
 void chapi_stop(chapi_conn *conn);
 
 /*
@@ -226,12 +232,16 @@ void chapi_set_reconnect(chapi_conn *conn, bool on, chapi_change_fn fn, void *da
 
 /* ---- making calls ------------------------------------------------------------------- */
 
-/* CHAPI_OK or a CHAPI_ERR_* from 1 to 63. */
+/*
+ * What an answer says; its texts and bytes are valid as long as the reply. The code is CHAPI_OK
+ * or a CHAPI_ERR_* from 1 to 63; INTERNAL for one that this library does not know.
+ */
 int chapi_reply_code(const chapi_reply *reply);
 /* The code's name as it came, also of one that this library does not know. "" when OK. */
 const char *chapi_reply_code_name(const chapi_reply *reply);
 /* One line for people; "" when OK. */
 const char *chapi_reply_message(const chapi_reply *reply);
+/* Had the function begun when the error came? CHAPI_RAN_YES with a result. */
 enum chapi_ran chapi_reply_ran(const chapi_reply *reply);
 /* MessagePack bytes; the result (nil on error), the error's details (nil if none). */
 const void *chapi_reply_result(const chapi_reply *reply, size_t *ret_len);
@@ -350,9 +360,11 @@ int chapi_method_wait_json(chapi_conn *conn, const char *method, const char *arg
 
 /* The names that fit a pattern (NULL: all); detailed: with all that chapi_describe() tells. */
 int chapi_list(chapi_conn *conn, const char *pattern, bool detailed, chapi_reply **ret_reply);
+/* One name: a map; -CHAPI_ERR_API_NOT_FOUND if it is not there. */
 int chapi_describe(chapi_conn *conn, const char *name, chapi_reply **ret_reply);
+/* The gateway: its link to the hub, limits, how much there is of what; a map. */
 int chapi_status(chapi_conn *conn, chapi_reply **ret_reply);
-/* name: NULL for those of the whole gateway. */
+/* Counters and times, a map. name: NULL for those of the whole gateway. */
 int chapi_stats(chapi_conn *conn, const char *name, chapi_reply **ret_reply);
 
 /*
@@ -371,7 +383,10 @@ struct chapi_hello_options {
 				 * gateway's: -CHAPI_ERR_FAILED_PRECONDITION */
 };
 
-/* Says who we are, asks who it is (its limits too). Nothing else depends on it. */
+/*
+ * Says who we are, asks who it is (its limits too). Nothing else depends on it. A gateway that
+ * speaks no version of ours: -CHAPI_ERR_VERSION_MISMATCH.
+ */
 int chapi_hello(chapi_conn *conn, const struct chapi_hello_options *options,
 		chapi_reply **ret_reply);
 
@@ -415,6 +430,7 @@ typedef struct chapi_request chapi_request;
 /* Called for each request to a name, from chapi_process() and whatever calls it. */
 typedef void (*chapi_request_fn)(chapi_request *request, void *data);
 
+/* The name that was called. As all texts of a request, valid as long as the request. */
 const char *chapi_request_api(const chapi_request *request);
 /* MessagePack bytes, valid as long as the request. */
 const void *chapi_request_params(const chapi_request *request, size_t *ret_len);
