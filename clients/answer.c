@@ -56,24 +56,24 @@ static int make_text(const char *out, size_t len, void **ret_value, size_t *ret_
 }
 
 /* Negative: it is not what the form wants (fault says so), or no memory (fault is empty). */
-static int make_value(const char *out, size_t len, const struct answer_form *form,
-		      void **ret_value, size_t *ret_len, char *fault, size_t fault_len)
+static int make_value(struct span out, const struct answer_form *form, void **ret_value,
+		      size_t *ret_len, char *fault, size_t fault_len)
 {
+	const char *text = out.p ? (const char *)out.p : "";
 	int r;
 
 	*fault = '\0';
-	if (form->text && !utf8_is_valid(span_of(out, len))) {
+	if (form->text && !utf8_is_valid(out)) {
 		snprintf(fault, fault_len, "not UTF-8");
 		return -1;
 	}
 	if (!form->text) {
-		r = chapi_json_to_msgpack(out ? out : "", len, ret_value, ret_len, fault,
-					  fault_len);
+		r = chapi_json_to_msgpack(text, out.len, ret_value, ret_len, fault, fault_len);
 		if (r == 0 || form->json)
 			return r;
 	}
 	*fault = '\0';
-	return make_text(out, len, ret_value, ret_len);
+	return make_text(text, out.len, ret_value, ret_len);
 }
 
 void answer_progress(chapi_request *request, const char *line, size_t len,
@@ -83,7 +83,7 @@ void answer_progress(chapi_request *request, const char *line, size_t len,
 	char fault[200];
 	size_t value_len;
 
-	if (make_value(line, len, form, &value, &value_len, fault, sizeof(fault)) == 0)
+	if (make_value(span_of(line, len), form, &value, &value_len, fault, sizeof(fault)) == 0)
 		(void)chapi_progress(request, value, value_len);
 }
 
@@ -219,11 +219,12 @@ static void answer_output(chapi_request *request, const struct command_end *end,
 			  const struct answer_form *form)
 {
 	void *value CLEANUP(cli_free) = NULL;
-	const char *out = form->last_line ? end->last : end->out;
-	size_t len = form->last_line ? end->last_len : end->out_len, value_len;
+	struct span out = form->last_line ? span_of(end->last, end->last_len) :
+					    span_of(end->out, end->out_len);
 	char fault[200], message[sizeof(fault) + 80];
+	size_t value_len;
 
-	if (make_value(out, len, form, &value, &value_len, fault, sizeof(fault)) == 0) {
+	if (make_value(out, form, &value, &value_len, fault, sizeof(fault)) == 0) {
 		(void)chapi_answer(request, value, value_len);
 		return;
 	}

@@ -116,8 +116,8 @@ static int begin_command(struct call *call)
 	char fault[200];
 	size_t len;
 	const void *params = chapi_request_params(call->request, &len);
-	int r = invocation_make_argv(call->service->argv, params, len, call->service->allow_dash,
-				     &argv, fault, sizeof(fault));
+	int r = invocation_make_argv(call->service->argv, span_of(params, len),
+				     call->service->allow_dash, &argv, fault, sizeof(fault));
 
 	if (r == 0) {
 		spec.argv = argv;

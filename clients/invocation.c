@@ -235,7 +235,7 @@ static int fill_all(const struct filling *f, char *const *arguments, char ***ret
 	return 0;
 }
 
-int invocation_make_argv(char *const *arguments, const void *params, size_t len, bool allow_dash,
+int invocation_make_argv(char *const *arguments, struct span params, bool allow_dash,
 			 char ***ret_argv, char *fault, size_t fault_len)
 {
 	struct filling f = { .allow_dash = allow_dash, .fault = fault, .fault_len = fault_len };
@@ -243,7 +243,7 @@ int invocation_make_argv(char *const *arguments, const void *params, size_t len,
 	int r;
 
 	msgpack_unpacked_init(&unpacked);
-	if (chapi_unpack(params, len, &unpacked) < 0) {
+	if (chapi_unpack(params.p, params.len, &unpacked) < 0) {
 		r = refuse(&f, "the params cannot be read");
 	} else {
 		f.params = &unpacked.data;

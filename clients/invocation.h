@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/common.h"
+
 /* Where the params do not fit the arguments; fault says why, in one line. */
 enum { INVOCATION_E_PARAMS = 1 };
 
@@ -29,7 +31,7 @@ bool invocation_has_key(const char *argument);
  * One allocation for the texts and the array of them, which ends with NULL: free() it.
  * params: MessagePack. allow_dash: values may begin with "-". 0, INVOCATION_E_PARAMS, -ENOMEM.
  */
-int invocation_make_argv(char *const *arguments, const void *params, size_t len, bool allow_dash,
+int invocation_make_argv(char *const *arguments, struct span params, bool allow_dash,
 			 char ***ret_argv, char *fault, size_t fault_len);
 
 /* own: our own environment. As above; NULL: no memory. */

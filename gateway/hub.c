@@ -357,6 +357,18 @@ static int make_sealed(struct hub *hub)
 	return r;
 }
 
+static int make_others(struct hub *hub, struct router *router)
+{
+	const struct others_config config = {
+		.settings = hub->config,
+		.instance = router_instance(router),
+		.channel = hub->channel,
+		.publisher = hub->publisher,
+	};
+
+	return others_new(&config, &others_handler, hub, &hub->others);
+}
+
 static int build(struct hub *hub, struct router *router)
 {
 	int r;
@@ -379,10 +391,7 @@ static int build(struct hub *hub, struct router *router)
 		r = make_remote(hub, router);
 	if (r == 0)
 		r = make_channel(hub);
-	if (r == 0)
-		r = others_new(hub->config, router_instance(router), hub->channel, hub->publisher,
-			       &others_handler, hub, &hub->others);
-	return r;
+	return r == 0 ? make_others(hub, router) : r;
 }
 
 int hub_new(struct event_base *base, const struct config *config, struct router *router,

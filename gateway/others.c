@@ -294,9 +294,8 @@ static int build(struct others *others, const char *instance)
 	return channel_add(others->channel, others->beacon, read_now().ms);
 }
 
-int others_new(const struct config *config, const char *instance, struct channel *channel,
-	       struct publisher *publisher, const struct others_handler *handler, void *data,
-	       struct others **ret_others)
+int others_new(const struct others_config *config, const struct others_handler *handler,
+	       void *data, struct others **ret_others)
 {
 	struct others *others = calloc(1, sizeof(*others));
 	int r;
@@ -304,11 +303,11 @@ int others_new(const struct config *config, const char *instance, struct channel
 	if (!others)
 		return -ENOMEM;
 	*others = (struct others){
-		.config = config, .channel = channel, .publisher = publisher,
-		.handler = handler, .data = data,
+		.config = config->settings, .channel = config->channel,
+		.publisher = config->publisher, .handler = handler, .data = data,
 	};
 	list_init(&others->tickets);
-	r = build(others, instance);
+	r = build(others, config->instance);
 	if (r < 0) {
 		others_free(others);
 		return r;

@@ -26,10 +26,17 @@ struct others_handler {
 	void (*timer)(void *data);	/* look at others_next_ms() again */
 };
 
-/* Subscribes to our beacon. Everything outlives it. 0 or a negative errno. */
-int others_new(const struct config *config, const char *instance, struct channel *channel,
-	       struct publisher *publisher, const struct others_handler *handler, void *data,
-	       struct others **ret_others) MUST_CHECK;
+/* What it is built on; what is pointed to outlives it. */
+struct others_config {
+	const struct config *settings;
+	const char *instance;	/* ours */
+	struct channel *channel;
+	struct publisher *publisher;
+};
+
+/* Subscribes to our beacon. The handler is static, data is its. 0 or a negative errno. */
+int others_new(const struct others_config *config, const struct others_handler *handler,
+	       void *data, struct others **ret_others) MUST_CHECK;
 struct others *others_free(struct others *others);	/* before the publisher */
 
 /* As elsewhere.h. */

@@ -290,16 +290,6 @@ static int client_ask_wait(chapi_conn *conn, const struct question *q, int64_t l
 
 /* ---- chapi_call and its like ---- */
 
-static int call_begin(chapi_conn *conn, const char *api, struct given params,
-		      const struct chapi_call_options *options, chapi_reply_fn fn, void *data,
-		      uint32_t *ret_id)
-{
-	struct question q;
-	int r = question_call(&q, api, params, options);
-
-	return r < 0 ? r : client_ask_id(conn, &q, fn, data, ret_id);
-}
-
 /* A gateway waits longer itself for the answer of another one. */
 static int64_t grace_ms(const struct chapi_call_options *options)
 {
@@ -323,14 +313,20 @@ int chapi_call(chapi_conn *conn, const char *api, const void *params, size_t len
 	       const struct chapi_call_options *options, chapi_reply_fn fn, void *data,
 	       uint32_t *ret_id)
 {
-	return call_begin(conn, api, given_msgpack(params, len), options, fn, data, ret_id);
+	struct question q;
+	int r = question_call(&q, api, given_msgpack(params, len), options);
+
+	return r < 0 ? r : client_ask_id(conn, &q, fn, data, ret_id);
 }
 
 int chapi_call_json(chapi_conn *conn, const char *api, const char *params,
 		    const struct chapi_call_options *options, chapi_reply_fn fn, void *data,
 		    uint32_t *ret_id)
 {
-	return call_begin(conn, api, given_json(params), options, fn, data, ret_id);
+	struct question q;
+	int r = question_call(&q, api, given_json(params), options);
+
+	return r < 0 ? r : client_ask_id(conn, &q, fn, data, ret_id);
 }
 
 int chapi_call_wait(chapi_conn *conn, const char *api, const void *params, size_t len,
@@ -365,29 +361,37 @@ static int method_wait(chapi_conn *conn, const char *method, struct span args, i
 	return r < 0 ? r : client_ask_wait(conn, &q, limit_ms, NULL, NULL, ret_reply);
 }
 
+/* The reply goes to who wants it, its code is what is returned. */
+static int reply_to_code(chapi_reply *reply, chapi_reply **ret_reply)
+{
+	int code = chapi_reply_code(reply);
+
+	if (ret_reply)
+		*ret_reply = reply;
+	else
+		chapi_reply_free(reply);
+	return -code;
+}
+
 int client_ask_code(chapi_conn *conn, const char *method, const struct buf *args, int64_t limit_ms,
 		    chapi_reply **ret_reply)
 {
-	return client_ask_code_then(conn, method, args, limit_ms, NULL, NULL, ret_reply);
+	chapi_reply *reply;
+	int r = method_wait(conn, method, buf_span(args), limit_ms, &reply);
+
+	return r < 0 ? r : reply_to_code(reply, ret_reply);
 }
 
 int client_ask_code_then(chapi_conn *conn, const char *method, const struct buf *args,
-			 int64_t limit_ms, chapi_reply_fn fn, void *data, chapi_reply **ret_reply)
+			 chapi_reply_fn fn, void *data, chapi_reply **ret_reply)
 {
 	struct question q;
 	chapi_reply *reply;
 	int r = question_method(&q, method, buf_span(args));
 
 	if (r == 0)
-		r = client_ask_wait(conn, &q, limit_ms, fn, data, &reply);
-	if (r < 0)
-		return r;
-	r = -chapi_reply_code(reply);
-	if (ret_reply)
-		*ret_reply = reply;
-	else
-		chapi_reply_free(reply);
-	return r;
+		r = client_ask_wait(conn, &q, CLIENT_LIMIT_MS, fn, data, &reply);
+	return r < 0 ? r : reply_to_code(reply, ret_reply);
 }
 
 /* text: an array, or NULL. */

@@ -166,10 +166,10 @@ void client_forget(struct chapi_conn *conn, uint32_t id);
 /* Asks and waits; the gateway's no becomes a negative code. limit_ms: 0 is none. */
 int client_ask_code(struct chapi_conn *conn, const char *method, const struct buf *args,
 		    int64_t limit_ms, chapi_reply **ret_reply) MUST_CHECK;
-/* The same; fn sees the reply, if one comes, before anything that came behind it is handled. */
+/* The same, within CLIENT_LIMIT_MS; fn sees the reply, if one comes, before anything that came
+ * behind it is handled. */
 int client_ask_code_then(struct chapi_conn *conn, const char *method, const struct buf *args,
-			 int64_t limit_ms, chapi_reply_fn fn, void *data,
-			 chapi_reply **ret_reply) MUST_CHECK;
+			 chapi_reply_fn fn, void *data, chapi_reply **ret_reply) MUST_CHECK;
 #define CLIENT_LIMIT_MS 30000	/* of the gateway, where an answer needs no time */
 #define CLIENT_GRACE_MS 2000	/* its own answer to a deadline comes within */
 

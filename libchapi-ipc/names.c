@@ -384,8 +384,7 @@ int chapi_register(chapi_conn *conn, const char *name, const struct chapi_api_op
 	if (!handler)
 		return -CHAPI_ERR_NOMEM;
 	conn_enter(conn);
-	r = client_ask_code_then(conn, "register", &args, CLIENT_LIMIT_MS, on_registered, &handler,
-				 ret_reply);
+	r = client_ask_code_then(conn, "register", &args, on_registered, &handler, ret_reply);
 	if (handler)
 		handler_settle(conn, handler, r);
 	(void)conn_leave(conn);

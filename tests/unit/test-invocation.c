@@ -24,7 +24,8 @@ static int make(const char *argument, const char *params, bool allow_dash, char 
 
 	assert_int_equal(chapi_json_to_msgpack(params, strlen(params), &value, &value_len, NULL, 0),
 			 0);
-	return invocation_make_argv(arguments, value, value_len, allow_dash, ret_argv, fault, len);
+	return invocation_make_argv(arguments, span_of(value, value_len), allow_dash, ret_argv,
+				    fault, len);
 }
 
 static void check(const char *argument, const char *params, const char *expected)
