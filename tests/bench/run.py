@@ -5,8 +5,8 @@
     make bench                       what "make bench" runs, in a build folder
     tests/bench/run.py [--only LIST] [--pairs N] [--seconds S] [--out DIR]
 
-LIST: local, json, ipc, growth, value, start, memory, idle, remote (all of them without it), and
-hour, which is memory over 66 minutes of calls. Machines are noisy, so the figures that count are
+LIST: local, json, ipc, growth, core, value, start, memory, idle, remote (all of them without it),
+and hour, which is memory over 66 minutes of calls. Machines are noisy, so the figures that count are
 CPU per call, and what is compared runs in turn, N times: a figure is the median, with the lowest
 and the highest beside it. Peers that are not installed (dbus-broker, nats-server, soketi in
 $SOKETI_DIR) are left out, and that is said.
@@ -156,6 +156,23 @@ def library(bench):
             '%.0f' % median(runs, 'calls_s')] for peer, runs in results.items()])
 
 
+def core(bench):
+    """The quickest tenth of the windows, and of the runs the best: what the code costs, whatever
+    else the machine does."""
+    runs = []
+    for _ in range(bench.pairs):
+        done = subprocess.run([bench.program('bench_core')], capture_output=True, text=True,
+                              check=True)
+        runs.append([json.loads(line) for line in done.stdout.splitlines()])
+    bench.runs += [dict(line, peer='core') for run in runs for line in run]
+    points = [(of[0]['names'], min(line['quick_ns'] for line in of), median(of, 'median_ns'))
+              for of in zip(*runs)]
+    table('core: the router alone, 64 calls under way',
+          ['names', 'quickest ns/call', 'of the first', 'median ns/call', 'of the first'],
+          [[n, '%.0f' % quick, '%.2f' % (quick / points[0][1]), '%.0f' % middle,
+            '%.2f' % (middle / points[0][2])] for n, quick, middle in points])
+
+
 def value(bench):
     done = subprocess.run([bench.program('bench_value')], capture_output=True, text=True,
                           check=True)
@@ -170,8 +187,8 @@ def value(bench):
 
 
 PARTS = {'local': local, 'json': encodings, 'ipc': library, 'growth': growth.measure,
-         'value': value, 'start': service.start, 'memory': service.memory, 'idle': service.idle,
-         'remote': remote.measure, 'hour': hour.measure}
+         'core': core, 'value': value, 'start': service.start, 'memory': service.memory,
+         'idle': service.idle, 'remote': remote.measure, 'hour': hour.measure}
 WHOLE = [name for name in PARTS if name != 'hour']
 
 
