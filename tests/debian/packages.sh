@@ -32,8 +32,10 @@ inside_or_end chapi-gw "$(readme 1)" "
     grep '^chapi-gw serves local calls; to connect it to a hub: sudo chapi-ctl setup' install.log
     not grep -i -e 'configuring chapi' -e 'warning.*chapi' -e 'unable to resolve' install.log"
 inside "local calls work at once" '
-    systemctl is-active chapi-gw.socket chapi-gw.service
-    systemctl is-enabled chapi-gw.socket chapi-gw.service
+    systemctl is-active chapi-gw.socket
+    systemctl is-active chapi-gw.service
+    systemctl is-enabled chapi-gw.socket
+    systemctl is-enabled chapi-gw.service
     chapi-serve hello -- date & trap "kill $!" EXIT
     chapi-ctl wait hello -t 20s; chapi-call hello'
 inside "a hub runs" '
@@ -115,7 +117,9 @@ with_wait "an upgrade keeps settings, says nothing, and serves on" "
     not grep -e 'sudo chapi-ctl setup' -e 'Could not' upgrade.log
     test \"\$socket\" = \"\$(stat -c %i /run/chapi/gw.sock)\"
     test \"\$before\" != \"\$(systemctl show -P MainPID chapi-gw)\"
-    systemctl is-active chapi-gw.socket chapi-gw.service chapi-serve@basics
+    systemctl is-active chapi-gw.socket
+    systemctl is-active chapi-gw.service
+    systemctl is-active chapi-serve@basics
     test \"\$serving\" != \"\$(systemctl show -P MainPID chapi-serve@basics)\"
     test no = \"\$(systemctl show -P NeedDaemonReload chapi-serve@basics)\"
     chapi-ctl wait now -t 20s; chapi-call now
@@ -152,7 +156,9 @@ break_off='break_off() {
 }'
 with_wait "a removal that is broken off changes nothing" "$break_off
     break_off chapi-tools; break_off chapi-gw
-    systemctl is-active chapi-gw.socket chapi-gw.service chapi-serve@basics
+    systemctl is-active chapi-gw.socket
+    systemctl is-active chapi-gw.service
+    systemctl is-active chapi-serve@basics
     chapi-ctl wait now -t 20s; chapi-call now; as pi chapi-call mine"
 with_wait "removed, it does not run, and settings stay" "
     systemctl stop hub

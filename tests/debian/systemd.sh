@@ -15,7 +15,8 @@ cp "$top/clients/examples/remote-call.py" "$root/root/"
 inside_or_end chapi-gw "the packages can be installed" \
     'cd packages && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ./chapi-*.deb'
 with_wait "the service is ready when it is started" \
-    'systemctl is-active chapi-gw.service chapi-gw.socket; test "$(systemctl show -P Type chapi-gw)" = notify'
+    'systemctl is-active chapi-gw.service; systemctl is-active chapi-gw.socket
+    test "$(systemctl show -P Type chapi-gw)" = notify'
 inside "the status line tells of the hub" \
     'systemctl show -P StatusText chapi-gw | grep -q "Local calls only"'
 inside "it runs as chapi, without any capability" '
