@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The Python package over a hub that says when it wants the next event: Retry-After."""
+import asyncio
+import threading
 import time
 
 import pytest
@@ -106,3 +108,34 @@ def test_many_calls_at_once_wait_together(fake_hub, client):
         assert answer_published(fake_hub) - said.times[0] >= 0.95
     assert sorted(wait()['n'] for wait in waits) == list(range(30))
     assert len(fake_hub.posts) <= 4 + len(waits)
+
+
+def publishers():
+    return {thread for thread in threading.enumerate() if 'chapi-publisher' in thread.name}
+
+
+@needs_websockets
+def test_stop_ends_what_waits_for_the_hub(fake_hub):
+    """And nothing goes out after it, nor does a thread begin."""
+    async def main():
+        client = chapi.AsyncClient(fake_hub.app_id, fake_hub.key, fake_hub.secret, tls=False,
+                                   channel=CHANNEL, host=fake_hub.host, port=fake_hub.port)
+        await client.start()
+        await client.wait_ready(timeout=LIMIT)
+        begun = publishers() - before
+        waiting = [asyncio.ensure_future(client.notify('f', n=n)) for n in range(2)]
+        while not client._transport._hub.app.pause.left:
+            await asyncio.sleep(0.01)
+        waiting.append(asyncio.ensure_future(client.publish('news', 'x', 1)))
+        await asyncio.sleep(0)
+        await client.stop()
+        waiting.append(asyncio.ensure_future(client.publish('news', 'x', 2)))
+        outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), LIMIT)
+        assert [(type(e), getattr(e, 'ran', '')) for e in outcomes] == \
+            [(chapi.ConnectionLost, 'no')] * 4, outcomes
+        return begun
+    before = publishers()
+    Refusing(fake_hub, *[('429 Slow', '', {'Retry-After': '9'})] * 2)
+    begun = asyncio.run(main())
+    assert len(fake_hub.posts) <= 2 and begun
+    wait_until(lambda: publishers() <= before, 'the threads to end')

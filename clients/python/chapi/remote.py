@@ -72,11 +72,15 @@ class RemoteTransport:
         self._handlers = handlers
         self._connect_timeout = connect_timeout
         self._publishers: Optional[Workers] = None
+        self._is_stopped = False
+        self._stopping: Optional[asyncio.Event] = None  # made where there is a loop
         self._waiting: Dict[str, _Waiting] = {}
         self._cancels: Set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        self._publishers = self._publishers or Workers(PUBLISHERS, 'chapi-publisher')
+        if not self._is_stopped:
+            self._publishers = self._publishers or Workers(PUBLISHERS, 'chapi-publisher')
+            self._stopping = self._stopping or asyncio.Event()
         self._hub.start()
 
     async def stop(self) -> None:
@@ -86,9 +90,12 @@ class RemoteTransport:
         if self._cancels:
             await asyncio.wait(self._cancels, timeout=self._connect_timeout)
         await self._hub.stop()
+        self._is_stopped = True
         if self._publishers is not None:
             self._publishers.stop()
             self._publishers = None
+        if self._stopping is not None:
+            self._stopping.set()
 
     async def wait_ready(self, timeout: Optional[float]) -> None:
         self.start()
@@ -249,7 +256,7 @@ class RemoteTransport:
                 wait = max(PUBLISH_AGAIN, self._hub.app.pause.left)
                 if not isinstance(e, (HubDown, RateLimited)) or request.left < wait:
                     raise
-                await asyncio.sleep(wait)
+                await self._sleep(wait)
 
     async def _publish_some(self, request: Request, i: int) -> None:
         await self._send(request.event, lambda: request.write(i, BATCH_MAX),
@@ -262,21 +269,30 @@ class RemoteTransport:
 
     async def _publish(self, channel: str, event: str, write: Write, socket_id: Optional[str],
                        end: float) -> None:
-        """Once the hub wants events. end: when it is of no use any more, on the even clock."""
+        """Once the hub wants events. end: when it is of no use any more, on the even clock.
+
+        Raises ConnectionLost (ran: no) after `stop`.
+        """
         self.start()
-        assert self._publishers is not None
         is_taken = False
         while not is_taken:
             await self._wait_pause(end)
+            if self._publishers is None:
+                raise ConnectionLost('the client was stopped', ran='no')
             is_taken = await asyncio.wrap_future(self._publishers.submit(functools.partial(
                 self._publish_now, channel, event, write, socket_id, end)))
 
     async def _wait_pause(self, end: float) -> None:
         pause = self._hub.app.pause
-        while pause.left > 0:
+        while pause.left > 0 and self._publishers is not None:
             if time.monotonic() + pause.left > end:
                 raise pause.refusal()
-            await asyncio.sleep(pause.left)
+            await self._sleep(pause.left)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Until `stop` at most: then there are no publishers any more."""
+        assert self._stopping is not None
+        await _is_set_before(self._stopping, seconds)
 
     def _publish_now(self, channel: str, event: str, write: Write, socket_id: Optional[str],
                      end: float) -> bool:
