@@ -7,6 +7,9 @@ const MOST = 86400000;		// a hub that says more is not believed
 const HEARD_MAX = 64;
 const ANSWERED = 'http.client.response.finish';
 
+/** Of a date of HTTP, which begins with a day's name; Date.parse() reads much else as one. */
+const dateOf = text => /^[a-z]/i.test(text) ? Date.parse(text) : NaN;
+
 /**
  * Milliseconds until the next try, a day at most; 0: at once, or the headers do not say. headers:
  * an object with names in lower case. A date counts by the hub's own clock, if it says what that
@@ -15,7 +18,7 @@ const ANSWERED = 'http.client.response.finish';
 export function retryAfter({ 'retry-after': text, date } = {}) {
 	const said = String(text ?? '').trim();
 	const ms = /^\d+$/.test(said) ? Number(said) * 1000
-		: Date.parse(said) - (Date.parse(date) || Date.now());
+		: dateOf(said) - (dateOf(date) || Date.now());
 	return Math.min(Math.max(ms || 0, 0), MOST);
 }
 

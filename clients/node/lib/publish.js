@@ -3,6 +3,7 @@
 // refusals mean. When something goes out again is remote.js, when the hub wants it pause.js.
 import { FailedPrecondition, HubDown, RateLimited, TooLarge, Unauthenticated } from './errors.js';
 import { headersOf, Pause, Refusals, retryAfter } from './pause.js';
+import { sleepLightly } from './timer.js';
 
 /** The hub has said no, and does so again. */
 export function isFinal(e) {
@@ -35,8 +36,6 @@ export function publishFailure(e, ran) {
 	return new Class(`${reason(e)}; it wants the next one in ${ms} ms`,
 		{ ran, details: { retry_after_ms: ms }, cause: e });
 }
-
-const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
 
 export class Publishing {
 	#server;
@@ -74,7 +73,7 @@ export class Publishing {
 		while (this.#pause.left > 0) {
 			if (performance.now() + this.#pause.left > end)
 				throw this.#pause.refusal();
-			await sleep(this.#pause.left);
+			await sleepLightly(this.#pause.left);
 		}
 		const event = write();
 		if (event !== null)

@@ -12,7 +12,7 @@ import { Assembly, EVENT_MAX, randomId, SEALED_MAX } from './parts.js';
 import { isDoubtful, isFinal, publishFailure, Publishing } from './publish.js';
 import { Request } from './request.js';
 import { Stream } from './stream.js';
-import { after } from './timer.js';
+import { after, sleepLightly } from './timer.js';
 
 const TIMEOUT = 30000;		// milliseconds, of a call that names none
 const CONNECT_TIMEOUT = 10000;
@@ -291,14 +291,17 @@ export class RemoteClient {
 		}
 	}
 
-	/** Throws what the call ends with, if there is nothing to wait for. */
+	/**
+	 * Throws what the call ends with, if there is nothing to wait for. As long as the call
+	 * waits a timer of its own is there.
+	 */
 	async #waitToPublishAgain(e, left, ran) {
 		if (e instanceof ChapiError)
 			throw Object.assign(e, ran === 'no' ? {} : { ran });
 		const ms = Math.max(PUBLISH_AGAIN, this.#publishing.pause);
 		if (isFinal(e) || left < ms)
 			throw publishFailure(e, ran);
-		await sleep(ms);
+		await sleepLightly(ms);
 	}
 
 	/**

@@ -7,3 +7,8 @@ const MOST = 2 ** 31 - 1;	// milliseconds: 24 days
 export function after(ms, f) {
 	return setTimeout(f, Math.min(ms, MOST));
 }
+
+/** Resolves after ms. What only waits so keeps no process of Node from its end. */
+export function sleepLightly(ms) {
+	return new Promise(resolve => after(ms, resolve).unref?.());
+}
