@@ -92,25 +92,33 @@ static uint64_t next_try_ms(const struct outbox *o)
 	return o->pause_until_ms;
 }
 
+/* Is it of use on time only, or would be given up meanwhile? What was tried has waited enough. */
+static bool is_pressing(const struct entry *e, uint64_t until_ms)
+{
+	return e->alone || e->on_time || e->tries > 0 || e->deadline_ms <= until_ms;
+}
+
 /*
  * What would leave with room in its batch waits for company while another request is under way: a
- * request costs both sides more than an event in it does. What was tried before has waited enough.
+ * request costs both sides more than an event in it does.
  */
 static uint64_t held_until_ms(const struct outbox *o)
 {
 	const struct entry *first = list_first(&o->ready, struct entry, link), *e;
 	size_t len = BATCH_FRAME;
 	unsigned int n = 0;
+	uint64_t until_ms;
 
 	if (o->status.n_under_way == 0 || !first)
 		return 0;
+	until_ms = backoff_later(first->added_ms, o->config.hold_ms);
 	list_for_each(e, &o->ready, struct entry, link) {
 		len += e->body_len + 1;
-		if (e->alone || e->on_time || e->tries > 0 || ++n >= o->config.batch ||
+		if (is_pressing(e, until_ms) || ++n >= o->config.batch ||
 		    (o->config.request_max > 0 && len > o->config.request_max))
 			return 0;
 	}
-	return backoff_later(first->added_ms, o->config.hold_ms);
+	return until_ms;
 }
 
 /* If there is room. */

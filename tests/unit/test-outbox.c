@@ -455,6 +455,24 @@ static void test_repeat_waits_for_no_company(void **state UNUSED)
 	assert_takes_nothing(&w);
 }
 
+static void test_company_is_not_waited_for_beyond_the_deadline(void **state UNUSED)
+{
+	struct outbox_config config = defaults;
+	struct outbox_event event;
+	CLEANUP(world_deinit) struct world w;
+
+	config.hold_ms = 5;
+	config.grace_ms = 0;
+	world_init_config(&w, &config);
+	add(&w, 'a');
+	assert_takes(&w, "a");
+	event = event_of(&w, "b");
+	event.deadline_ms = w.now + 3;
+	assert_int_equal(add_event(&w, 'b', &event), 0);
+	pass_to_next(&w);
+	assert_takes(&w, "b");
+}
+
 static void test_own_connection_is_excluded_by_its_present_id(void **state UNUSED)
 {
 	WORLD(w);
@@ -1805,6 +1823,7 @@ int main(void)
 		cmocka_unit_test(test_full_batch_waits_for_no_company),
 		cmocka_unit_test(test_full_request_waits_for_no_company),
 		cmocka_unit_test(test_repeat_waits_for_no_company),
+		cmocka_unit_test(test_company_is_not_waited_for_beyond_the_deadline),
 		cmocka_unit_test(test_own_connection_is_excluded_by_its_present_id),
 		cmocka_unit_test(test_one_without_id_makes_its_request_one_for_once),
 		cmocka_unit_test(test_queue_is_bounded_by_bytes),
