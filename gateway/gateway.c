@@ -60,21 +60,19 @@ static void on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *data
 
 /* ---- the log ----------------------------------------------------------------------------- */
 
+/* Each time anew: what is held back now may have less time than what was before. */
 static void set_log_release(struct gateway *g)
 {
 	int wait_ms = log_holds_ms();
 	struct timeval tv = { .tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000 };
 
-	if (wait_ms >= 0 && !event_pending(g->log_release, EV_TIMEOUT, NULL))
+	if (wait_ms >= 0)
 		(void)event_add(g->log_release, &tv);
 }
 
 /* Another line may be held back by now than when the timer was set. */
-static void on_log_release(evutil_socket_t fd, short what, void *data)
+static void on_log_release(evutil_socket_t fd UNUSED, short what UNUSED, void *data UNUSED)
 {
-	(void)fd;
-	(void)what;
-	(void)data;
 	if (log_holds_ms() == 0)
 		log_release();
 }

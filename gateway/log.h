@@ -5,8 +5,9 @@
  * about a call go to the journal with fields of their own (journal.h).
  *
  * A line that comes again at once is counted, and the count is written: before the next other line,
- * and once a minute; so are lines that come again in turns (repeats.h). Text that came from outside goes through log_escape(). Secrets, params and
- * results are never logged. The log's state is the one mutable global of the daemon.
+ * and once a minute; so are lines that come again in turns (repeats.h). Text that came from outside
+ * goes through log_escape(). Secrets, params and results are never logged. The log's state is the
+ * one mutable global of the daemon.
  */
 #ifndef CHAPI_LOG_H
 #define CHAPI_LOG_H
