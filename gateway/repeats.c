@@ -35,7 +35,8 @@ static void write_count(struct repeats *r, unsigned int n_times)
 	char text[80];
 
 	if (r->period == 1)
-		snprintf(text, sizeof(text), "log: the line before came %u more time%s", n_times, s);
+		snprintf(text, sizeof(text), "log: the line before came %u more time%s", n_times,
+			 s);
 	else
 		snprintf(text, sizeof(text), "log: the %u lines before came %u more time%s",
 			 r->period, n_times, s);
@@ -99,7 +100,7 @@ static void count_runs(struct repeats *r, int level, const char *text, uint64_t 
 		r->runs[i] = is_again(r, i, level, text, now_ms) ? r->runs[i] + 1 : 0;
 }
 
-/* Several in turns have to have come twice, and all that the count speaks of has to stand before it. */
+/* Several in turns have to have come twice, and all that the count speaks of to stand before it. */
 static bool may_begin(const struct repeats *r, unsigned int period)
 {
 	return r->runs[period] > (period == 1 ? 0 : period) && r->n_written >= period;

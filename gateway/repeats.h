@@ -2,11 +2,12 @@
 /*
  * Lines of the log that come again: one alone, or several in turns.
  *
- * A line that is like the one before is held back and counted. So are several that come again in the
- * same order, once they have done so twice. What is held back is in the count, to the line: before
- * anything else is written, the count is, and then the lines of a round that was not complete. So
- * the log says in which order all came, and in which state things are. Nothing is held back for
- * long; whoever has a timer asks when that is over. Nothing is allocated; writing is the caller's.
+ * A line that is like the one before is held back and counted. So are several that come again in
+ * the same order, once they have done so twice. What is held back is in the count, to the line:
+ * before anything else is written, the count is, and then the lines of a round that was not
+ * complete. So the log says in which order all came, and in which state things are. Nothing is held
+ * back for long; whoever has a timer asks when that is over. Nothing is allocated; writing is the
+ * caller's.
  */
 #ifndef CHAPI_REPEATS_H
 #define CHAPI_REPEATS_H
@@ -32,7 +33,7 @@ struct repeats {
 
 	struct repeats_line lines[REPEATS_PERIOD_MAX];	/* a ring: the last ones */
 	unsigned int n_lines;				/* all there have been */
-	unsigned int runs[REPEATS_PERIOD_MAX + 1];	/* so many were like the one that far before */
+	unsigned int runs[REPEATS_PERIOD_MAX + 1]; /* so many were like the one that far before */
 	unsigned int n_written;		/* the last so many were written */
 	unsigned int period;		/* of what comes again now; 0: nothing does */
 	unsigned int n_held;
@@ -48,7 +49,7 @@ void repeats_add(struct repeats *r, int level, const char *text, uint64_t now_ms
 uint64_t repeats_due_ms(const struct repeats *r);
 /* Writes what is held back. What comes then may still come "again". */
 void repeats_release(struct repeats *r);
-/* Something else was written: what comes then does not come "again". What is held back is written. */
+/* Something else is written: what comes then does not come "again". Writes what is held back. */
 void repeats_forget(struct repeats *r);
 
 #endif

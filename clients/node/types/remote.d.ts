@@ -44,8 +44,9 @@ export declare class RemoteClient {
 	ready(options?: { timeout?: number }): Promise<void>;
 	/**
 	 * 30000 is the timeout of a call that names none. Without a server it rejects with
-	 * FailedPrecondition where the hub does not take client events; with one, at once with
-	 * RateLimited or HubDown where the hub wants the next event after the call's time only.
+	 * FailedPrecondition where the hub does not take client events; with one, with RateLimited
+	 * or HubDown where the hub wants the next event after the call's time only: at once, unless
+	 * the hub may have taken the request.
 	 */
 	call<T = any>(api: string, params?: any, options?: Omit<CallOptions, 'oneway'>): Call<T>;
 	/**

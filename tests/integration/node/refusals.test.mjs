@@ -93,7 +93,8 @@ const AT = 'Tue, 14 Nov 2023 22:13:20 GMT', IN_A_MINUTE = 'Tue, 14 Nov 2023 22:1
 
 for (const [text, date, ms] of [
 	['7', AT, 7000], [' 7 ', undefined, 7000], ['0', AT, 0], [undefined, AT, 0],
-	['soon', AT, 0], ['-7', AT, 0], ['3600;', AT, 0], ['3600.0', AT, 0], ['86401', AT, 86400000], ['9'.repeat(400), AT, 86400000],
+	['soon', AT, 0], ['-7', AT, 0], ['3600;', AT, 0], ['3600.0', AT, 0],
+	['86401', AT, 86400000], ['9'.repeat(400), AT, 86400000],
 	[IN_A_MINUTE, AT, 60000], [AT, IN_A_MINUTE, 0], [IN_A_MINUTE, undefined, 0],
 	['Tue, 14 Nov 2099 22:14:20 GMT', AT, 86400000]])
 	test(`Retry-After: ${text?.slice(0, 30)} at ${date} is ${ms} ms`, () =>
@@ -135,8 +136,10 @@ test('what is in doubt stays so, and is not tried again too soon', async () => {
 });
 
 test('once a call is over, its next try keeps no process from its end', async () => {
-	const timers = () => process.getActiveResourcesInfo().filter(of => of === 'Timeout').length;
-	const before = timers(), [client, counter] = clientOfBusyHub(429, { 'retry-after': '600' });
+	const timers = () => process.getActiveResourcesInfo()
+		.filter(what => what === 'Timeout').length;
+	const before = timers();
+	const [client, counter] = clientOfBusyHub(429, { 'retry-after': '600' });
 	const calls = [1, 2].map(n => client.call('f', { n }, { timeout: HALF_AN_HOUR }));
 	while (counter.n === 0)
 		await new Promise(setImmediate);
