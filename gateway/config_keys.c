@@ -299,7 +299,8 @@ const struct config_key config_keys[] = {
 	  .standard = "10s", .reloadable = true, .help = "For one HTTP request." },
 	{ "timing", "publish_grace", TIME(publish_grace_ms, 0, HOUR), .standard = "60s",
 	  .reloadable = true,
-	  .help = "Answers are tried again for so long beyond their deadline." },
+	  .help = "Answers are tried again for so long beyond their deadline, and for a second "
+		  "at least." },
 	{ "timing", "publish_connections", NUMBER(publish_connections, 1, 32), .standard = "4",
 	  .reloadable = true, .help = "HTTP connections to the hub at once." },
 	{ "timing", "publish_queue", SIZE(publish_queue, 64 * KIB, 256 * MIB), .standard = "4M",

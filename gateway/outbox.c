@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define NEVER UINT64_MAX
+#define TRY_MS 1000 /* an event has at least, from when it is added; longer than one is held back */
 #define BATCH_FRAME 16 /* bytes of a batch's body around its events, and between two of them */
 
 /* ---- requests ------------------------------------------------------------------------------- */
@@ -92,10 +93,10 @@ static uint64_t next_try_ms(const struct outbox *o)
 	return o->pause_until_ms;
 }
 
-/* Is it of use on time only, or would be given up meanwhile? What was tried has waited enough. */
-static bool is_pressing(const struct entry *e, uint64_t until_ms)
+/* Is it of use on time only? What was tried before has waited enough. */
+static bool is_pressing(const struct entry *e)
 {
-	return e->alone || e->on_time || e->tries > 0 || e->deadline_ms <= until_ms;
+	return e->alone || e->on_time || e->tries > 0;
 }
 
 /*
@@ -107,18 +108,16 @@ static uint64_t held_until_ms(const struct outbox *o)
 	const struct entry *first = list_first(&o->ready, struct entry, link), *e;
 	size_t len = BATCH_FRAME;
 	unsigned int n = 0;
-	uint64_t until_ms;
 
 	if (o->status.n_under_way == 0 || !first)
 		return 0;
-	until_ms = backoff_later(first->added_ms, o->config.hold_ms);
 	list_for_each(e, &o->ready, struct entry, link) {
 		len += e->body_len + 1;
-		if (is_pressing(e, until_ms) || ++n >= o->config.batch ||
+		if (is_pressing(e) || ++n >= o->config.batch ||
 		    (o->config.request_max > 0 && len > o->config.request_max))
 			return 0;
 	}
-	return until_ms;
+	return backoff_later(first->added_ms, o->config.hold_ms);
 }
 
 /* If there is room. */
@@ -188,6 +187,20 @@ void outbox_request_put(const struct outbox_request *request, const char *socket
 
 /* ---- events --------------------------------------------------------------------------------- */
 
+/*
+ * When it is given up. What tells that time is over, or is of this moment, comes when its time ends:
+ * it is to be tried, even without a grace.
+ */
+static uint64_t deadline_of(const struct outbox *o, const struct outbox_event *event,
+			    uint64_t now_ms)
+{
+	uint64_t until_ms = backoff_later(event->deadline_ms, o->config.grace_ms);
+
+	if (event->on_time)
+		return event->deadline_ms;
+	return until_ms < now_ms ? until_ms : MAX(until_ms, backoff_later(now_ms, TRY_MS));
+}
+
 int outbox_add(struct outbox *o, const struct outbox_event *event, outbox_fn fn, void *data,
 	       uint64_t now_ms)
 {
@@ -205,7 +218,7 @@ int outbox_add(struct outbox *o, const struct outbox_event *event, outbox_fn fn,
 	}
 	entries_advance(o, now_ms);
 	e->added_ms = now_ms;
-	e->deadline_ms = backoff_later(event->deadline_ms, event->on_time ? 0 : o->config.grace_ms);
+	e->deadline_ms = deadline_of(o, event, now_ms);
 	o->status.n_waiting++;
 	o->status.bytes_waiting += e->charged;
 	entry_make_ready(o, e);

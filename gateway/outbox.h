@@ -21,7 +21,8 @@ struct outbox_request;
 struct outbox_config {
 	size_t bytes_max;		/* of all events that wait or are under way */
 	size_t request_max;		/* of a batch's body; 0: no limit */
-	uint64_t grace_ms;		/* beyond an event's deadline */
+	uint64_t grace_ms;		/* beyond an event's deadline; a second is left
+					 * in any case */
 	uint64_t backoff_least_ms, backoff_most_ms;
 	uint64_t probe_ms;	/* when the quota is used up: the longest wait */
 	unsigned int connections;	/* requests at once */

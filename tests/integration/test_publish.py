@@ -371,6 +371,15 @@ def test_doctor_speaks_of_no_pause_when_nothing_waits(fake_hub, start_gateway, c
     wait_until(lambda: publishing()['ok'], 'the doctor to be content')
 
 
+def test_answer_that_comes_with_its_deadline_is_published_without_grace(fake_hub, start_gateway,
+                                                                       channel):
+    gateway = start_gateway(fake_hub, channel, timing={'publish_grace': '0s'}).wait_up()
+    with gateway.connect() as client:
+        client.ask('register', 'slow')
+        ask(fake_hub, channel, 'a', api='slow', timeout_ms=50)
+        assert fake_hub.wait_response('a')['error']['code'] == 'deadline_exceeded'
+
+
 def test_event_that_is_always_forbidden_holds_up_no_other(fake_hub, start_gateway, channel):
     gateway = start_gateway(fake_hub, channel, timing={'backoff_least': '10ms'}).wait_up()
     fake_hub.forbidden = 'bad'

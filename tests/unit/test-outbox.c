@@ -455,7 +455,7 @@ static void test_repeat_waits_for_no_company(void **state UNUSED)
 	assert_takes_nothing(&w);
 }
 
-static void test_company_is_not_waited_for_beyond_the_deadline(void **state UNUSED)
+static void test_event_is_tried_whose_time_is_over_when_it_comes(void **state UNUSED)
 {
 	struct outbox_config config = defaults;
 	struct outbox_event event;
@@ -464,13 +464,20 @@ static void test_company_is_not_waited_for_beyond_the_deadline(void **state UNUS
 	config.hold_ms = 5;
 	config.grace_ms = 0;
 	world_init_config(&w, &config);
-	add(&w, 'a');
+	event = event_of(&w, "a");
+	event.deadline_ms = w.now;
+	assert_int_equal(add_event(&w, 'a', &event), 0);
+	pass_to_next(&w);
 	assert_takes(&w, "a");
 	event = event_of(&w, "b");
 	event.deadline_ms = w.now + 3;
 	assert_int_equal(add_event(&w, 'b', &event), 0);
 	pass_to_next(&w);
 	assert_takes(&w, "b");
+	answer(&w, 429, "");
+	answer(&w, 429, "");
+	pass(&w, 1000);
+	assert_ended(&w, "", "ab");
 }
 
 static void test_own_connection_is_excluded_by_its_present_id(void **state UNUSED)
@@ -655,7 +662,7 @@ static void test_event_that_comes_too_late_is_given_up_unsent(void **state UNUSE
 	WORLD(w);
 	struct outbox_event event = event_of(&w, "a");
 
-	event.deadline_ms = w.now - 60000;
+	event.deadline_ms = w.now - 60001;
 	assert_int_equal(add_event(&w, 'a', &event), 0);
 	assert_takes_nothing(&w);
 	outbox_finish(w.outbox, w.now);
@@ -1823,7 +1830,7 @@ int main(void)
 		cmocka_unit_test(test_full_batch_waits_for_no_company),
 		cmocka_unit_test(test_full_request_waits_for_no_company),
 		cmocka_unit_test(test_repeat_waits_for_no_company),
-		cmocka_unit_test(test_company_is_not_waited_for_beyond_the_deadline),
+		cmocka_unit_test(test_event_is_tried_whose_time_is_over_when_it_comes),
 		cmocka_unit_test(test_own_connection_is_excluded_by_its_present_id),
 		cmocka_unit_test(test_one_without_id_makes_its_request_one_for_once),
 		cmocka_unit_test(test_queue_is_bounded_by_bytes),
