@@ -351,7 +351,7 @@ export class RemoteClient {
 	#cancel(id, waiting) {
 		this.#doubtAll();
 		this.#publish(() => ['cancel', JSON.stringify({ id })], GRACE).catch(() => {});
-		setTimeout(() => waiting.reject(new Cancelled('the call was cancelled')), GRACE);
+		waiting.after(GRACE, () => waiting.reject(new Cancelled('the call was cancelled')));
 	}
 
 	// -- what comes over the channel

@@ -11,7 +11,10 @@ import { LIMIT } from './gateway.mjs';
 const CHANNEL = 'private-chapi-played';
 const OFF = { data: { code: 4301, message: 'The app does not have client messaging enabled.' } };
 
-/** A client of a hub that is played: sees(event, data, hub) is what becomes of client events. */
+/**
+ * A client of a hub that is played: sees(event, data, hub) is what becomes of client events. A
+ * server gets the hub's says().
+ */
 function clientOf({ server, sees = () => {} }) {
 	const handlers = {}, hub = { says: (event, data) => handlers[event]?.(data) };
 	const bind = (event, handler) => { handlers[event] = handler; };
@@ -22,6 +25,8 @@ function clientOf({ server, sees = () => {} }) {
 			return true;
 		},
 	};
+	if (server)
+		server.says = hub.says;
 	const pusher = {
 		subscribe: () => played, unsubscribe() {},
 		connection: { state: 'connected', socket_id: '1.1', bind, unbind() {} },
@@ -135,9 +140,10 @@ test('what is in doubt stays so, and is not tried again too soon', async () => {
 	assert.equal(counter.n, 1);
 });
 
+/** Those that keep a process from its end. */
+const timers = () => process.getActiveResourcesInfo().filter(what => what === 'Timeout').length;
+
 test('once a call is over, its next try keeps no process from its end', async () => {
-	const timers = () => process.getActiveResourcesInfo()
-		.filter(what => what === 'Timeout').length;
 	const before = timers();
 	const [client, counter] = clientOfBusyHub(429, { 'retry-after': '600' });
 	const calls = [1, 2].map(n => client.call('f', { n }, { timeout: HALF_AN_HOUR }));
@@ -147,6 +153,21 @@ test('once a call is over, its next try keeps no process from its end', async ()
 	client.close();
 	for (const call of calls)
 		await ends(call, 'connection_lost', 'unknown');
+	assert.ok(timers() <= before);
+});
+
+test('nor does a cancel that was answered', async () => {
+	const controller = new AbortController(), { signal } = controller, before = timers();
+	const server = {
+		async trigger(_, event, text) {
+			if (event === 'request')
+				setImmediate(() => controller.abort());
+			else
+				setImmediate(() => this.says('response',
+					{ id: JSON.parse(text).id, result: 1, error: null }));
+		},
+	};
+	assert.equal(await clientOf({ server }).call('f', {}, { timeout: LIMIT, signal }), 1);
 	assert.ok(timers() <= before);
 });
 
