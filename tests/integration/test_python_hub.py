@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import threading
 import time
 from types import SimpleNamespace
 
@@ -235,3 +236,38 @@ def test_part_that_was_lost_comes_with_the_repeat(fake_hub):
         for piece in pieces[:2]:
             fake_hub.send_event('private-x', 'response-part', piece)
         assert wait() == value
+
+
+@pytest.mark.parametrize('code', [None, 'rate_limited', 'busy'])
+def test_wait_for_a_function_outlasts_a_gateway_that_cannot_say(fake_hub, monkeypatch, code):
+    """It does not answer yet, or has no time for the question."""
+    monkeypatch.setattr('chapi.remote.POLL', 0.01)
+    monkeypatch.setattr('chapi.remote.ANSWER_WAIT', 0.01)
+    monkeypatch.setattr('chapi.remote.ASK_TIMEOUT', LIMIT if code else 0.05)
+
+    def say(number, **more):
+        fake_hub.send_event('private-x', 'response', {
+            'id': number, 'api': 'chapi.describe', 'result': None, 'error': None, **more})
+
+    def wait_for_function():
+        try:
+            client.wait_ready('f')
+        finally:
+            is_over.set()
+    is_over, said = threading.Event(), []
+    with remote_client(fake_hub, 'private-x') as client:
+        client.wait_ready(timeout=LIMIT)
+        wait = in_thread(wait_for_function)
+        first = fake_hub.wait_published()[2]['id']
+        monkeypatch.setattr('chapi.remote.ASK_TIMEOUT', LIMIT)
+        if code:
+            say(first, error={'code': code, 'message': 'not now', 'ran': 'no'})
+        while not is_over.is_set():
+            try:
+                number = fake_hub.wait_published(0.05)[2]['id']
+            except TimeoutError:
+                continue
+            if number != first:
+                said.append(number)
+                say(number, result={'name': 'f'})
+        assert wait() is None and said

@@ -22,8 +22,8 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 from . import parts
 from .app import BATCH_MAX, PUBLISH_TIMEOUT, App
 from .crypto import is_encrypted, text_max
-from .errors import (ApiNotFound, ConnectionLost, DeadlineExceeded, Error, FailedPrecondition,
-                     HubDown, InvalidArgument, RateLimited)
+from .errors import (ApiNotFound, Busy, ConnectionLost, DeadlineExceeded, Error,
+                     FailedPrecondition, HubDown, InvalidArgument, RateLimited)
 from .hub import Hub
 from .pusher import Handlers
 from .records import Response
@@ -41,6 +41,7 @@ POLL = 1.0              # seconds between questions whether a function is there
 ASK_TIMEOUT = 10.0
 GATEWAYS_MAX = 64
 INSTANCE = re.compile('[ -~]{1,64}')
+CANNOT_SAY = (Busy, DeadlineExceeded, HubDown, RateLimited)     # whether a function is there
 RESERVED = ('pusher:', 'pusher_internal:', 'client-')
 Write = Callable[[], List[str]]     # the texts of events, when they are sent
 log = logging.getLogger('chapi')
@@ -107,9 +108,12 @@ class RemoteTransport:
                 await asyncio.sleep(POLL)
 
     async def _is_there(self, api: str) -> bool:
-        response = await self.perform('chapi.describe', {'name': api}, uuid.uuid4().hex,
-                                      ASK_TIMEOUT, None, None)
-        return not isinstance(response.error, ApiNotFound)
+        try:
+            response = await self.perform('chapi.describe', {'name': api}, uuid.uuid4().hex,
+                                          ASK_TIMEOUT, None, None)
+        except CANNOT_SAY:
+            return False
+        return not isinstance(response.error, (ApiNotFound, *CANNOT_SAY))
 
     async def send(self, api: str, params: Any, number: str, timeout: float,
                    to: Optional[str]) -> None:
