@@ -7,6 +7,8 @@
  */
 #include "gateway/config_keys.h"
 
+#include <errno.h>
+
 #include "gateway/proxy.h"
 
 #define KIB ((uint64_t)1024)
@@ -82,13 +84,20 @@ static const char *check_prefix(const char *text)
 
 static const char *check_proxy(const char *text)
 {
-	const char *login = text + strlen("http://"), *at = strrchr(text, '@');
+	CLEANUP(proxy_deinit) struct proxy proxy = PROXY_NULL;
+	int r = begins(text, "http://") ? proxy_init(&proxy, text) : 0;
 
-	if (!begins(text, "http://") || !*login)
-		return "a proxy is written http://[USER:PASSWORD@]HOST:PORT";
-	if (at && at - login > PROXY_LOGIN_MAX)
+	switch (r) {
+	case 0:
+		return proxy.host && *proxy.host ?
+			NULL : "a proxy is written http://[USER:PASSWORD@]HOST:PORT";
+	case -E2BIG:
 		return "user and password of a proxy can have at most 90 bytes in all";
-	return NULL;
+	case -EINVAL:
+		return "user and password of a proxy can have no control characters";
+	default:
+		return "no memory";
+	}
 }
 
 static const char *check_event(const char *text)
@@ -185,8 +194,9 @@ const struct config_key config_keys[] = {
 	{ "pusher", "sign_with_prefix", SWITCH(sign_with_prefix), .standard = "no",
 	  .help = "Sign HTTP requests with the prefix in the path." },
 	{ "pusher", "proxy", TEXT(proxy), .check = check_proxy, .login = true,
-	  .help = "HTTP proxy for everything, at port 3128 if it names none; user and password "
-	  "have at most 90 bytes in all. Nothing is taken from the environment." },
+	  .help = "HTTP proxy for everything, at port 3128 if it names none; in user and "
+	  "password %XX is the character of that code, as %40 is an @, and they have at most 90 "
+	  "bytes in all. Nothing is taken from the environment." },
 	{ "pusher", "encryption_master_key_file", TEXT(encryption_master_key_file),
 	  .check = check_path, .derived = "the service credential pusher-master-key",
 	  .help = "File with the key of the private-encrypted- channels: 32 bytes in base64." },

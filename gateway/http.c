@@ -272,7 +272,6 @@ static void set_options(CURL *easy, struct http *http, struct transfer *t)
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, http->headers);
 	curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy ? http->proxy : "");
-	curl_easy_setopt(easy, CURLOPT_PROXYPORT, (long)PROXY_PORT);	/* if it names none */
 	connections_set_options(&http->connections, easy);
 	http_answer_set_options(&t->answer);
 	set_origin(easy, http);
@@ -426,6 +425,18 @@ static bool copy_text(const char *text, char **ret)
 	return !text || *ret;
 }
 
+/* False: out of memory. */
+static bool take_proxy(struct http *http, const char *text)
+{
+	CLEANUP(proxy_deinit) struct proxy proxy = PROXY_NULL;
+
+	if (!text)
+		return true;
+	if (proxy_init(&proxy, text) == 0)
+		http->proxy = proxy_url(&proxy);
+	return http->proxy;
+}
+
 static CURLU *read_url(const char *text)
 {
 	CURLU *url = curl_url();
@@ -456,7 +467,7 @@ int http_new(struct event_base *base, const struct http_config *config, struct h
 	    open_multi(http, config->connections) &&
 	    copy_text(config->origin, &http->origin) &&
 	    copy_text(config->ca_file, &http->ca_file) &&
-	    copy_text(config->proxy, &http->proxy) &&
+	    take_proxy(http, config->proxy) &&
 	    add_header(http, "Content-Type: application/json") &&
 	    add_header(http, "Expect:")) {
 		if (!is_relayed(http))
@@ -504,7 +515,7 @@ struct http *http_free(struct http *http)
 	curl_url_cleanup(http->url);
 	free(http->origin);
 	free(http->ca_file);
-	free(http->proxy);
+	proxy_free_url(http->proxy);
 	free(http);
 	curl_global_cleanup();
 	return NULL;

@@ -37,11 +37,16 @@ def test_all_goes_through_the_proxy(proxy, tls_hub, start_gateway, channel):
     assert len(proxy.asked) >= 2    # WebSocket and HTTP
 
 
-@pytest.mark.parametrize('login', ['ann:hush-proxy', 'ann:' + 'hush-long'.ljust(86, '1')],
-                         ids=['short', 'long'])
-def test_login_of_the_proxy_is_sent_by_both(proxy, tls_hub, start_gateway, channel, login):
+LONG = 'ann:' + 'hush-long'.ljust(86, '1')
+
+
+@pytest.mark.parametrize('written, login', [
+    ('ann:hush-proxy', 'ann:hush-proxy'), (LONG, LONG), ('ann', 'ann:'),
+    ('ann:p%40ss%3A%2f%25', 'ann:p@ss:/%'), ('ann:p@ss/100%?#', 'ann:p@ss/100%?#')],
+                         ids=['short', 'long', 'user', 'encoded', 'as-it-is'])
+def test_login_of_the_proxy_is_sent_by_both(proxy, tls_hub, start_gateway, channel, written, login):
     """Also one of 90 bytes, the most that the setting allows: libwebsockets has little room."""
-    url = 'http://%s@%s:%d' % (login, proxy.host, proxy.port)
+    url = 'http://%s@%s:%d' % (written, proxy.host, proxy.port)
     start_gateway(tls_hub, channel, pusher={'proxy': url}).wait_up()
     with Remote(tls_hub, channel) as remote:
         assert remote.call('chapi.echo', 1)['result'] == 1
