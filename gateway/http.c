@@ -104,7 +104,8 @@ static void finish(struct http *http, struct transfer *t, CURLcode code)
 	http_answer_read(&t->answer, code, &response);
 	list_del(&t->link);
 	http->n_busy--;
-	http->in_trouble = response.error || http_is_sick(response.status);
+	/* After a proxy's 407 it is libcurl that closes the connection. */
+	http->in_trouble = code != CURLE_OK || http_is_sick(response.status);
 	connections_answered(&http->connections, !http->in_trouble, http->n_busy);
 	t->fn(t->data, &response);
 	keep(http, t, code);

@@ -82,6 +82,22 @@ def test_proxy_that_wants_a_password_is_not_asked_until_the_deadline(proxy, tls_
         assert client.ask('publish', 'news', 'x', {}) is None
 
 
+def test_proxy_that_wants_a_password_gets_no_connection_ahead(proxy, tls_hub, start_gateway,
+                                                              channel):
+    """It is libcurl that closes after a 407: that says nothing of the server."""
+    gateway = start_gateway(tls_hub, channel, pusher={'proxy': proxy.url()}).wait_up()
+    proxy.refusal = '407 Proxy Authentication Required'
+    before = proxy.accepted
+    with gateway.connect() as client:
+        with pytest.raises(RpcError):
+            client.ask('publish', 'news', 'x', {})
+    gateway.ask('status')       # so whatever comes of the 407 has been done
+    with socket.create_connection((proxy.host, proxy.port), timeout=10) as own:
+        own.sendall(b'CONNECT own:1 HTTP/1.1\r\n\r\n')
+        assert b' 407 ' in own.recv(4096)   # it came after any other
+    assert proxy.accepted == before + 2
+
+
 def test_proxy_that_refuses_the_websocket_is_named(proxy, tls_hub, start_gateway, channel):
     proxy.refusal = '407 Proxy Authentication Required'
     gateway = start_gateway(tls_hub, channel, pusher={'proxy': proxy.url()})

@@ -11,6 +11,7 @@ class Proxy:
 
     def __init__(self, host='127.0.0.1', port=0):
         self.refusal = None
+        self.accepted = 0           # connections, those on which nothing came too
         self.asked = []             # what tunnels were asked for, HOST:PORT
         self.logins = []            # for each of them USER:PASSWORD; or None
         self.host = host
@@ -38,6 +39,7 @@ class Proxy:
         self.loop.close()
 
     async def _serve(self, reader, writer):
+        self.accepted += 1
         try:
             head = (await reader.readuntil(b'\r\n\r\n')).decode('ascii')
             method, target, _ = head.split(' ', 2)
