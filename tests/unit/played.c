@@ -4,7 +4,7 @@
  */
 #include <config.h>	/* _GNU_SOURCE */
 
-#include "played.h"
+#include "tests/unit/played.h"
 
 #include <errno.h>
 #include <poll.h>

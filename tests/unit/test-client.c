@@ -5,13 +5,13 @@
  */
 #include <config.h>	/* _GNU_SOURCE */
 
-#include "played.h"
-
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "tests/unit/played.h"
 
 /* ---- progress and cancel, the caller's side ---- */
 

@@ -8,8 +8,6 @@
  */
 #include <config.h>	/* _GNU_SOURCE */
 
-#include "played.h"
-
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -22,6 +20,7 @@
 #include "libchapi-ipc/chapi-ipc-msgpack.h"
 #include "libchapi-ipc/message.h"
 #include "libchapi-ipc/value.h"
+#include "tests/unit/played.h"
 
 /* ---- connecting ---- */
 

@@ -5,12 +5,12 @@
  */
 #include <config.h>	/* _GNU_SOURCE */
 
-#include "played.h"
-
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "tests/unit/played.h"
 
 struct changes {
 	int n, of[8];
