@@ -188,8 +188,8 @@ void outbox_request_put(const struct outbox_request *request, const char *socket
 /* ---- events --------------------------------------------------------------------------------- */
 
 /*
- * When it is given up. What tells that time is over, or is of this moment, comes when its time ends:
- * it is to be tried, even without a grace.
+ * When it is given up. What tells that time is over, or is of this moment, comes when its time
+ * ends: it is to be tried, even without a grace.
  */
 static uint64_t deadline_of(const struct outbox *o, const struct outbox_event *event,
 			    uint64_t now_ms)

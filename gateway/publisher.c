@@ -4,7 +4,8 @@
  *
  * A request is signed when it is sent, not when its events are queued: the hub looks at the
  * time. Sending waits until all that is ready in this turn of the loop has been looked at, so
- * that what comes in one turn goes out together; and for HOLD_MS while another request is under way.
+ * that what comes in one turn goes out together; and for HOLD_MS while another request is under
+ * way.
  */
 #include <config.h>	/* _GNU_SOURCE */
 

@@ -233,7 +233,7 @@ static void resize(struct registry *registry, size_t n_chains)
 	free(old);
 }
 
-/* Chains are short, as each other name on the way to the one that is meant is a line of the cache. */
+/* Chains are short, as each other name on the way to the one that is meant is a line of cache. */
 static void insert(struct registry *registry, struct api *api)
 {
 	if (2 * registry->n_apis >= registry->n_chains)

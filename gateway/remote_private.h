@@ -90,7 +90,7 @@ struct remote {
 	struct assemblies *assemblies;
 	struct bucket bucket;		/* of new requests */
 	struct namesake namesake;
-	bool *is_shared;		/* for each channel of the config: another gateway answers */
+	bool *is_shared;		/* for each channel of the config: others answer */
 	struct remote_status status;
 };
 

@@ -2,8 +2,8 @@
 /*
  * HTTP requests to the hub, signed.
  *
- * To find an algorithm by its name and to set it up costs OpenSSL ten times what it takes to hash so
- * little: that is done with the first request, and kept. What is signed seldom is sign.h's.
+ * To find an algorithm by its name and to set it up costs OpenSSL ten times what it takes to hash
+ * so little: that is done with the first request, and kept. What is signed seldom is sign.h's.
  *
  * Pusher: "HTTP API authentication".
  */
