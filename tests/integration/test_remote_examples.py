@@ -15,7 +15,7 @@ import pytest
 
 from lib.gateway import Gateway, Provider
 from lib.hubs import APP_ID
-from lib.limits import LIMIT
+from lib.limits import LIMIT, wait_until
 from lib.process import top_srcdir
 from lib.pusher_client import HttpApi, PusherClient, payload, signed_target
 
@@ -286,7 +286,8 @@ def test_encrypted_channels(hub, pi, phones, master_key):
     channel = request.value['channel']
     gateway, phone = pi(channel=channel, pusher=master_key.settings()), phones(hub, channel)
     phone.send(Example(request.text))
-    assert gateway.ask('status')['hub']['remote']['unreadable'] == 1, 'of another key'
+    wait_until(lambda: gateway.ask('status')['hub']['remote']['unreadable'] == 1,
+               'what is of another key to be counted')
 
 
 # ---- parts, notes, repeats ----------------------------------------------------------------------
