@@ -595,7 +595,7 @@ def test_doctor_at_a_socket_that_keeps_us_out(start_gateway, need):
     result = run(as_ordinary_user([program('chapi-ctl'), '-s', gateway.socket_path, 'doctor',
                                    '--json']))
     assert result.returncode == EX_NOPERM
-    assert 'group' in checks(result.stdout)['connection']['hint']
+    assert 'socket_mode' in checks(result.stdout)['connection']['hint']
 
 
 # ---- colour, usage, help ----------------------------------------------------------------------

@@ -52,6 +52,12 @@ def is_not_known(response):
         response['error']['ran'] == 'unknown'
 
 
+def is_refusal(response):
+    return kind(response) is not None and (
+        response['error']['ran'] == 'no' or
+        kind(response) in ('busy', 'too_large', 'invalid_argument'))
+
+
 def pause_s(error):
     """Until what was refused may be asked for anew, as far as the refusal says so."""
     return (error.get('details') or {}).get('retry_after_ms', PAUSE_S * 1000) / 1000
@@ -189,10 +195,10 @@ class Caller(threading.Thread):
             self.faults.append('two outcomes for %s: %r and %r' % (number, first, response))
 
     def is_same(self, first, response):
-        """A refusal may be made anew, so its times are others; it stays one."""
-        return first == response or (
-            kind(first) is not None and first['error']['ran'] == 'no' and
-            (kind(first), 'no') == (kind(response), response['error']['ran']))
+        """A refusal may be made anew, so its times are others; it stays one. Of parts whose age is
+        not known it says that what came before them may have run."""
+        return first == response or (is_refusal(first) and is_refusal(response) and (
+            (kind(first), first['error']['ran']) == (kind(response), response['error']['ran'])))
 
     def is_forgotten(self, first, response):
         """It came late: not to know the outcome any more does not speak against it.
