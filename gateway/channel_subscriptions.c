@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "gateway/channel_name.h"
 #include "gateway/pusher.h"
 #include "gateway/sign.h"
 
@@ -245,10 +246,10 @@ void channel_ask_now(struct channel *c, uint64_t now_ms)
 	}
 }
 
-static bool is_channel_char(uint8_t ch)
+/* What ends a part of a sentence is none of a name here, though one may have it. */
+static bool is_of_name(uint8_t ch)
 {
-	return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
-	       (ch && strchr("_-=@", ch));
+	return channel_name_may_have(ch) && !strchr(",.;", ch);
 }
 
 /* Does text name this channel, and not one whose name only contains it? */
@@ -258,8 +259,8 @@ static bool names_channel(struct span text, const char *name)
 	size_t len = strlen(name);
 
 	while ((p = memmem(p, (size_t)(end - p), name, len)) != NULL) {
-		bool begins = p == text.p || !is_channel_char(p[-1]);
-		bool ends = p + len == end || !is_channel_char(p[len]);
+		bool begins = p == text.p || !is_of_name(p[-1]);
+		bool ends = p + len == end || !is_of_name(p[len]);
 
 		if (begins && ends)
 			return true;

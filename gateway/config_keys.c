@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "gateway/channel_name.h"
 #include "gateway/proxy.h"
 
 #define KIB ((uint64_t)1024)
@@ -18,10 +19,8 @@
 #define HOUR (60 * MINUTE)
 
 #define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-#define CHANNEL_CHARS NAME_CHARS "_-=@,.;"
 #define PATH_CHARS NAME_CHARS "/-._~!$&'()*+,;=:@%"
-#define CHANNEL_LEN_MAX 164	/* of the hub */
-#define EVENT_LEN_MAX 188	/* likewise 200: client- and -part may be added */
+#define EVENT_LEN_MAX 188	/* of the hub 200: client- and -part may be added */
 #define SOCKET_LEN_MAX 107	/* of the system */
 
 /* ---- checks: NULL, or what is wrong and what is allowed ---------------------------------- */
@@ -122,18 +121,16 @@ static const char *check_channel_kind(const char *text)
 
 static const char *check_channel(const char *text)
 {
-	if (strlen(text) > CHANNEL_LEN_MAX)
-		return "a channel's name can have at most 164 characters";
-	if (!has_only(text, CHANNEL_CHARS))
-		return "a channel's name can have letters, digits and _ - = @ , . ;";
-	return check_channel_kind(text);
+	const char *wrong = channel_name_check(span_str(text));
+
+	return wrong ? wrong : check_channel_kind(text);
 }
 
 static const char *check_reply_channel(const char *text)
 {
 	if (!begins(text, "private-"))
 		return "channels for answers begin with private-";
-	return strlen(text) <= CHANNEL_LEN_MAX && has_only(text, CHANNEL_CHARS "*") ?
+	return channel_name_is_pattern(span_str(text)) ?
 		NULL : "allowed are up to 164 letters, digits and _ - = @ , . ; and * for any";
 }
 

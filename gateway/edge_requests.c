@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/utf8.h"
+#include "gateway/channel_name.h"
 #include "gateway/methods.h"
 #include "gateway/options.h"
 #include "gateway/pending.h"
@@ -17,8 +18,7 @@
 
 /* ---- publish -------------------------------------------------------------------------- */
 
-#define EVENT_NAME_MAX 200	/* bytes; of the hub, as is: */
-#define CHANNEL_NAME_MAX 164
+#define EVENT_NAME_MAX 200	/* bytes; of the hub */
 
 static bool begins_with(struct span text, const char *prefix)
 {
@@ -27,26 +27,11 @@ static bool begins_with(struct span text, const char *prefix)
 	return text.len >= len && memcmp(text.p, prefix, len) == 0;
 }
 
-static bool is_channel(struct span name)
-{
-	static const char legal[] = "_-=@,.;";
-
-	for (size_t i = 0; i < name.len; i++) {
-		uint8_t c = name.p[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		      (c && strchr(legal, c))))
-			return false;
-	}
-	return name.len >= 1 && name.len <= CHANNEL_NAME_MAX;
-}
-
 static bool check_event(struct request *q, struct span channel, struct span event)
 {
-	if (!is_channel(channel))
+	if (!channel_name_is_valid(channel))
 		request_fail(q, CHAPI_ERR_INVALID_ARGUMENT,
-			     "'%s' is no channel: 1 to 164 of A-Z a-z 0-9 _ - = @ , . ;",
-			     TEXT_QUOTE(channel));
+			     "'%s' is no channel: " CHANNEL_NAME_RULE, TEXT_QUOTE(channel));
 	else if (event.len == 0 || event.len > EVENT_NAME_MAX || !utf8_is_valid(event))
 		request_fail(q, CHAPI_ERR_INVALID_ARGUMENT,
 			     "the event's name must be a text of 1 to %d bytes", EVENT_NAME_MAX);

@@ -14,13 +14,14 @@
 #ifndef CHAPI_ELSEWHERE_H
 #define CHAPI_ELSEWHERE_H
 
+#include "gateway/channel_name.h"
 #include "gateway/party.h"
 #include "gateway/room.h"
 #include "libchapi-ipc/buf.h"
 
 struct elsewhere;
 
-#define ELSEWHERE_TO_MAX 164	/* of a channel's name */
+#define ELSEWHERE_TO_MAX CHANNEL_NAME_MAX
 
 /* Texts are borrowed for the life of it. */
 struct elsewhere_config {

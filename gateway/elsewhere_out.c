@@ -180,16 +180,18 @@ static int refuse(struct elsewhere_fault *fault, int code, const char *text)
 	return ELSEWHERE_E_REFUSED;
 }
 
-static bool has_only(struct span text, const char *more)
+static bool is_gateway_char(uint8_t c)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.p[i];
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '.' || c == '-';
+}
 
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		      (c && strchr(more, c))))
+static bool is_gateway(struct span name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (!is_gateway_char(name.p[i]))
 			return false;
-	}
-	return text.len > 0;
+	return name.len > 0 && name.len + strlen(BEACON_PREFIX) <= ELSEWHERE_TO_MAX;
 }
 
 static bool begins_with(struct span text, const char *prefix)
@@ -209,8 +211,7 @@ static int read_to(const struct elsewhere *e, struct span to,
 		return refuse(fault, CHAPI_ERR_FAILED_PRECONDITION,
 			      "calls to an encrypted channel need the app's master key, see "
 			      "encryption_master_key_file in chapi-gw.conf(5)");
-	if (!has_only(to, is_channel ? "_-=@,.;" : "_.-") ||
-	    to.len + (is_channel ? 0 : strlen(BEACON_PREFIX)) > ELSEWHERE_TO_MAX)
+	if (is_channel ? !channel_name_is_valid(to) : !is_gateway(to))
 		return refuse(fault, CHAPI_ERR_INVALID_ARGUMENT,
 			      "option 'to' has to be the name of a gateway (letters, digits, '_', "
 			      "'.' and '-'), or a channel that begins with private-");

@@ -5,10 +5,9 @@
  */
 #include "gateway/remote_private.h"
 
+#include "gateway/channel_name.h"
 #include "gateway/name.h"
 #include "gateway/sealed.h"
-
-#define CHANNEL_LEN_MAX 164
 
 /* ---- from where ------------------------------------------------------------------------- */
 
@@ -64,20 +63,6 @@ bool remote_takes_client_events(const char *channel)
 
 /* ---- to where --------------------------------------------------------------------------- */
 
-static bool is_channel_char(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c && strchr("_-=@,.;", c));
-}
-
-static bool is_legal(struct span channel)
-{
-	for (size_t i = 0; i < channel.len; i++)
-		if (!is_channel_char(channel.p[i]))
-			return false;
-	return true;
-}
-
 static bool is_allowed(const struct remote *r, struct span channel)
 {
 	const struct remote_limits *limits = &r->config.limits;
@@ -92,10 +77,8 @@ const char *remote_check_reply(const struct remote *r, const struct remote_call 
 {
 	struct span reply = buf_span(&call->request.reply_to);
 
-	if (reply.len > CHANNEL_LEN_MAX)
-		return "reply_to: a channel's name can have at most 164 characters";
-	if (!is_legal(reply))
-		return "reply_to: a channel's name can have letters, digits and _ - = @ , . ;";
+	if (!channel_name_is_valid(reply))
+		return "reply_to: a channel's name has " CHANNEL_NAME_RULE;
 	if (!is_allowed(r, reply))
 		return "reply_to: no channel that this gateway answers on, "
 		       "see its setting reply_channels";
