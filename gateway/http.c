@@ -253,8 +253,8 @@ static int on_sending(void *arg, char *ip UNUSED, char *own_ip UNUSED, int port 
 
 /*
  * libcurl takes a URL to pieces and puts it together again for each request, byte by byte: it gets
- * the origin in pieces, and the long query of ours apart from it. One that it cannot read it gets as
- * it is, and says so of each request.
+ * the origin in pieces, and the long query of ours apart from it. One that it cannot read it gets
+ * as it is, and says so of each request.
  */
 static void set_origin(CURL *easy, const struct http *http)
 {

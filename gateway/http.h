@@ -22,7 +22,7 @@ struct http;
 struct http_config {
 	const char *origin;		/* "https://HOST:PORT": where all requests go */
 	const char *ca_file;		/* trusted beside the system's authorities; NULL: none */
-	const char *proxy;		/* see proxy_init(); NULL: none, whatever the environment says */
+	const char *proxy;		/* as proxy_init() has it; NULL: none, ever */
 	unsigned int connections;	/* kept and used at once */
 	uint64_t timeout_ms;		/* of a request, connecting included */
 };

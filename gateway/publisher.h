@@ -46,8 +46,9 @@ bool publisher_withdraw(struct publisher *publisher, const void *data);
  */
 typedef void (*publisher_ask_fn)(void *data, struct span body, const char *error);
 /*
- * GET of what: "channels" or "channels/NAME"; query: as in struct sign_request, or NULL. fn is called
- * once, later, unless the publisher is freed before; not if this failed. 0 or a negative errno.
+ * GET of what: "channels" or "channels/NAME"; query: as in struct sign_request, or NULL. fn is
+ * called once, later, unless the publisher is freed before; not if this failed. 0 or a negative
+ * errno.
  */
 int publisher_ask(struct publisher *publisher, const char *what, const char *query,
 		  publisher_ask_fn fn, void *data) MUST_CHECK;

@@ -39,9 +39,9 @@ struct api_statistics {
 
 /*
  * Laid out for many names, of which a call finds none in the cache: what each call touches are two
- * lines of it here, from hash to the name, of which the second holds 23 bytes, and the first line of
- * a holder. Both come from alloc_lines(); their types ask for no such alignment, as list_for_each()
- * looks at heads of lists as if they were members.
+ * lines of it here, from hash to the name, of which the second holds 23 bytes, and the first line
+ * of a holder. Both come from alloc_lines(); their types ask for no such alignment, as
+ * list_for_each() looks at heads of lists as if they were members.
  */
 struct api {
 	struct list standbys;			/* first come, first in turn */

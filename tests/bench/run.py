@@ -6,9 +6,9 @@
     tests/bench/run.py [--only LIST] [--pairs N] [--seconds S] [--out DIR]
 
 LIST: local, json, ipc, growth, core, value, start, memory, idle, remote (all of them without it),
-and hour, which is memory over 66 minutes of calls. Machines are noisy, so the figures that count are
-CPU per call, and what is compared runs in turn, N times: a figure is the median, with the lowest
-and the highest beside it. Peers that are not installed (dbus-broker, nats-server, soketi in
+and hour, which is memory over 66 minutes of calls. Machines are noisy, so the figures that count
+are CPU per call, and what is compared runs in turn, N times: a figure is the median, with the
+lowest and the highest beside it. Peers that are not installed (dbus-broker, nats-server, soketi in
 $SOKETI_DIR) are left out, and that is said.
 
 DIR gets results.json with every run, and growth.svg: CPU per call against names, connections,

@@ -44,8 +44,9 @@ def anchors(text):
 
 def path_problems(path, text):
     for name in re.findall(r'(?<![\w/.$-])((?:%s)/[\w./-]*\w)' % '|'.join(SOURCES), text):
-        if not re.search(r'/test[-_][Xx]\.\w+$', name) and not os.path.exists(os.path.join(top, name)) and \
-           not re.match(r'tests/unit/test-\w+$', name):
+        is_pattern = re.search(r'/test[-_][Xx]\.\w+$', name)
+        is_program = re.match(r'tests/unit/test-\w+$', name)
+        if not is_pattern and not is_program and not os.path.exists(os.path.join(top, name)):
             yield '%s names %s, which is not there' % (path, name)
 
 

@@ -25,7 +25,8 @@ static void test_legal_names(void **state UNUSED)
 static void test_illegal_names_are_refused_with_the_reason(void **state UNUSED)
 {
 	static const char *const bad[] = {
-		"a b", "a/b", "a:b", "#a", "a*", "a\n", "\x7f", "k\xc3\xbc", "a\"", "a[", "a`", "a{",
+		"a b", "a/b", "a:b", "#a", "a*", "a\n", "\x7f", "k\xc3\xbc", "a\"", "a[", "a`",
+		"a{",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signed HTTP requests, against vectors that official libraries of other languages agree on. All tests
- * have one signer, as the requests of a gateway have.
+ * Signed HTTP requests, against vectors that official libraries of other languages agree on. All
+ * tests have one signer, as the requests of a gateway have.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,7 +153,8 @@ static void test_secrets_may_be_short_or_long(void **state)
 {
 	static const struct { const char *secret, *signature; } cases[] = {
 		{ "", "f75cc0be9bd8b464c5a8a9a70ad94147860277045b80cfa4bb5b7f3a0f4439a9" },
-		{ SECRET SECRET SECRET SECRET SECRET, "082c727320380908d391af0dc18b79d64e8caddd5ca12491a691c719df633916" },
+		{ SECRET SECRET SECRET SECRET SECRET,
+		  "082c727320380908d391af0dc18b79d64e8caddd5ca12491a691c719df633916" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
