@@ -188,9 +188,8 @@ class Caller(threading.Thread):
             self.n['again'] += 1
         elif self.is_forgotten(first, response):
             self.n['forgotten'] += 1
-        elif first['instance'] != response['instance'] and \
-                'restarted' in (kind(first), kind(response)):
-            self.n['overtaken'] += 1    # one of them was on its way when the gateway was killed
+        elif self.is_overtaken(first, response):
+            self.n['overtaken'] += 1
         else:
             self.faults.append('two outcomes for %s: %r and %r' % (number, first, response))
 
@@ -210,6 +209,14 @@ class Caller(threading.Thread):
             return (first['error'] or {}).get('ran') != 'no'
         return is_not_known(response) and (
             response['id'] in self.ageless or first['instance'] != response['instance'])
+
+    def is_overtaken(self, first, response):
+        """One of them was on its way when the gateway was killed; or the hub brought a repeat of
+        unknown age before the first try, which ran when nobody knew that it had not."""
+        if first['instance'] != response['instance']:
+            return 'restarted' in (kind(first), kind(response))
+        return is_not_known(first) and kind(response) is None and \
+            response['id'] in self.ageless
 
     def take(self, event):
         name, data = event.get('event'), event.get('data')
