@@ -46,6 +46,13 @@ static inline int span_is(struct span a, const char *s)
 	return a.len == len && memcmp(a.p, s, len) == 0;
 }
 
+static inline int span_begins(struct span a, const char *s)
+{
+	size_t len = strlen(s);
+
+	return a.len >= len && memcmp(a.p, s, len) == 0;
+}
+
 static inline int span_equal(struct span a, struct span b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);

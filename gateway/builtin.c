@@ -91,7 +91,7 @@ static const struct builtin builtins[] = {
 
 bool builtin_is_reserved(struct span name)
 {
-	return name.len >= strlen(PREFIX) && memcmp(name.p, PREFIX, strlen(PREFIX)) == 0;
+	return span_begins(name, PREFIX);
 }
 
 const struct builtin *builtin_find(struct span name, enum party_origin origin)

@@ -20,13 +20,6 @@
 
 #define EVENT_NAME_MAX 200	/* bytes; of the hub */
 
-static bool begins_with(struct span text, const char *prefix)
-{
-	size_t len = strlen(prefix);
-
-	return text.len >= len && memcmp(text.p, prefix, len) == 0;
-}
-
 static bool check_event(struct request *q, struct span channel, struct span event)
 {
 	if (!channel_name_is_valid(channel))
@@ -35,8 +28,8 @@ static bool check_event(struct request *q, struct span channel, struct span even
 	else if (event.len == 0 || event.len > EVENT_NAME_MAX || !utf8_is_valid(event))
 		request_fail(q, CHAPI_ERR_INVALID_ARGUMENT,
 			     "the event's name must be a text of 1 to %d bytes", EVENT_NAME_MAX);
-	else if (begins_with(event, "pusher:") || begins_with(event, "pusher_internal:") ||
-		 begins_with(event, "client-"))
+	else if (span_begins(event, "pusher:") || span_begins(event, "pusher_internal:") ||
+		 span_begins(event, "client-"))
 		request_fail(q, CHAPI_ERR_INVALID_ARGUMENT,
 			     "names that begin with pusher:, pusher_internal: or client- are the "
 			     "hub's own; choose another");

@@ -194,18 +194,11 @@ static bool is_gateway(struct span name)
 	return name.len > 0 && name.len + strlen(BEACON_PREFIX) <= ELSEWHERE_TO_MAX;
 }
 
-static bool begins_with(struct span text, const char *prefix)
-{
-	size_t len = strlen(prefix);
-
-	return text.len >= len && memcmp(text.p, prefix, len) == 0;
-}
-
 /* A name becomes a channel. 0 or ELSEWHERE_E_REFUSED. */
 static int read_to(const struct elsewhere *e, struct span to,
 		   char ret[ELSEWHERE_TO_MAX + 1], struct elsewhere_fault *fault)
 {
-	bool is_channel = begins_with(to, "private-");
+	bool is_channel = span_begins(to, "private-");
 
 	if (sealed_is_encrypted(to) && !e->config.has_key)
 		return refuse(fault, CHAPI_ERR_FAILED_PRECONDITION,
@@ -321,11 +314,11 @@ bool elsewhere_cancel(struct elsewhere *e, uint64_t serial)
 bool elsewhere_put_beacon(const struct outward *o, char *ret, size_t len)
 {
 	struct span channel = span_str(o->channel);
-	const char *prefix = begins_with(channel, ELSEWHERE_SEALED_PREFIX)
+	const char *prefix = span_begins(channel, ELSEWHERE_SEALED_PREFIX)
 				     ? ELSEWHERE_SEALED_PREFIX : BEACON_PREFIX;
 	int n;
 
-	if (!begins_with(channel, prefix))
+	if (!span_begins(channel, prefix))
 		return false;
 	n = snprintf(ret, len, BEACON_PREFIX "%s" BEACON_SUFFIX, o->channel + strlen(prefix));
 	return n > 0 && n <= ELSEWHERE_TO_MAX;

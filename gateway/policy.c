@@ -118,23 +118,16 @@ static bool subject_matches(const struct policy_rule *rule, const struct party *
 	return false;
 }
 
-static bool begins(struct span text, const char *with)
-{
-	size_t len = strlen(with);
-
-	return text.len >= len && memcmp(text.p, with, len) == 0;
-}
-
 static bool is_protected(enum right right, struct span object)
 {
-	return right == RIGHT_PUBLISH && begins(object, OWN_CHANNELS);
+	return right == RIGHT_PUBLISH && span_begins(object, OWN_CHANNELS);
 }
 
 static bool object_matches(const struct policy_rule *rule, struct span object)
 {
 	struct span pattern = span_str(rule->pattern);
 
-	if (is_protected(rule->right, object) && !begins(pattern, OWN_CHANNELS))
+	if (is_protected(rule->right, object) && !span_begins(pattern, OWN_CHANNELS))
 		return false;
 	return name_matches(object, pattern);
 }

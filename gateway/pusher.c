@@ -132,15 +132,7 @@ bool pusher_is_pong(struct span text)
 
 bool pusher_is_protocol_event(struct span event)
 {
-	static const char *const prefixes[] = { "pusher:", "pusher_internal:" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-		size_t len = strlen(prefixes[i]);
-
-		if (event.len >= len && memcmp(event.p, prefixes[i], len) == 0)
-			return true;
-	}
-	return false;
+	return span_begins(event, "pusher:") || span_begins(event, "pusher_internal:");
 }
 
 /* The value of a key of data, which is to be an object. */

@@ -286,7 +286,7 @@ static bool strip_client(struct span *event)
 	static const char prefix[] = "client-";
 	const size_t len = sizeof(prefix) - 1;
 
-	if (event->len < len || memcmp(event->p, prefix, len) != 0)
+	if (!span_begins(*event, prefix))
 		return false;
 	*event = span_of(event->p + len, event->len - len);
 	return true;

@@ -115,19 +115,12 @@ static void report_status(struct ws_client *c, unsigned int status)
 	});
 }
 
-static bool starts_with(struct span text, const char *words)
-{
-	size_t len = strlen(words);
-
-	return text.len >= len && memcmp(text.p, words, len) == 0;
-}
-
 /* libwebsockets 4.1 does not tell which status the proxy gave, only that it was not 200; 4.3 says
  * "http_proxy -> 407". */
 static bool is_proxys_no(const struct ws_client *c, struct span hint)
 {
 	return c->target->proxy_port != 0 &&
-	       (starts_with(hint, "proxy not h1") || starts_with(hint, "http_proxy -> "));
+	       (span_begins(hint, "proxy not h1") || span_begins(hint, "http_proxy -> "));
 }
 
 static void report_proxy(struct ws_client *c)
